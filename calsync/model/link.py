@@ -1,0 +1,86 @@
+"""A booking joined to an event, with the last state both sides agreed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from calsync.model.occupancy import Occupancy
+from calsync.model.rooms import Person, Side
+
+
+class Presence(StrEnum):
+    """What the accepted observations of one side add up to."""
+
+    NEVER = "never"
+    PRESENT = "present"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Half:
+    """One side of a link: the newest accepted observation.
+
+    ``seen`` is None where it equals the base of the link (the usual case, kept once), or
+    where the item is not present. ``fingerprint`` is always that of what was seen.
+    """
+
+    presence: Presence = Presence.NEVER
+    key: str | None = None
+    version: str = ""
+    mark: int = -1
+    fingerprint: str = ""
+    seen: Occupancy | None = None
+    created: datetime | None = None
+    owned: bool = True
+    uid: str = ""
+    reason: str = ""
+
+
+class LinkState(StrEnum):
+    ACTIVE = "active"
+    PARKED = "parked"
+    BURIED = "buried"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A booking joined to an event.
+
+    ``base`` is None until both sides have held the item. ``revision`` grows with every stored
+    change; an effect of an older revision is void. ``in_flight``: an effect was sent and its
+    outcome is not known yet; nothing new is decided until it is. ``attempts`` counts writes of
+    one target that did not stick (the loop breaker).
+    """
+
+    id: str
+    pair_id: str
+    origin: Side
+    booking: Half = Half()
+    event: Half = Half()
+    base: Occupancy | None = None
+    base_fingerprint: str = ""
+    state: LinkState = LinkState.ACTIVE
+    reason: str = ""
+    revision: int = 0
+    in_flight: bool = False
+    attempts: int = 0
+    pending: bool = False
+    person: Person = Person()
+    seats: int | None = None
+
+    def half(self, side: Side) -> Half:
+        return self.booking if side is Side.BOOKING else self.event
+
+
+class Change(StrEnum):
+    """An observation against the base."""
+
+    UNCHANGED = "unchanged"
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+    NEVER = "never"
+    UNKNOWN = "unknown"

@@ -1,0 +1,89 @@
+"""What one side showed for one item, and the closed union of what it may have shown.
+
+``key`` names the item on its side (event id; booking part). ``mark`` is the order of
+modification on that side: the server's modification time in 100 ns ticks (Graph), or the
+change number (booking side). ``version`` is the side's opaque change marker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from calsync.model.occupancy import Occupancy
+from calsync.model.rooms import Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The item is there. ``fingerprint`` is that of ``occupancy``, computed once at the edge.
+
+    ``owned``: False for an attendee's copy, which may be declined but never changed.
+    ``tag``: our mark on the item, where we wrote it: the id of the link; a hint, no authority.
+    ``uid``: the identity it shares with copies elsewhere (iCalUId).
+    ``person``: who booked it. ``pending``: a booking that waits for the calendar's answer.
+    ``created``: by the server's clock, aware UTC.
+    """
+
+    key: str
+    occupancy: Occupancy
+    fingerprint: str
+    version: str
+    mark: int
+    created: datetime
+    owned: bool = True
+    uid: str = ""
+    tag: str | None = None
+    person: Person = Person()
+    pending: bool = False
+    seats: int | None = None
+
+
+class Absence(StrEnum):
+    """Why an item counts as gone. Absence from a list is not among them."""
+
+    READ = "a targeted read did not find it"
+    CANCELLED = "it is marked cancelled"
+    DECLINED = "the room declined it"
+    REFUSED = "the booking was rejected"
+    DELETED = "its deletion is recorded in a complete change feed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """The item is not there any more, by positive evidence."""
+
+    key: str
+    absence: Absence
+    mark: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Not seen, not complete, failed or stale: never a reason to write.
+
+    ``poison``: the item itself cannot be understood; it is parked with ``reason``.
+    """
+
+    key: str
+    reason: str
+    poison: bool = False
+
+
+Observation = Seen | Gone | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """What one side's change feed gave for one room since a cursor.
+
+    ``hints`` are keys reported as removed: nothing until a targeted read confirms.
+    ``complete`` is True for a full listing: linked keys that it lacks are hints, too.
+    ``cursor`` may be stored only with what was read under it.
+    """
+
+    observations: tuple[Observation, ...] = ()
+    hints: tuple[str, ...] = ()
+    cursor: str = ""
+    complete: bool = False

@@ -1,0 +1,222 @@
+"""Intended writes and what became of them: plain values that can be printed and stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from calsync.model.link import Link
+from calsync.model.observation import Gone, Seen
+from calsync.model.occupancy import Occupancy
+from calsync.model.rooms import Person, Side
+
+
+class EffectKind(StrEnum):
+    """Everything calsync may do to a side. ``value`` is what plans and logs print."""
+
+    CREATE_EVENT = "create event"
+    CHANGE_EVENT = "change event"
+    DELETE_EVENT = "delete event"
+    DECLINE_EVENT = "decline event"
+    CREATE_BOOKING = "create booking"
+    CHANGE_BOOKING = "change booking"
+    DELETE_BOOKING = "delete booking"
+    CONFIRM_BOOKING = "confirm booking"
+    REJECT_BOOKING = "reject booking"
+
+    @property
+    def side(self) -> Side:
+        return Side.CALENDAR if self.value.endswith("event") else Side.BOOKING
+
+    @property
+    def frees(self) -> bool:
+        """True where the effect can only free time (such effects go first)."""
+        return self in _FREEING
+
+
+_FREEING = frozenset(
+    {
+        EffectKind.DELETE_EVENT,
+        EffectKind.DECLINE_EVENT,
+        EffectKind.DELETE_BOOKING,
+        EffectKind.REJECT_BOOKING,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """A free room offered instead."""
+
+    room_id: str
+    name: str
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why somebody's booking cannot stay: for people, in one sentence, and for machines.
+
+    ``dates`` are the local starts of the refused occurrences of a series; empty = all of it.
+    """
+
+    reason: str
+    code: str = "room-conflict"
+    dates: tuple[datetime, ...] = ()
+    conflicts: tuple[tuple[datetime, datetime], ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One intended write.
+
+    ``version`` is the precondition (the version the decision was made on; empty for creates).
+    ``was`` is the state that version showed. ``id`` is also the idempotency key.
+    ``refusal`` belongs to declines and rejections. ``confirms``: tell the booking side.
+    """
+
+    id: str
+    kind: EffectKind
+    link_id: str
+    revision: int
+    why: str
+    key: str | None = None
+    version: str = ""
+    was: Occupancy | None = None
+    target: Occupancy | None = None
+    fingerprint: str = ""
+    refusal: Refusal | None = None
+    uid: str = ""
+    person: Person = Person()
+    created: datetime | None = None
+    owned: bool = True
+
+
+# --- outcomes ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It took effect; ``now`` is what the side shows after it.
+
+    ``complete`` is False where only a part of the target could be written yet (a series
+    whose master was made but not all of its exceptions): the rest is derived again.
+    """
+
+    now: Seen | Gone
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The item changed since the decision: nothing was written. ``now`` if it was read."""
+
+    now: Seen | Gone | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not executed for sure (throttled, refused at the door). ``seconds`` until it makes sense."""
+
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The side will not do this, now or later; the item is parked with the reason."""
+
+    reason: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Sent, reply lost: look it up before anything is sent again."""
+
+    reason: str = ""
+
+
+Outcome = Done | Stale | Later | Refused | InDoubt
+
+
+# --- conflicts and notices ---------------------------------------------------------------
+
+
+class ConflictKind(StrEnum):
+    EDIT = "edit conflict"
+    DELETE_EDIT = "delete against edit"
+    CLASH = "clash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """A conflict and its decision. What lost stays here and can be restored.
+
+    ``winner`` is None while parked (policy ``ask``).
+    """
+
+    kind: ConflictKind
+    link_id: str
+    other_link_id: str | None
+    policy: str
+    winner: Side | None
+    reason: str
+    lost: Occupancy | None = None
+    fields: tuple[str, ...] = ()
+
+    @property
+    def parked(self) -> bool:
+        return self.winner is None
+
+
+class NoticeKind(StrEnum):
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message to a person, at most once per (booking key, revision, recipient, kind)."""
+
+    kind: NoticeKind
+    link_id: str
+    booking_key: str
+    revision: str
+    person: Person
+    occupancy: Occupancy
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A link about which nothing was decided, and why."""
+
+    link_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """The guard's refusal of a plan: what it would have done, and what the admin can do."""
+
+    reason: str
+    deletions: int
+    items: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What a cycle intends: links to store, effects in order, conflicts, notices, skips.
+
+    If ``halt`` is set, nothing of it may be carried out.
+    """
+
+    links: list[Link] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    halt: Halt | None = None

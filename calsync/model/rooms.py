@@ -1,0 +1,83 @@
+"""Rooms, resource calendars, and the pair that joins one of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """BOOKING: the booking platform. CALENDAR: Exchange."""
+
+    BOOKING = "booking"
+    CALENDAR = "calendar"
+
+    @property
+    def other(self) -> Side:
+        return Side.CALENDAR if self is Side.BOOKING else Side.BOOKING
+
+
+class EditPolicy(StrEnum):
+    """Who wins a field that both sides changed to different values."""
+
+    ORIGIN = "origin"
+    CALENDAR = "calendar"
+    BOOKING = "booking"
+    ASK = "ask"
+
+
+class ClashPolicy(StrEnum):
+    """Who keeps the room when two bookings claim it at one time."""
+
+    FIRST = "first"
+    CALENDAR = "calendar"
+    BOOKING = "booking"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A bookable space on the booking side. ``zone`` is its IANA home zone."""
+
+    id: str
+    name: str
+    zone: str
+    building: str = ""
+    floor: str = ""
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceCalendar:
+    """A room mailbox as the directory shows it. ``address`` (lower case) is its key."""
+
+    address: str
+    name: str
+    building: str = ""
+    floor: str = ""
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The admin's mapping: one room joined to one resource calendar of one connection.
+
+    ``titles``: whether subjects are stored and carried for this room (off by default).
+    """
+
+    id: str
+    room_id: str
+    connection: str
+    mailbox: str
+    zone: str
+    titles: bool = False
+    edit_policy: EditPolicy = EditPolicy.ORIGIN
+    clash_policy: ClashPolicy = ClashPolicy.FIRST
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a notice goes to. Either part may be empty."""
+
+    name: str = ""
+    address: str = ""

@@ -1,0 +1,290 @@
+"""The edges of calsync as Protocols. A stranger who wants to add a third calendar system
+implements :class:`SyncSide` and passes the contract suite in ``tests/contract``.
+
+Threads: one control thread plans and changes state; blocking calls to a calendar run on a
+bounded pool, one in flight per mailbox. A side need not be safe for two calls on the same
+pair at once; it must be safe for calls on different pairs at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from calsync.model import (
+    Conflict,
+    Effect,
+    Interval,
+    Link,
+    Notice,
+    Observation,
+    Outcome,
+    Pair,
+    Pull,
+    ResourceCalendar,
+    Room,
+    Side,
+    Window,
+)
+
+
+class Clock(Protocol):
+    """Time, passed in. ``now`` is wall time (aware, UTC); ``monotonic`` is for waits (seconds)."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a side can do beyond the port; differences are declared, never guessed.
+
+    ``conditional_writes``: the server itself refuses a stale version. Where False the
+    adapter re-reads and compares before it writes, which leaves a short race.
+    ``find_by_tag``: an item can be looked up by our tag after a lost reply.
+    ``local``: calls do not leave this process; they may run on the control thread.
+    """
+
+    conditional_writes: bool
+    find_by_tag: bool = True
+    local: bool = False
+
+
+class SyncSide(Protocol):
+    """One side of a pair, as the engine sees it.
+
+    All methods may raise :class:`calsync.errors.SideError` for the call as a whole; nothing
+    was changed then, except after ``Unavailable`` from ``apply`` (outcome unknown: the
+    engine treats every effect of that call as in doubt).
+    """
+
+    @property
+    def side(self) -> Side: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def pull(self, pair: Pair, cursor: str | None, window: Window) -> Pull:
+        """Everything that changed since ``cursor``; all of it in ``window`` where it is None.
+
+        A series is reported whole, under its own key, whenever any part of it changed. An item
+        that cannot be understood gives ``Unknown(poison=True)`` and never fails the pull.
+        Raises CursorExpired where the cursor is void; the engine then pulls with None.
+        """
+        ...
+
+    def read(self, pair: Pair, keys: Sequence[str]) -> list[Observation]:
+        """A targeted, fresh read of each key, in order. ``Gone`` only where the side says so
+        while the mailbox itself still answers; ``Unknown`` in every other doubt."""
+        ...
+
+    def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
+        """The items that carry these tags (ids of links); tags not found are left out."""
+        ...
+
+    def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
+        """Carry the effects out in order; one outcome each. An effect is not begun once a
+        former one of the same call ended in ``InDoubt`` or ``Later``: those get ``Later``."""
+        ...
+
+
+class CalendarSide(SyncSide, Protocol):
+    """A calendar system: the port above, and its directory of rooms."""
+
+    def resource_calendars(self) -> Iterable[ResourceCalendar]:
+        """All room mailboxes that this connection may see, all pages."""
+        ...
+
+
+class BookingSide(SyncSide, Protocol):
+    """A booking platform: the port above, and its list of rooms."""
+
+    def rooms(self) -> Iterable[Room]: ...
+
+    def busy(self, room_ids: Sequence[str], span: Interval) -> Mapping[str, list[Interval]]:
+        """Busy time per room that meets ``span``: what alternatives are chosen from."""
+        ...
+
+
+# --- store ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomState:
+    """What the engine remembers of a pair between cycles.
+
+    ``imported``: the first import has come to rest; until then no notice leaves.
+    ``halted``: the guard's question to the admin (empty = not halted); ``approved``: the admin
+    said yes to the next plan. ``failures`` counts cycles that failed in a row.
+    ``synced_at``: both sides were read and equal decisions stored ("in sync as of").
+    """
+
+    pair_id: str
+    calendar_cursor: str | None = None
+    booking_cursor: str | None = None
+    window: Window | None = None
+    imported: bool = False
+    halted: str = ""
+    approved: bool = False
+    failures: int = 0
+    error: str = ""
+    synced_at: datetime | None = None
+    compared_at: datetime | None = None
+    drift: int = 0
+
+
+class AuditStep(StrEnum):
+    """The chain of a booking: act → observation → decision → call → confirmation."""
+
+    ACT = "act"
+    OBSERVATION = "observation"
+    DECISION = "decision"
+    CALL = "call"
+    CONFIRMATION = "confirmation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One line of a booking's history. ``detail`` is small and free of personal data."""
+
+    at: datetime
+    pair_id: str
+    link_id: str
+    step: AuditStep
+    what: str
+    detail: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenEffect:
+    """An outbox row: an effect whose outcome is not recorded yet. After a crash it is in doubt."""
+
+    id: str
+    pair_id: str
+    link_id: str
+    kind: str
+    revision: int
+    key: str | None
+    version: str
+    fingerprint: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Commit:
+    """Everything one step of a cycle changes; stored in one transaction or not at all.
+
+    ``fence`` is the number of the lease under which the room is worked: a commit under an
+    older fence changes nothing and raises ``StoreError``.
+    """
+
+    pair_id: str
+    fence: int
+    links: Sequence[Link] = ()
+    forget: Sequence[str] = ()
+    effects: Sequence[Effect] = ()
+    settled: Sequence[str] = ()
+    conflicts: Sequence[Conflict] = ()
+    notices: Sequence[Notice] = ()
+    audit: Sequence[AuditEntry] = ()
+    state: RoomState | None = None
+
+
+class NoticeState(StrEnum):
+    """The ledger of a notice. DOUBTFUL is never sent again by itself."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DOUBTFUL = "doubtful"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredNotice:
+    id: int
+    pair_id: str
+    notice: Notice
+    state: NoticeState
+    tries: int
+
+
+class Store(Protocol):
+    """calsync's own database. All times are aware UTC. Errors: ``calsync.errors.StoreError``."""
+
+    def pairs(self) -> list[Pair]: ...
+
+    def states(self) -> dict[str, RoomState]: ...
+
+    def claim(self, pair_id: str, owner: str) -> int:
+        """Take the room's lease; the new fencing number."""
+        ...
+
+    def links(self, pair_id: str) -> list[Link]:
+        """All links of the pair, buried ones included."""
+        ...
+
+    def links_by_key(self, pair_id: str, side: Side, keys: Sequence[str]) -> list[Link]: ...
+
+    def links_by_id(self, ids: Sequence[str]) -> list[Link]: ...
+
+    def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
+        """Active links whose extent (first start to last end, endless = open) meets ``span``."""
+        ...
+
+    def unsettled(self, pair_id: str) -> list[Link]:
+        """Active links whose halves differ from the base or that are in flight: a decision,
+        or its retry, is due although nothing new was observed."""
+        ...
+
+    def future_items(self, pair_id: str, now: datetime) -> int:
+        """How many active links still have time to come (what the guard measures against)."""
+        ...
+
+    def open_effects(self, pair_id: str) -> list[OpenEffect]: ...
+
+    def commit(self, commit: Commit) -> None: ...
+
+    def save_states(self, states: Sequence[RoomState]) -> None:
+        """Store several room states at once; for idle rooms, whose cursors moved over nothing."""
+        ...
+
+    def claim_notices(self, limit: int) -> list[StoredNotice]:
+        """Queued notices, moved to SENDING in one transaction."""
+        ...
+
+    def settle_notice(self, notice_id: int, state: NoticeState, reason: str = "") -> None: ...
+
+    def doubt_notices(self) -> int:
+        """After a crash: everything left in SENDING becomes DOUBTFUL. How many."""
+        ...
+
+
+# --- notices -------------------------------------------------------------------------------
+
+
+class Delivery(StrEnum):
+    """What became of one try to deliver a notice."""
+
+    SENT = "sent"
+    NOT_SENT = "not sent"
+    REFUSED = "refused"
+    IN_DOUBT = "in doubt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """``NOT_SENT`` may be tried again after ``retry_after`` seconds; ``IN_DOUBT`` never is."""
+
+    delivery: Delivery
+    reason: str = ""
+    retry_after: float = 0.0
+
+
+class Notifier(Protocol):
+    """A channel that carries notices to people. Never raises; says what became of it."""
+
+    def deliver(self, pair: Pair, room: Room | None, notice: Notice) -> DeliveryReport: ...

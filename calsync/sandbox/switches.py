@@ -1,0 +1,69 @@
+"""Facts no public source confirms: each can be set either way, and a client must hold in both.
+
+Defaults are what the sources lean to. Set by the control interface, `/_sandbox/switches`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(slots=True)
+class Switches:
+    """Behaviour of the tenant where Microsoft's documents are silent or third-party only."""
+
+    # Preconditions (no source for PATCH; the official OpenAPI declares If-Match for DELETE only).
+    if_match_patch: bool = True
+    if_match_delete: bool = True
+    stale_status: int = 412
+    # Creating twice with one transactionId (400 in live client code, 409 in test doubles).
+    duplicate_status: int = 409
+    duplicate_existing_id: bool = True
+    # Whether extended properties of the organizer's item reach the room's copy.
+    tag_reaches_room_copy: bool = False
+    # Answers of an attendee.
+    decline_removes_copy: bool = True
+    decline_occurrence_allowed: bool = True
+    decline_mails_unrequested: bool = True
+    delete_by_attendee_tells_organizer: bool = False
+    respond_allowed_on_rooms: bool = True
+    respond_delay_s: float = 0.0
+    # Delta.
+    masters_in_delta: bool = True
+    removed_outside_window: bool = True
+    removed_occurrences_of_series: bool = True
+    events_delta: bool = True
+    delta_repeats: bool = False
+    delta_lag_s: float = 0.0
+    delta_tokens_kept: int = 1000
+    delta_rounds_kept: int = 64
+    # Attendant.
+    tentative_blocks: bool = True
+    none_mode_shows_request: bool = False
+    conflict_limits: str = "both"
+    attendant_delay_s: float = 0.0
+    # Time.
+    zone_names: str = "windows"
+    any_iana_zone: bool = False
+    all_day_floats: bool = True
+    series_change_drops_exceptions: bool = True
+    # Cloud: the US Government and China clouds lack cancelledOccurrences and exceptionOccurrences.
+    national_cloud: bool = False
+    immutable_ids: bool = True
+    actions_case_sensitive: bool = False
+
+    def show(self) -> dict[str, object]:
+        """All switches by name."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+    def set(self, changes: dict[str, object]) -> None:
+        """Change some; an unknown name or a wrong type is a ValueError and changes nothing."""
+        for name, value in changes.items():
+            old = getattr(self, name, None)
+            if old is None:
+                raise ValueError(f"unknown switch {name!r}")
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (type(value) is type(old) or (isinstance(old, float) and number)):
+                raise ValueError(f"switch {name!r} takes {type(old).__name__}")
+        for name, value in changes.items():
+            setattr(self, name, value)

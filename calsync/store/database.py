@@ -1,0 +1,271 @@
+"""The one way to calsync's database: transactions, and errors an admin can act upon.
+
+SQLite settings and why: WAL lets readers run beside the one writer; ``synchronous=NORMAL``
+keeps a WAL database whole after a crash of the process or the power (only the newest commits
+may be missing after a power cut, and every commit here can be derived or looked up again);
+``BEGIN IMMEDIATE`` takes the write lock before the first read of a writing transaction, so a
+check and the write that rests on it see one state (https://www.sqlite.org/isolation.html).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
+from sqlalchemy.engine import URL, make_url
+
+from calsync.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StoreError
+
+#: Seconds a transaction waits for the database's write lock before it gives up.
+BUSY_TIMEOUT = 5.0
+
+_WRITES = {"calsync_write": True}
+
+
+class Database:
+    """Transactions on one database. Safe to share between threads; one transaction a thread.
+
+    ``url`` is SQLAlchemy's form: ``sqlite:///calsync.db`` (relative), ``sqlite:////var/lib/x.db``
+    (absolute), ``sqlite://`` (in memory, for tests), ``postgresql://user@host/name``.
+    The file of a SQLite database is made with mode 0600: it holds names and addresses.
+
+    Raises DatabaseUnusable where the URL or the file cannot be used at all; the file itself is
+    opened by the first transaction.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+        self._url = _parse(url)
+        self._busy_timeout = busy_timeout
+        self._local = threading.local()
+        # SQLite wakes a waiting writer by polling with growing sleeps, which lets a bulk import
+        # starve the API. Writers of one process queue here instead.
+        self._writer = threading.Lock()
+        self.is_sqlite = self._url.get_backend_name() == "sqlite"
+        #: The file of a SQLite database; None in memory and for servers.
+        self.path = _file_of(self._url) if self.is_sqlite else None
+        self.where = str(self.path) if self.path else self._url.render_as_string(hide_password=True)
+        if self.path is not None:
+            _make_private(self.path)
+        self.engine = self._make_engine()
+
+    def _make_engine(self) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(self._url, pool_pre_ping=True)
+        # A database in memory lives in its one connection, which threads then share in turn.
+        in_memory = self.path is None
+        engine = create_engine(
+            self._url,
+            connect_args={"check_same_thread": False, "timeout": self._busy_timeout},
+            poolclass=QueuePool,
+            pool_size=1 if in_memory else 5,
+            max_overflow=0 if in_memory else 60,
+            pool_timeout=30.0,
+        )
+        event.listen(engine, "connect", self._prepare)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _prepare(self, connection: sqlite3.Connection, _record: Any) -> None:
+        # None: Python's driver starts no transactions by itself; ``_begin`` does.
+        connection.isolation_level = None
+        run = connection.execute
+        run(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
+        if run("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+            run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = NORMAL")
+        run("PRAGMA foreign_keys = ON")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database and changes nothing."""
+        with (
+            self._translated(),
+            self._once(),
+            self.engine.connect() as connection,
+            connection.begin() as transaction,
+        ):
+            yield connection
+            transaction.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its start; rolled back by any exception.
+
+        Raises DatabaseBusy, DatabaseFull, DatabaseUnusable or StoreError; nothing was changed
+        then. ``sqlalchemy.exc.IntegrityError`` passes: which rule was broken is the caller's to
+        explain.
+        """
+        with self._translated(), self._once(), self._turn(), self.engine.connect() as connection:
+            connection = connection.execution_options(**_WRITES)
+            with connection.begin():
+                yield connection
+
+    def dispose(self) -> None:
+        """Close every connection. The last one of a SQLite file also folds the WAL into it."""
+        self.engine.dispose()
+
+    # --- helpers ---------------------------------------------------------------------------
+
+    @contextmanager
+    def _once(self) -> Iterator[None]:
+        """A second transaction inside the first would wait for itself: say so instead."""
+        if getattr(self._local, "busy", False):
+            raise RuntimeError("a transaction of this thread is already open")
+        self._local.busy = True
+        try:
+            yield
+        finally:
+            self._local.busy = False
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        # Longer than the wait for other processes: the queue in front of us also waits for them.
+        if not self._writer.acquire(timeout=self._busy_timeout * 4):
+            raise _busy(self.where)
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.TimeoutError as error:
+            raise _busy(self.where) from error
+        except exc.DBAPIError as error:
+            known = _translate(error, self.where)
+            if known is None:
+                raise
+            raise known from error
+        except sqlite3.Error as error:
+            raise _of_sqlite(error, self.where) from error
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("calsync_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (exc.ArgumentError, ValueError, ImportError) as error:
+        raise DatabaseUnusable(
+            "this database URL cannot be understood",
+            where="[database] url",
+            todo="Write sqlite:///calsync.db or postgresql://user@host/name",
+        ) from error
+    return parsed
+
+
+def _file_of(url: URL) -> Path | None:
+    name = url.database
+    if not name or name == ":memory:" or "mode=memory" in name:
+        return None
+    if name.startswith("file:"):
+        name = name.removeprefix("file:").split("?", 1)[0]
+    return Path(name)
+
+
+def _make_private(path: Path) -> None:
+    """Make the file before SQLite does, so that nobody else can ever read it. The WAL files
+    take their mode from it."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise DatabaseUnusable(
+            f"the database file cannot be made: {error.strerror}",
+            where=str(path),
+            todo="Make its folder, or give calsync the right to write there",
+        ) from error
+    os.close(descriptor)
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+
+def _busy(where: str) -> DatabaseBusy:
+    return DatabaseBusy(
+        "the database stayed locked by somebody else; nothing was changed",
+        where=where,
+        todo="End other programs that have it open (backups, SQL shells); calsync tries again",
+    )
+
+
+def _full(where: str, detail: str) -> DatabaseFull:
+    return DatabaseFull(
+        f"the disk or quota behind the database is full, or failed ({detail}); nothing was changed",
+        where=where,
+        todo="Free some space and check the disk; calsync goes on by itself",
+    )
+
+
+def _unusable(where: str, detail: str, todo: str) -> DatabaseUnusable:
+    return DatabaseUnusable(f"the database cannot be used: {detail}", where=where, todo=todo)
+
+
+def _translate(error: exc.DBAPIError, where: str) -> StoreError | None:
+    """The calsync error for a driver's error; None where it is a broken rule or our own bug."""
+    original = error.orig
+    if isinstance(original, sqlite3.Error):
+        if isinstance(original, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            return None
+        return _of_sqlite(original, where)
+    if isinstance(error, exc.IntegrityError | exc.ProgrammingError):
+        return None
+    return _of_postgresql(error, where)
+
+
+def _of_sqlite(error: sqlite3.Error, where: str) -> StoreError:
+    # Extended codes keep the primary one in their low byte (https://www.sqlite.org/rescode.html).
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    detail = str(error)
+    match code:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return _busy(where)
+        case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
+            return _full(where, detail)
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return _unusable(
+                where, detail, "Give calsync the right to write to this file and its folder"
+            )
+        case sqlite3.SQLITE_CANTOPEN:
+            return _unusable(where, detail, "Check that the folder exists and calsync may use it")
+        case sqlite3.SQLITE_NOTADB:
+            return _unusable(
+                where,
+                detail,
+                "This is not a calsync database: give another [database] url, or restore a backup",
+            )
+        case sqlite3.SQLITE_CORRUPT:
+            return _unusable(where, detail, "Restore the newest backup; calsync then catches up")
+        case _:
+            return StoreError(f"the database refused a statement: {detail}", where=where)
+
+
+def _of_postgresql(error: exc.DBAPIError, where: str) -> StoreError:
+    # SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+    state = str(getattr(error.orig, "sqlstate", "") or "")
+    detail = str(error.orig).split("\n", 1)[0]
+    if state in ("55P03", "40P01", "40001"):
+        return _busy(where)
+    if state.startswith("53"):
+        return _full(where, detail)
+    if state == "25006":
+        return _unusable(where, detail, "The server is read-only: connect to the primary")
+    if not state or state.startswith(("08", "28", "3D", "57P")):
+        return _unusable(where, detail, "Check that the server runs and lets calsync in")
+    return StoreError(f"the database refused a statement: {detail}", where=where)

@@ -16,7 +16,6 @@ from calsync.model.occupancy import (
     Window,
 )
 from calsync.model.plan import (
-    Alternative,
     Conflict,
     ConflictKind,
     Done,
@@ -29,11 +28,11 @@ from calsync.model.plan import (
     NoticeKind,
     Outcome,
     Plan,
-    Refusal,
     Refused,
     Skip,
     Stale,
 )
+from calsync.model.refusal import Alternative, Refusal
 from calsync.model.rooms import ClashPolicy, EditPolicy, Pair, Person, ResourceCalendar, Room, Side
 
 __all__ = [

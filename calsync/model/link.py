@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from calsync.model.occupancy import Occupancy
+from calsync.model.refusal import Refusal
 from calsync.model.rooms import Person, Side
 
 
@@ -25,6 +26,8 @@ class Half:
 
     ``seen`` is None where it equals the base of the link (the usual case, kept once), or
     where the item is not present. ``fingerprint`` is always that of what was seen.
+    ``since``: when the item came to claim its present time on this side, by that side's
+    clock (its creation, later the last change that moved it).
     """
 
     presence: Presence = Presence.NEVER
@@ -37,6 +40,7 @@ class Half:
     owned: bool = True
     uid: str = ""
     reason: str = ""
+    since: datetime | None = None
 
 
 class LinkState(StrEnum):
@@ -52,7 +56,9 @@ class Link:
     ``base`` is None until both sides have held the item. ``revision`` grows with every stored
     change; an effect of an older revision is void. ``in_flight``: an effect was sent and its
     outcome is not known yet; nothing new is decided until it is. ``attempts`` counts writes of
-    one target that did not stick (the loop breaker).
+    one target that did not stick (the loop breaker). ``claim``: the side on which people
+    claimed the present time (the origin, until the item is moved on the other side).
+    ``refusal``: dates of this series that were refused, until the person has been told.
     """
 
     id: str
@@ -70,6 +76,12 @@ class Link:
     pending: bool = False
     person: Person = Person()
     seats: int | None = None
+    claim: Side | None = None
+    refusal: Refusal | None = None
+
+    @property
+    def claimed_on(self) -> Side:
+        return self.claim or self.origin
 
     def half(self, side: Side) -> Half:
         return self.booking if side is Side.BOOKING else self.event

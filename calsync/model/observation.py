@@ -23,7 +23,7 @@ class Seen:
     ``tag``: our mark on the item, where we wrote it: the id of the link; a hint, no authority.
     ``uid``: the identity it shares with copies elsewhere (iCalUId).
     ``person``: who booked it. ``pending``: a booking that waits for the calendar's answer.
-    ``created``: by the server's clock, aware UTC.
+    ``created``, ``modified``: by the server's clock, aware UTC.
     """
 
     key: str
@@ -38,6 +38,7 @@ class Seen:
     person: Person = Person()
     pending: bool = False
     seats: int | None = None
+    modified: datetime | None = None
 
 
 class Absence(StrEnum):

@@ -9,6 +9,7 @@ from enum import StrEnum
 from calsync.model.link import Link
 from calsync.model.observation import Gone, Seen
 from calsync.model.occupancy import Occupancy
+from calsync.model.refusal import Refusal
 from calsync.model.rooms import Person, Side
 
 
@@ -43,29 +44,6 @@ _FREEING = frozenset(
         EffectKind.REJECT_BOOKING,
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alternative:
-    """A free room offered instead."""
-
-    room_id: str
-    name: str
-    capacity: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why somebody's booking cannot stay: for people, in one sentence, and for machines.
-
-    ``dates`` are the local starts of the refused occurrences of a series; empty = all of it.
-    """
-
-    reason: str
-    code: str = "room-conflict"
-    dates: tuple[datetime, ...] = ()
-    conflicts: tuple[tuple[datetime, datetime], ...] = ()
-    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

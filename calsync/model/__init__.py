@@ -1,4 +1,4 @@
-"""PURE values: Room, Pair, Occupancy, Observation, Link, Effect, Plan, Conflict. No I/O, no clock."""
+"""PURE values: Room, Pair, Occupancy, Observation, Link, Effect, Plan, Conflict. No I/O."""
 
 from calsync.model.link import Change, Half, Link, LinkState, Presence
 from calsync.model.observation import Absence, Gone, Observation, Pull, Seen, Unknown
@@ -33,9 +33,19 @@ from calsync.model.plan import (
     Stale,
 )
 from calsync.model.refusal import Alternative, Refusal
-from calsync.model.rooms import ClashPolicy, EditPolicy, Pair, Person, ResourceCalendar, Room, Side
+from calsync.model.rooms import (
+    NOBODY,
+    ClashPolicy,
+    EditPolicy,
+    Pair,
+    Person,
+    ResourceCalendar,
+    Room,
+    Side,
+)
 
 __all__ = [
+    "NOBODY",
     "Absence",
     "Alternative",
     "Busy",

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from calsync.model.occupancy import Occupancy
 from calsync.model.refusal import Refusal
-from calsync.model.rooms import Person, Side
+from calsync.model.rooms import NOBODY, Person, Side
 
 
 class Presence(StrEnum):
@@ -74,7 +74,7 @@ class Link:
     in_flight: bool = False
     attempts: int = 0
     pending: bool = False
-    person: Person = Person()
+    person: Person = NOBODY
     seats: int | None = None
     claim: Side | None = None
     refusal: Refusal | None = None

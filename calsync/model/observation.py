@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from calsync.model.occupancy import Occupancy
-from calsync.model.rooms import Person
+from calsync.model.rooms import NOBODY, Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Seen:
     owned: bool = True
     uid: str = ""
     tag: str | None = None
-    person: Person = Person()
+    person: Person = NOBODY
     pending: bool = False
     seats: int | None = None
     modified: datetime | None = None

@@ -10,7 +10,7 @@ from calsync.model.link import Link
 from calsync.model.observation import Gone, Seen
 from calsync.model.occupancy import Occupancy
 from calsync.model.refusal import Refusal
-from calsync.model.rooms import Person, Side
+from calsync.model.rooms import NOBODY, Person, Side
 
 
 class EffectKind(StrEnum):
@@ -67,7 +67,7 @@ class Effect:
     fingerprint: str = ""
     refusal: Refusal | None = None
     uid: str = ""
-    person: Person = Person()
+    person: Person = NOBODY
     created: datetime | None = None
     owned: bool = True
 

@@ -81,3 +81,7 @@ class Person:
 
     name: str = ""
     address: str = ""
+
+
+#: No person known: what a value that names nobody carries.
+NOBODY = Person()

@@ -1,0 +1,111 @@
+"""Two edits of one booking: a three-way merge, field by field, against the base.
+
+Only a field that both sides changed to different values is a conflict; everything else is
+taken from the side that changed it. The fields of a booking are its schedule, title, busy
+kind and privacy. Within a series whose grid (start, zone, rule) neither side touched, every
+date is a field of its own, so that two people who change two dates do not meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from calsync.model import Occupancy, Override, Recurrence, Side
+
+T = TypeVar("T", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """``value`` with the winner's values in the ``conflicts`` (names of fields)."""
+
+    value: Occupancy
+    conflicts: tuple[str, ...]
+
+
+def merge(base: Occupancy | None, booking: Occupancy, event: Occupancy, winner: Side) -> Merged:
+    """Merge both edits of ``base``. Without a base everything that differs is a conflict.
+
+    Where a side lacks a title (titles not carried, or private) None is a value like others.
+    """
+    if booking == event:
+        return Merged(value=booking, conflicts=())
+    first = booking if winner is Side.BOOKING else event
+    if base is None:
+        return Merged(value=first, conflicts=("everything",))
+    names: list[str] = []
+
+    def pick(name: str, was: T, mine: T, theirs: T) -> T:
+        if mine == theirs or theirs == was:
+            return mine
+        if mine == was:
+            return theirs
+        names.append(name)
+        return mine if winner is Side.BOOKING else theirs
+
+    title = pick("title", base.title, booking.title, event.title)
+    busy = pick("busy", base.busy, booking.busy, event.busy)
+    private = pick("private", base.private, booking.private, event.private)
+    if _grid(base) == _grid(booking) == _grid(event) and base.recurrence is not None:
+        shape = replace(base, recurrence=_merge_dates(base, booking, event, winner, names))
+    else:
+        chosen = pick("schedule", _schedule(base), _schedule(booking), _schedule(event))
+        shape = booking if chosen == _schedule(booking) else event
+    value = replace(shape, title=None if private else title, busy=busy, private=private)
+    return Merged(value=value, conflicts=tuple(names))
+
+
+def _grid(occ: Occupancy) -> Hashable:
+    """What gives a series its recurrence-ids; equal grids make dates comparable."""
+    rule = occ.recurrence.rule if occ.recurrence else None
+    return (occ.start, occ.end, occ.zone, occ.all_day, rule)
+
+
+def _schedule(occ: Occupancy) -> Hashable:
+    return (occ.start, occ.end, occ.zone, occ.all_day, occ.recurrence)
+
+
+def same_schedule(one: Occupancy, other: Occupancy) -> bool:
+    """True where both take the same time; title, busy kind and privacy may differ."""
+    return _schedule(one) == _schedule(other)
+
+
+def _merge_dates(
+    base: Occupancy, booking: Occupancy, event: Occupancy, winner: Side, names: list[str]
+) -> Recurrence:
+    """Merge the exceptions of a series date by date. A date is as ruled, excluded or changed."""
+    was, mine, theirs = _dates(base), _dates(booking), _dates(event)
+    excluded: list[datetime] = []
+    overrides: list[Override] = []
+    for day in sorted(was.keys() | mine.keys() | theirs.keys()):
+        w, m, t = was.get(day), mine.get(day), theirs.get(day)
+        if m == t or t == w:
+            value = m
+        elif m == w:
+            value = t
+        else:
+            names.append(f"date {day:%Y-%m-%d %H:%M}")
+            value = m if winner is Side.BOOKING else t
+        if value == _EXCLUDED:
+            excluded.append(day)
+        elif isinstance(value, Override):
+            overrides.append(value)
+    assert base.recurrence is not None
+    return Recurrence(
+        rule=base.recurrence.rule, excluded=tuple(excluded), overrides=tuple(overrides)
+    )
+
+
+_EXCLUDED = "excluded"
+
+
+def _dates(occ: Occupancy) -> dict[datetime, Override | str]:
+    recurrence = occ.recurrence
+    if recurrence is None:
+        return {}
+    found: dict[datetime, Override | str] = dict.fromkeys(recurrence.excluded, _EXCLUDED)
+    found.update({o.recurrence_id: o for o in recurrence.overrides})
+    return found

@@ -1,0 +1,222 @@
+"""The dates of a recurrence rule (RFC 5545 section 3.3.10, without parts below a day).
+
+One period (day, week, month, year) at a time, so that work starts near the asked span and
+every loop has a bound: a rule that never matches must not cost more than one that does.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Final
+
+from calsync.model import Frequency, Nth, Rule
+
+#: Outlook's end of time; no occurrence is looked for behind it.
+LAST_DATE: Final = date(4500, 8, 31)
+#: Periods in a row without an occurrence after which a rule counts as exhausted. The rarest
+#: sayable day, a 29 February on a given weekday, comes back within 14,610 days.
+MAX_EMPTY: Final = 20_000
+#: Occurrences of a counted rule are walked from its start; beyond this many it is cut.
+MAX_COUNTED: Final = 10_000
+_MAX_STEPS: Final = 100_000
+_DAY: Final = timedelta(days=1)
+
+
+def dates(rule: Rule, start: date, low: date, high: date) -> Iterator[date]:
+    """The dates on which occurrences start, rising, within ``low`` ≤ date ≤ ``high``.
+
+    ``start`` is the first date of the series; a date before it is never given. Unlike a
+    literal DTSTART, ``start`` itself is given only where the rule has it.
+    """
+    high = min(high, LAST_DATE, rule.until or LAST_DATE)
+    low = max(low, start)
+    if low > high:
+        return
+    if rule.count is None:
+        yield from _walk(rule, start, low, high)
+        return
+    for day in counted(rule, start):
+        if day > high:
+            return
+        if day >= low:
+            yield day
+
+
+@lru_cache(maxsize=4096)
+def counted(rule: Rule, start: date) -> tuple[date, ...]:
+    """All dates of a rule with a count (at most ``MAX_COUNTED`` of them)."""
+    found: list[date] = []
+    wanted = min(rule.count or 0, MAX_COUNTED)
+    for day in _walk(rule, start, start, LAST_DATE):
+        found.append(day)
+        if len(found) >= wanted:
+            break
+    return tuple(found)
+
+
+def has(rule: Rule, start: date, day: date) -> bool:
+    """Whether the rule gives that date."""
+    return next(dates(rule, start, day, day), None) is not None
+
+
+def first(rule: Rule, start: date) -> date | None:
+    """The first date the rule gives; None for a rule that gives none."""
+    return next(dates(rule, start, start, LAST_DATE), None)
+
+
+def last(rule: Rule, start: date) -> date | None:
+    """The last date the rule gives; None for an endless rule or one without dates."""
+    if rule.count is not None:
+        found = counted(rule, start)
+        return found[-1] if found else None
+    if rule.until is None:
+        return None
+    # Look back from the end in growing strides: nearly always the first stride has it.
+    stride = _stride(rule)
+    low = rule.until
+    while low > start:
+        low = max(start, low - stride) if (low - date.min) > stride else start
+        found_here = tuple(dates(rule, start, low, rule.until))
+        if found_here:
+            return found_here[-1]
+        stride *= 16
+    return rule.until if has(rule, start, rule.until) else None
+
+
+def _stride(rule: Rule) -> timedelta:
+    unit = {Frequency.DAILY: 1, Frequency.WEEKLY: 7, Frequency.MONTHLY: 31, Frequency.YEARLY: 366}
+    return timedelta(days=min(2 * unit[rule.frequency] * rule.interval + 7, 365_000))
+
+
+def _walk(rule: Rule, start: date, low: date, high: date) -> Iterator[date]:
+    """Dates of the rule without its end, from the period that holds ``low``."""
+    periods = {
+        Frequency.DAILY: _days,
+        Frequency.WEEKLY: _weeks,
+        Frequency.MONTHLY: _months,
+        Frequency.YEARLY: _years,
+    }[rule.frequency]
+    empty = 0
+    for step, (begin, found) in enumerate(periods(rule, start, low)):
+        if begin > high or step > _MAX_STEPS:
+            return
+        for day in _positions(found, rule.by_set_pos) if rule.by_set_pos else found:
+            if day > high:
+                return
+            if day >= low:
+                yield day
+                empty = 0
+        empty += 1
+        if empty > MAX_EMPTY:
+            return
+
+
+def _positions(found: list[date], positions: tuple[int, ...]) -> list[date]:
+    """BYSETPOS: the n-th of a period's dates, from either end."""
+    size = len(found)
+    picked = {p - 1 if p > 0 else size + p for p in positions}
+    return [found[at] for at in sorted(picked) if 0 <= at < size]
+
+
+Periods = Iterator[tuple[date, list[date]]]
+
+
+def _days(rule: Rule, start: date, low: date) -> Periods:
+    step = timedelta(days=rule.interval)
+    day = start + max(0, (low - start) // step) * step
+    weekdays = {int(nth.weekday) for nth in rule.by_day}
+    plain = not (weekdays or rule.by_month or rule.by_month_day)
+    while day <= LAST_DATE:
+        fits = plain or (
+            (not weekdays or day.weekday() in weekdays)
+            and (not rule.by_month or day.month in rule.by_month)
+            and (not rule.by_month_day or _on_month_day(day, rule.by_month_day))
+        )
+        yield day, [day] if fits else []
+        day += step
+
+
+def _on_month_day(day: date, month_days: tuple[int, ...]) -> bool:
+    if day.day in month_days:
+        return True
+    return day.day - monthrange(day.year, day.month)[1] - 1 in month_days
+
+
+def _weeks(rule: Rule, start: date, low: date) -> Periods:
+    """Weeks begin on WKST; the one that holds ``start`` is the first."""
+    into = (start.weekday() - rule.week_start) % 7
+    if (start - date.min).days < into:  # the very first week of the calendar
+        into = 0
+    week = start - timedelta(days=into)
+    step = timedelta(weeks=rule.interval)
+    week += max(0, (low - week) // step) * step
+    weekdays = {int(nth.weekday) for nth in rule.by_day} or {start.weekday()}
+    offsets = sorted((day - week.weekday()) % 7 for day in weekdays)
+    while week <= LAST_DATE:
+        found = [week + timedelta(days=offset) for offset in offsets]
+        if rule.by_month:
+            found = [day for day in found if day.month in rule.by_month]
+        yield week, found
+        week += step
+
+
+def _months(rule: Rule, start: date, low: date) -> Periods:
+    base = start.year * 12 + start.month - 1
+    turn = max(0, (low.year * 12 + low.month - 1 - base) // rule.interval)
+    while True:
+        year, month = divmod(base + turn * rule.interval, 12)
+        if year > LAST_DATE.year:
+            return
+        month += 1
+        fits = not rule.by_month or month in rule.by_month
+        yield date(year, month, 1), _in_month(rule, start, year, month) if fits else []
+        turn += 1
+
+
+def _in_month(rule: Rule, start: date, year: int, month: int) -> list[date]:
+    """BYDAY and BYMONTHDAY both given mean their intersection (RFC 5545, table of BYxxx)."""
+    length = monthrange(year, month)[1]
+    month_days = rule.by_month_day
+    if not month_days and not rule.by_day:
+        month_days = (start.day,)
+    numbers = set(range(1, length + 1))
+    if month_days:
+        numbers &= {d if d > 0 else length + 1 + d for d in month_days}
+    if rule.by_day:
+        numbers &= _weekday_numbers(rule.by_day, date(year, month, 1).weekday(), length)
+    return [date(year, month, number) for number in sorted(numbers)]
+
+
+def _weekday_numbers(by_day: tuple[Nth, ...], first_weekday: int, length: int) -> set[int]:
+    """Which days 1..length of a span fit BYDAY; positions count within the span."""
+    found: set[int] = set()
+    for nth in by_day:
+        begin = (nth.weekday - first_weekday) % 7 + 1
+        every = range(begin, length + 1, 7)
+        if nth.position == 0:
+            found.update(every)
+        elif abs(nth.position) <= len(every):
+            found.add(every[nth.position - 1 if nth.position > 0 else nth.position])
+    return found
+
+
+def _years(rule: Rule, start: date, low: date) -> Periods:
+    year = start.year + max(0, (low.year - start.year) // rule.interval) * rule.interval
+    while year <= LAST_DATE.year:
+        yield date(year, 1, 1), _in_year(rule, start, year)
+        year += rule.interval
+
+
+def _in_year(rule: Rule, start: date, year: int) -> list[date]:
+    plain = not rule.by_day and not rule.by_month_day
+    if rule.by_day and not rule.by_month and not rule.by_month_day:
+        # Positions count within the year where no month is named.
+        first_day = date(year, 1, 1)
+        length = 366 if monthrange(year, 2)[1] == 29 else 365
+        numbers = _weekday_numbers(rule.by_day, first_day.weekday(), length)
+        return [first_day + (number - 1) * _DAY for number in sorted(numbers)]
+    months = rule.by_month or ((start.month,) if plain else tuple(range(1, 13)))
+    return [day for month in months for day in _in_month(rule, start, year, month)]

@@ -1,0 +1,180 @@
+"""Time zones: Windows names and IANA names, over tzlocal's copy of the CLDR table windowsZones.
+
+Nothing here raises on a name from outside: an unknown zone is a value (``Zone.iana is None``)
+that keeps the server's own word in ``raw``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from tzlocal.windows_tz import tz_win, win_tz
+
+_UTC_NAMES: Final = {
+    "utc",
+    "z",
+    "gmt",
+    "etc/gmt",
+    "tzone://microsoft/utc",
+    "coordinated universal time",
+}
+#: Names without a rule behind them: legacy custom zones of Exchange, and names that mean
+#: another thing on every machine.
+_NO_ZONE: Final = {
+    "tzone://microsoft/custom",
+    "customized time zone",
+    "localtime",
+    "factory",
+    "posixrules",
+}
+#: tz database links (file ``backward``) and Exchange's odd list entries that CLDR's table lacks.
+_LINKS: Final = {
+    "CST6CDT": "America/Chicago",
+    "EST5EDT": "America/New_York",
+    "MST7MDT": "America/Denver",
+    "PST8PDT": "America/Los_Angeles",
+    "US/East-Indiana": "America/Indiana/Indianapolis",
+    "Europe/Uzhgorod": "Europe/Kyiv",
+    "Europe/Zaporozhye": "Europe/Kyiv",
+    "Europe/Kyiv (Kiev)": "Europe/Kyiv",
+    "Asia/Toshkent (Tashkent)": "Asia/Tashkent",
+    "Asia/Astana (Almaty)": "Asia/Almaty",
+    "Asia/Yangon (Rangoon)": "Asia/Yangon",
+}
+_WINDOWS_OF: Final[dict[str, str]] = {iana: name for iana, name in tz_win.items() if iana}
+_WINDOWS: Final[dict[str, str]] = {name.casefold(): iana for name, iana in win_tz.items() if name}
+_IANA: Final[dict[str, str]] = {name.casefold(): name for name in _WINDOWS_OF}
+_LINK_NAMES: Final[dict[str, str]] = {name.casefold(): name for name in _LINKS}
+#: The shape of a tz database key. "posix/" and "right/" are other builds of the same zones.
+_KEY: Final = re.compile(
+    r"(?!posix/|right/)[A-Za-z][A-Za-z0-9_+\-]*(/[A-Za-z0-9_+\-]+){0,2}", re.ASCII
+)
+_FIRST: Final = datetime(1, 1, 1)
+_LAST: Final = datetime(9999, 12, 31, 23, 59, 59)
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A zone name from outside. ``iana`` is None where no rules are known for it."""
+
+    iana: str | None
+    raw: str
+
+
+@lru_cache(maxsize=4096)
+def _resolve(name: str) -> Zone:
+    folded = name.strip().casefold()
+    if folded in _UTC_NAMES:
+        return Zone("UTC", name)
+    if not folded or folded in _NO_ZONE:
+        return Zone(None, name)
+    found = _WINDOWS.get(folded) or _IANA.get(folded)
+    if found is None and folded in _LINK_NAMES:
+        found = _LINK_NAMES[folded]
+        found = found if _KEY.fullmatch(found) else _LINKS[found]
+    if found is None and _KEY.fullmatch(name.strip()):
+        found = name.strip()
+    if found is None:
+        return Zone(None, name)
+    if _WINDOWS_OF.get(found) == "UTC":
+        return Zone("UTC", name)
+    return Zone(found if _loads(found) else None, name)
+
+
+def _loads(key: str) -> bool:
+    try:
+        ZoneInfo(key)
+    except (ValueError, KeyError, OSError):  # OSError: a folder of the database, such as "America"
+        return False
+    return True
+
+
+def resolve(name: str | None) -> Zone:
+    """The zone behind a Windows or IANA name, legacy aliases included; any case. Never raises."""
+    if not isinstance(name, str):
+        return Zone(None, "")
+    if len(name) > 128:
+        return Zone(None, name[:128])
+    return _resolve(name)
+
+
+@lru_cache(maxsize=1024)
+def to_windows(iana: str) -> str | None:
+    """The Windows name of an IANA zone; None where CLDR knows none (such as Antarctica/Troll)."""
+    zone = resolve(iana).iana
+    if zone is None:
+        return None
+    return _WINDOWS_OF.get(zone) or _WINDOWS_OF.get(_LINKS.get(zone, zone))
+
+
+@lru_cache(maxsize=1024)
+def canonical(iana: str) -> str:
+    """One name for all zones that Graph cannot tell apart.
+
+    Graph keeps a series' zone by its Windows name, so Europe/Vienna comes back as
+    Europe/Berlin. Where the two have the same offsets (compared a week apart from 2026 to 2037)
+    both sides use the latter; else (America/Scoresbysund, whose CLDR entry is out of date) the
+    IANA name itself stays, and is sent as it is.
+    """
+    zone = resolve(iana).iana
+    if zone is None:
+        return iana
+    main = win_tz.get(to_windows(zone) or "")
+    if main is None:
+        return zone
+    main = resolve(main).iana or zone
+    return main if main == zone or _alike(zone, main) else zone
+
+
+def _alike(one: str, other: str) -> bool:
+    a, b = zone_info(one), zone_info(other)
+    # Not before 2026: CLDR joins zones whose past differs, and rooms are booked in the future.
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    weeks = (day + timedelta(weeks=n) for n in range(52 * 12))
+    return all(t.astimezone(a).utcoffset() == t.astimezone(b).utcoffset() for t in weeks)
+
+
+def outgoing(iana: str) -> str:
+    """The name to send to Graph: the Windows name where it says the same, else the IANA name."""
+    if iana == "UTC":
+        return "UTC"
+    windows = to_windows(iana)
+    return (
+        windows if windows is not None and canonical(iana) == canonical(win_tz[windows]) else iana
+    )
+
+
+@lru_cache(maxsize=1024)
+def zone_info(iana: str) -> ZoneInfo:
+    """The rules of a zone. UTC for a name that has none: callers resolve first."""
+    zone = resolve(iana).iana
+    return ZoneInfo(zone or "UTC")
+
+
+def to_utc(wall: datetime, zone: str) -> datetime:
+    """The aware UTC instant of a naive wall time.
+
+    A time that occurs twice means the first (fold=0). A time skipped by the clocks takes the
+    offset from before the gap, so it lies as far after the gap as it would have: 02:30 on the
+    day Berlin goes to summer time is 01:30Z, which is 03:30 there.
+    """
+    if zone == "UTC":
+        return wall.replace(tzinfo=UTC)
+    try:
+        return wall.replace(tzinfo=zone_info(zone), fold=0).astimezone(UTC)
+    except OverflowError:  # within a day of the ends of the calendar
+        return (_FIRST if wall.year == 1 else _LAST).replace(tzinfo=UTC)
+
+
+def to_wall(instant: datetime, zone: str) -> datetime:
+    """The naive wall time of an aware instant."""
+    try:
+        tz = UTC if zone == "UTC" else zone_info(zone)
+        return instant.astimezone(tz).replace(tzinfo=None, fold=0)
+    except OverflowError:
+        return _FIRST if instant.year == 1 else _LAST

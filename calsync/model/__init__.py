@@ -29,6 +29,7 @@ from calsync.model.plan import (
     Outcome,
     Plan,
     Refused,
+    Ruling,
     Skip,
     Stale,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "ResourceCalendar",
     "Room",
     "Rule",
+    "Ruling",
     "Seen",
     "Side",
     "Skip",

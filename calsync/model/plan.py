@@ -52,7 +52,9 @@ class Effect:
 
     ``version`` is the precondition (the version the decision was made on; empty for creates).
     ``was`` is the state that version showed. ``id`` is also the idempotency key.
-    ``refusal`` belongs to declines and rejections. ``confirms``: tell the booking side.
+    ``refusal`` belongs to declines and rejections, and to changes that give up refused dates.
+    ``merged``: the target is not what the other side showed, so the base stays where it is
+    until that side has it, too. ``tag`` is written onto a created item: the id of the link.
     """
 
     id: str
@@ -70,6 +72,11 @@ class Effect:
     person: Person = NOBODY
     created: datetime | None = None
     owned: bool = True
+    merged: bool = False
+
+    @property
+    def tag(self) -> str:
+        return self.link_id
 
 
 # --- outcomes ----------------------------------------------------------------------------
@@ -176,6 +183,15 @@ class Skip:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What was decided about a link, for the audit chain: a verb and a sentence."""
+
+    link_id: str
+    verb: str
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     """The guard's refusal of a plan: what it would have done, and what the admin can do."""
@@ -197,4 +213,5 @@ class Plan:
     conflicts: list[Conflict] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
+    rulings: list[Ruling] = field(default_factory=list)
     halt: Halt | None = None

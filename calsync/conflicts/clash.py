@@ -1,0 +1,185 @@
+"""Two bookings claim one room at one time: who keeps it.
+
+A clash is a *race between the sides*: neither claimant could see the other. An overlap that
+people made inside one side, in sight of what stood there, is theirs; it is mirrored, not
+"fixed". The two are told apart per pair of claims:
+
+* both claimed on the same side: made inside it;
+* on some side S, the claim made on S came later than the other one had been shown on S: made
+  in sight of it;
+* otherwise neither was visible to the other: a clash, with exactly one loser per date.
+
+The order of strength is total and the same on every run: what nobody can be told about
+first (an item in the room's own calendar without an organiser to refuse), then the policy,
+then the earlier claim, then the calendar, then the id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from calsync.conflicts.merge import same_schedule
+from calsync.mapping.expand import instances
+from calsync.model import ClashPolicy, Interval, Link, Occupancy, Presence, Side, Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """``occupancy`` is wanted (``new``: decided in this plan) or held by ``link``.
+
+    ``side``: where people claimed it; ``at``: when, by that side's clock (aware UTC).
+    ``fixed``: an item of the room's own calendar; it has no organiser who could be told.
+    """
+
+    link: Link
+    occupancy: Occupancy
+    side: Side
+    at: datetime
+    fixed: bool
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """``loser`` loses to ``winners``. ``dates`` are the recurrence-ids it loses; empty = all of
+    it. ``taken`` is the time that the winners hold of it, in UTC. ``ask``: a person decides."""
+
+    loser: Claim
+    winners: tuple[Claim, ...]
+    dates: tuple[datetime, ...]
+    taken: tuple[Interval, ...]
+    ask: bool
+
+
+def shown(link: Link, side: Side) -> Occupancy | None:
+    """What ``side`` shows for the link now, by the newest accepted observation."""
+    half = link.half(side)
+    if half.presence is not Presence.PRESENT:
+        return None
+    return half.seen if half.seen is not None else link.base
+
+
+def _in_sight(native: Claim, foreign: Claim) -> bool:
+    """True where ``native`` was claimed on its side after ``foreign`` was shown there."""
+    there = shown(foreign.link, native.side)
+    since = foreign.link.half(native.side).since
+    return (
+        there is not None
+        and since is not None
+        and same_schedule(there, foreign.occupancy)
+        and since < native.at
+    )
+
+
+def is_race(one: Claim, other: Claim) -> bool:
+    """True where neither claim was made in sight of the other (see the module)."""
+    if one.side is other.side:
+        return False
+    return not _in_sight(one, other) and not _in_sight(other, one)
+
+
+def strength(claim: Claim, policy: ClashPolicy) -> tuple[bool, bool, datetime, bool, str]:
+    """Sort key: the smallest is the strongest."""
+    match policy:
+        case ClashPolicy.FIRST | ClashPolicy.ASK:
+            preferred = True
+        case ClashPolicy.CALENDAR:
+            preferred = claim.side is Side.CALENDAR
+        case ClashPolicy.BOOKING:
+            preferred = claim.side is Side.BOOKING
+        case _:
+            assert_never(policy)
+    return (
+        not claim.fixed,
+        not preferred,
+        claim.at,
+        claim.side is Side.BOOKING,
+        claim.link.id,
+    )
+
+
+@dataclass(slots=True)
+class _Slot:
+    start: datetime
+    end: datetime
+    claim: int
+    recurrence_id: datetime | None
+    lost: bool = False
+
+
+def judge(
+    claims: Sequence[Claim], *, policy: ClashPolicy, window: Window, zone: str
+) -> list[Verdict]:
+    """The verdicts on all races among ``claims`` of one room within ``window``.
+
+    Claims that are not ``new`` never clash with each other: they were judged when they came.
+    ``zone`` is the room's. The result does not depend on the order of ``claims``.
+    """
+    sides = {c.side for c in claims}
+    if len(sides) < 2 or not any(c.new for c in claims):
+        return []
+    ranked = sorted(claims, key=lambda c: strength(c, policy))
+    slots: list[_Slot] = []
+    for rank, claim in enumerate(ranked):
+        if claim.occupancy.busy.blocks or claim.occupancy.recurrence is not None:
+            slots.extend(
+                _Slot(i.start, i.end, rank, i.recurrence_id)
+                for i in instances(claim.occupancy, window, zone)
+                if i.busy.blocks and i.start < i.end
+            )
+    return _resolve(ranked, _meetings(ranked, slots), slots, policy)
+
+
+def _meetings(ranked: Sequence[Claim], slots: list[_Slot]) -> list[tuple[_Slot, _Slot]]:
+    """Pairs (stronger, weaker) of slots that meet and race, by a sweep over time."""
+    slots.sort(key=lambda s: (s.start, s.end, s.claim))
+    active: list[_Slot] = []
+    found: list[tuple[_Slot, _Slot]] = []
+    for slot in slots:
+        active = [a for a in active if a.end > slot.start]
+        for other in active:
+            one, two = (other, slot) if other.claim < slot.claim else (slot, other)
+            strong, weak = ranked[one.claim], ranked[two.claim]
+            if one.claim != two.claim and (strong.new or weak.new) and is_race(strong, weak):
+                found.append((one, two))
+        active.append(slot)
+    return found
+
+
+def _resolve(
+    ranked: Sequence[Claim],
+    meetings: list[tuple[_Slot, _Slot]],
+    slots: list[_Slot],
+    policy: ClashPolicy,
+) -> list[Verdict]:
+    """From the strongest down: a slot is lost to a stronger slot that still stands."""
+    losses: dict[int, list[tuple[_Slot, _Slot]]] = {}
+    for strong, weak in sorted(meetings, key=lambda m: (m[1].claim, m[0].claim)):
+        if not strong.lost:
+            weak.lost = True
+            losses.setdefault(weak.claim, []).append((weak, strong))
+    total: dict[int, int] = {}
+    for slot in slots:
+        total[slot.claim] = total.get(slot.claim, 0) + 1
+    verdicts = []
+    for rank, lost in losses.items():
+        dates = sorted({w.recurrence_id for w, _ in lost if w.recurrence_id is not None})
+        recurrence = ranked[rank].occupancy.recurrence
+        whole = not dates or (
+            recurrence is not None and not recurrence.rule.endless and len(dates) >= total[rank]
+        )
+        verdicts.append(
+            Verdict(
+                loser=ranked[rank],
+                winners=tuple(ranked[r] for r in sorted({s.claim for _, s in lost})),
+                dates=() if whole else tuple(dates),
+                taken=tuple(
+                    sorted({Interval(s.start, s.end) for _, s in lost}, key=lambda i: i.start)
+                ),
+                ask=policy is ClashPolicy.ASK,
+            )
+        )
+    return verdicts

@@ -1,0 +1,237 @@
+"""The table: what one link needs, given how each side stands against the base.
+
+::
+
+    booking \\ calendar   unchanged        created/updated        deleted           never
+    unchanged            nothing          write booking          delete booking    create event
+    created/updated      write event      equal: rebase, else    delete or edit    create event
+                                          merge
+    deleted              delete event     delete or edit         bury              bury
+    never                create booking   create booking         bury              nothing
+
+Any cell with *unknown*: nothing, with the reason. ``decide`` looks at one link alone; clashes
+with other links are judged afterwards (``plan``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from calsync.conflicts.clash import shown
+from calsync.conflicts.merge import merge
+from calsync.conflicts.policy import edit_winner
+from calsync.model import (
+    Change,
+    Conflict,
+    ConflictKind,
+    EditPolicy,
+    Link,
+    Occupancy,
+    Side,
+)
+from calsync.reconcile.classify import classify
+
+
+class Verb(StrEnum):
+    """What is to be done about one link."""
+
+    NOTHING = "nothing"
+    SKIP = "skip"
+    REBASE = "rebase"
+    BURY = "bury"
+    PARK = "park"
+    CREATE_BOOKING = "create booking"
+    CREATE_EVENT = "create event"
+    WRITE_BOOKING = "write booking"
+    WRITE_EVENT = "write event"
+    WRITE_BOTH = "write both"
+    DELETE_BOOKING = "delete booking"
+    DELETE_EVENT = "delete event"
+    REVIVE_BOOKING = "create booking again"
+    REVIVE_EVENT = "create event again"
+    DECLINE_DATES = "decline dates"
+
+
+#: Verbs that put an item onto time it did not hold before (if its schedule differs).
+FILLING = frozenset(
+    {
+        Verb.CREATE_BOOKING,
+        Verb.CREATE_EVENT,
+        Verb.WRITE_BOOKING,
+        Verb.WRITE_EVENT,
+        Verb.WRITE_BOTH,
+        Verb.REVIVE_BOOKING,
+        Verb.REVIVE_EVENT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """``target`` is the state both sides shall have; ``why`` is a sentence for the audit."""
+
+    verb: Verb
+    why: str
+    target: Occupancy | None = None
+    conflict: Conflict | None = None
+    dates: tuple[datetime, ...] = ()
+
+
+def decide(link: Link, policy: EditPolicy) -> Decision:
+    """The cell of the table for ``link``. Pure; the changes come from its halves."""
+    booking, event = classify(link, Side.BOOKING), classify(link, Side.CALENDAR)
+    mine, theirs = shown(link, Side.BOOKING), shown(link, Side.CALENDAR)
+    match (booking, event):
+        case (Change.UNKNOWN, _):
+            return Decision(verb=Verb.SKIP, why=f"booking side unknown: {link.booking.reason}")
+        case (_, Change.UNKNOWN):
+            return Decision(verb=Verb.SKIP, why=f"calendar unknown: {link.event.reason}")
+
+        case (Change.UNCHANGED, Change.UNCHANGED):
+            return Decision(verb=Verb.NOTHING, why="both sides as agreed")
+        case (Change.NEVER, Change.NEVER):
+            return Decision(verb=Verb.NOTHING, why="on neither side")
+
+        # One side moved on, the other stands as agreed: carry it over.
+        case (Change.UNCHANGED, Change.CREATED | Change.UPDATED):
+            return Decision(verb=Verb.WRITE_BOOKING, why="changed in the calendar", target=theirs)
+        case (Change.CREATED | Change.UPDATED, Change.UNCHANGED):
+            return _write_event(link, mine, theirs)
+        case (Change.UNCHANGED, Change.DELETED):
+            return Decision(
+                verb=Verb.DELETE_BOOKING, why=f"gone from the calendar: {link.event.reason}"
+            )
+        case (Change.DELETED, Change.UNCHANGED):
+            return Decision(
+                verb=Verb.DELETE_EVENT,
+                why=f"gone from the booking side: {link.booking.reason}",
+            )
+
+        # New on one side.
+        case (Change.UNCHANGED | Change.CREATED | Change.UPDATED, Change.NEVER):
+            return Decision(verb=Verb.CREATE_EVENT, why="new on the booking side", target=mine)
+        case (Change.NEVER, Change.UNCHANGED | Change.CREATED | Change.UPDATED):
+            return Decision(verb=Verb.CREATE_BOOKING, why="new in the calendar", target=theirs)
+
+        # Both moved.
+        case (Change.CREATED | Change.UPDATED, Change.CREATED | Change.UPDATED):
+            assert mine is not None
+            assert theirs is not None
+            return _both_edited(link, mine, theirs, policy)
+        case (Change.DELETED, Change.CREATED | Change.UPDATED):
+            return _delete_or_edit(link, Side.BOOKING, theirs, policy)
+        case (Change.CREATED | Change.UPDATED, Change.DELETED):
+            return _delete_or_edit(link, Side.CALENDAR, mine, policy)
+
+        # Gone, and nothing on the other side.
+        case (Change.DELETED, Change.DELETED | Change.NEVER):
+            return Decision(verb=Verb.BURY, why="gone on both sides")
+        case (Change.NEVER, Change.DELETED):
+            return Decision(verb=Verb.BURY, why="gone before it was carried over")
+        case _:
+            assert_never((booking, event))  # type: ignore[arg-type]  # mypy: no exhaustive tuples
+
+
+_NOT_OURS = "the organiser owns it: only the organiser can change it, in Outlook"
+
+
+def _write_event(link: Link, mine: Occupancy | None, theirs: Occupancy | None) -> Decision:
+    """The booking side changed. An attendee's copy can be declined, never changed."""
+    assert mine is not None
+    if link.event.owned:
+        return Decision(verb=Verb.WRITE_EVENT, why="changed on the booking side", target=mine)
+    dates = dropped_dates(link.base, mine)
+    if dates:
+        return Decision(
+            verb=Verb.DECLINE_DATES, why="dates given up on the booking side", dates=dates
+        )
+    return Decision(
+        verb=Verb.WRITE_BOOKING,
+        why=_NOT_OURS,
+        target=theirs,
+        conflict=Conflict(
+            kind=ConflictKind.EDIT,
+            link_id=link.id,
+            other_link_id=None,
+            policy="capability",
+            winner=Side.CALENDAR,
+            reason=_NOT_OURS,
+            lost=mine,
+        ),
+    )
+
+
+def dropped_dates(base: Occupancy | None, now: Occupancy) -> tuple[datetime, ...]:
+    """The recurrence-ids that ``now`` excludes beyond ``base``, if that is all that changed."""
+    if base is None or base.recurrence is None or now.recurrence is None:
+        return ()
+    gone = set(now.recurrence.excluded) - set(base.recurrence.excluded)
+    if not gone or set(base.recurrence.excluded) - set(now.recurrence.excluded):
+        return ()
+    kept = tuple(o for o in base.recurrence.overrides if o.recurrence_id not in gone)
+    same = (
+        base.recurrence.rule == now.recurrence.rule
+        and kept == now.recurrence.overrides
+        and (base.start, base.end, base.zone, base.all_day, base.busy)
+        == (now.start, now.end, now.zone, now.all_day, now.busy)
+        and (base.title, base.private) == (now.title, now.private)
+    )
+    return tuple(sorted(gone)) if same else ()
+
+
+def _both_edited(link: Link, mine: Occupancy, theirs: Occupancy, policy: EditPolicy) -> Decision:
+    if link.booking.fingerprint == link.event.fingerprint:
+        return Decision(verb=Verb.REBASE, why="both sides made the same change", target=mine)
+    winner = edit_winner(policy, link.origin)
+    if not link.event.owned:
+        winner = Side.CALENDAR
+    merged = merge(link.base, mine, theirs, winner or link.origin)
+    conflict = None
+    if merged.conflicts:
+        lost = mine if winner is Side.CALENDAR else theirs
+        conflict = Conflict(
+            kind=ConflictKind.EDIT,
+            link_id=link.id,
+            other_link_id=None,
+            policy=policy.value,
+            winner=winner,
+            reason=f"both sides changed {', '.join(merged.conflicts)}",
+            lost=lost,
+            fields=merged.conflicts,
+        )
+        if winner is None:
+            return Decision(verb=Verb.PARK, why=conflict.reason, conflict=conflict)
+    target = merged.value if link.event.owned else theirs
+    if target == theirs:
+        verb = Verb.WRITE_BOOKING
+    elif target == mine:
+        verb = Verb.WRITE_EVENT
+    else:
+        verb = Verb.WRITE_BOTH
+    return Decision(verb=verb, why="edits of both sides merged", target=target, conflict=conflict)
+
+
+def _delete_or_edit(
+    link: Link, deleted_on: Side, edited: Occupancy | None, policy: EditPolicy
+) -> Decision:
+    """One side deleted what the other changed. By default the act on the origin side wins."""
+    winner = edit_winner(policy, link.origin)
+    conflict = Conflict(
+        kind=ConflictKind.DELETE_EDIT,
+        link_id=link.id,
+        other_link_id=None,
+        policy=policy.value,
+        winner=winner,
+        reason=f"deleted on the {deleted_on.value} side, changed on the other",
+        lost=edited,
+    )
+    if winner is None:
+        return Decision(verb=Verb.PARK, why=conflict.reason, conflict=conflict)
+    if winner is deleted_on:
+        verb = Verb.DELETE_EVENT if deleted_on is Side.BOOKING else Verb.DELETE_BOOKING
+        return Decision(verb=verb, why=conflict.reason, conflict=conflict)
+    verb = Verb.REVIVE_BOOKING if deleted_on is Side.BOOKING else Verb.REVIVE_EVENT
+    return Decision(verb=verb, why=conflict.reason, target=edited, conflict=conflict)

@@ -1,0 +1,157 @@
+"""From decisions and verdicts to effects: the write that brings the decided state about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from calsync.conflicts.clash import Verdict, shown
+from calsync.mapping.fingerprint import fingerprint
+from calsync.model import (
+    Conflict,
+    ConflictKind,
+    Effect,
+    EffectKind,
+    Link,
+    Occupancy,
+    Presence,
+    Refusal,
+    Side,
+)
+from calsync.reconcile.decide import Decision, Verb
+
+_KINDS = {
+    Verb.NOTHING: EffectKind.CONFIRM_BOOKING,
+    Verb.CREATE_BOOKING: EffectKind.CREATE_BOOKING,
+    Verb.CREATE_EVENT: EffectKind.CREATE_EVENT,
+    Verb.WRITE_BOOKING: EffectKind.CHANGE_BOOKING,
+    Verb.WRITE_EVENT: EffectKind.CHANGE_EVENT,
+    Verb.WRITE_BOTH: EffectKind.CHANGE_EVENT,
+    Verb.DELETE_BOOKING: EffectKind.DELETE_BOOKING,
+    Verb.DELETE_EVENT: EffectKind.DELETE_EVENT,
+    Verb.DECLINE_DATES: EffectKind.DECLINE_EVENT,
+}
+
+
+def in_flight(link: Link) -> Link:
+    """``link`` as it is stored beside the effect that is about to be sent for it."""
+    return replace(link, revision=link.revision + 1, in_flight=True, attempts=link.attempts + 1)
+
+
+def effect_of(link: Link, decision: Decision) -> Effect:
+    """The one write that ``decision`` asks for, with its precondition."""
+    kind = _KINDS[decision.verb]
+    if kind is EffectKind.DELETE_EVENT and not link.event.owned:
+        # An attendee cannot delete a meeting for people; it can decline, and they are told.
+        kind = EffectKind.DECLINE_EVENT
+    return _effect(link, kind, decision)
+
+
+def _effect(
+    link: Link, kind: EffectKind, decision: Decision, refusal: Refusal | None = None
+) -> Effect:
+    half = link.half(kind.side)
+    target = decision.target
+    if kind is EffectKind.CONFIRM_BOOKING:
+        refusal = link.refusal
+    if refusal is None and kind is EffectKind.DECLINE_EVENT:
+        refusal = Refusal(
+            reason="The room was given up on the booking platform.",
+            code="cancelled",
+            dates=decision.dates,
+        )
+    other = link.half(kind.side.other)
+    return Effect(
+        id=f"{link.id}:{link.revision}",
+        kind=kind,
+        link_id=link.id,
+        revision=link.revision,
+        why=decision.why,
+        key=half.key,
+        version=half.version,
+        was=shown(link, kind.side),
+        target=target,
+        fingerprint=fingerprint(target) if target is not None else "",
+        refusal=refusal,
+        uid=other.uid,
+        person=link.person,
+        created=other.created,
+        owned=link.event.owned,
+        merged=decision.verb is Verb.WRITE_BOTH,
+    )
+
+
+# --- clashes -------------------------------------------------------------------------------
+
+
+def conflict_of(verdict: Verdict, policy: str) -> Conflict:
+    """The record of a clash; what lost stays in it."""
+    winner = verdict.winners[0]
+    dates = f" on {len(verdict.dates)} date(s)" if verdict.dates else ""
+    return Conflict(
+        kind=ConflictKind.CLASH,
+        link_id=verdict.loser.link.id,
+        other_link_id=winner.link.id,
+        policy=policy,
+        winner=None if verdict.ask else winner.side,
+        reason=f"the room was claimed on the {winner.side.value} side, too{dates}",
+        lost=verdict.loser.occupancy,
+    )
+
+
+def refusal_of(verdict: Verdict) -> Refusal:
+    """What the loser is told. The alternatives are added by the engine, which knows the rooms."""
+    if verdict.winners[0].fixed:
+        reason = "The room is blocked at that time in its own calendar."
+    elif verdict.dates:
+        reason = "The room was already booked on some of the dates."
+    else:
+        reason = "The room was already booked at that time."
+    return Refusal(
+        reason=reason,
+        dates=verdict.dates,
+        conflicts=tuple((i.start, i.end) for i in verdict.taken),
+    )
+
+
+def refused(link: Link, verdict: Verdict) -> tuple[Link, Effect]:
+    """The loser's link, in flight, and the one effect by which it is refused.
+
+    ``link`` is the loser's newest state; its item on the calendar must not be ``owned`` where
+    it was claimed there (nobody could be told: the caller parks it).
+    """
+    refusal, why = refusal_of(verdict), "lost a clash"
+    if verdict.loser.side is Side.CALENDAR:
+        # Exchange itself tells the organiser of the decline.
+        decision = Decision(verb=Verb.DECLINE_DATES, why=why, dates=verdict.dates)
+        link = in_flight(link)
+        return link, _effect(link, EffectKind.DECLINE_EVENT, decision, refusal)
+    if verdict.dates:
+        # Some dates of a series: the rest of it stands, and one message will say so.
+        target = without_dates(verdict.loser.occupancy, verdict)
+    elif link.base is not None and link.event.presence is Presence.PRESENT and verdict.loser.new:
+        # A move that lost: the booking goes back to the time that it still holds.
+        mine = shown(link, Side.BOOKING) or link.base
+        target = replace(link.base, title=mine.title, busy=mine.busy, private=mine.private)
+        why = "its move lost a clash"
+    else:
+        link = in_flight(link)
+        decision = Decision(verb=Verb.NOTHING, why=why)
+        return link, _effect(link, EffectKind.REJECT_BOOKING, decision, refusal)
+    link = in_flight(replace(link, refusal=refusal))
+    decision = Decision(verb=Verb.WRITE_BOTH, why=why, target=target)
+    return link, _effect(link, EffectKind.CHANGE_BOOKING, decision, refusal)
+
+
+def without_dates(occ: Occupancy, verdict: Verdict) -> Occupancy:
+    """The series without the dates it lost."""
+    recurrence = occ.recurrence
+    assert recurrence is not None
+    gone = set(verdict.dates)
+    return replace(
+        occ,
+        recurrence=replace(
+            recurrence,
+            excluded=tuple(sorted(gone | set(recurrence.excluded))),
+            overrides=tuple(o for o in recurrence.overrides if o.recurrence_id not in gone),
+        ),
+    )

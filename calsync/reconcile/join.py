@@ -1,0 +1,125 @@
+"""Which link an observation belongs to, and new links for items never seen before.
+
+A new item is first looked for among the links that wait for it: by our tag (a create whose
+reply was lost, or whose record was), by the identity that copies share (uid), and, while a
+room is imported for the first time, by equal content: so that a resync from nothing writes
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+
+from calsync.model import (
+    Half,
+    Link,
+    LinkState,
+    Observation,
+    Pair,
+    Presence,
+    Seen,
+    Side,
+    Unknown,
+)
+
+
+def link_id(pair_id: str, side: Side, key: str, generation: str = "") -> str:
+    """The id of the link of an item: derived, so that a crash or a restored database gives the
+    same one, and a create is recognised by it. ``generation`` sets a successor apart."""
+    text = "\x1f".join((pair_id, side.value, key, generation))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+class Joiner:
+    """Finds or makes the links of new items of one pair. ``importing``: match by content, too."""
+
+    def __init__(self, pair: Pair, links: Iterable[Link], *, importing: bool) -> None:
+        self._pair = pair
+        self._importing = importing
+        self.links: dict[str, Link] = {}
+        self._by_uid: dict[tuple[Side, str], list[str]] = {}
+        self._by_content: dict[tuple[Side, str], list[str]] = {}
+        for link in links:
+            self.add(link)
+
+    def add(self, link: Link) -> None:
+        self.links[link.id] = link
+        if link.state is not LinkState.ACTIVE:
+            return
+        for side in Side:
+            half = link.half(side)
+            if half.presence is Presence.NEVER and link.half(side.other).uid:
+                self._by_uid.setdefault((side, link.half(side.other).uid), []).append(link.id)
+
+    def waiting(self, side: Side, obs: Seen) -> Link | None:
+        """A link without an item on ``side`` to which ``obs`` belongs."""
+        if obs.tag is not None:
+            link = self.links.get(obs.tag)
+            if link is not None and link.half(side).presence is Presence.NEVER:
+                return link
+        if obs.uid:
+            link = self._only(self._by_uid.get((side, obs.uid), ()), side)
+            if link is not None:
+                return link
+        if self._importing:
+            for candidate in self._by_content.get((side, obs.fingerprint), ()):
+                link = self.links[candidate]
+                if link.half(side).presence is Presence.NEVER:
+                    return link
+        return None
+
+    def _only(self, ids: Sequence[str], side: Side) -> Link | None:
+        open_ids = [i for i in ids if self.links[i].half(side).presence is Presence.NEVER]
+        return self.links[open_ids[0]] if len(open_ids) == 1 else None
+
+    def fresh(self, side: Side, obs: Observation) -> Link:
+        """A new link for an item seen for the first time; its half is still NEVER."""
+        link = Link(id=link_id(self._pair.id, side, obs.key), pair_id=self._pair.id, origin=side)
+        if link.id in self.links:
+            # An earlier life of this key is buried under the id.
+            link = self.successor(self.links[link.id], side)
+        self.add(link)
+        return link
+
+    def note(self, side: Side, link: Link, obs: Seen) -> None:
+        """Remember a new one-sided item, so that its counterpart can find it."""
+        if obs.uid:
+            self._by_uid.setdefault((side.other, obs.uid), []).append(link.id)
+        if self._importing:
+            self._by_content.setdefault((side.other, obs.fingerprint), []).append(link.id)
+
+    def successor(self, link: Link, side: Side) -> Link:
+        """A new life for the item that ``link`` holds on ``side``; see :func:`succeed`."""
+        new = succeed(link, side)
+        while new.id in self.links:
+            new = replace(new, id=link_id(link.pair_id, side, new.id, "again"))
+        return new
+
+
+def succeed(link: Link, side: Side) -> Link:
+    """A fresh link that takes over the item of ``side`` from ``link`` (which keeps the rest).
+
+    Used where one side's item lives on and the other side needs a new one.
+    """
+    half = link.half(side)
+    new_id = link_id(link.pair_id, side, half.key or "", f"{link.id}:{link.revision}")
+    # The marks go with the key: they still guard against late reads of it.
+    return Link(
+        id=new_id,
+        pair_id=link.pair_id,
+        origin=side,
+        person=link.person,
+        seats=link.seats,
+        booking=half if side is Side.BOOKING else Half(),
+        event=half if side is Side.CALENDAR else Half(),
+    )
+
+
+def strangers(seen: Mapping[str, Observation], known: set[str]) -> list[Observation]:
+    """What was seen under keys without a link, in key order (the same on every run).
+
+    ``Gone`` of an unknown key says nothing to us and is left out.
+    """
+    return [seen[k] for k in sorted(seen.keys() - known) if isinstance(seen[k], Seen | Unknown)]

@@ -1,0 +1,131 @@
+"""The three observation rules: what of a reading is accepted into a link.
+
+1. An observation older than the mark of its link is dropped.
+2. Absence counts only by positive evidence (a targeted read, a cancellation): ``Gone`` values
+   are made from nothing less; see ``ports.SyncSide.read``.
+3. A tombstone keeps its marks: the half of a buried link still drops what is older.
+
+Without these three, stale reads revert people's edits even though every write is conditional:
+preconditions protect the target, never the source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from calsync.conflicts.merge import same_schedule
+from calsync.model import (
+    Gone,
+    Half,
+    Link,
+    LinkState,
+    Observation,
+    Occupancy,
+    Presence,
+    Seen,
+    Side,
+    Unknown,
+)
+
+
+def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | None:
+    """The link with ``obs`` taken into its half on ``side``; None where it is dropped."""
+    half = link.half(side)
+    match obs:
+        case Seen():
+            if obs.mark < half.mark:
+                return None
+            if half.presence is Presence.GONE and obs.mark <= half.mark:
+                return None
+            taken = _with_seen(link, side, obs, now)
+        case Gone():
+            if obs.mark is not None and obs.mark < half.mark:
+                return None
+            mark = half.mark if obs.mark is None else max(half.mark, obs.mark)
+            taken = with_half(
+                link,
+                side,
+                replace(
+                    half,
+                    presence=Presence.GONE,
+                    key=half.key or obs.key,
+                    seen=None,
+                    fingerprint="",
+                    mark=mark,
+                    reason=obs.absence.value,
+                ),
+            )
+        case Unknown():
+            taken = with_half(
+                link,
+                side,
+                replace(
+                    half,
+                    presence=Presence.UNKNOWN,
+                    key=half.key or obs.key,
+                    # What was last understood stays: a later reading is compared with it.
+                    seen=half.seen,
+                    reason=obs.reason,
+                ),
+            )
+            if obs.poison:
+                return replace(taken, state=LinkState.PARKED, reason=obs.reason)
+        case _:
+            assert_never(obs)
+    if taken.state is LinkState.PARKED and half.presence is Presence.UNKNOWN:
+        # It was parked because it could not be understood, and now it can.
+        taken = replace(taken, state=LinkState.ACTIVE, reason="")
+    return taken
+
+
+def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
+    half = half_of(link, side, obs, now)
+    link = with_half(link, side, half)
+    if side is Side.BOOKING:
+        link = replace(link, pending=obs.pending, person=obs.person or link.person, seats=obs.seats)
+    elif link.origin is Side.CALENDAR:
+        link = replace(link, person=obs.person)
+    return link
+
+
+def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
+    """The half that ``obs`` gives, with ``since`` moved on where the time it claims changed."""
+    half = link.half(side)
+    before = last_seen(link, side)
+    since = half.since
+    if before is None or half.presence in (Presence.NEVER, Presence.GONE):
+        since = obs.created
+    elif not same_schedule(before, obs.occupancy):
+        since = obs.modified or now
+    same = link.base is not None and obs.fingerprint == link.base_fingerprint
+    return Half(
+        presence=Presence.PRESENT,
+        key=obs.key,
+        version=obs.version,
+        mark=obs.mark,
+        fingerprint=obs.fingerprint,
+        seen=None if same else obs.occupancy,
+        created=obs.created,
+        owned=obs.owned,
+        uid=obs.uid,
+        since=since,
+    )
+
+
+def last_seen(link: Link, side: Side) -> Occupancy | None:
+    """The newest state understood on ``side``, present now or not."""
+    half = link.half(side)
+    if half.presence is Presence.NEVER:
+        return None
+    if half.seen is not None:
+        return half.seen
+    return link.base if half.presence is not Presence.GONE else None
+
+
+def with_half(link: Link, side: Side, half: Half) -> Link:
+    """``link`` with its half on ``side`` replaced."""
+    if side is Side.BOOKING:
+        return replace(link, booking=half)
+    return replace(link, event=half)

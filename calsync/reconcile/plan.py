@@ -1,0 +1,397 @@
+"""A whole room: observations and links in, a plan out. Pure; ``now`` is an argument.
+
+1. every observation is offered to its link under the three rules (``observe``);
+2. items never seen before find or get a link (``join``);
+3. each link that changed is decided by the table (``decide``);
+4. decisions that fill time are judged against the other bookings of the room (``clash``);
+5. what remains becomes effects, in order (``order``). The guard is asked by the caller, which
+   knows how many items the room has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from calsync.conflicts.clash import Claim, judge, shown
+from calsync.conflicts.merge import same_schedule
+from calsync.mapping.expand import extent
+from calsync.mapping.fingerprint import fingerprint
+from calsync.model import (
+    Gone,
+    Link,
+    LinkState,
+    Observation,
+    Occupancy,
+    Pair,
+    Plan,
+    Presence,
+    Ruling,
+    Seen,
+    Side,
+    Skip,
+    Unknown,
+    Window,
+)
+from calsync.reconcile.decide import FILLING, Decision, Verb, decide
+from calsync.reconcile.effects import effect_of, refuse
+from calsync.reconcile.join import Joiner, strangers, succeed
+from calsync.reconcile.observe import accept, with_half
+from calsync.reconcile.order import in_order
+from calsync.reconcile.rebase import bury, rebase
+
+#: Writes of one link that may go by without both sides agreeing, before it is parked.
+MAX_ATTEMPTS = 8
+
+
+def reconcile(
+    links: Iterable[Link],
+    seen_booking: Mapping[str, Observation],
+    seen_calendar: Mapping[str, Observation],
+    *,
+    pair: Pair,
+    window: Window,
+    now: datetime,
+    importing: bool = False,
+) -> Plan:
+    """The plan for one room.
+
+    ``links``: every link that an observation may belong to (by key, tag or uid), those left
+    unsettled before, and the neighbours whose time an observed item may meet. A key that is
+    not among the observations stands as its link last saw it. ``importing``: the room's
+    first import, when equal items on both sides are joined.
+    """
+    room = _Room(pair=pair, window=window, now=now, importing=importing)
+    room.observe(links, seen_booking, seen_calendar)
+    room.join(seen_booking, seen_calendar)
+    room.decide()
+    room.judge()
+    return room.plan()
+
+
+class _Room:
+    """The working state of one call; nothing of it outlives the call."""
+
+    def __init__(self, *, pair: Pair, window: Window, now: datetime, importing: bool) -> None:
+        self.pair, self.window, self.now, self.importing = pair, window, now, importing
+        self.all: list[Link] = []
+        self.changed: dict[str, Link] = {}
+        self.matched: dict[Side, set[str]] = {Side.BOOKING: set(), Side.CALENDAR: set()}
+        self.decisions: dict[str, Decision] = {}
+        self.out = Plan()
+
+    # -- 1 ----------------------------------------------------------------------------------
+
+    def observe(
+        self,
+        links: Iterable[Link],
+        bookings: Mapping[str, Observation],
+        events: Mapping[str, Observation],
+    ) -> None:
+        booked, evented = self.matched[Side.BOOKING], self.matched[Side.CALENDAR]
+        active = LinkState.ACTIVE
+        for link in links:
+            self.all.append(link)
+            b, e = link.booking, link.event
+            ob = oe = None
+            if b.key is not None:
+                ob = bookings.get(b.key)
+                booked.add(b.key)
+            if e.key is not None:
+                oe = events.get(e.key)
+                evented.add(e.key)
+            # The usual case first, and cheaply: both sides as agreed, nothing pending.
+            base = link.base_fingerprint
+            if (
+                base
+                and b.fingerprint == base
+                and e.fingerprint == base
+                and link.state is active
+                and not link.pending
+                and not link.in_flight
+                and (ob is None or _same(ob, b.version, base))
+                and (oe is None or _same(oe, e.version, base))
+                and not link.attempts
+            ):
+                continue
+            self._absorb(link, ob, oe)
+
+    def _absorb(self, link: Link, ob: Observation | None, oe: Observation | None) -> None:
+        before = link
+        for side, obs in ((Side.BOOKING, ob), (Side.CALENDAR, oe)):
+            if obs is None:
+                continue
+            if link.state is LinkState.BURIED:
+                if isinstance(obs, Seen) and obs.mark > link.half(side).mark:
+                    self._revive(link, side, obs)
+                continue
+            taken = accept(link, side, obs, self.now)
+            if taken is None:
+                self.out.skips.append(
+                    Skip(link.id, f"late reading of the {side.value} side dropped")
+                )
+                continue
+            link = self._moved_claim(taken, link, side)
+        if link is not before:
+            if before.state is LinkState.PARKED and _content_changed(before, link):
+                # Somebody changed it since it was parked: that is a new chance.
+                link = replace(link, state=LinkState.ACTIVE, reason="", attempts=0)
+            self.changed[link.id] = link
+        elif link.state is not LinkState.BURIED:
+            self.changed.setdefault(link.id, link)
+
+    @staticmethod
+    def _moved_claim(link: Link, before: Link, side: Side) -> Link:
+        """People who move an item claim its new time on the side where they moved it."""
+        if link.base is None or link.half(side).since == before.half(side).since:
+            return link
+        other = shown(link, side.other)
+        mine = shown(link, side)
+        if mine is None or (other is not None and same_schedule(mine, other)):
+            return link
+        return replace(link, claim=side)
+
+    def _revive(self, tomb: Link, side: Side, obs: Seen) -> None:
+        """An item came back after its burial (restored by a person): a new life, a new link."""
+        half = tomb.half(side)
+        new = succeed(tomb, side)
+        fresh = replace(half, presence=Presence.GONE)
+        new = with_half(new, side, fresh)
+        taken = accept(new, side, obs, self.now)
+        if taken is None:
+            return
+        self.changed[tomb.id] = with_half(tomb, side, replace(half, key=None))
+        self.changed[taken.id] = taken
+
+    # -- 2 ----------------------------------------------------------------------------------
+
+    def join(self, bookings: Mapping[str, Observation], events: Mapping[str, Observation]) -> None:
+        new_bookings = strangers(bookings, self.matched[Side.BOOKING])
+        new_events = strangers(events, self.matched[Side.CALENDAR])
+        if not new_bookings and not new_events:
+            return
+        known = {link.id: link for link in self.all}
+        known.update(self.changed)
+        joiner = Joiner(self.pair, known.values(), importing=self.importing)
+        # Bookings first: the link of a booking that was made anew (a restored database) must
+        # stand before the event that carries its tag asks for it.
+        for side, found in ((Side.BOOKING, new_bookings), (Side.CALENDAR, new_events)):
+            for obs in found:
+                self._adopt(joiner, side, obs)
+
+    def _adopt(self, joiner: Joiner, side: Side, obs: Observation) -> None:
+        link = joiner.waiting(side, obs) if isinstance(obs, Seen) else None
+        joined = link is not None
+        link = link or joiner.fresh(side, obs)
+        link = self.changed.get(link.id, link)
+        taken = accept(link, side, obs, self.now)
+        if taken is None:
+            return
+        if joined and isinstance(obs, Seen):
+            why = "recognised by our tag" if obs.tag == link.id else "the same on both sides"
+            taken = replace(taken, in_flight=False, origin=_origin(taken, side, obs))
+            self.out.rulings.append(Ruling(link.id, "join", why))
+        joiner.links[taken.id] = taken
+        self.changed[taken.id] = taken
+        if isinstance(obs, Seen):
+            joiner.note(side, taken, obs)
+
+    # -- 3 ----------------------------------------------------------------------------------
+
+    def decide(self) -> None:
+        for link in self.changed.values():
+            if link.state is LinkState.BURIED:
+                continue
+            if link.state is LinkState.PARKED:
+                self.out.skips.append(Skip(link.id, f"parked: {link.reason}"))
+            elif link.in_flight:
+                self.out.skips.append(Skip(link.id, "a write of it is still in doubt"))
+            else:
+                self.decisions[link.id] = self._decision(link)
+
+    def _decision(self, link: Link) -> Decision:
+        decision = decide(link, self.pair.edit_policy)
+        if decision.verb in (Verb.CREATE_BOOKING, Verb.CREATE_EVENT):
+            assert decision.target is not None
+            if not in_window(decision.target, self.window, self.pair.zone):
+                return Decision(verb=Verb.SKIP, why="outside the window that is synced")
+        return decision
+
+    # -- 4 ----------------------------------------------------------------------------------
+
+    def judge(self) -> None:
+        claims = self._claims()
+        verdicts = judge(
+            claims,
+            policy=self.pair.clash_policy,
+            window=self.window,
+            zone=self.pair.zone,
+        )
+        for verdict in verdicts:
+            self._refuse(verdict.loser.link)
+            refuse(self, verdict)
+
+    def _refuse(self, loser: Link) -> None:
+        """A loser whose last write is still in doubt holds up what would fill its time."""
+        self.changed.setdefault(loser.id, loser)
+
+    def _claims(self) -> list[Claim]:
+        filling = {i for i, d in self.decisions.items() if d.verb in FILLING and self._moves(i, d)}
+        if not filling:
+            return []
+        claims: list[Claim] = []
+        for link in self.all:
+            if link.id not in self.changed and link.state is LinkState.ACTIVE:
+                claims.extend(self._claim(link, None))
+        for link in self.changed.values():
+            if link.state is LinkState.ACTIVE:
+                decision = self.decisions.get(link.id)
+                claims.extend(self._claim(link, decision if link.id in filling else None))
+        return claims
+
+    def _moves(self, link_id: str, decision: Decision) -> bool:
+        base = self.changed[link_id].base
+        assert decision.target is not None
+        return base is None or not same_schedule(base, decision.target)
+
+    def _claim(self, link: Link, decision: Decision | None) -> list[Claim]:
+        side = link.claimed_on
+        if decision is not None:
+            occupancy = decision.target
+        else:
+            occupancy = shown(link, side) or link.base
+            pending = self.decisions.get(link.id)
+            if pending is not None and pending.verb in (
+                Verb.DELETE_BOOKING,
+                Verb.DELETE_EVENT,
+                Verb.BURY,
+            ):
+                return []
+        if occupancy is None or not _present(link):
+            return []
+        half = link.half(side)
+        return [
+            Claim(
+                link=link,
+                occupancy=occupancy,
+                side=side,
+                at=half.since or half.created or self.now,
+                fixed=side is Side.CALENDAR
+                and link.event.presence is Presence.PRESENT
+                and link.event.owned,
+                new=decision is not None,
+            )
+        ]
+
+    # -- 5 ----------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        for link_id, decision in self.decisions.items():
+            self._carry_out(self.changed[link_id], decision)
+        originals = {link.id: link for link in self.all}
+        self.out.links = [
+            link for link in self.changed.values() if originals.get(link.id) is not link
+        ]
+        self.out.effects = in_order(self.out.effects)
+        return self.out
+
+    def _carry_out(self, link: Link, decision: Decision) -> None:
+        if decision.conflict is not None:
+            self.out.conflicts.append(decision.conflict)
+        match decision.verb:
+            case Verb.NOTHING:
+                self._settled(link)
+                return
+            case Verb.SKIP:
+                self.out.skips.append(Skip(link.id, decision.why))
+                return
+            case Verb.REBASE:
+                assert decision.target is not None
+                link = rebase(link, decision.target, fingerprint(decision.target))
+                self.out.rulings.append(Ruling(link.id, decision.verb.value, decision.why))
+                self._settled(link)
+                return
+            case Verb.BURY:
+                self.changed[link.id] = bury(link)
+                self.out.rulings.append(Ruling(link.id, decision.verb.value, decision.why))
+                return
+            case Verb.PARK:
+                self.park(link, decision.why)
+                return
+            case Verb.REVIVE_BOOKING | Verb.REVIVE_EVENT:
+                self._give_new_life(link, decision)
+                return
+            case _:
+                self.send(link, decision)
+
+    def _settled(self, link: Link) -> None:
+        """Both sides agree. A booking that still waits is told so; then the link rests."""
+        if link.pending and link.booking.presence is Presence.PRESENT:
+            confirm = Decision(verb=Verb.NOTHING, why="the calendar has it")
+            self.send(replace(link, attempts=0), confirm)
+        elif link.attempts:
+            self.changed[link.id] = replace(link, attempts=0)
+        else:
+            self.changed[link.id] = link
+
+    def _give_new_life(self, link: Link, decision: Decision) -> None:
+        """One side's item lives on under a new link; the old one becomes the tombstone."""
+        lives = Side.CALENDAR if decision.verb is Verb.REVIVE_BOOKING else Side.BOOKING
+        new = replace(succeed(link, lives), pending=link.pending)
+        half = link.half(lives)
+        if half.seen is None and link.base is not None:
+            new = with_half(new, lives, replace(half, seen=link.base))
+        self.changed[link.id] = bury(with_half(link, lives, replace(half, key=None, seen=None)))
+        verb = Verb.CREATE_BOOKING if lives is Side.CALENDAR else Verb.CREATE_EVENT
+        self.send(new, replace(decision, verb=verb, conflict=None))
+
+    def park(self, link: Link, why: str) -> None:
+        """Nothing more happens to the link until a person, or a new change, moves it."""
+        self.changed[link.id] = replace(
+            link, state=LinkState.PARKED, reason=why, revision=link.revision + 1
+        )
+        self.out.rulings.append(Ruling(link.id, "park", why))
+
+    def send(self, link: Link, decision: Decision) -> None:
+        """Turn the decision into the link's one effect in flight."""
+        if link.attempts >= MAX_ATTEMPTS:
+            self.park(
+                link,
+                f"the two sides still differ after {link.attempts} writes ({decision.why}); "
+                "change it on one side to try again",
+            )
+            return
+        link = replace(link, revision=link.revision + 1, in_flight=True, attempts=link.attempts + 1)
+        self.changed[link.id] = link
+        self.out.effects.append(effect_of(link, decision))
+        self.out.rulings.append(Ruling(link.id, self.out.effects[-1].kind.value, decision.why))
+
+
+def _same(obs: Observation, version: str, base: str) -> bool:
+    return isinstance(obs, Seen) and obs.fingerprint == base and obs.version == version
+
+
+def _content_changed(before: Link, after: Link) -> bool:
+    return (before.booking.fingerprint, before.event.fingerprint) != (
+        after.booking.fingerprint,
+        after.event.fingerprint,
+    )
+
+
+def _present(link: Link) -> bool:
+    return Presence.PRESENT in (link.booking.presence, link.event.presence)
+
+
+def _origin(link: Link, side: Side, obs: Seen) -> Side:
+    """A joined item that carries our tag was written by us: it was born on the other side."""
+    return side.other if obs.tag == link.id else link.origin
+
+
+def in_window(occ: Occupancy, window: Window, zone: str) -> bool:
+    """True where some of the item may lie in the window (series: by their whole extent)."""
+    start, end = extent(occ, zone)
+    return start < window.end and (end is None or end > window.start or start >= window.start)
+
+
+__all__ = ["Gone", "Unknown", "reconcile"]

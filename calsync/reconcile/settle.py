@@ -1,0 +1,174 @@
+"""What the outcome of an effect means for its link: pure, and the only place that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from calsync.model import (
+    Done,
+    Effect,
+    EffectKind,
+    Gone,
+    InDoubt,
+    Later,
+    Link,
+    LinkState,
+    Notice,
+    NoticeKind,
+    Outcome,
+    Presence,
+    Refused,
+    Seen,
+    Side,
+    Stale,
+    Unknown,
+)
+from calsync.reconcile.observe import accept, half_of, with_half
+from calsync.reconcile.rebase import rebase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """``link`` after the outcome; ``open`` where the effect stays in the outbox (in doubt)."""
+
+    link: Link
+    open: bool = False
+    notices: tuple[Notice, ...] = ()
+    what: str = ""
+
+
+def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet: bool) -> Settled:
+    """Apply ``outcome`` to the newest state of ``link``. ``quiet``: no notice to anyone."""
+    match outcome:
+        case Done():
+            return _done(replace(link, in_flight=False), effect, outcome, now=now, quiet=quiet)
+        case Stale(now=None):
+            # Somebody was faster: read again before anything is decided.
+            half = link.half(effect.kind.side)
+            unknown = replace(half, presence=Presence.UNKNOWN, reason="changed meanwhile")
+            kept = half.seen if half.seen is not None else link.base
+            link = with_half(link, effect.kind.side, replace(unknown, seen=kept))
+            return Settled(link=replace(link, in_flight=False), what="stale: changed meanwhile")
+        case Stale(now=seen):
+            assert seen is not None
+            taken = accept(link, effect.kind.side, seen, now) or link
+            return Settled(link=replace(taken, in_flight=False), what="stale: changed meanwhile")
+        case Later():
+            # Nothing was tried, so nothing counts as an attempt.
+            link = replace(link, in_flight=False, attempts=max(0, link.attempts - 1))
+            return Settled(link=link, what=f"put off: {outcome.reason}")
+        case Refused():
+            link = replace(link, in_flight=False, state=LinkState.PARKED, reason=outcome.reason)
+            return Settled(link=link, what=f"refused: {outcome.reason}")
+        case InDoubt():
+            return Settled(link=link, open=True, what=f"in doubt: {outcome.reason}")
+        case _:
+            assert_never(outcome)
+
+
+def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool) -> Settled:
+    side = effect.kind.side
+    state = done.now
+    what = "confirmed" if done.complete else "confirmed in part"
+    if isinstance(state, Gone):
+        link = accept(link, side, state, now) or link
+        return Settled(
+            link=replace(link, pending=link.pending and side is Side.CALENDAR),
+            notices=() if quiet else _rejection(link, effect),
+            what=what,
+        )
+    half = half_of(link, side, state, now)
+    if half.mark < link.half(side).mark:
+        # A newer reading than our own write's answer was accepted in the meantime.
+        half = replace(half, mark=link.half(side).mark)
+    link = with_half(link, side, half)
+    if side is Side.BOOKING:
+        link = replace(link, pending=state.pending)
+    if effect.kind is EffectKind.CONFIRM_BOOKING:
+        notices = () if quiet else _confirmation(link, effect, state)
+        return Settled(link=replace(link, refusal=None), notices=notices, what=what)
+    if effect.kind is EffectKind.DECLINE_EVENT or effect.merged:
+        return Settled(link=link, what=what)
+    if not done.complete:
+        return Settled(link=rebase(link, state.occupancy, state.fingerprint), what=what)
+    target = effect.target
+    assert target is not None
+    return Settled(link=rebase(link, target, effect.fingerprint), what=what)
+
+
+def _confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:
+    """One answer to the person who booked: yes, or yes except for some dates, or "not moved"."""
+    if not link.person.address:
+        return ()
+    refused_move = effect.refusal is not None and not effect.refusal.dates
+    return (
+        Notice(
+            kind=NoticeKind.REJECTED if refused_move else NoticeKind.CONFIRMED,
+            link_id=link.id,
+            booking_key=state.key,
+            revision=state.version,
+            person=link.person,
+            occupancy=state.occupancy,
+            refusal=effect.refusal,
+        ),
+    )
+
+
+def _rejection(link: Link, effect: Effect) -> tuple[Notice, ...]:
+    if effect.kind is not EffectKind.REJECT_BOOKING or not link.person.address:
+        return ()
+    if effect.was is None or effect.key is None:
+        return ()
+    return (
+        Notice(
+            kind=NoticeKind.REJECTED,
+            link_id=link.id,
+            booking_key=effect.key,
+            revision=effect.version,
+            person=link.person,
+            occupancy=effect.was,
+            refusal=effect.refusal,
+        ),
+    )
+
+
+def resolve(
+    kind: EffectKind,
+    *,
+    version: str,
+    wanted: str,
+    found: Seen | Gone | Unknown | None,
+) -> Outcome:
+    """The outcome of an effect in doubt, from a targeted look-up made since.
+
+    ``version``: the effect's precondition; ``wanted``: the fingerprint of its target;
+    ``found``: the item under our tag (creates) or its key; None = no item carries the tag.
+    """
+    if isinstance(found, Unknown):
+        return InDoubt(found.reason)
+    match kind:
+        case EffectKind.CREATE_EVENT | EffectKind.CREATE_BOOKING:
+            if isinstance(found, Seen):
+                return Done(found, complete=found.fingerprint == wanted)
+            return Later(0.0, "it never arrived")
+        case EffectKind.CHANGE_EVENT | EffectKind.CHANGE_BOOKING:
+            if isinstance(found, Seen) and found.fingerprint == wanted:
+                return Done(found)
+        case EffectKind.DELETE_EVENT | EffectKind.DECLINE_EVENT | EffectKind.DELETE_BOOKING:
+            if isinstance(found, Gone):
+                return Done(found)
+        case EffectKind.REJECT_BOOKING:
+            if isinstance(found, Gone):
+                return Done(found)
+        case EffectKind.CONFIRM_BOOKING:
+            if isinstance(found, Seen) and not found.pending:
+                return Done(found)
+        case _:
+            assert_never(kind)
+    if found is None:
+        return Stale(None)
+    if isinstance(found, Seen) and found.version == version:
+        return Later(0.0, "it never arrived")
+    return Stale(found)

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from calsync.conflicts.clash import Claim, judge, shown
+from calsync.conflicts.clash import Claim, Verdict, judge, shown
 from calsync.conflicts.merge import same_schedule
 from calsync.mapping.expand import extent
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
-    Gone,
+    Effect,
     Link,
     LinkState,
     Observation,
@@ -31,11 +31,10 @@ from calsync.model import (
     Seen,
     Side,
     Skip,
-    Unknown,
     Window,
 )
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
-from calsync.reconcile.effects import effect_of, refuse
+from calsync.reconcile.effects import conflict_of, effect_of, in_flight, refused
 from calsync.reconcile.join import Joiner, strangers, succeed
 from calsync.reconcile.observe import accept, with_half
 from calsync.reconcile.order import in_order
@@ -222,19 +221,40 @@ class _Room:
 
     def judge(self) -> None:
         claims = self._claims()
-        verdicts = judge(
+        for verdict in judge(
             claims,
             policy=self.pair.clash_policy,
             window=self.window,
             zone=self.pair.zone,
-        )
-        for verdict in verdicts:
-            self._refuse(verdict.loser.link)
-            refuse(self, verdict)
+        ):
+            self._refuse(verdict)
 
-    def _refuse(self, loser: Link) -> None:
-        """A loser whose last write is still in doubt holds up what would fill its time."""
-        self.changed.setdefault(loser.id, loser)
+    def _refuse(self, verdict: Verdict) -> None:
+        """Replace the loser's decision by its refusal; hold what cannot go on yet."""
+        link = self.changed.setdefault(verdict.loser.link.id, verdict.loser.link)
+        self.out.conflicts.append(conflict_of(verdict, self.pair.clash_policy.value))
+        if verdict.ask:
+            for claim in (verdict.loser, *verdict.winners):
+                self.decisions.pop(claim.link.id, None)
+                self.park(
+                    self.changed.get(claim.link.id, claim.link),
+                    "two bookings claim the room at one time; a person decides",
+                )
+        elif link.in_flight:
+            # Its last write is in doubt: what would fill its time waits for the look-up.
+            for winner in verdict.winners:
+                self.decisions.pop(winner.link.id, None)
+        elif verdict.loser.side is Side.CALENDAR and link.event.owned:
+            self.decisions.pop(link.id, None)
+            self.park(link, "it clashes with a booking, and nobody could be told of a refusal")
+        else:
+            self.decisions.pop(link.id, None)
+            self._file(*refused(link, verdict))
+
+    def _file(self, link: Link, effect: Effect) -> None:
+        self.changed[link.id] = link
+        self.out.effects.append(effect)
+        self.out.rulings.append(Ruling(link.id, effect.kind.value, effect.why))
 
     def _claims(self) -> list[Claim]:
         filling = {i for i, d in self.decisions.items() if d.verb in FILLING and self._moves(i, d)}
@@ -362,10 +382,8 @@ class _Room:
                 "change it on one side to try again",
             )
             return
-        link = replace(link, revision=link.revision + 1, in_flight=True, attempts=link.attempts + 1)
-        self.changed[link.id] = link
-        self.out.effects.append(effect_of(link, decision))
-        self.out.rulings.append(Ruling(link.id, self.out.effects[-1].kind.value, decision.why))
+        link = in_flight(link)
+        self._file(link, effect_of(link, decision))
 
 
 def _same(obs: Observation, version: str, base: str) -> bool:
@@ -392,6 +410,3 @@ def in_window(occ: Occupancy, window: Window, zone: str) -> bool:
     """True where some of the item may lie in the window (series: by their whole extent)."""
     start, end = extent(occ, zone)
     return start < window.end and (end is None or end > window.start or start >= window.start)
-
-
-__all__ = ["Gone", "Unknown", "reconcile"]

@@ -1,0 +1,174 @@
+"""The admin's mapping: which room is joined to which resource calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from calsync.errors import UsageError
+from calsync.model import ClashPolicy, EditPolicy, Pair, Window
+from calsync.ports import Clock, RoomState
+from calsync.store.codec import instant, maybe_instant, micros
+from calsync.store.database import Database
+from calsync.store.statements import Statements
+
+PAIR_COLUMNS = "id, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy"
+ROOM_STATE_COLUMNS = (
+    "pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported, halted,"
+    " approved, failures, error, synced_at, compared_at, drift"
+)
+
+Row = Sequence[Any]
+
+
+def pair_of(row: Row) -> Pair:
+    id_, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy = row
+    return Pair(
+        id=id_,
+        room_id=room_id,
+        connection=connection,
+        mailbox=mailbox,
+        zone=zone,
+        titles=bool(titles),
+        edit_policy=EditPolicy(edit_policy),
+        clash_policy=ClashPolicy(clash_policy),
+    )
+
+
+def room_state_of(row: Row) -> RoomState:
+    (
+        pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported, halted,
+        approved, failures, error, synced_at, compared_at, drift,
+    ) = row  # fmt: skip
+    window = None
+    if window_start is not None and window_end is not None:
+        window = Window(instant(window_start), instant(window_end))
+    return RoomState(
+        pair_id=pair_id,
+        calendar_cursor=calendar_cursor,
+        booking_cursor=booking_cursor,
+        window=window,
+        imported=bool(imported),
+        halted=halted,
+        approved=bool(approved),
+        failures=failures,
+        error=error,
+        synced_at=maybe_instant(synced_at),
+        compared_at=maybe_instant(compared_at),
+        drift=drift,
+    )
+
+
+class Mappings:
+    """Maps and unmaps rooms. Reading them is the store's (``SqlStore.pairs``)."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._sql = Statements.of(is_sqlite=db.is_sqlite).sql
+
+    def find(self, room_id: str) -> Pair | None:
+        """The pair of a mapped room."""
+        with self._db.read() as connection:
+            return self._live(connection, "room_id", room_id)
+
+    def id_for(self, room_id: str, mailbox: str) -> str:
+        """The id for a mapping of these two: the one they had when they were mapped before, so
+        that their links serve again; a new one otherwise."""
+        sql = self._sql(
+            "SELECT id FROM pair WHERE room_id = ? AND mailbox = ?"
+            " ORDER BY removed IS NULL DESC, removed DESC LIMIT 1"
+        )
+        with self._db.read() as connection:
+            known = connection.exec_driver_sql(sql, (room_id, mailbox.lower())).scalar()
+        return str(known) if known is not None else uuid4().hex
+
+    def save_pair(self, pair: Pair) -> None:
+        """Map a room, or change its mapping (same ``pair.id``). The mailbox is kept lower case.
+
+        A change of room, mailbox or connection needs a new pair. Raises UsageError where the
+        mailbox or the room is mapped already, with the name of the room.
+        """
+        now = micros(self._clock.now())
+        mailbox = pair.mailbox.lower()
+        with self._db.write() as connection:
+            self._check_free(connection, pair, mailbox)
+            connection.exec_driver_sql(
+                self._sql(
+                    f"INSERT INTO pair ({PAIR_COLUMNS}, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                    " ON CONFLICT (id) DO UPDATE SET connection = excluded.connection,"
+                    " zone = excluded.zone, titles = excluded.titles,"
+                    " edit_policy = excluded.edit_policy, clash_policy = excluded.clash_policy,"
+                    " removed = NULL"
+                ),
+                (
+                    pair.id,
+                    pair.room_id,
+                    pair.connection,
+                    mailbox,
+                    pair.zone,
+                    pair.titles,
+                    pair.edit_policy.value,
+                    pair.clash_policy.value,
+                    now,
+                ),
+            )
+            # No cursor yet: the first cycle of a pair lists both sides in full, and quietly.
+            # The fence starts at the time of mapping, above every fence of an earlier mapping
+            # of the same two: a worker left over from then stays locked out.
+            connection.exec_driver_sql(
+                self._sql(
+                    "INSERT INTO room_sync (pair_id, fence) VALUES (?, ?) ON CONFLICT DO NOTHING"
+                ),
+                (pair.id, now),
+            )
+
+    def remove_pair(self, pair_id: str) -> bool:
+        """Unmap. Bookings and events stay as they are on both sides; links stay here, so that
+        mapping the same two again goes on from them. False where it was not mapped.
+
+        A cycle that is under way for the room can commit nothing more.
+        """
+        now = micros(self._clock.now())
+        with self._db.write() as connection:
+            sql = self._sql("UPDATE pair SET removed = ? WHERE id = ? AND removed IS NULL")
+            removed = connection.exec_driver_sql(sql, (now, pair_id)).rowcount > 0
+            # Open effects stay: their outcome is unknown, and mapping again looks them up.
+            connection.exec_driver_sql(
+                self._sql("DELETE FROM room_sync WHERE pair_id = ?"), (pair_id,)
+            )
+        return removed
+
+    def resume(self, pair_id: str, *, approve: bool) -> bool:
+        """Answer the guard: let a halted room go on. ``approve``: the plan it stopped may pass
+        once. False where the room was not halted."""
+        sql = self._sql(
+            "UPDATE room_sync SET halted = '', approved = ?, failures = 0, error = ''"
+            " WHERE pair_id = ? AND halted <> ''"
+        )
+        with self._db.write() as connection:
+            return connection.exec_driver_sql(sql, (approve, pair_id)).rowcount > 0
+
+    def _check_free(self, connection: Connection, pair: Pair, mailbox: str) -> None:
+        other = self._live(connection, "mailbox", mailbox)
+        if other is not None and other.id != pair.id:
+            raise UsageError(
+                f"{mailbox} is already mapped to room {other.room_id}",
+                where=f"room {pair.room_id}",
+                todo=f"Unmap that one first: calsync rooms unmap {other.room_id}",
+            )
+        other = self._live(connection, "room_id", pair.room_id)
+        if other is not None and other.id != pair.id:
+            raise UsageError(
+                f"room {pair.room_id} is already mapped to {other.mailbox}",
+                where=f"room {pair.room_id}",
+                todo=f"Unmap it first: calsync rooms unmap {pair.room_id}",
+            )
+
+    def _live(self, connection: Connection, column: str, value: str) -> Pair | None:
+        sql = self._sql(f"SELECT {PAIR_COLUMNS} FROM pair WHERE {column} = ? AND removed IS NULL")
+        row = connection.exec_driver_sql(sql, (value,)).first()
+        return None if row is None else pair_of(row)

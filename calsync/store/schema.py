@@ -1,0 +1,227 @@
+"""The tables of calsync's own state (the hub's are in ``hub_schema``).
+
+Units: columns named ``starts``/``ends`` hold whole seconds since 1970 UTC, rounded outwards
+(they only narrow a search); every other time holds microseconds since 1970 UTC. Occupancies
+are JSON text in the form of ``calsync.mapping.fingerprint.dumps``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from calsync.store.metadata import metadata
+
+#: An id that counts up. SQLite counts only in columns declared INTEGER.
+_SERIAL = BigInteger().with_variant(Integer, "sqlite")
+
+#: The admin's mapping. A row with ``removed`` set is an unmapped pair whose links are kept:
+#: mapping the same two again goes on from the last agreed state instead of from nothing.
+pair = Table(
+    "pair",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("room_id", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("mailbox", String, nullable=False),
+    Column("zone", String, nullable=False),
+    Column("titles", Boolean(create_constraint=False), nullable=False),
+    Column("edit_policy", String, nullable=False),
+    Column("clash_policy", String, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("removed", BigInteger),
+    Index(
+        "uq_pair_mailbox_live",
+        "mailbox",
+        unique=True,
+        sqlite_where=text("removed IS NULL"),
+        postgresql_where=text("removed IS NULL"),
+    ),
+    Index(
+        "uq_pair_room_id_live",
+        "room_id",
+        unique=True,
+        sqlite_where=text("removed IS NULL"),
+        postgresql_where=text("removed IS NULL"),
+    ),
+)
+
+#: RoomState, and the lease with its fencing number. One row per live pair.
+room_sync = Table(
+    "room_sync",
+    metadata,
+    Column("pair_id", String, ForeignKey("pair.id", ondelete="CASCADE"), primary_key=True),
+    Column("lease_owner", String, nullable=False, server_default=""),
+    Column("lease_until", BigInteger, nullable=False, server_default="0"),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("calendar_cursor", Text),
+    Column("booking_cursor", Text),
+    Column("window_start", BigInteger),
+    Column("window_end", BigInteger),
+    Column("imported", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("halted", Text, nullable=False, server_default=""),
+    Column("approved", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("synced_at", BigInteger),
+    Column("compared_at", BigInteger),
+    Column("drift", Integer, nullable=False, server_default="0"),
+)
+
+
+def _half(side: str) -> list[Column[object]]:
+    """The columns of one half of a link."""
+    return [
+        Column(f"{side}_presence", String, nullable=False),
+        Column(f"{side}_key", String),
+        Column(f"{side}_version", String, nullable=False),
+        Column(f"{side}_mark", BigInteger, nullable=False),
+        Column(f"{side}_fingerprint", String, nullable=False),
+        Column(f"{side}_seen", Text),
+        Column(f"{side}_created", BigInteger),
+        Column(f"{side}_owned", Boolean(create_constraint=False), nullable=False),
+        Column(f"{side}_uid", String, nullable=False),
+        Column(f"{side}_reason", Text, nullable=False),
+    ]
+
+
+#: Links, tombstones included. ``starts`` is NULL where neither base nor a half says when;
+#: ``ends`` is NULL for an endless series. ``redacted``: titles and person were dropped.
+link = Table(
+    "link",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("pair_id", String, ForeignKey("pair.id"), nullable=False),
+    Column("origin", String, nullable=False),
+    *_half("booking"),
+    *_half("event"),
+    Column("base", Text),
+    Column("base_fingerprint", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("in_flight", Boolean(create_constraint=False), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("pending", Boolean(create_constraint=False), nullable=False),
+    Column("person_name", Text, nullable=False),
+    Column("person_address", Text, nullable=False),
+    Column("seats", Integer),
+    Column("starts", BigInteger),
+    Column("ends", BigInteger),
+    Column("unsettled", Boolean(create_constraint=False), nullable=False),
+    Column("redacted", Boolean(create_constraint=False), nullable=False),
+    Column("stored_at", BigInteger, nullable=False),
+    UniqueConstraint("pair_id", "booking_key"),
+    UniqueConstraint("pair_id", "event_key"),
+    Index("ix_link_pair_id_ends", "pair_id", "ends"),
+    Index(
+        "ix_link_unsettled",
+        "pair_id",
+        sqlite_where=text("unsettled"),
+        postgresql_where=text("unsettled"),
+    ),
+)
+
+#: The outbox: effects whose outcome is not recorded yet. Settling one deletes its row; its
+#: story stays in ``audit``.
+effect = Table(
+    "effect",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("pair_id", String, ForeignKey("pair.id"), nullable=False, index=True),
+    Column("link_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("key", String),
+    Column("version", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+#: The history of every booking. It outlives links and pairs and holds no personal data.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("pair_id", String, nullable=False),
+    Column("link_id", String, nullable=False, index=True),
+    Column("step", String, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("detail", Text),
+)
+
+#: Conflicts with their decision, and what lost. ``winner`` is NULL while parked.
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("pair_id", String, nullable=False, index=True),
+    Column("link_id", String, nullable=False, index=True),
+    Column("other_link_id", String),
+    Column("kind", String, nullable=False),
+    Column("policy", String, nullable=False),
+    Column("winner", String),
+    Column("reason", Text, nullable=False),
+    Column("lost", Text),
+    Column("fields", Text, nullable=False),
+)
+
+#: The ledger of notices: the unique row is what makes a notice leave at most once.
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("pair_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("link_id", String, nullable=False, index=True),
+    Column("booking_key", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("recipient", String, nullable=False),
+    Column("recipient_name", Text, nullable=False),
+    Column("occupancy", Text, nullable=False),
+    Column("refusal", Text),
+    Column("ends", BigInteger),
+    Column("state", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("queued_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    UniqueConstraint("booking_key", "revision", "recipient", "kind"),
+    Index("ix_notice_state", "state", "id"),
+)
+
+#: The one process that works on this database. At most one row, with id 1.
+process_lease = Table(
+    "process_lease",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("owner", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("place", String, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started", String, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
+#: Facts about this installation: ``installation_id``, ``secret`` (signs what we hand out).
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)

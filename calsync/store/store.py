@@ -1,0 +1,398 @@
+"""calsync's memory: the implementation of :class:`calsync.ports.Store` in SQL.
+
+One rule above all: :meth:`SqlStore.commit` stores everything that one step of a cycle changes
+in one transaction, under the fence of the room's lease, or nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from calsync.errors import StoreError
+from calsync.mapping.fingerprint import dumps, loads
+from calsync.model import (
+    Conflict,
+    Effect,
+    Interval,
+    Link,
+    Notice,
+    NoticeKind,
+    Pair,
+    Person,
+    Side,
+)
+from calsync.ports import (
+    AuditEntry,
+    Clock,
+    Commit,
+    NoticeState,
+    OpenEffect,
+    RoomState,
+    StoredNotice,
+)
+from calsync.store import schema
+from calsync.store.codec import (
+    compact,
+    link_of,
+    link_row,
+    maybe_micros,
+    micros,
+    occupancy_ends,
+    refusal_json,
+    refusal_of,
+    seconds_down,
+    seconds_up,
+)
+from calsync.store.database import Database
+from calsync.store.pairs import PAIR_COLUMNS, ROOM_STATE_COLUMNS, pair_of, room_state_of
+from calsync.store.statements import Statements, chunks, run_many
+
+#: How long a room's lease is said to last. The fence, not this time, keeps writers apart.
+LEASE = timedelta(minutes=10)
+
+LINK_COLUMNS = ", ".join(
+    c.name
+    for c in schema.link.columns
+    if c.name not in ("starts", "ends", "unsettled", "redacted", "stored_at")
+)
+_LINKS = f"SELECT {LINK_COLUMNS} FROM link"
+_NOTICES = (
+    "SELECT id, pair_id, kind, link_id, booking_key, revision, recipient, recipient_name,"
+    " occupancy, refusal, state, tries FROM notice"
+)
+_SET_STATE = (
+    "UPDATE room_sync SET calendar_cursor = ?, booking_cursor = ?, window_start = ?,"
+    " window_end = ?, imported = ?, halted = ?, approved = ?, failures = ?, error = ?,"
+    " synced_at = ?, compared_at = ?, drift = ? WHERE pair_id = ?"
+)
+
+
+class SqlStore:
+    """The store of one installation. Safe to share between threads."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        text = Statements.of(is_sqlite=db.is_sqlite)
+        self._text = text
+        self._sql = text.sql
+        self._put_link = text.upsert(schema.link)
+        self._put_effect = text.upsert(schema.effect)
+        self._put_audit = text.insert(schema.audit, skip=["id"])
+        self._put_conflict = text.insert(schema.conflict, skip=["id"])
+        self._put_notice = text.insert(
+            schema.notice,
+            skip=["id"],
+            ending="ON CONFLICT (booking_key, revision, recipient, kind) DO NOTHING",
+        )
+        self._set_state = text.sql(_SET_STATE)
+
+    # --- pairs and what is known of them -----------------------------------------------------
+
+    def pairs(self) -> list[Pair]:
+        """Every mapped pair, by room."""
+        sql = f"SELECT {PAIR_COLUMNS} FROM pair WHERE removed IS NULL ORDER BY room_id"
+        with self._db.read() as connection:
+            return [pair_of(row) for row in connection.exec_driver_sql(sql)]
+
+    def states(self) -> dict[str, RoomState]:
+        """By pair id; one for every mapped pair."""
+        sql = f"SELECT {ROOM_STATE_COLUMNS} FROM room_sync"
+        with self._db.read() as connection:
+            found = [room_state_of(row) for row in connection.exec_driver_sql(sql)]
+        return {state.pair_id: state for state in found}
+
+    def claim(self, pair_id: str, owner: str) -> int:
+        """Take the room's lease; the new fencing number. Whoever held it can commit no more.
+
+        Raises StoreError where the pair is not mapped (any more).
+        """
+        until = micros(self._clock.now() + LEASE)
+        sql = self._sql(
+            "UPDATE room_sync SET fence = fence + 1, lease_owner = ?, lease_until = ?"
+            " WHERE pair_id = ? RETURNING fence"
+        )
+        with self._db.write() as connection:
+            fence = connection.exec_driver_sql(sql, (owner, until, pair_id)).scalar()
+        if fence is None:
+            raise StoreError(
+                "this room is not mapped",
+                where=f"pair {pair_id}",
+                todo="Map it with: calsync rooms map",
+            )
+        return int(fence)
+
+    def save_states(self, states: Sequence[RoomState]) -> None:
+        """Store several room states at once. One whose pair was unmapped meanwhile is left out."""
+        rows = [_state_row(state) for state in states]
+        if rows:
+            with self._db.write() as connection:
+                run_many(connection, self._set_state, rows)
+
+    # --- links -------------------------------------------------------------------------------
+
+    def links(self, pair_id: str) -> list[Link]:
+        """All links of the pair, buried ones included."""
+        return self._select_links("WHERE pair_id = ?", (pair_id,))
+
+    def links_by_key(self, pair_id: str, side: Side, keys: Sequence[str]) -> list[Link]:
+        """The links whose half on ``side`` has one of these keys, in no order."""
+        column = "booking_key" if side is Side.BOOKING else "event_key"
+        return self._select_links_in(f"pair_id = ? AND {column}", (pair_id,), keys)
+
+    def links_by_id(self, ids: Sequence[str]) -> list[Link]:
+        """The links with these ids, in no order; unknown ids are left out."""
+        return self._select_links_in("id", (), ids)
+
+    def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
+        """Active links whose extent (first start to last end, endless = open) meets ``span``."""
+        return self._select_links(
+            "WHERE pair_id = ? AND state = 'active' AND starts < ? AND (ends IS NULL OR ends > ?)",
+            (pair_id, seconds_up(span.end), seconds_down(span.start)),
+        )
+
+    def unsettled(self, pair_id: str) -> list[Link]:
+        """Active links about which a decision, or its retry, is due without a new observation."""
+        return self._select_links("WHERE pair_id = ? AND unsettled", (pair_id,))
+
+    def future_items(self, pair_id: str, now: datetime) -> int:
+        """How many active links still have time to come."""
+        sql = self._sql(
+            "SELECT count(*) FROM link WHERE pair_id = ? AND state = 'active'"
+            " AND starts IS NOT NULL AND (ends IS NULL OR ends > ?)"
+        )
+        with self._db.read() as connection:
+            counted = connection.exec_driver_sql(sql, (pair_id, seconds_down(now))).scalar()
+        return int(counted or 0)
+
+    def _select_links(self, where: str, values: tuple[object, ...]) -> list[Link]:
+        with self._db.read() as connection:
+            rows = connection.exec_driver_sql(self._sql(f"{_LINKS} {where}"), values).all()
+        return [link_of(row) for row in rows]
+
+    def _select_links_in(
+        self, where: str, values: tuple[object, ...], keys: Sequence[str]
+    ) -> list[Link]:
+        if not keys:
+            return []
+        found: list[Link] = []
+        with self._db.read() as connection:
+            for part in chunks(keys):
+                sql = self._sql(f"{_LINKS} WHERE {where} IN ({self._text.marks(len(part))})")
+                rows = connection.exec_driver_sql(sql, (*values, *part)).all()
+                found.extend(link_of(row) for row in rows)
+        return found
+
+    # --- the outbox --------------------------------------------------------------------------
+
+    def open_effects(self, pair_id: str) -> list[OpenEffect]:
+        """The pair's effects without a recorded outcome, oldest first."""
+        sql = self._sql(
+            "SELECT id, pair_id, link_id, kind, revision, key, version, fingerprint"
+            " FROM effect WHERE pair_id = ? ORDER BY at, id"
+        )
+        with self._db.read() as connection:
+            rows = connection.exec_driver_sql(sql, (pair_id,)).all()
+        return [
+            OpenEffect(
+                id=id_,
+                pair_id=pair,
+                link_id=link_id,
+                kind=kind,
+                revision=revision,
+                key=key,
+                version=version,
+                fingerprint=fingerprint,
+            )
+            for id_, pair, link_id, kind, revision, key, version, fingerprint in rows
+        ]
+
+    # --- the commit --------------------------------------------------------------------------
+
+    def commit(self, commit: Commit) -> None:
+        """Store one step of a cycle, whole or not at all.
+
+        Raises StoreError where the fence is not the room's newest (somebody else took the
+        room over) or where two links claim one item; nothing was changed then.
+        """
+        try:
+            with self._db.write() as connection:
+                self._commit(connection, commit)
+        except IntegrityError as error:
+            raise StoreError(
+                f"two links claim one item, or a row belongs to no pair: {error.orig}",
+                where=f"pair {commit.pair_id}",
+                todo="Nothing was changed; the next cycle reads the room again",
+            ) from error
+
+    def _commit(self, connection: Connection, commit: Commit) -> None:
+        pair_id = commit.pair_id
+        self._check_fence(connection, pair_id, commit.fence)
+        zone = self._zone(connection, pair_id)
+        now = micros(self._clock.now())
+        if commit.state is not None:
+            run_many(connection, self._set_state, [_state_row(commit.state)])
+        gone = [(link_id,) for link_id in commit.forget]
+        run_many(connection, self._sql("DELETE FROM effect WHERE link_id = ?"), gone)
+        run_many(connection, self._sql("DELETE FROM link WHERE id = ?"), gone)
+        links = [link_row(link, zone, now) for link in commit.links]
+        run_many(connection, self._put_link, links)
+        settled = [(effect_id,) for effect_id in commit.settled]
+        run_many(connection, self._sql("DELETE FROM effect WHERE id = ?"), settled)
+        effects = [_effect_row(effect, pair_id, now) for effect in commit.effects]
+        run_many(connection, self._put_effect, effects)
+        conflicts = [_conflict_row(conflict, pair_id, now) for conflict in commit.conflicts]
+        run_many(connection, self._put_conflict, conflicts)
+        notices = [_notice_row(notice, pair_id, zone, now) for notice in commit.notices]
+        run_many(connection, self._put_notice, notices)
+        run_many(connection, self._put_audit, [_audit_row(entry) for entry in commit.audit])
+
+    def _check_fence(self, connection: Connection, pair_id: str, fence: int) -> None:
+        # An UPDATE, not a SELECT: on PostgreSQL it also locks the row until the end.
+        sql = self._sql("UPDATE room_sync SET fence = fence WHERE pair_id = ? AND fence = ?")
+        if connection.exec_driver_sql(sql, (pair_id, fence)).rowcount == 0:
+            raise StoreError(
+                "this room was taken over by another worker, or unmapped; nothing was changed",
+                where=f"pair {pair_id}",
+                todo="Nothing to do: whoever holds the room now goes on with it",
+            )
+
+    def _zone(self, connection: Connection, pair_id: str) -> str:
+        sql = self._sql("SELECT zone FROM pair WHERE id = ?")
+        return str(connection.exec_driver_sql(sql, (pair_id,)).scalar_one())
+
+    # --- notices -----------------------------------------------------------------------------
+
+    def claim_notices(self, limit: int) -> list[StoredNotice]:
+        """The oldest queued notices, moved to SENDING in one transaction."""
+        now = micros(self._clock.now())
+        pick = self._sql(f"{_NOTICES} WHERE state = 'queued' ORDER BY id LIMIT ?")
+        mark = self._sql(
+            "UPDATE notice SET state = 'sending', tries = tries + 1, changed_at = ? WHERE id = ?"
+        )
+        with self._db.write() as connection:
+            rows = connection.exec_driver_sql(pick, (limit,)).all()
+            run_many(connection, mark, [(now, row[0]) for row in rows])
+        return [_stored_notice(row, NoticeState.SENDING, row[11] + 1) for row in rows]
+
+    def settle_notice(self, notice_id: int, state: NoticeState, reason: str = "") -> None:
+        """Record what became of a notice; QUEUED means it may be tried again."""
+        sql = self._sql("UPDATE notice SET state = ?, reason = ?, changed_at = ? WHERE id = ?")
+        values = (state.value, reason, micros(self._clock.now()), notice_id)
+        with self._db.write() as connection:
+            connection.exec_driver_sql(sql, values)
+
+    def doubt_notices(self) -> int:
+        """After a crash: everything left in SENDING becomes DOUBTFUL. How many."""
+        sql = self._sql(
+            "UPDATE notice SET state = 'doubtful', changed_at = ?,"
+            " reason = 'calsync ended while it was being sent' WHERE state = 'sending'"
+        )
+        with self._db.write() as connection:
+            return connection.exec_driver_sql(sql, (micros(self._clock.now()),)).rowcount
+
+
+# --- rows, in the order of the tables --------------------------------------------------------
+
+
+def _state_row(state: RoomState) -> tuple[object, ...]:
+    window = state.window
+    return (
+        state.calendar_cursor,
+        state.booking_cursor,
+        None if window is None else micros(window.start),
+        None if window is None else micros(window.end),
+        state.imported,
+        state.halted,
+        state.approved,
+        state.failures,
+        state.error,
+        maybe_micros(state.synced_at),
+        maybe_micros(state.compared_at),
+        state.drift,
+        state.pair_id,
+    )
+
+
+def _effect_row(effect: Effect, pair_id: str, at: int) -> tuple[object, ...]:
+    return (
+        effect.id,
+        pair_id,
+        effect.link_id,
+        effect.kind.value,
+        effect.revision,
+        effect.key,
+        effect.version,
+        effect.fingerprint,
+        effect.why,
+        at,
+    )
+
+
+def _conflict_row(conflict: Conflict, pair_id: str, at: int) -> tuple[object, ...]:
+    return (
+        at,
+        pair_id,
+        conflict.link_id,
+        conflict.other_link_id,
+        conflict.kind.value,
+        conflict.policy,
+        None if conflict.winner is None else conflict.winner.value,
+        conflict.reason,
+        None if conflict.lost is None else dumps(conflict.lost),
+        compact(conflict.fields),
+    )
+
+
+def _notice_row(notice: Notice, pair_id: str, zone: str, at: int) -> tuple[object, ...]:
+    return (
+        pair_id,
+        notice.kind.value,
+        notice.link_id,
+        notice.booking_key,
+        notice.revision,
+        notice.person.address,
+        notice.person.name,
+        dumps(notice.occupancy),
+        refusal_json(notice.refusal),
+        occupancy_ends(notice.occupancy, zone),
+        NoticeState.QUEUED.value,
+        0,
+        "",
+        at,
+        at,
+    )
+
+
+def _audit_row(entry: AuditEntry) -> tuple[object, ...]:
+    return (
+        micros(entry.at),
+        entry.pair_id,
+        entry.link_id,
+        entry.step.value,
+        entry.what,
+        None if entry.detail is None else compact(entry.detail),
+    )
+
+
+def _stored_notice(row: Sequence[object], state: NoticeState, tries: int) -> StoredNotice:
+    id_, pair_id, kind, link_id, key, revision, address, name, occupancy, refusal, *_ = row
+    return StoredNotice(
+        id=int(str(id_)),
+        pair_id=str(pair_id),
+        notice=Notice(
+            kind=NoticeKind(str(kind)),
+            link_id=str(link_id),
+            booking_key=str(key),
+            revision=str(revision),
+            person=Person(str(name), str(address)),
+            occupancy=loads(str(occupancy)),
+            refusal=refusal_of(None if refusal is None else str(refusal)),
+        ),
+        state=state,
+        tries=tries,
+    )

@@ -1,0 +1,256 @@
+"""One form for one meaning: equal recurrence sets give equal rules, in all usual cases.
+
+Both sides pass through here, so an event made from a booking reads back equal to it and no
+write follows from a difference in spelling alone. RFC 5545 section 3.3.10 gives the meaning
+of the parts; which of several spellings is chosen is our own rule.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Final, TypeVar
+
+from calsync.mapping import dates, zones
+from calsync.model import Frequency, Nth, Occupancy, Override, Recurrence, Rule, Weekday
+
+T = TypeVar("T")
+
+#: Outlook counts occurrences up to 999; longer counts are said by their last date.
+MAX_COUNT: Final = 999
+_ALL_DAYS: Final = tuple(Nth(day) for day in Weekday)
+_ENDS: Final = ((1,), (-1,), (-1, 1))
+
+
+def canonical(rule: Rule, start: datetime) -> Rule:
+    """The one spelling of the rule of a series that starts at ``start`` (wall time)."""
+    day = start.date()
+    rule = _sorted(rule)
+    match rule.frequency:
+        case Frequency.DAILY:
+            rule = _daily(rule)
+        case Frequency.WEEKLY:
+            rule = _weekly(rule, day)
+        case Frequency.MONTHLY:
+            rule = _monthly(rule, day)
+        case Frequency.YEARLY:
+            rule = _yearly(rule, day)
+    return _end(replace(rule, week_start=_week_start(rule, day)), day)
+
+
+def _sorted(rule: Rule) -> Rule:
+    every = {nth.weekday for nth in rule.by_day if nth.position == 0}
+    days = {nth for nth in rule.by_day if nth.position == 0 or nth.weekday not in every}
+    return replace(
+        rule,
+        by_day=tuple(sorted(days, key=lambda nth: (nth.weekday, nth.position))),
+        by_month_day=tuple(sorted(set(rule.by_month_day))),
+        by_month=tuple(sorted(set(rule.by_month))),
+        by_set_pos=tuple(sorted(set(rule.by_set_pos))),
+    )
+
+
+def _daily(rule: Rule) -> Rule:
+    if rule.by_set_pos in _ENDS:  # the only one of a single day
+        rule = replace(rule, by_set_pos=())
+    if len(rule.by_month) == 12:
+        rule = replace(rule, by_month=())
+    plain = not (rule.by_month_day or rule.by_month or rule.by_set_pos)
+    if rule.by_day == _ALL_DAYS:
+        rule = replace(rule, by_day=())
+    # "Every day, but only on weekdays" is Outlook's weekly pattern with five days.
+    if plain and rule.interval == 1 and rule.by_day:
+        return replace(rule, frequency=Frequency.WEEKLY)
+    return rule
+
+
+def _weekly(rule: Rule, start: date) -> Rule:
+    days = rule.by_day or (Nth(Weekday(start.weekday())),)
+    if len(rule.by_month) == 12:
+        rule = replace(rule, by_month=())
+    if rule.by_set_pos and not rule.by_month:
+        in_week = sorted(days, key=lambda nth: (nth.weekday - rule.week_start) % 7)
+        picked = _pick(in_week, rule.by_set_pos)
+        if picked:
+            days = tuple(sorted(picked, key=lambda nth: nth.weekday))
+            rule = replace(rule, by_set_pos=())
+    if days == _ALL_DAYS and rule.interval == 1 and not rule.by_set_pos:
+        return replace(rule, frequency=Frequency.DAILY, by_day=())
+    return replace(rule, by_day=days)
+
+
+def _pick(items: list[T], positions: tuple[int, ...]) -> list[T]:
+    size = len(items)
+    wanted = {p - 1 if p > 0 else size + p for p in positions}
+    return [item for at, item in enumerate(items) if at in wanted]
+
+
+def _monthly(rule: Rule, start: date) -> Rule:
+    if len(rule.by_month) == 12:
+        rule = replace(rule, by_month=())
+    if not rule.by_day and not rule.by_month_day:
+        rule = replace(rule, by_month_day=(start.day,))
+    if rule.interval == 1 and rule.by_month and (len(rule.by_month) == 1 or not rule.by_set_pos):
+        return _yearly(replace(rule, frequency=Frequency.YEARLY), start)
+    rule = _in_month(rule, 28, 31)
+    if rule.by_day == _ALL_DAYS and rule.interval == 1 and not _limits(rule):
+        return replace(rule, frequency=Frequency.DAILY, by_day=())
+    return rule
+
+
+def _limits(rule: Rule) -> bool:
+    return bool(rule.by_month_day or rule.by_month or rule.by_set_pos)
+
+
+def _yearly(rule: Rule, start: date) -> Rule:
+    if not rule.by_day and not rule.by_month_day:
+        months = rule.by_month or (start.month,)
+        rule = replace(rule, by_month=months, by_month_day=(start.day,))
+    if rule.interval == 1 and not rule.by_set_pos:
+        if len(rule.by_month) == 12 or (rule.by_month_day and not rule.by_month):
+            return _monthly(replace(rule, frequency=Frequency.MONTHLY, by_month=()), start)
+        if not _limits(rule) and all(nth.position == 0 for nth in rule.by_day):
+            return _weekly(replace(rule, frequency=Frequency.WEEKLY), start)
+    if len(rule.by_month) == 1:
+        month = rule.by_month[0]
+        # 2000 was a leap year, 2001 was not: February is the one month of two lengths.
+        return _in_month(rule, monthrange(2001, month)[1], monthrange(2000, month)[1])
+    return rule
+
+
+def _in_month(rule: Rule, short: int, long: int) -> Rule:
+    """Spellings of a day within a month that has from ``short`` to ``long`` days."""
+    if rule.by_day == _ALL_DAYS and not rule.by_month_day and rule.by_set_pos:
+        rule = replace(rule, by_day=(), by_month_day=rule.by_set_pos, by_set_pos=())
+    if rule.by_day:
+        return _relative(rule)
+    return _absolute(rule, short, long)
+
+
+def _relative(rule: Rule) -> Rule:
+    """``2MO`` and ``MO`` with BYSETPOS=2 are one; the second is the form."""
+    if rule.by_month_day:
+        return rule
+    if len(rule.by_day) == 1 and rule.by_day[0].position and rule.by_set_pos in _ENDS:
+        rule = replace(rule, by_set_pos=())
+    weekdays = {nth.weekday for nth in rule.by_day}
+    if rule.by_set_pos or len(weekdays) > 1 or rule.by_day[0].position == 0:
+        return rule
+    places = tuple(sorted(nth.position for nth in rule.by_day))
+    return replace(rule, by_day=(Nth(rule.by_day[0].weekday),), by_set_pos=places)
+
+
+def _absolute(rule: Rule, short: int, long: int) -> Rule:
+    days = tuple(d for d in rule.by_month_day if -long <= d <= long)
+    if not days:
+        return rule
+    if short == long:  # the month's length never changes: count from its beginning
+        days = tuple(sorted({d if d > 0 else long + 1 + d for d in days}))
+        if rule.by_set_pos:
+            days = tuple(_pick(list(days), rule.by_set_pos)) or days
+        return replace(rule, by_month_day=days, by_set_pos=())
+    if len(days) == 1 and rule.by_set_pos in _ENDS:
+        rule = replace(rule, by_set_pos=())
+    if days == (-1,) and not rule.by_set_pos:
+        return replace(rule, by_month_day=tuple(range(short, long + 1)), by_set_pos=(-1,))
+    if rule.by_set_pos == (-1,) and min(days) > 0:
+        # The last that fits: of the days every month has, only the latest can be it.
+        sure = [d for d in days if d <= short]
+        days = tuple(sure[-1:] + [d for d in days if d > short])
+        if len(days) == 1:
+            return replace(rule, by_month_day=days, by_set_pos=())
+    return replace(rule, by_month_day=days)
+
+
+def _week_start(rule: Rule, start: date) -> Weekday:
+    """WKST matters only where it decides which days share a week: with an interval."""
+    if rule.frequency is not Frequency.WEEKLY or rule.interval == 1 or rule.by_set_pos:
+        return rule.week_start if rule.by_set_pos and not rule.by_month_day else Weekday.MO
+
+    def offsets(first: Weekday) -> set[int]:
+        into = (start.weekday() - first) % 7
+        return {(nth.weekday - first) % 7 - into for nth in rule.by_day}
+
+    wanted = offsets(rule.week_start)
+    return next(first for first in Weekday if offsets(first) == wanted)
+
+
+def _end(rule: Rule, start: date) -> Rule:
+    """UNTIL is the date of the last occurrence; a long COUNT becomes an UNTIL."""
+    if rule.until is not None or (rule.count or 0) > MAX_COUNT:
+        final = dates.last(rule, start)
+        if final is not None:
+            return replace(rule, count=None, until=final)
+    return rule
+
+
+# --- occupancies ---------------------------------------------------------------------------
+
+
+def canonical_occupancy(occ: Occupancy) -> Occupancy:
+    """The one form of an occupancy (the rules at the top of ``model.occupancy``).
+
+    A series begins on the first date its rule gives. Exclusions of dates the rule does not give
+    are dropped, so are overrides that change nothing. An override without a slot stays: it is
+    an additional occurrence, and it takes the room.
+    """
+    occ = replace(occ, title=None) if occ.private and occ.title is not None else occ
+    if occ.recurrence is None:
+        return _single(occ)
+    day = occ.start.date()
+    first = dates.first(occ.recurrence.rule, day)
+    start = occ.start if first is None else datetime.combine(first, occ.start.time())
+    # Filled in from the start that was given: BYMONTHDAY left out means that day.
+    rule = canonical(canonical(occ.recurrence.rule, occ.start), start)
+    zone = None if occ.zone is None else zones.canonical(occ.zone)
+    moved = replace(occ, start=start, end=start + occ.duration, zone=zone)
+    return replace(moved, recurrence=recurrence(moved, rule, occ.recurrence))
+
+
+def _single(occ: Occupancy) -> Occupancy:
+    if occ.zone is None or occ.zone == "UTC":
+        return occ
+    start = zones.to_utc(occ.start, occ.zone).replace(tzinfo=None)
+    end = zones.to_utc(occ.end, occ.zone).replace(tzinfo=None)
+    return replace(occ, start=start, end=max(start, end), zone="UTC")
+
+
+def recurrence(occ: Occupancy, rule: Rule, given: Recurrence) -> Recurrence:
+    """The exceptions of ``given``, sorted and cleaned, under a canonical rule of ``occ``."""
+    overrides: dict[datetime, Override] = {}
+    for override in given.overrides:
+        if override.private and override.title is not None:
+            override = replace(override, title=None)
+        if override != unchanged(occ, override.recurrence_id) or not is_slot(
+            rule, occ.start, override.recurrence_id
+        ):
+            overrides[override.recurrence_id] = override
+    excluded = {at for at in given.excluded if at not in overrides and is_slot(rule, occ.start, at)}
+    return Recurrence(
+        rule=rule,
+        excluded=tuple(sorted(excluded)),
+        overrides=tuple(overrides[at] for at in sorted(overrides)),
+    )
+
+
+def unchanged(occ: Occupancy, slot: datetime) -> Override:
+    """What the rule itself gives for a slot, in the form of an override."""
+    return Override(
+        recurrence_id=slot,
+        start=slot,
+        end=slot + occ.duration,
+        all_day=occ.all_day,
+        busy=occ.busy,
+        title=occ.title,
+        private=occ.private,
+    )
+
+
+def is_slot(rule: Rule, start: datetime, at: datetime) -> bool:
+    """Whether the rule gives an occurrence that starts at ``at`` (wall time)."""
+    return at.time() == start.time() and dates.has(rule, start.date(), at.date())
+
+
+#: The longest item Exchange takes (ErrorCalendarDurationIsTooLong).
+MAX_DURATION: Final = timedelta(days=5 * 366)

@@ -10,6 +10,7 @@ from typing import Any
 from calsync.mapping.expand import extent
 from calsync.mapping.fingerprint import dumps, loads
 from calsync.model import (
+    NOBODY,
     Alternative,
     Half,
     Link,
@@ -20,16 +21,24 @@ from calsync.model import (
     Refusal,
     Side,
 )
+from calsync.store import schema
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_NOBODY = Person()
 
 _SIDES = {side.value: side for side in Side}
 _PRESENCES = {presence.value: presence for presence in Presence}
 _STATES = {state.value: state for state in LinkState}
 
 Row = Sequence[Any]
+
+#: What :func:`link_of` reads, in its order: the columns that say what a link is. The rest is
+#: derived from them, to search by.
+LINK_COLUMNS = ", ".join(
+    column.name
+    for column in schema.link.columns
+    if column.name not in ("starts", "ends", "unsettled", "redacted", "stored_at")
+)
 
 
 # --- times -----------------------------------------------------------------------------------
@@ -70,7 +79,7 @@ def link_row(link: Link, zone: str, at: int) -> tuple[object, ...]:
     """A row in the order of ``schema.link``. ``zone`` is the room's, which all-day items fill."""
     booking, event, base = link.booking, link.event, link.base
     base_json = None if base is None else dumps(base)
-    starts, ends = _extent(base, booking.seen, event.seen, zone)
+    starts, ends = link_extent(link, zone)
     return (
         link.id,
         link.pair_id,
@@ -88,6 +97,8 @@ def link_row(link: Link, zone: str, at: int) -> tuple[object, ...]:
         link.person.name,
         link.person.address,
         link.seats,
+        None if link.claim is None else link.claim.value,
+        refusal_json(link.refusal),
         starts,
         ends,
         is_unsettled(link),
@@ -109,17 +120,26 @@ def _half_row(half: Half, base: Occupancy | None, base_json: str | None) -> tupl
         half.owned,
         half.uid,
         half.reason,
+        maybe_micros(half.since),
     )
 
 
-def _extent(
-    base: Occupancy | None, booking: Occupancy | None, event: Occupancy | None, zone: str
-) -> tuple[int | None, int | None]:
-    """The seconds within which anything of the link can lie; (start, None) is without end."""
+def link_extent(link: Link, zone: str) -> tuple[int | None, int | None]:
+    """The seconds within which anything of the link can lie; (start, None) is without end,
+    (None, None) where nothing says when."""
+    return _extent((link.base, link.booking.seen, link.event.seen), zone)
+
+
+def occupancy_ends(occupancy: Occupancy, zone: str) -> int | None:
+    """The second after which nothing of it is left; None = endless."""
+    return _extent((occupancy,), zone)[1]
+
+
+def _extent(occupancies: tuple[Occupancy | None, ...], zone: str) -> tuple[int | None, int | None]:
     starts: int | None = None
     ends: int | None = None
     endless = False
-    for occupancy in (base, booking, event):
+    for occupancy in occupancies:
         if occupancy is None:
             continue
         first, last = extent(occupancy, zone)
@@ -133,11 +153,6 @@ def _extent(
         if ends is None or end > ends:
             ends = end
     return starts, None if endless else ends
-
-
-def occupancy_ends(occupancy: Occupancy, zone: str) -> int | None:
-    """The second after which nothing of it is left; None = endless."""
-    return _extent(occupancy, None, None, zone)[1]
 
 
 def is_unsettled(link: Link) -> bool:
@@ -159,16 +174,16 @@ def _differs(half: Half, base_fingerprint: str) -> bool:
 
 
 def link_of(row: Row) -> Link:
-    """The link of a row with the columns of ``schema.link`` up to ``seats``, in that order."""
+    """The link of a row with :data:`LINK_COLUMNS`."""
     # One unpacking: naming forty columns by index would be slower and harder to check.
     (
         id_, pair_id, origin,
         b_presence, b_key, b_version, b_mark, b_fingerprint, b_seen, b_created, b_owned, b_uid,
-        b_reason,
+        b_reason, b_since,
         e_presence, e_key, e_version, e_mark, e_fingerprint, e_seen, e_created, e_owned, e_uid,
-        e_reason,
+        e_reason, e_since,
         base_json, base_fingerprint, state, reason, revision, in_flight, attempts, pending,
-        person_name, person_address, seats,
+        person_name, person_address, seats, claim, refusal,
     ) = row  # fmt: skip
     base = None if base_json is None else loads(base_json)
     return Link(
@@ -187,6 +202,7 @@ def link_of(row: Row) -> Link:
             owned=bool(b_owned),
             uid=b_uid,
             reason=b_reason,
+            since=maybe_instant(b_since),
         ),
         event=Half(
             presence=_PRESENCES[e_presence],
@@ -199,6 +215,7 @@ def link_of(row: Row) -> Link:
             owned=bool(e_owned),
             uid=e_uid,
             reason=e_reason,
+            since=maybe_instant(e_since),
         ),
         base=base,
         base_fingerprint=base_fingerprint,
@@ -208,8 +225,10 @@ def link_of(row: Row) -> Link:
         in_flight=bool(in_flight),
         attempts=attempts,
         pending=bool(pending),
-        person=Person(person_name, person_address) if person_name or person_address else _NOBODY,
+        person=Person(person_name, person_address) if person_name or person_address else NOBODY,
         seats=seats,
+        claim=None if claim is None else _SIDES[claim],
+        refusal=refusal_of(refusal),
     )
 
 

@@ -11,9 +11,16 @@ from sqlalchemy import Connection
 from calsync.errors import UsageError
 from calsync.model import ClashPolicy, EditPolicy, Pair, Window
 from calsync.ports import Clock, RoomState
-from calsync.store.codec import instant, maybe_instant, micros
+from calsync.store.codec import (
+    LINK_COLUMNS,
+    instant,
+    link_extent,
+    link_of,
+    maybe_instant,
+    micros,
+)
 from calsync.store.database import Database
-from calsync.store.statements import Statements
+from calsync.store.statements import Statements, run_many
 
 PAIR_COLUMNS = "id, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy"
 ROOM_STATE_COLUMNS = (
@@ -96,6 +103,7 @@ class Mappings:
         mailbox = pair.mailbox.lower()
         with self._db.write() as connection:
             self._check_free(connection, pair, mailbox)
+            self._spread(connection, pair)
             connection.exec_driver_sql(
                 self._sql(
                     f"INSERT INTO pair ({PAIR_COLUMNS}, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -167,6 +175,20 @@ class Mappings:
                 where=f"room {pair.room_id}",
                 todo=f"Unmap it first: calsync rooms unmap {pair.room_id}",
             )
+
+    def _spread(self, connection: Connection, pair: Pair) -> None:
+        """All-day items fill the days of the room's zone: another zone moves their extents."""
+        same = self._sql("SELECT zone = ? FROM pair WHERE id = ?")
+        if connection.exec_driver_sql(same, (pair.zone, pair.id)).scalar() in (None, True, 1):
+            return
+        links = connection.exec_driver_sql(
+            self._sql(f"SELECT {LINK_COLUMNS} FROM link WHERE pair_id = ?"), (pair.id,)
+        ).all()
+        run_many(
+            connection,
+            self._sql("UPDATE link SET starts = ?, ends = ? WHERE id = ?"),
+            [(*link_extent(link, pair.zone), link.id) for link in map(link_of, links)],
+        )
 
     def _live(self, connection: Connection, column: str, value: str) -> Pair | None:
         sql = self._sql(f"SELECT {PAIR_COLUMNS} FROM pair WHERE {column} = ? AND removed IS NULL")

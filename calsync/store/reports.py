@@ -13,10 +13,9 @@ from sqlalchemy import Connection
 from calsync.mapping.fingerprint import loads
 from calsync.model import Conflict, ConflictKind, Link, Notice, NoticeKind, Person, Side
 from calsync.ports import AuditEntry, AuditStep, NoticeState
-from calsync.store.codec import instant, link_of, refusal_of
+from calsync.store.codec import LINK_COLUMNS, instant, link_of, refusal_of
 from calsync.store.database import Database
 from calsync.store.statements import Statements
-from calsync.store.store import LINK_COLUMNS
 
 Row = Sequence[Any]
 

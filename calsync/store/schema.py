@@ -93,6 +93,7 @@ def _half(side: str) -> list[Column[object]]:
         Column(f"{side}_owned", Boolean(create_constraint=False), nullable=False),
         Column(f"{side}_uid", String, nullable=False),
         Column(f"{side}_reason", Text, nullable=False),
+        Column(f"{side}_since", BigInteger),
     ]
 
 
@@ -117,6 +118,8 @@ link = Table(
     Column("person_name", Text, nullable=False),
     Column("person_address", Text, nullable=False),
     Column("seats", Integer),
+    Column("claim", String),
+    Column("refusal", Text),
     Column("starts", BigInteger),
     Column("ends", BigInteger),
     Column("unsettled", Boolean(create_constraint=False), nullable=False),

@@ -19,6 +19,7 @@ from calsync.model import (
     Effect,
     Interval,
     Link,
+    LinkState,
     Notice,
     NoticeKind,
     Pair,
@@ -36,6 +37,7 @@ from calsync.ports import (
 )
 from calsync.store import schema
 from calsync.store.codec import (
+    LINK_COLUMNS,
     compact,
     link_of,
     link_row,
@@ -54,11 +56,6 @@ from calsync.store.statements import Statements, chunks, run_many
 #: How long a room's lease is said to last. The fence, not this time, keeps writers apart.
 LEASE = timedelta(minutes=10)
 
-LINK_COLUMNS = ", ".join(
-    c.name
-    for c in schema.link.columns
-    if c.name not in ("starts", "ends", "unsettled", "redacted", "stored_at")
-)
 _LINKS = f"SELECT {LINK_COLUMNS} FROM link"
 _NOTICES = (
     "SELECT id, pair_id, kind, link_id, booking_key, revision, recipient, recipient_name,"
@@ -239,7 +236,9 @@ class SqlStore:
         gone = [(link_id,) for link_id in commit.forget]
         run_many(connection, self._sql("DELETE FROM effect WHERE link_id = ?"), gone)
         run_many(connection, self._sql("DELETE FROM link WHERE id = ?"), gone)
-        links = [link_row(link, zone, now) for link in commit.links]
+        # Tombstones first: one may give up the key that a living link takes over.
+        ordered = sorted(commit.links, key=lambda link: link.state is not LinkState.BURIED)
+        links = [link_row(link, zone, now) for link in ordered]
         run_many(connection, self._put_link, links)
         settled = [(effect_id,) for effect_id in commit.settled]
         run_many(connection, self._sql("DELETE FROM effect WHERE id = ?"), settled)

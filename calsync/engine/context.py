@@ -1,0 +1,78 @@
+"""What the engine's use cases share: the ports, the settings they need, and what is known of
+each room between cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from calsync.errors import UsageError
+from calsync.model import Pair, Window
+from calsync.ports import BookingSide, CalendarSide, Clock, RoomState, Store
+from calsync.reconcile.guard import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """How far the window reaches back and ahead of today, in days."""
+
+    past_days: int = 1
+    future_days: int = 400
+
+    def window(self, now: datetime) -> Window:
+        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return Window(day - timedelta(days=self.past_days), day + timedelta(days=self.future_days))
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """The ports and what is remembered. Only the control thread touches it.
+
+    ``resting``: pairs that have nothing unsettled and nothing in doubt, so that an idle cycle
+    needs no look into the database. ``unsaved``: states whose cursors moved over nothing;
+    stored in bulk now and then (an older cursor only means reading again).
+    """
+
+    store: Store
+    booking: BookingSide
+    calendars: Mapping[str, CalendarSide]
+    clock: Clock
+    owner: str
+    span: Span = Span()
+    limits: Limits = Limits()
+    states: dict[str, RoomState] = field(default_factory=dict)
+    fences: dict[str, int] = field(default_factory=dict)
+    resting: set[str] = field(default_factory=set)
+    unsaved: set[str] = field(default_factory=set)
+
+    def calendar(self, pair: Pair) -> CalendarSide:
+        """The calendar side of the pair's own connection; never another tenant's."""
+        side = self.calendars.get(pair.connection)
+        if side is None:
+            raise UsageError(
+                f"connection {pair.connection!r} is not in the settings",
+                where=f"room {pair.room_id}",
+                todo="Add it under [[connections]], or unmap the room.",
+            )
+        return side
+
+    def state(self, pair: Pair) -> RoomState:
+        state = self.states.get(pair.id)
+        if state is None:
+            state = self.store.states().get(pair.id) or RoomState(pair_id=pair.id)
+            self.states[pair.id] = state
+        return state
+
+    def fence(self, pair: Pair) -> int:
+        """The fencing number under which this process works the room; taken at first use."""
+        fence = self.fences.get(pair.id)
+        if fence is None:
+            fence = self.fences[pair.id] = self.store.claim(pair.id, self.owner)
+        return fence
+
+    def save_idle(self) -> None:
+        """Store the states of rooms whose cursors moved over nothing."""
+        if self.unsaved:
+            self.store.save_states([self.states[i] for i in sorted(self.unsaved)])
+            self.unsaved.clear()

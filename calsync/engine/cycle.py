@@ -1,0 +1,251 @@
+"""A cycle of one room: pull → reconcile → commit → push, until nothing is left to do.
+
+Each round commits its decisions before it acts on them, and what became of them after. A
+crash between the two leaves effects in the outbox; they are looked up first next time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from calsync.engine import audit
+from calsync.engine.calls import Steps
+from calsync.engine.context import Context
+from calsync.engine.pull import Gathered, gather
+from calsync.engine.push import clear_doubts, push
+from calsync.engine.refusals import with_alternatives
+from calsync.errors import SideError, Throttled
+from calsync.model import Conflict, Halt, Link, LinkState, Pair, Plan, Skip, Window
+from calsync.ports import Commit, RoomState
+from calsync.reconcile.guard import check
+from calsync.reconcile.plan import reconcile
+
+#: Rounds of one cycle: a refused date takes three (change, create, confirm), a merge two.
+MAX_ROUNDS = 6
+
+
+@dataclass(slots=True, kw_only=True)
+class CycleReport:
+    """What a cycle did. ``wait``: seconds a side asked for; ``error``: why it was cut short."""
+
+    pair_id: str
+    observed: int = 0
+    effects: int = 0
+    skips: list[Skip] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    halt: Halt | None = None
+    wait: float = 0.0
+    error: str = ""
+    unsettled: bool = False
+
+    @property
+    def active(self) -> bool:
+        """True where something happened: the room is then polled sooner."""
+        return bool(self.observed or self.effects or self.unsettled)
+
+
+def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]:
+    """Bring one room to rest. ``full``: read everything anew and roll the window on.
+
+    Never raises for what a side did: the report says what is wrong, the state keeps it.
+    """
+    report = CycleReport(pair_id=pair.id)
+    state = ctx.state(pair)
+    if state.halted and not state.approved:
+        report.error = state.halted
+        return report
+    try:
+        yield from _cycle(ctx, pair, report, full=full)
+    except Throttled as error:
+        report.wait, report.error = error.retry_after, str(error)
+    except SideError as error:
+        report.error = str(error)
+    if report.error and report.halt is None:
+        _failed(ctx, pair, report)
+    return report
+
+
+def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Steps[None]:
+    state = ctx.state(pair)
+    quiet = not state.imported
+    if pair.id not in ctx.resting and not (yield from clear_doubts(ctx, pair, quiet=quiet)):
+        report.error, report.unsettled = "an earlier write is still in doubt", True
+        return
+    started = ctx.clock.now()
+    full = full or state.window is None
+    window = ctx.span.window(started) if full or state.window is None else state.window
+    found = yield from gather(ctx, pair, window, full=full)
+    report.observed = len(found.booking) + len(found.calendar)
+    state = replace(
+        ctx.state(pair),
+        window=window,
+        calendar_cursor=found.calendar_cursor,
+        booking_cursor=found.booking_cursor,
+        synced_at=started,
+        failures=0,
+        error="",
+    )
+    if not found.anything and state.imported and not full:
+        # An idle room: only its cursors moved, over nothing.
+        ctx.states[pair.id] = state
+        ctx.unsaved.add(pair.id)
+        ctx.resting.add(pair.id)
+        return
+    yield from _work(ctx, pair, found, state, report, full=full)
+
+
+def _work(
+    ctx: Context,
+    pair: Pair,
+    found: Gathered,
+    state: RoomState,
+    report: CycleReport,
+    *,
+    full: bool,
+) -> Steps[None]:
+    assert state.window is not None
+    quiet, window = not state.imported, state.window
+    ctx.resting.discard(pair.id)
+    links = dict(found.links)
+    seen_booking, seen_calendar = found.booking, found.calendar
+    for number in range(MAX_ROUNDS):
+        now = ctx.clock.now()
+        plan = reconcile(
+            links.values(),
+            seen_booking,
+            seen_calendar,
+            pair=pair,
+            window=window,
+            now=now,
+            importing=quiet,
+        )
+        if not state.approved:
+            report.halt = _guard(ctx, pair, plan, found if number == 0 else None, now)
+        if report.halt is not None:
+            _stop(ctx, pair, report)
+            return
+        plan.effects = with_alternatives(ctx, pair, plan.effects, window)
+        if number == 0 and full:
+            state = replace(state, compared_at=now, drift=_drift(plan, links, state))
+        _commit(ctx, pair, plan, links, state, now, brief=quiet)
+        links.update({link.id: link for link in plan.links})
+        report.skips = plan.skips
+        report.conflicts.extend(plan.conflicts)
+        if not plan.effects:
+            break
+        pushed = yield from push(ctx, pair, plan.effects, links, quiet=quiet)
+        report.effects += pushed.executed
+        report.wait = max(report.wait, pushed.wait)
+        if not pushed.executed:
+            report.error = "; ".join(sorted(set(pushed.reasons)))
+            break
+        seen_booking, seen_calendar = {}, {}
+    report.unsettled = bool(ctx.store.unsettled(pair.id))
+    _rest(ctx, pair, state, report)
+
+
+def _guard(
+    ctx: Context, pair: Pair, plan: Plan, found: Gathered | None, now: datetime
+) -> Halt | None:
+    emptied = found.emptied if found is not None else ""
+    if not plan.effects and not emptied:
+        return None
+    items = ctx.store.future_items(pair.id, now)
+    return check(plan.effects, future_items=items, limits=ctx.limits, emptied=emptied)
+
+
+def _stop(ctx: Context, pair: Pair, report: CycleReport) -> None:
+    """The guard refused: nothing of this cycle is stored but the question to the admin."""
+    assert report.halt is not None
+    report.error = report.halt.reason
+    state = replace(ctx.state(pair), halted=report.halt.reason, approved=False)
+    ctx.states[pair.id] = state
+    ctx.store.commit(Commit(pair_id=pair.id, fence=ctx.fence(pair), state=state))
+
+
+def _commit(
+    ctx: Context,
+    pair: Pair,
+    plan: Plan,
+    before: dict[str, Link],
+    state: RoomState,
+    now: datetime,
+    *,
+    brief: bool,
+) -> None:
+    ctx.store.commit(
+        Commit(
+            pair_id=pair.id,
+            fence=ctx.fence(pair),
+            links=plan.links,
+            effects=plan.effects,
+            conflicts=plan.conflicts,
+            notices=plan.notices,
+            audit=audit.of_plan(pair, plan, before, now, brief=brief),
+            state=state,
+        )
+    )
+    ctx.states[pair.id] = state
+    ctx.unsaved.discard(pair.id)
+
+
+def _rest(ctx: Context, pair: Pair, state: RoomState, report: CycleReport) -> None:
+    """A room whose first import has come to rest may send notices from now on."""
+    done = replace(
+        state,
+        imported=state.imported or not report.error,
+        approved=False if state.approved else state.approved,
+        halted="" if state.approved else state.halted,
+    )
+    if not report.unsettled and not report.error:
+        ctx.resting.add(pair.id)
+    if done != state:
+        ctx.store.commit(Commit(pair_id=pair.id, fence=ctx.fence(pair), state=done))
+        ctx.states[pair.id] = done
+
+
+def _failed(ctx: Context, pair: Pair, report: CycleReport) -> None:
+    """Keep what is wrong where ``calsync status`` finds it."""
+    ctx.resting.discard(pair.id)
+    state = ctx.state(pair)
+    ctx.states[pair.id] = replace(state, failures=state.failures + 1, error=report.error)
+    ctx.unsaved.add(pair.id)
+
+
+def _drift(plan: Plan, before: dict[str, Link], state: RoomState) -> int:
+    """What a full compare found that the change feeds had not told: links that moved."""
+    if not state.imported:
+        return 0
+    moved = 0
+    for link in plan.links:
+        was = before.get(link.id)
+        if was is None or link.state is LinkState.BURIED:
+            moved += was is None
+        elif (was.booking.fingerprint, was.event.fingerprint) != (
+            link.booking.fingerprint,
+            link.event.fingerprint,
+        ):
+            moved += 1
+    return moved
+
+
+def preview(ctx: Context, pair: Pair) -> Steps[Plan]:
+    """What the next cycle would do, with nothing sent and nothing stored."""
+    state = ctx.state(pair)
+    now = ctx.clock.now()
+    full = state.window is None
+    window: Window = state.window or ctx.span.window(now)
+    found = yield from gather(ctx, pair, window, full=full)
+    plan = reconcile(
+        found.links.values(),
+        found.booking,
+        found.calendar,
+        pair=pair,
+        window=window,
+        now=now,
+        importing=not state.imported,
+    )
+    plan.halt = _guard(ctx, pair, plan, found, now)
+    plan.effects = with_alternatives(ctx, pair, plan.effects, window)
+    return plan

@@ -1,0 +1,204 @@
+"""Gather: what both sides showed for one room, with every absence confirmed by a read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from calsync.engine.calls import Call, Steps
+from calsync.engine.context import Context
+from calsync.errors import CursorExpired
+from calsync.mapping.expand import extent
+from calsync.model import (
+    Interval,
+    Link,
+    LinkState,
+    Observation,
+    Occupancy,
+    Pair,
+    Presence,
+    Pull,
+    Seen,
+    Side,
+    Window,
+)
+from calsync.ports import SyncSide
+
+
+@dataclass(slots=True, kw_only=True)
+class Gathered:
+    """Observations by key per side, the links they may belong to, and the new cursors.
+
+    ``emptied`` names a side whose complete listing was empty although items are linked.
+    """
+
+    booking: dict[str, Observation] = field(default_factory=dict)
+    calendar: dict[str, Observation] = field(default_factory=dict)
+    links: dict[str, Link] = field(default_factory=dict)
+    booking_cursor: str = ""
+    calendar_cursor: str = ""
+    emptied: str = ""
+
+    def seen(self, side: Side) -> dict[str, Observation]:
+        return self.booking if side is Side.BOOKING else self.calendar
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.booking or self.calendar or self.links or self.emptied)
+
+
+def pull_side(side: SyncSide, pair: Pair, cursor: str | None, window: Window) -> Steps[Pull]:
+    """One side's changes. A void cursor means a full listing, which deletes nothing by itself."""
+    local = side.capabilities.local
+    try:
+        pull: Pull = yield Call("pull", lambda: side.pull(pair, cursor, window), local)
+    except CursorExpired:
+        if cursor is None:
+            raise
+        pull = yield Call("pull", lambda: side.pull(pair, None, window), local)
+    return pull
+
+
+def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> Steps[Gathered]:
+    """Read both sides. The booking side first: what is about to be written to the calendar is
+    then never older than the calendar's own reading."""
+    state = ctx.state(pair)
+    found = Gathered()
+    calendar = ctx.calendar(pair)
+    booking_cursor = None if full else state.booking_cursor
+    calendar_cursor = None if full else state.calendar_cursor
+    booked = yield from pull_side(ctx.booking, pair, booking_cursor, window)
+    shown = yield from pull_side(calendar, pair, calendar_cursor, window)
+    found.booking_cursor, found.calendar_cursor = booked.cursor, shown.cursor
+    for side, pull in ((Side.BOOKING, booked), (Side.CALENDAR, shown)):
+        yield from _take(ctx, pair, found, side, pull)
+    if pair.id not in ctx.resting:
+        for link in ctx.store.unsettled(pair.id):
+            found.links.setdefault(link.id, link)
+        yield from _look_again(ctx, pair, found)
+    _load_tagged(ctx, found)
+    _load_neighbours(ctx, pair, found, window)
+    return found
+
+
+def _take(ctx: Context, pair: Pair, found: Gathered, side: Side, pull: Pull) -> Steps[None]:
+    seen = found.seen(side)
+    for obs in pull.observations:
+        seen[obs.key] = obs
+    hints = [k for k in pull.hints if k not in seen]
+    if pull.complete:
+        linked = [
+            link
+            for link in ctx.store.links(pair.id)
+            if link.half(side).key is not None
+            and (link.state is not LinkState.BURIED or link.half(side).key in seen)
+        ]
+        for link in linked:
+            found.links[link.id] = link
+        here = [lk for lk in linked if lk.half(side).presence is Presence.PRESENT]
+        if here and not any(isinstance(o, Seen) for o in seen.values()):
+            found.emptied = side.value
+            return
+        missing = (lk.half(side).key for lk in here)
+        hints = sorted({*hints, *(k for k in missing if k is not None and k not in seen)})
+    keys = [*seen, *hints]
+    if not keys:
+        return
+    links = ctx.store.links_by_key(pair.id, side, keys)
+    for link in links:
+        found.links.setdefault(link.id, link)
+    yield from _confirm(ctx, pair, found, side, hints, links)
+
+
+def _confirm(
+    ctx: Context,
+    pair: Pair,
+    found: Gathered,
+    side: Side,
+    hints: Iterable[str],
+    links: list[Link],
+) -> Steps[None]:
+    """Read what a hint says is gone, and what would come back from behind a tombstone.
+
+    A hint of an unknown key says nothing to us (Graph sends those for anything outside the
+    window). An item that shows again after its burial may be a late replay: read it, too.
+    """
+    seen = found.seen(side)
+    linked = {link.half(side).key: link for link in links}
+    again = [
+        key
+        for key, link in linked.items()
+        if key is not None
+        and isinstance(seen.get(key), Seen)
+        and link.half(side).presence is Presence.GONE
+    ]
+    doubtful = [k for k in hints if k in linked and linked[k].state is not LinkState.BURIED]
+    yield from _read(ctx, pair, found, side, [*doubtful, *again])
+
+
+def _look_again(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
+    """Items whose last reading failed or went stale are read again."""
+    for side in Side:
+        seen = found.seen(side)
+        keys = [
+            key
+            for link in found.links.values()
+            if link.state is LinkState.ACTIVE
+            and link.half(side).presence is Presence.UNKNOWN
+            and (key := link.half(side).key) is not None
+            and not isinstance(seen.get(key), Seen)
+        ]
+        yield from _read(ctx, pair, found, side, keys)
+
+
+def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]) -> Steps[None]:
+    if not keys:
+        return
+    port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
+    results: list[Observation] = yield Call(
+        "read", lambda: port.read(pair, keys), port.capabilities.local
+    )
+    for key, obs in zip(keys, results, strict=True):
+        found.seen(side)[key] = obs
+
+
+def _load_tagged(ctx: Context, found: Gathered) -> None:
+    """Links that new items name in our tag."""
+    tags = {
+        obs.tag
+        for side in Side
+        for obs in found.seen(side).values()
+        if isinstance(obs, Seen) and obs.tag is not None
+    } - found.links.keys()
+    if tags:
+        for link in ctx.store.links_by_id(sorted(tags)):
+            found.links[link.id] = link
+
+
+def _load_neighbours(ctx: Context, pair: Pair, found: Gathered, window: Window) -> None:
+    """Links whose time an observed item may meet: they are needed to judge clashes."""
+    start = end = None
+    for occ in _new_times(found):
+        first, last = extent(occ, pair.zone)
+        start = first if start is None else min(start, first)
+        end = max(end or window.start, last or window.end)
+    if start is None or end is None:
+        return
+    for link in ctx.store.links_meeting(pair.id, Interval(start, end)):
+        found.links.setdefault(link.id, link)
+
+
+def _new_times(found: Gathered) -> Iterator[Occupancy]:
+    """The states that are new on a side: observed now, or left from a former cycle."""
+    known = {side: {link.half(side).key: link for link in found.links.values()} for side in Side}
+    for side in Side:
+        for obs in found.seen(side).values():
+            if isinstance(obs, Seen):
+                link = known[side].get(obs.key)
+                if link is None or link.base_fingerprint != obs.fingerprint:
+                    yield obs.occupancy
+    for link in found.links.values():
+        for side in Side:
+            seen = link.half(side).seen
+            if seen is not None:
+                yield seen

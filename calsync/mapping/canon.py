@@ -26,17 +26,22 @@ _ENDS: Final = ((1,), (-1,), (-1, 1))
 def canonical(rule: Rule, start: datetime) -> Rule:
     """The one spelling of the rule of a series that starts at ``start`` (wall time)."""
     day = start.date()
-    rule = _sorted(rule)
+    rule, before = _respelt(_sorted(rule), day), rule
+    while rule != before:  # each step leads to fewer parts or a longer period: three at most
+        rule, before = _respelt(rule, day), rule
+    return _end(replace(rule, week_start=_week_start(rule, day)), day)
+
+
+def _respelt(rule: Rule, start: date) -> Rule:
     match rule.frequency:
         case Frequency.DAILY:
-            rule = _daily(rule)
+            return _daily(rule)
         case Frequency.WEEKLY:
-            rule = _weekly(rule, day)
+            return _weekly(rule, start)
         case Frequency.MONTHLY:
-            rule = _monthly(rule, day)
+            return _monthly(rule, start)
         case Frequency.YEARLY:
-            rule = _yearly(rule, day)
-    return _end(replace(rule, week_start=_week_start(rule, day)), day)
+            return _yearly(rule, start)
 
 
 def _sorted(rule: Rule) -> Rule:
@@ -52,7 +57,7 @@ def _sorted(rule: Rule) -> Rule:
 
 
 def _daily(rule: Rule) -> Rule:
-    if rule.by_set_pos in _ENDS:  # the only one of a single day
+    if 1 in rule.by_set_pos or -1 in rule.by_set_pos:  # a day has one occurrence at most
         rule = replace(rule, by_set_pos=())
     if len(rule.by_month) == 12:
         rule = replace(rule, by_month=())
@@ -62,6 +67,8 @@ def _daily(rule: Rule) -> Rule:
     # "Every day, but only on weekdays" is Outlook's weekly pattern with five days.
     if plain and rule.interval == 1 and rule.by_day:
         return replace(rule, frequency=Frequency.WEEKLY)
+    if rule.interval == 1 and not rule.by_set_pos and (rule.by_month_day or rule.by_day):
+        return replace(rule, frequency=Frequency.MONTHLY)
     return rule
 
 
@@ -92,11 +99,15 @@ def _monthly(rule: Rule, start: date) -> Rule:
     if not rule.by_day and not rule.by_month_day:
         rule = replace(rule, by_month_day=(start.day,))
     if rule.interval == 1 and rule.by_month and (len(rule.by_month) == 1 or not rule.by_set_pos):
-        return _yearly(replace(rule, frequency=Frequency.YEARLY), start)
+        return replace(rule, frequency=Frequency.YEARLY)
     rule = _in_month(rule, 28, 31)
-    if rule.by_day == _ALL_DAYS and rule.interval == 1 and not _limits(rule):
-        return replace(rule, frequency=Frequency.DAILY, by_day=())
+    if rule.interval == 1 and not _limits(rule) and _every(rule):
+        return replace(rule, frequency=Frequency.WEEKLY)
     return rule
+
+
+def _every(rule: Rule) -> bool:
+    return all(nth.position == 0 for nth in rule.by_day)
 
 
 def _limits(rule: Rule) -> bool:
@@ -108,10 +119,11 @@ def _yearly(rule: Rule, start: date) -> Rule:
         months = rule.by_month or (start.month,)
         rule = replace(rule, by_month=months, by_month_day=(start.day,))
     if rule.interval == 1 and not rule.by_set_pos:
-        if len(rule.by_month) == 12 or (rule.by_month_day and not rule.by_month):
-            return _monthly(replace(rule, frequency=Frequency.MONTHLY, by_month=()), start)
-        if not _limits(rule) and all(nth.position == 0 for nth in rule.by_day):
-            return _weekly(replace(rule, frequency=Frequency.WEEKLY), start)
+        # Without BYMONTH a position counts within the year, not within a month.
+        if len(rule.by_month) == 12 or (rule.by_month_day and not rule.by_month and _every(rule)):
+            return replace(rule, frequency=Frequency.MONTHLY, by_month=())
+        if _every(rule) and not _limits(rule):
+            return replace(rule, frequency=Frequency.WEEKLY)
     if len(rule.by_month) == 1:
         month = rule.by_month[0]
         # 2000 was a leap year, 2001 was not: February is the one month of two lengths.
@@ -123,6 +135,8 @@ def _in_month(rule: Rule, short: int, long: int) -> Rule:
     """Spellings of a day within a month that has from ``short`` to ``long`` days."""
     if rule.by_day == _ALL_DAYS and not rule.by_month_day and rule.by_set_pos:
         rule = replace(rule, by_day=(), by_month_day=rule.by_set_pos, by_set_pos=())
+    if rule.by_day == _ALL_DAYS and rule.by_month_day:
+        rule = replace(rule, by_day=())
     if rule.by_day:
         return _relative(rule)
     return _absolute(rule, short, long)
@@ -150,7 +164,7 @@ def _absolute(rule: Rule, short: int, long: int) -> Rule:
         if rule.by_set_pos:
             days = tuple(_pick(list(days), rule.by_set_pos)) or days
         return replace(rule, by_month_day=days, by_set_pos=())
-    if len(days) == 1 and rule.by_set_pos in _ENDS:
+    if len(days) == 1 and (1 in rule.by_set_pos or -1 in rule.by_set_pos):
         rule = replace(rule, by_set_pos=())
     if days == (-1,) and not rule.by_set_pos:
         return replace(rule, by_month_day=tuple(range(short, long + 1)), by_set_pos=(-1,))
@@ -164,9 +178,13 @@ def _absolute(rule: Rule, short: int, long: int) -> Rule:
 
 
 def _week_start(rule: Rule, start: date) -> Weekday:
-    """WKST matters only where it decides which days share a week: with an interval."""
-    if rule.frequency is not Frequency.WEEKLY or rule.interval == 1 or rule.by_set_pos:
-        return rule.week_start if rule.by_set_pos and not rule.by_month_day else Weekday.MO
+    """WKST matters only where it decides which days share a week."""
+    if rule.frequency is not Frequency.WEEKLY:
+        return Weekday.MO
+    if rule.by_set_pos:
+        return rule.week_start
+    if rule.interval == 1:
+        return Weekday.MO
 
     def offsets(first: Weekday) -> set[int]:
         into = (start.weekday() - first) % 7

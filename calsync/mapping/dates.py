@@ -211,12 +211,13 @@ def _years(rule: Rule, start: date, low: date) -> Periods:
 
 
 def _in_year(rule: Rule, start: date, year: int) -> list[date]:
-    plain = not rule.by_day and not rule.by_month_day
-    if rule.by_day and not rule.by_month and not rule.by_month_day:
+    if rule.by_day and not rule.by_month:
         # Positions count within the year where no month is named.
         first_day = date(year, 1, 1)
         length = 366 if monthrange(year, 2)[1] == 29 else 365
         numbers = _weekday_numbers(rule.by_day, first_day.weekday(), length)
-        return [first_day + (number - 1) * _DAY for number in sorted(numbers)]
+        days = [first_day + (number - 1) * _DAY for number in sorted(numbers)]
+        return [d for d in days if not rule.by_month_day or _on_month_day(d, rule.by_month_day)]
+    plain = not rule.by_day and not rule.by_month_day
     months = rule.by_month or ((start.month,) if plain else tuple(range(1, 13)))
     return [day for month in months for day in _in_month(rule, start, year, month)]

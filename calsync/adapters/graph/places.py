@@ -1,0 +1,79 @@
+"""The directory of rooms: rooms, room lists, and the rooms of each list; all pages.
+
+Graph, "places": a room list is addressed by its e-mail address; place ids may change, so the
+lower-case address is the key (China has no other).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from calsync.adapters.graph.errors import check
+from calsync.adapters.wrap.port import Call, Caller
+from calsync.errors import BadAnswer
+from calsync.model import ResourceCalendar
+
+log = logging.getLogger(__name__)
+_MOST_PAGES = 1_000
+
+
+def resource_calendars(caller: Caller) -> list[ResourceCalendar]:
+    """Every room once, by address. An empty list is a matter of rights or set-up: logged."""
+    rooms: dict[str, ResourceCalendar] = {}
+    _merge(rooms, _pages(caller, "/places/microsoft.graph.room?$top=100"))
+    for room_list in _pages(caller, "/places/microsoft.graph.roomlist?$top=100"):
+        address = room_list.get("emailAddress")
+        if isinstance(address, str) and address:
+            path = f"/places/{quote(address, safe='@')}/microsoft.graph.roomlist/rooms?$top=100"
+            _merge(rooms, _pages(caller, path))
+    if not rooms:
+        log.warning(
+            "Graph lists no rooms: check the permission Place.Read.All and that the room"
+            " mailboxes are not hidden"
+        )
+    return sorted(rooms.values(), key=lambda room: room.address)
+
+
+def _merge(rooms: dict[str, ResourceCalendar], raws: Iterator[dict[str, Any]]) -> None:
+    for raw in raws:
+        room = _room(raw)
+        if room is not None:
+            rooms.setdefault(room.address, room)
+
+
+def _room(raw: dict[str, Any]) -> ResourceCalendar | None:
+    """A place without an address has no mailbox, and cannot be paired."""
+    address, capacity = raw.get("emailAddress"), raw.get("capacity")
+    if not isinstance(address, str) or "@" not in address:
+        return None
+    floor = raw.get("floorLabel") or raw.get("floorNumber")
+    return ResourceCalendar(
+        address=address.strip().lower(),
+        name=_text(raw.get("displayName")) or address,
+        building=_text(raw.get("building")),
+        floor="" if floor is None else str(floor)[:200],
+        capacity=capacity if type(capacity) is int and capacity > 0 else None,
+    )
+
+
+def _text(value: Any) -> str:
+    return value.strip()[:200] if isinstance(value, str) else ""
+
+
+def _pages(caller: Caller, target: str) -> Iterator[dict[str, Any]]:
+    followed: set[str] = set()
+    link: Any = target
+    while isinstance(link, str) and link:
+        if link in followed or len(followed) >= _MOST_PAGES:
+            raise BadAnswer("the pages do not come to an end", where="list of rooms")
+        followed.add(link)
+        call = Call(method="GET", target=link, operation="places", repeatable=True)
+        body = check(caller.call(call), "list of rooms")
+        rows = body.get("value")
+        if not isinstance(rows, list):
+            raise BadAnswer("a page has no list of places", where="list of rooms")
+        yield from (row for row in rows if isinstance(row, dict))
+        link = body.get("@odata.nextLink")

@@ -40,7 +40,7 @@ class Context:
     clock: Clock
     owner: str
     span: Span = Span()
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     states: dict[str, RoomState] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
     resting: set[str] = field(default_factory=set)

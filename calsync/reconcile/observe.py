@@ -67,6 +67,7 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
                     key=half.key or obs.key,
                     # What was last understood stays: a later reading is compared with it.
                     seen=half.seen,
+                    fingerprint="",
                     reason=obs.reason,
                 ),
             )

@@ -47,7 +47,9 @@ def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet
         case Stale(now=None):
             # Somebody was faster: read again before anything is decided.
             half = link.half(effect.kind.side)
-            unknown = replace(half, presence=Presence.UNKNOWN, reason="changed meanwhile")
+            unknown = replace(
+                half, presence=Presence.UNKNOWN, fingerprint="", reason="changed meanwhile"
+            )
             kept = half.seen if half.seen is not None else link.base
             link = with_half(link, effect.kind.side, replace(unknown, seen=kept))
             return Settled(link=replace(link, in_flight=False), what="stale: changed meanwhile")
@@ -90,12 +92,21 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
         notices = () if quiet else _confirmation(link, effect, state)
         return Settled(link=replace(link, refusal=None), notices=notices, what=what)
     if effect.kind is EffectKind.DECLINE_EVENT or effect.merged:
-        return Settled(link=link, what=what)
+        return Settled(link=_agreed(link, state), what=what)
     if not done.complete:
         return Settled(link=rebase(link, state.occupancy, state.fingerprint), what=what)
     target = effect.target
     assert target is not None
     return Settled(link=rebase(link, target, effect.fingerprint), what=what)
+
+
+def _agreed(link: Link, state: Seen) -> Link:
+    """Move the base where both sides turn out to show the same."""
+    one, other = link.booking, link.event
+    both = one.presence is Presence.PRESENT is other.presence
+    if both and one.fingerprint == other.fingerprint:
+        return rebase(link, state.occupancy, state.fingerprint)
+    return link
 
 
 def _confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:

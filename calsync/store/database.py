@@ -56,7 +56,14 @@ class Database:
 
     def _make_engine(self) -> Engine:
         if not self.is_sqlite:
-            return create_engine(self._url, pool_pre_ping=True)
+            try:
+                return create_engine(self._url, pool_pre_ping=True)
+            except ImportError as error:
+                raise _unusable(
+                    self.where,
+                    f"its driver is not installed ({error.name})",
+                    f"Install it beside calsync: pip install {error.name}",
+                ) from error
         # A database in memory lives in its one connection, which threads then share in turn.
         in_memory = self.path is None
         engine = create_engine(
@@ -185,10 +192,10 @@ def _make_private(path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         return
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DatabaseUnusable(
-            f"the database file cannot be made: {error.strerror}",
-            where=str(path),
+            f"the database file cannot be made: {getattr(error, 'strerror', error)}",
+            where=repr(str(path)),
             todo="Make its folder, or give calsync the right to write there",
         ) from error
     os.close(descriptor)

@@ -85,7 +85,8 @@ def _upgrade(connection: Connection, revision: str | None, where: str) -> None:
 
 
 def _refuse_foreign(connection: Connection, where: str) -> None:
-    tables = inspect(connection).get_table_names()
+    # Alembic's own table is left behind by a downgrade to nothing.
+    tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
     if tables:
         raise DatabaseUnusable(
             f"the database holds tables of another program ({', '.join(sorted(tables)[:3])})",

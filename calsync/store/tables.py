@@ -1,6 +1,6 @@
 """Every table of the database: importing this fills ``metadata``."""
 
-from calsync.store import schema
+from calsync.store import hub_schema, schema
 from calsync.store.metadata import metadata
 
-__all__ = ["metadata", "schema"]
+__all__ = ["hub_schema", "metadata", "schema"]

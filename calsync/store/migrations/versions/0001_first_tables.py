@@ -40,6 +40,104 @@ def upgrade() -> None:
     op.create_index(op.f("ix_conflict_link_id"), "conflict", ["link_id"], unique=False)
     op.create_index(op.f("ix_conflict_pair_id"), "conflict", ["pair_id"], unique=False)
     op.create_table(
+        "hub_answer",
+        sa.Column("token_id", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("request", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("token_id", "key", name=op.f("pk_hub_answer")),
+    )
+    op.create_table(
+        "hub_booking",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("room_id", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("origin", sa.String(length=16), nullable=False),
+        sa.Column("editable", sa.Boolean(), nullable=False),
+        sa.Column("uid", sa.Text(), nullable=False),
+        sa.Column("person_name", sa.Text(), nullable=False),
+        sa.Column("person_address", sa.Text(), nullable=False),
+        sa.Column("seats", sa.Integer(), nullable=True),
+        sa.Column("external_id", sa.String(length=255), nullable=True),
+        sa.Column("tag", sa.String(length=64), nullable=True),
+        sa.Column("made_by", sa.String(length=64), nullable=False),
+        sa.Column("refusal", sa.Text(), nullable=True),
+        sa.Column("parts", sa.Text(), nullable=False),
+        sa.Column("waiting", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("content_revision", sa.Integer(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("first_start", sa.BigInteger(), nullable=False),
+        sa.Column("last_end", sa.BigInteger(), nullable=False),
+        sa.Column("single", sa.Boolean(), nullable=False),
+        sa.Column("blocks", sa.Boolean(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("modified", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hub_booking")),
+    )
+    op.create_index("ix_hub_booking_room_end", "hub_booking", ["room_id", "last_end"], unique=False)
+    op.create_index(
+        "uq_hub_booking_external",
+        "hub_booking",
+        ["room_id", "external_id"],
+        unique=True,
+        sqlite_where=sa.text("status != 'cancelled'"),
+        postgresql_where=sa.text("status != 'cancelled'"),
+    )
+    op.create_index(
+        "uq_hub_booking_tag",
+        "hub_booking",
+        ["tag"],
+        unique=True,
+        sqlite_where=sa.text("status IN ('pending', 'confirmed')"),
+        postgresql_where=sa.text("status IN ('pending', 'confirmed')"),
+    )
+    op.create_table(
+        "hub_change",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("room_id", sa.String(length=64), nullable=False),
+        sa.Column("booking_id", sa.String(length=64), nullable=False),
+        sa.Column("tombstone", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("by_sync", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_hub_change")),
+    )
+    op.create_index("ix_hub_change_room_number", "hub_change", ["room_id", "number"], unique=False)
+    op.create_table(
+        "hub_counter",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_hub_counter")),
+    )
+    op.create_table(
+        "hub_room",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("building", sa.Text(), nullable=False),
+        sa.Column("floor", sa.Text(), nullable=False),
+        sa.Column("capacity", sa.Integer(), nullable=True),
+        sa.Column("titles", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hub_room")),
+    )
+    op.create_table(
+        "hub_token",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("revoked", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hub_token")),
+    )
+    op.create_table(
         "meta",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
@@ -194,21 +292,21 @@ def upgrade() -> None:
     op.create_table(
         "room_sync",
         sa.Column("pair_id", sa.String(), nullable=False),
-        sa.Column("lease_owner", sa.String(), server_default="", nullable=False),
-        sa.Column("lease_until", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("lease_owner", sa.String(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("calendar_cursor", sa.Text(), nullable=True),
         sa.Column("booking_cursor", sa.Text(), nullable=True),
         sa.Column("window_start", sa.BigInteger(), nullable=True),
         sa.Column("window_end", sa.BigInteger(), nullable=True),
-        sa.Column("imported", sa.Boolean(), server_default="0", nullable=False),
-        sa.Column("halted", sa.Text(), server_default="", nullable=False),
-        sa.Column("approved", sa.Boolean(), server_default="0", nullable=False),
-        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("error", sa.Text(), server_default="", nullable=False),
+        sa.Column("imported", sa.Boolean(), server_default=sa.text("(FALSE)"), nullable=False),
+        sa.Column("halted", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("approved", sa.Boolean(), server_default=sa.text("(FALSE)"), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("error", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.Column("synced_at", sa.BigInteger(), nullable=True),
         sa.Column("compared_at", sa.BigInteger(), nullable=True),
-        sa.Column("drift", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("drift", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(
             ["pair_id"], ["pair.id"], name=op.f("fk_room_sync_pair_id_pair"), ondelete="CASCADE"
         ),
@@ -246,6 +344,26 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_notice_link_id"), table_name="notice")
     op.drop_table("notice")
     op.drop_table("meta")
+    op.drop_table("hub_token")
+    op.drop_table("hub_room")
+    op.drop_table("hub_counter")
+    op.drop_index("ix_hub_change_room_number", table_name="hub_change")
+    op.drop_table("hub_change")
+    op.drop_index(
+        "uq_hub_booking_tag",
+        table_name="hub_booking",
+        sqlite_where=sa.text("status IN ('pending', 'confirmed')"),
+        postgresql_where=sa.text("status IN ('pending', 'confirmed')"),
+    )
+    op.drop_index(
+        "uq_hub_booking_external",
+        table_name="hub_booking",
+        sqlite_where=sa.text("status != 'cancelled'"),
+        postgresql_where=sa.text("status != 'cancelled'"),
+    )
+    op.drop_index("ix_hub_booking_room_end", table_name="hub_booking")
+    op.drop_table("hub_booking")
+    op.drop_table("hub_answer")
     op.drop_index(op.f("ix_conflict_pair_id"), table_name="conflict")
     op.drop_index(op.f("ix_conflict_link_id"), table_name="conflict")
     op.drop_table("conflict")

@@ -1,0 +1,127 @@
+"""Migrations: run on start, by anybody, at any time."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from calsync.errors import DatabaseUnusable
+from calsync.store.database import Database
+from calsync.store.migrate import config_for, facts, migrate
+from calsync.store.migrations import HEAD
+from calsync.store.tables import metadata
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(db: Database) -> None:
+    with db.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_every_table_of_the_hub_is_among_them() -> None:
+    hub = Path(__file__).parents[3] / "calsync" / "store" / "hub_schema.py"
+    if not hub.exists():
+        pytest.skip("no hub in this tree")
+    import calsync.store.hub_schema as module
+
+    assert module.__name__.rpartition(".")[2] in dir(sys.modules["calsync.store.tables"])
+
+
+def test_the_newest_revision_is_the_one_the_code_names(db: Database) -> None:
+    with db.read() as connection:
+        scripts = ScriptDirectory.from_config(config_for(connection))
+    assert scripts.get_heads() == [HEAD]
+
+
+def test_migrating_twice_changes_nothing(db: Database) -> None:
+    before = facts(db)
+    migrate(db)
+    assert facts(db) == before
+    assert set(before) == {"installation_id", "secret"}
+    assert len(bytes.fromhex(before["secret"])) == 32
+
+
+def test_no_two_installations_share_a_secret(db: Database) -> None:
+    other = Database("sqlite://")
+    migrate(other)
+    assert facts(other)["secret"] != facts(db)["secret"]
+    other.dispose()
+
+
+def test_down_and_up_again(db: Database) -> None:
+    with db.write() as connection:
+        command.downgrade(config_for(connection), "base")
+    migrate(db)
+    with db.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_database_of_a_newer_calsync_is_left_alone(db: Database, path: Path) -> None:
+    with db.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    db.dispose()
+    before = path.read_bytes()
+    with pytest.raises(DatabaseUnusable, match="newer calsync") as caught:
+        migrate(db)
+    assert caught.value.todo
+    db.dispose()
+    assert path.read_bytes() == before
+
+
+def test_a_database_of_another_program_is_left_alone(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE bookkeeping (i INTEGER)")
+    db = Database(f"sqlite:///{path}")
+    with pytest.raises(DatabaseUnusable, match="bookkeeping"):
+        migrate(db)
+    with db.read() as connection:
+        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars().all()
+    db.dispose()
+    assert tables == ["bookkeeping"]
+
+
+def test_an_exception_in_a_migration_leaves_an_empty_database(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ArithmeticError
+
+    db = Database(f"sqlite:///{path}")
+    monkeypatch.setattr("calsync.store.migrate._found_installation", fail)
+    with pytest.raises(ArithmeticError):
+        migrate(db)
+    monkeypatch.undo()
+    with db.read() as connection:
+        assert connection.exec_driver_sql("SELECT name FROM sqlite_master").all() == []
+    migrate(db)
+    assert facts(db)
+    db.dispose()
+
+
+_MIGRATE = """
+import sys
+from calsync.store.database import Database
+from calsync.store.migrate import facts, migrate
+db = Database(sys.argv[1])
+migrate(db)
+print(facts(db)["installation_id"])
+db.dispose()
+"""
+
+
+def test_processes_that_migrate_at_once_agree(path: Path) -> None:
+    command_ = [sys.executable, "-W", "error", "-c", _MIGRATE, f"sqlite:///{path}"]
+    running = [
+        subprocess.Popen(command_, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    ended = [process.communicate(timeout=60) for process in running]
+    assert [err for _, err in ended] == [""] * 3
+    assert len({out for out, _ in ended}) == 1

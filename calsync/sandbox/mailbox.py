@@ -51,6 +51,7 @@ class Mailbox:
     tombs: dict[str, Item] = field(default_factory=dict)
     previous: dict[str, tuple[int, Item | None]] = field(default_factory=dict)
     by_uid: dict[str, str] = field(default_factory=dict)
+    moved: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     transactions: dict[str, str] = field(default_factory=dict)
     seq: int = 0
     change_seqs: list[int] = field(default_factory=list)
@@ -98,6 +99,13 @@ class Mailbox:
             del self.by_uid[old.uid]
         self._changed(key, tick)
         return old
+
+    def move(self, key: str, now: int) -> Item:
+        """Out of the folder and back: the normal id changes, the immutable one does not."""
+        old = self.items[key]
+        made = self.put(replace(old, folder=old.folder % 255 + 1), now)
+        self.moved.setdefault(key, []).append((self.seq, old.folder))
+        return made
 
     def _changed(self, key: str, tick: int) -> None:
         self.change_seqs.append(self.seq)

@@ -37,6 +37,8 @@ class Switches:
     delta_lag_s: float = 0.0
     delta_tokens_kept: int = 1000
     delta_rounds_kept: int = 64
+    # Reading: extended properties by $expand in a plain calendarView (sources contradict).
+    calendar_view_expands_tags: bool = False
     # Attendant.
     tentative_blocks: bool = True
     none_mode_shows_request: bool = False

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from calendar import monthrange
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from calsync.mapping import dates, zones
@@ -23,6 +24,7 @@ _ALL_DAYS: Final = tuple(Nth(day) for day in Weekday)
 _ENDS: Final = ((1,), (-1,), (-1, 1))
 
 
+@lru_cache(maxsize=4096)
 def canonical(rule: Rule, start: datetime) -> Rule:
     """The one spelling of the rule of a series that starts at ``start`` (wall time)."""
     day = start.date()
@@ -268,7 +270,3 @@ def unchanged(occ: Occupancy, slot: datetime) -> Override:
 def is_slot(rule: Rule, start: datetime, at: datetime) -> bool:
     """Whether the rule gives an occurrence that starts at ``at`` (wall time)."""
     return at.time() == start.time() and dates.has(rule, start.date(), at.date())
-
-
-#: The longest item Exchange takes (ErrorCalendarDurationIsTooLong).
-MAX_DURATION: Final = timedelta(days=5 * 366)

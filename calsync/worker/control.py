@@ -1,0 +1,293 @@
+"""The control loop: one thread that plans and changes state, and drives every cycle.
+
+A cycle is a generator (``engine``). Its local calls run here; its blocking calls go to the
+pool and come back as messages. So all state changes are in one order, and a room has at most
+one call in flight.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from calsync.engine.calls import Steps
+from calsync.engine.context import Context
+from calsync.engine.cycle import CycleReport, cycle
+from calsync.engine.notify import deliver_notices
+from calsync.errors import AnotherProcess, CalsyncError, StoreError
+from calsync.model import Pair
+from calsync.ports import Clock, Notifier
+from calsync.worker.plan import PollSettings, Timetable
+from calsync.worker.pool import Pool
+
+log = logging.getLogger("calsync.worker")
+
+_NOTICES = "\x00notices"
+
+
+class Lease(Protocol):
+    """The right of one process to work this database."""
+
+    def renew(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    job: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A message from another thread: do this on the control thread."""
+
+    act: Callable[[], None]
+
+
+class Worker:
+    """Keeps the pairs of ``ctx.store`` in sync until ``stop`` is set.
+
+    ``on_report`` is told of every cycle that did something (for views and tests).
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        *,
+        poll: PollSettings,
+        threads: int,
+        lease: Lease | None = None,
+        notifier: Notifier | None = None,
+        clock: Clock | None = None,
+        on_report: Callable[[CycleReport], None] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.ctx = ctx
+        self.stop = threading.Event()
+        self._clock = clock or ctx.clock
+        self._lease, self._notifier = lease, notifier
+        self._timetable = Timetable(poll)
+        self._threads = threads
+        self._pool = Pool(threads)
+        self._inbox: queue.SimpleQueue[_Result | _Ask] = queue.SimpleQueue()
+        self._jobs: dict[str, Steps[Any]] = {}
+        self._in_call: set[str] = set()
+        self._pairs: dict[str, Pair] = {}
+        self._by_room: dict[str, str] = {}
+        self._on_report = on_report
+        self._rng = random.Random(seed)
+        self._notices_due = True
+        self.cycles = 0
+
+    # -- from other threads -------------------------------------------------------------------
+
+    def trigger(self, room_id: str) -> None:
+        """The room changed on the booking side: sync it now, not at its next poll."""
+        self._post(lambda: self._trigger(room_id))
+
+    def compare(self) -> None:
+        """Start a full compare of every room."""
+        self._post(lambda: self._timetable.compare_all(self._clock.monotonic()))
+
+    def tick(self) -> None:
+        """Wake up: start what is due."""
+        self._post(lambda: None)
+
+    def housekeep(self) -> None:
+        """Renew the lease, save idle cursors, learn of rooms that were mapped or answered."""
+        self._post(self._housekeep)
+
+    def run_on_control(self, act: Callable[[], None]) -> None:
+        """Have ``act`` done between two steps, where the state is nobody else's."""
+        self._post(act)
+
+    def _post(self, act: Callable[[], None]) -> None:
+        self._inbox.put(_Ask(act))
+
+    # -- the loop -----------------------------------------------------------------------------
+
+    def run(self, grace: float = 3.0) -> None:
+        """Work until ``stop``; then take in what the pool still answers within ``grace`` s."""
+        self._recover()
+        while not self.stop.is_set():
+            self._start_due()
+            self._handle_one(self._patience())
+        self._drain(grace)
+        self._pool.close()
+        self._guarded("saving cursors", self.ctx.save_idle)
+
+    def _recover(self) -> None:
+        doubtful = self.ctx.store.doubt_notices()
+        if doubtful:
+            log.warning("%d notice(s) were being sent when calsync stopped: not resent", doubtful)
+        self.ctx.states.update(self.ctx.store.states())
+        self._load_pairs()
+
+    def _patience(self) -> float:
+        due = self._timetable.next_due()
+        if due is None or len(self._jobs) >= self._capacity:
+            return 1.0
+        return min(1.0, max(0.0, due - self._clock.monotonic()))
+
+    @property
+    def _capacity(self) -> int:
+        # A few more cycles than threads, so that the pool never starves while we plan.
+        return self._threads + 4
+
+    def _handle_one(self, timeout: float) -> None:
+        try:
+            message = self._inbox.get(timeout=timeout) if timeout > 0 else self._inbox.get_nowait()
+        except queue.Empty:
+            return
+        match message:
+            case _Result():
+                self._in_call.discard(message.job)
+                self._advance(message.job, message.value)
+            case _Ask():
+                self._guarded("a request", message.act)
+
+    def _start_due(self) -> None:
+        now = self._clock.monotonic()
+        if self._notices_due and self._notifier is not None and _NOTICES not in self._jobs:
+            self._notices_due = False
+            self._begin(_NOTICES, self._notices(self._notifier))
+        while len(self._jobs) < self._capacity:
+            turn = self._timetable.start(now)
+            if turn is None:
+                return
+            pair = self._pairs.get(turn.pair_id)
+            if pair is None:
+                self._timetable.remove(turn.pair_id)
+            else:
+                self._begin(pair.id, cycle(self.ctx, pair, full=turn.full))
+
+    def _begin(self, job: str, steps: Steps[Any]) -> None:
+        self._jobs[job] = steps
+        self._advance(job, None)
+
+    def _advance(self, job: str, value: Any) -> None:
+        """Drive one job until it needs the pool, or ends."""
+        steps = self._jobs.get(job)
+        if steps is None:
+            return
+        try:
+            while True:
+                call = steps.throw(value) if isinstance(value, BaseException) else steps.send(value)
+                if self.stop.is_set():
+                    # What is in the outbox is looked up on the next start.
+                    steps.close()
+                    del self._jobs[job]
+                    return
+                if not call.local:
+                    self._in_call.add(job)
+                    self._pool.submit(call.run, lambda v: self._inbox.put(_Result(job, v)))
+                    return
+                try:
+                    value = call.run()
+                except Exception as error:
+                    # Thrown into the generator at once: the cycle says what it means.
+                    value = error
+        except StopIteration as end:
+            del self._jobs[job]
+            self._finished(job, end.value)
+        except StoreError as error:
+            del self._jobs[job]
+            self._broken(job, error)
+        except Exception as error:
+            # One poison room must not stop the others, whatever it is that went wrong.
+            log.exception("room %s: a cycle failed in a way nobody foresaw", job)
+            del self._jobs[job]
+            self._broken(job, error)
+
+    def _finished(self, job: str, value: Any) -> None:
+        now = self._clock.monotonic()
+        if job == _NOTICES:
+            self._notices_due = bool(value)
+            return
+        report: CycleReport = value
+        self.cycles += 1
+        if report.halt is not None or self.ctx.states[job].halted:
+            self._timetable.hold(job, now)
+        elif report.error:
+            log.warning("room %s: %s", job, report.error)
+            self._timetable.fail(job, now, jitter=self._rng.random(), wait=report.wait)
+        else:
+            self._timetable.finish(job, now, active=report.active, wait=report.wait)
+        if report.effects:
+            self._notices_due = True
+        if self._on_report is not None:
+            self._on_report(report)
+
+    def _broken(self, job: str, error: Exception) -> None:
+        if isinstance(error, CalsyncError):
+            log.error("%s", error)
+        self.ctx.resting.discard(job)
+        self._timetable.fail(job, self._clock.monotonic(), jitter=self._rng.random())
+
+    def _drain(self, grace: float) -> None:
+        """After SIGTERM: record the outcomes of calls that come back in time."""
+        until = self._clock.monotonic() + grace
+        while self._in_call and (left := until - self._clock.monotonic()) > 0:
+            try:
+                message = self._inbox.get(timeout=left)
+            except queue.Empty:
+                break
+            if isinstance(message, _Result):
+                self._in_call.discard(message.job)
+                self._advance(message.job, message.value)
+        for steps in self._jobs.values():
+            steps.close()
+
+    # -- housekeeping -------------------------------------------------------------------------
+
+    def _notices(self, notifier: Notifier) -> Steps[int]:
+        rooms = {room.id: room for room in self.ctx.booking.rooms()}
+        return deliver_notices(self.ctx.store, notifier, pairs=self._pairs, rooms=rooms)
+
+    def _trigger(self, room_id: str) -> None:
+        pair_id = self._by_room.get(room_id)
+        if pair_id is not None:
+            self._timetable.trigger(pair_id, self._clock.monotonic())
+
+    def _housekeep(self) -> None:
+        if self._lease is not None:
+            try:
+                self._lease.renew()
+            except AnotherProcess as error:
+                log.error("%s", error)
+                self.stop.set()
+                return
+        self.ctx.save_idle()
+        self._load_pairs()
+        self._notices_due = True
+
+    def _load_pairs(self) -> None:
+        now = self._clock.monotonic()
+        stored = {pair.id: pair for pair in self.ctx.store.pairs()}
+        for pair_id in self._pairs.keys() - stored.keys():
+            self._timetable.remove(pair_id)
+            self.ctx.states.pop(pair_id, None)
+            self.ctx.unsaved.discard(pair_id)
+        for pair_id in stored:
+            self._timetable.add(pair_id, now)
+        self._pairs = stored
+        self._by_room = {pair.room_id: pair.id for pair in stored.values()}
+        self._hear_answers()
+
+    def _hear_answers(self) -> None:
+        """The admin answers a guard's question in another process, through the database."""
+        halted = [i for i, state in self.ctx.states.items() if state.halted]
+        if halted:
+            stored = self.ctx.store.states()
+            self.ctx.states.update({i: stored[i] for i in halted if i in stored})
+
+    def _guarded(self, what: str, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except StoreError as error:
+            log.error("%s: %s", what, error)

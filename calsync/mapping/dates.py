@@ -75,18 +75,28 @@ def last(rule: Rule, start: date) -> date | None:
     if rule.until is None:
         return None
     # Look back from the end in growing strides: nearly always the first stride has it.
-    stride = _stride(rule)
+    reach = stride(rule)
     low = rule.until
     while low > start:
-        low = max(start, low - stride) if (low - date.min) > stride else start
+        low = max(start, low - reach) if (low - date.min) > reach else start
         found_here = tuple(dates(rule, start, low, rule.until))
         if found_here:
             return found_here[-1]
-        stride *= 16
+        reach *= 16
     return rule.until if has(rule, start, rule.until) else None
 
 
-def _stride(rule: Rule) -> timedelta:
+def neighbours(rule: Rule, start: date, day: date) -> tuple[date | None, date | None]:
+    """The dates just before and just after a date that a plain rule (without gaps) gives."""
+    reach = stride(rule)
+    low = max(start, day - reach) if day - date.min > reach else start
+    high = min(LAST_DATE, day + reach) if day < LAST_DATE - reach else LAST_DATE
+    before = tuple(dates(rule, start, low, day - _DAY)) if day > start else ()
+    return before[-1] if before else None, next(dates(rule, start, day + _DAY, high), None)
+
+
+def stride(rule: Rule) -> timedelta:
+    """A span within which a rule without filters gives at least one date."""
     unit = {Frequency.DAILY: 1, Frequency.WEEKLY: 7, Frequency.MONTHLY: 31, Frequency.YEARLY: 366}
     return timedelta(days=min(2 * unit[rule.frequency] * rule.interval + 7, 365_000))
 

@@ -1,0 +1,145 @@
+"""A rule that Graph cannot say, cut into rules that it can: the same dates, none of them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from calsync.errors import UnsayableRecurrence
+from calsync.mapping import dates
+from calsync.mapping.canon import canonical
+from calsync.mapping.recurrence import MAX_INTERVAL, to_graph
+from calsync.model import Frequency, Rule
+
+Piece = tuple[Rule, datetime]
+#: More series than this are not made out of one.
+MAX_SERIES: Final = 12
+_DAY: Final = timedelta(days=1)
+_LENGTHS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+@lru_cache(maxsize=4096)
+def why_rule_unsayable(rule: Rule, start: datetime, length: timedelta) -> str | None:
+    """Why Graph cannot say this rule for occurrences of this length; None where it can."""
+    try:
+        to_graph(rule, start=start, zone=None)
+    except UnsayableRecurrence as reason:
+        return reason.what
+    if length > _DAY and length > _shortest_gap(rule, start):
+        # ErrorOccurrenceTimeSpanTooBig
+        return "an occurrence lasts longer than the time to the next one"
+    return None
+
+
+def _shortest_gap(rule: Rule, start: datetime) -> timedelta:
+    day = start.date()
+    reach = min(day + timedelta(days=5 * 366), dates.LAST_DATE) if day < dates.LAST_DATE else day
+    found = list(dates.dates(rule, day, day, reach))[:400]
+    gaps = [later - earlier for earlier, later in zip(found, found[1:], strict=False)]
+    return min(gaps, default=timedelta.max)
+
+
+def cut(rule: Rule, start: datetime, length: timedelta) -> list[Piece] | None:
+    """Sayable rules with their starts, in order of those, that together give the dates of the
+    rule; None where no such cut is known."""
+    if rule.count is not None:
+        rule = replace(rule, count=None, until=dates.last(rule, start.date()))
+    found = _cut(rule, start, length, depth=3)
+    if found is None or len(found) > MAX_SERIES:
+        return None
+    return sorted(found, key=lambda part: part[1])
+
+
+def _cut(rule: Rule, start: datetime, length: timedelta, depth: int) -> list[Piece] | None:
+    parts: list[Piece] = []
+    pieces = _pieces(rule, start, length)
+    for piece, base in pieces or ():
+        first = dates.first(piece, base.date())
+        if first is None:  # ended before its first date
+            continue
+        begin = datetime.combine(first, base.time())
+        # Filled in from the base: a part left out means the day of that.
+        made = canonical(canonical(piece, base), begin)
+        if why_rule_unsayable(made, begin, length) is None:
+            parts.append((made, begin))
+            continue
+        deeper = _cut(made, begin, length, depth - 1) if depth else None
+        if deeper is None:
+            return None
+        parts += deeper
+    return parts or None
+
+
+def _pieces(rule: Rule, start: datetime, length: timedelta) -> list[Piece] | None:
+    """Rules that share the dates of ``rule`` among them; None where we know no way."""
+    match rule.frequency:
+        case Frequency.DAILY | Frequency.WEEKLY:
+            return _turns(rule, start, length)
+        case Frequency.YEARLY if len(rule.by_month) > 1 and not rule.by_set_pos:
+            return [(replace(rule, by_month=(month,)), start) for month in rule.by_month]
+        case Frequency.YEARLY if not rule.by_month:
+            return None
+        case _:
+            found = _in_month(rule, start)
+            return None if found is None else [(piece, start) for piece in found]
+
+
+def _turns(rule: Rule, start: datetime, length: timedelta) -> list[Piece] | None:
+    """Occurrences that overlap the next take turns: by weekday, or every n-th of them."""
+    if rule.by_month or rule.by_month_day or rule.by_set_pos:
+        return None
+    if len(rule.by_day) > 1:
+        return [(replace(rule, by_day=(nth,)), start) for nth in rule.by_day]
+    gap = (_DAY if rule.frequency is Frequency.DAILY else 7 * _DAY) * rule.interval
+    turns = -(-length // gap)
+    if not 1 < turns <= MAX_SERIES or rule.interval * turns > MAX_INTERVAL:
+        return None
+    slower = replace(rule, interval=rule.interval * turns)
+    return [(slower, start + turn * gap) for turn in range(turns)]
+
+
+def _in_month(rule: Rule, start: datetime) -> Iterable[Rule] | None:
+    if rule.by_day and rule.by_month_day:
+        return None
+    if rule.by_day:
+        return _positions(rule)
+    if rule.by_set_pos:
+        return None
+    if len(rule.by_month_day) > 1:
+        if min(rule.by_month_day) < 0:  # could be the same day as another, counted from the end
+            return None
+        return [replace(rule, by_month_day=(day,)) for day in rule.by_month_day]
+    return _months_with(rule, rule.by_month_day[0], start)
+
+
+def _positions(rule: Rule) -> Iterable[Rule] | None:
+    if len(rule.by_set_pos) > 1:
+        # The fourth can be the last: those two would give one date twice.
+        single = len(rule.by_day) == 1
+        apart = min(rule.by_set_pos) > 0 or (single and set(rule.by_set_pos) <= {-1, 1, 2, 3})
+        return [replace(rule, by_set_pos=(p,)) for p in rule.by_set_pos] if apart else None
+    if rule.by_set_pos or len(rule.by_day) < 2 or any(n.position == 0 for n in rule.by_day):
+        return None
+    weekdays = sorted({nth.weekday for nth in rule.by_day})
+    if len(weekdays) < 2:
+        return None
+    return [replace(rule, by_day=tuple(n for n in rule.by_day if n.weekday is d)) for d in weekdays]
+
+
+def _months_with(rule: Rule, day: int, start: datetime) -> Iterable[Rule] | None:
+    """Each month on the 31st, months without one skipped: once a year in each that has it."""
+    if rule.frequency is not Frequency.MONTHLY or rule.by_month or day < 29:
+        return None
+    if 12 % rule.interval:
+        return None
+    months = sorted((start.month - 1 + n) % 12 + 1 for n in range(0, 12, rule.interval))
+    if day == 29 and 2 in months:  # 29 February comes every fourth year, which Graph moves
+        return None
+    return [
+        replace(rule, frequency=Frequency.YEARLY, interval=1, by_month=(month,))
+        for month in months
+        if _LENGTHS[month - 1] >= day
+    ]

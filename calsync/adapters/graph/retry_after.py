@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-#: Nothing waits longer on one header: a wrong clock or a typing error must not stop a room for days.
+#: Nothing waits longer on one header: a wrong clock must not stop a room for days.
 CAP_S = 3600.0
 _SECONDS = re.compile(r"\d{1,15}(\.\d{1,9})?")
 

@@ -40,7 +40,12 @@ _CHUNK = 64 * 1024
 #: Seconds for one whole answer; a server that drips a byte now and then resets the read timeout.
 _WHOLE_ANSWER_S = 120.0
 _IMMUTABLE = 'IdType="ImmutableId"'
-_NEVER_CONNECTED = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
+_NEVER_CONNECTED = (
+    NewConnectionError,
+    ConnectTimeoutError,
+    requests.ConnectTimeout,
+    ssl.SSLCertVerificationError,
+)
 
 
 class Transport:
@@ -202,6 +207,7 @@ def _account(cloud: Cloud, tenant_id: str, session: requests.Session) -> Account
             raise UsageError("O365 must not sign in by itself: auth.py does")
 
         def get_session(self, load_token: bool = False) -> requests.Session:
+            del load_token  # ours needs none: see the class below
             return session
 
         def _check_delay(self) -> None:

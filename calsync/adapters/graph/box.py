@@ -1,0 +1,147 @@
+"""One room's mailbox: the single requests that reading and writing are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from calsync.adapters.graph.batch import Part, run_batch
+from calsync.adapters.graph.clouds import Cloud
+from calsync.adapters.graph.links import event_path, user_path
+from calsync.adapters.wrap.port import Answer, Call, Caller
+from calsync.mapping import zones
+from calsync.model import Occupancy, Pair
+
+#: Our mark on events we create: a named single-value extended property. The GUID is calsync's
+#: own property set; name and GUID may never change, they are stored in customers' mailboxes.
+TAG_PROPERTY = "String {aa2c9132-e0dd-43a3-8ccf-417a4d60af36} Name calsync"
+
+#: What is asked of an event: the compared fields, identity, and who may change it. Never the body.
+FIELDS = (
+    "id,changeKey,createdDateTime,lastModifiedDateTime,iCalUId,transactionId,type,seriesMasterId,"
+    "start,end,originalStart,originalStartTimeZone,originalEndTimeZone,isAllDay,isCancelled,"
+    "isOrganizer,isDraft,showAs,sensitivity,subject,organizer,responseStatus,recurrence"
+)
+_PLAIN = f"?$select={FIELDS}"
+_WITH_PARTS = (
+    f"?$select={FIELDS},cancelledOccurrences,exceptionOccurrences&$expand=exceptionOccurrences"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """The mailbox of a pair, with what is needed to call it. ``now`` is aware UTC.
+
+    ``subject_fallback``: the subject written where titles are not carried for the room.
+    """
+
+    caller: Caller
+    cloud: Cloud
+    pair: Pair
+    now: datetime
+    subject_fallback: str
+
+    @property
+    def mailbox(self) -> str:
+        return self.pair.mailbox
+
+    def get_events(self, keys: Sequence[str], *, operation: str) -> list[Answer | None]:
+        """Each event by id, a master with its exceptions where the cloud has them."""
+        query = _WITH_PARTS if self.cloud.series_parts else _PLAIN
+        paths = [event_path(self.mailbox, key) + query for key in keys]
+        if len(paths) == 1:
+            return [self.get(paths[0], operation=operation)]
+        return run_batch(
+            self.caller,
+            [Part(method="GET", path=path) for path in paths],
+            operation=operation,
+            mailbox=self.mailbox,
+            now=self.now,
+            repeatable=True,
+        )
+
+    def get_plain(self, key: str) -> Answer:
+        """The event without the parts of a series (some clouds refuse to expand them)."""
+        return self.get(event_path(self.mailbox, key) + _PLAIN, operation="read event")
+
+    def get(self, target: str, *, operation: str) -> Answer:
+        return self.caller.call(
+            Call(
+                method="GET",
+                target=target,
+                operation=operation,
+                mailbox=self.mailbox,
+                repeatable=True,
+            )
+        )
+
+    def post_event(self, body: dict[str, Any]) -> Answer:
+        return self._write("POST", f"{user_path(self.mailbox)}/events", "create event", body)
+
+    def patch(self, key: str, body: dict[str, Any], *, etag: str = "") -> Answer:
+        return self._write("PATCH", event_path(self.mailbox, key), "change event", body, etag)
+
+    def delete(self, key: str, *, etag: str = "") -> Answer:
+        return self._write("DELETE", event_path(self.mailbox, key), "delete event", None, etag)
+
+    def decline(self, key: str, *, comment: str, tell: bool) -> Answer:
+        body = {"comment": comment, "sendResponse": tell}
+        path = f"{event_path(self.mailbox, key)}/decline"
+        return self._write("POST", path, "decline event", body)
+
+    def answers(self) -> bool:
+        """True where the mailbox itself can be opened: the second check before "gone"."""
+        return self.get(f"{user_path(self.mailbox)}/calendar?$select=id", operation="probe").ok
+
+    def tagged(self, tag: str) -> str:
+        """Address of the list of events that carry our tag."""
+        value = tag.replace("'", "''")
+        wanted = (
+            f"singleValueExtendedProperties/Any(ep: ep/id eq '{TAG_PROPERTY}'"
+            f" and ep/value eq '{value}')"
+        )
+        return f"{user_path(self.mailbox)}/events?$select=id&$filter={quote(wanted, safe='')}"
+
+    def created_by(self, transaction_id: str) -> str:
+        """Address of the list of events that were created with this transactionId."""
+        wanted = "transactionId eq '" + transaction_id.replace("'", "''") + "'"
+        return f"{user_path(self.mailbox)}/events?$select=id&$filter={quote(wanted, safe='')}"
+
+    def at_time_of(self, target: Occupancy, transaction: str) -> list[str]:
+        """Keys of events at the (first) time of the target that carry the transactionId."""
+        zone = target.zone or self.pair.zone
+        low, high = zones.to_utc(target.start, zone), zones.to_utc(target.end, zone)
+        path = (
+            f"{user_path(self.mailbox)}/calendarView?startDateTime={low:%Y-%m-%dT%H:%M:%SZ}"
+            f"&endDateTime={high:%Y-%m-%dT%H:%M:%SZ}&$select=id,transactionId,seriesMasterId&$top=100"
+        )
+        answer = self.get(path, operation="find")
+        rows = (answer.body or {}).get("value") if answer.ok else None
+        found = [row for row in rows or () if isinstance(row, dict)]
+        return [
+            str(row.get("seriesMasterId") or row["id"])
+            for row in found
+            if row.get("transactionId") == transaction and row.get("id")
+        ]
+
+    def instances(self, key: str, start: datetime, end: datetime) -> str:
+        """Address of the instances of a series that meet a span (aware UTC)."""
+        span = f"startDateTime={start:%Y-%m-%dT%H:%M:%SZ}&endDateTime={end:%Y-%m-%dT%H:%M:%SZ}"
+        return f"{event_path(self.mailbox, key)}/instances?{span}&$select={FIELDS}&$top=500"
+
+    def _write(
+        self, method: str, target: str, operation: str, body: dict[str, Any] | None, etag: str = ""
+    ) -> Answer:
+        return self.caller.call(
+            Call(
+                method=method,
+                target=target,
+                operation=operation,
+                mailbox=self.mailbox,
+                body=body,
+                headers={"If-Match": etag} if etag else {},
+            )
+        )

@@ -1,0 +1,199 @@
+"""Reading events: from raw JSON to observations, with a second look before "gone"."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from calsync.adapters.graph.box import Box
+from calsync.adapters.graph.errors import Meaning, as_error, check, judge
+from calsync.adapters.wrap.port import Answer
+from calsync.errors import BadAnswer
+from calsync.mapping.event import TAG_PREFIX, read_event
+from calsync.model import Absence, Gone, Observation, Seen, Unknown, Window
+
+log = logging.getLogger(__name__)
+_CLOSED = frozenset({Meaning.SIGN_IN, Meaning.DENIED, Meaning.MAILBOX})
+_COMING_BACK = frozenset({Meaning.THROTTLED, Meaning.PASSING, Meaning.DEPENDENCY})
+_MOST_PAGES = 200
+#: Sets off the part of a transactionId that tells a second creation of one link from the first.
+_AGAIN = "~"
+
+
+def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
+    """What one event says. A master is read with its exceptions and removed dates: from its own
+    members, or from its instances where the cloud (or the answer) lacks these."""
+    listed: list[dict[str, Any]] | None = None
+    span: Window | None = None
+    if raw.get("type") == "seriesMaster" and not isinstance(raw.get("cancelledOccurrences"), list):
+        span = _listing_span(box, raw)
+        listed = list(instances(box, str(raw.get("id", "")), span))
+    seen = read_event(
+        raw,
+        titles=box.pair.titles,
+        room_zone=box.pair.zone,
+        instances=listed,
+        span=span,
+        subject_fallback=box.subject_fallback,
+    )
+    if isinstance(seen, Seen) and seen.tag is not None and _AGAIN in seen.tag:
+        return replace(seen, tag=seen.tag.partition(_AGAIN)[0])
+    return seen
+
+
+def _listing_span(box: Box, raw: Mapping[str, Any]) -> Window:
+    """From the first date of the series, so that what was removed long ago stays removed, to a
+    horizon that moves by months and not by the second: the instances are part of the version."""
+    first = raw.get("start")
+    began = utc(first.get("dateTime")) if isinstance(first, dict) else None
+    month = box.now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    end = month.replace(year=month.year + 2)
+    oldest = month.replace(year=month.year - 10)
+    start = min(max(began or oldest, oldest), month) - timedelta(days=1)
+    return Window(start, end)
+
+
+def instances(box: Box, key: str, span: Window) -> Iterator[dict[str, Any]]:
+    """The occurrences and exceptions of a series that meet the span; removed ones are missing."""
+    return pages(box, box.instances(key, span.start, span.end), operation="instances")
+
+
+def pages(box: Box, target: str, *, operation: str) -> Iterator[dict[str, Any]]:
+    """All rows of a list. Raises what a refusal means, and BadAnswer for pages without an end."""
+    followed: set[str] = set()
+    link: Any = target
+    while isinstance(link, str) and link:
+        if link in followed or len(followed) >= _MOST_PAGES:
+            raise BadAnswer("the pages do not come to an end", where=box.mailbox)
+        followed.add(link)
+        body = check(box.get(link, operation=operation), box.mailbox)
+        rows = body.get("value")
+        if not isinstance(rows, list):
+            raise BadAnswer("a page has no list of events", where=box.mailbox)
+        yield from (row for row in rows if isinstance(row, dict))
+        link = body.get("@odata.nextLink")
+
+
+def read_keys(box: Box, keys: Sequence[str]) -> list[Observation]:
+    """A targeted read of each key. ``Gone`` needs a 404 for the event while the mailbox itself
+    still answers: a lost permission looks the same (ErrorItemNotFound). Raises where the
+    mailbox is closed to us, or Graph asks to wait."""
+    found: list[Observation] = []
+    alive: bool | None = None
+    for key, answer in zip(keys, box.get_events(keys, operation="read event"), strict=True):
+        seen = one_answer(box, key, answer)
+        if isinstance(seen, Gone) and seen.absence is Absence.READ:
+            alive = box.answers() if alive is None else alive
+            if not alive:
+                seen = Unknown(key=key, reason="not found, but the mailbox does not answer either")
+        found.append(seen)
+    return found
+
+
+def one_answer(box: Box, key: str, answer: Answer | None) -> Observation:
+    """The observation an answer to a GET of one event amounts to. ``Gone(READ)`` is unconfirmed."""
+    if answer is None:
+        return Unknown(key=key, reason="the batch had no answer for it")
+    if answer.ok:
+        if answer.body is None or answer.body.get("id") in (None, ""):
+            return Unknown(key=key, reason="the answer was no event")
+        # The id as we asked for it stays the key, also where a mailbox spells it anew.
+        return _under(key, read_raw(box, answer.body))
+    verdict = judge(answer)
+    if verdict.meaning is Meaning.GONE:
+        return Gone(key=key, absence=Absence.READ)
+    if verdict.meaning in _CLOSED:
+        raise as_error(verdict, box.mailbox)
+    if answer.throttled:
+        raise as_error(verdict, box.mailbox)
+    if verdict.meaning in _COMING_BACK:
+        return Unknown(key=key, reason=f"{verdict.row.what} ({verdict.code or answer.status})")
+    if answer.status == 400 and box.cloud.series_parts and verdict.code != "ErrorItemCorrupt":
+        # Whether a single event may be asked for the parts of a series, Graph does not say.
+        plain = box.get_plain(key)
+        if plain.status != 400:
+            return one_answer(box, key, plain)
+    return Unknown(
+        key=key, reason=f"{verdict.row.what} ({verdict.code or answer.status})", poison=True
+    )
+
+
+def _under(key: str, seen: Observation) -> Observation:
+    return seen if seen.key == key else replace(seen, key=key)
+
+
+def read_series(box: Box, keys: Iterable[str]) -> tuple[list[Observation], list[str]]:
+    """Masters that a round touched: what they say, and the keys of those that are not found.
+
+    A passing failure raises, because the cursor must not move past a change that was not read;
+    only a master that fails alone, again and again, is given up as poison.
+    """
+    wanted = list(keys)
+    found: list[Observation] = []
+    missing: list[str] = []
+    for key, answer in zip(wanted, box.get_events(wanted, operation="read series"), strict=True):
+        seen = one_answer(box, key, answer)
+        if isinstance(seen, Unknown) and not seen.poison:
+            seen = _once_more(box, key, seen)
+        if isinstance(seen, Gone) and seen.absence is Absence.READ:
+            missing.append(key)
+        else:
+            found.append(seen)
+    return found, missing
+
+
+def _once_more(box: Box, key: str, failed: Unknown) -> Observation:
+    answer = box.get_events([key], operation="read series")[0]
+    seen = one_answer(box, key, answer)
+    if not isinstance(seen, Unknown) or seen.poison:
+        return seen
+    if not box.answers():
+        assert answer is not None
+        raise as_error(judge(answer), box.mailbox)
+    log.warning("one series cannot be read while its mailbox answers: %s", failed.reason)
+    return Unknown(key=key, reason=seen.reason, poison=True)
+
+
+def find_tag(box: Box, tag: str) -> Observation | None:
+    """The event that carries our tag: by the extended property, else by the transactionId it was
+    created with (a create may be stored without its property). None if there is none."""
+    keys = [str(row.get("id", "")) for row in pages(box, box.tagged(tag), operation="find")]
+    if not keys:
+        keys = by_transaction(box, transaction_id(tag))
+    for seen in read_keys(box, keys) if keys else ():
+        if isinstance(seen, Seen):
+            return seen if seen.tag is not None else replace(seen, tag=tag)
+    return None
+
+
+def by_transaction(box: Box, transaction: str) -> list[str]:
+    """Keys of events created under a transactionId. That the member can be filtered is not
+    documented: a refusal counts as none, and the caller looks further or tries again."""
+    answer = box.get(box.created_by(transaction), operation="find")
+    if answer.status == 400 or (answer.ok and answer.body is None):
+        return []
+    rows = check(answer, box.mailbox).get("value")
+    return [str(row["id"]) for row in rows or () if isinstance(row, dict) and row.get("id")]
+
+
+def transaction_id(tag: str, former_key: str | None = None) -> str:
+    """The idempotency key of a create. A link whose former event is gone for good is created
+    again under another one: Graph refuses a key that was used, also by a deleted event."""
+    if former_key is None:
+        return f"{TAG_PREFIX}{tag}"
+    return f"{TAG_PREFIX}{tag}{_AGAIN}{blake2b(former_key.encode(), digest_size=4).hexdigest()}"
+
+
+def utc(text: object) -> datetime | None:
+    """A Graph timestamp or dateTime in UTC as an aware datetime; None if it is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        at = datetime.fromisoformat(text[:26].rstrip("Z") if len(text) > 19 else text.rstrip("Z"))
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC)

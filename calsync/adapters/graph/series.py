@@ -1,0 +1,194 @@
+"""Dates of a series: from recurrence-ids to the ids Graph gives its occurrences, and the writes
+that bring a series to its target one date at a time.
+
+Graph cannot say EXDATE or overrides in a body: a date is removed by DELETE of the occurrence
+and changed by PATCH of it, which makes it an exception ("Schedule repeating appointments").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from calsync.adapters.graph.box import Box
+from calsync.adapters.graph.errors import Meaning, as_outcome, judge
+from calsync.adapters.graph.events import instances, read_raw, utc
+from calsync.adapters.wrap.port import Answer
+from calsync.errors import SideError
+from calsync.mapping import zones
+from calsync.mapping.event import SeriesChange, series_change
+from calsync.model import Done, Gone, Occupancy, Outcome, Seen, Window
+
+_DAY = timedelta(days=1)
+#: Dates further apart than this are looked up by themselves, not by one long listing.
+_APART = timedelta(days=120)
+_ROUNDS = 3
+
+
+class _Interrupted(Exception):
+    """A write was refused. ``wrote``: whether one before it took effect."""
+
+    def __init__(self, answer: Answer, *, wrote: bool) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+        self.wrote = wrote
+
+
+def occurrence_ids(
+    box: Box, raw: Mapping[str, Any], series: Occupancy, slots: Sequence[datetime]
+) -> dict[datetime, str]:
+    """Ids of the occurrences at these recurrence-ids; removed ones are missing.
+
+    ``raw`` is the master: its exceptions are known by their original start, because they may
+    stand far from it; the others are listed around their slots.
+    """
+    found: dict[datetime, str] = {}
+    exceptions = raw.get("exceptionOccurrences")
+    _note(box, found, exceptions if isinstance(exceptions, list) else (), series)
+    for group in _groups([slot for slot in slots if slot not in found]):
+        low = zones.to_utc(group[0], series.zone or box.pair.zone) - _DAY
+        high = zones.to_utc(group[-1], series.zone or box.pair.zone) + series.duration + _DAY
+        _note(box, found, instances(box, str(raw["id"]), Window(low, high)), series)
+    return {slot: found[slot] for slot in slots if slot in found}
+
+
+def _groups(slots: Sequence[datetime]) -> Iterator[list[datetime]]:
+    group: list[datetime] = []
+    for slot in sorted(slots):
+        if group and slot - group[-1] > _APART:
+            yield group
+            group = []
+        group.append(slot)
+    if group:
+        yield group
+
+
+def _note(box: Box, found: dict[datetime, str], rows: Any, series: Occupancy) -> None:
+    for row in rows:
+        slot = slot_of(row, series, box.pair.zone) if isinstance(row, dict) else None
+        if slot is not None and isinstance(row.get("id"), str):
+            found.setdefault(slot, row["id"])
+
+
+def slot_of(row: Mapping[str, Any], series: Occupancy, room_zone: str) -> datetime | None:
+    """The recurrence-id of an instance (wall time in the zone of the series), None if unsaid.
+
+    A timed slot in the hour the clocks skip stands later than its name: the name is what the
+    rule gives, so its time of day is that of the series.
+    """
+    start = row.get("start")
+    at = utc(row.get("originalStart")) or (
+        utc(start.get("dateTime")) if isinstance(start, dict) else None
+    )
+    if at is None:
+        return None
+    if series.all_day:
+        wall = zones.to_wall(at, room_zone)
+        # Midnight of the zone it was made in, or its date as if that were UTC.
+        day = wall if wall.time() == time() else at
+        return datetime.combine(day, time())
+    zone = series.zone or room_zone
+    wall = zones.to_wall(at, zone)
+    if wall.time() == series.start.time():
+        return wall
+    for near in (wall.date(), wall.date() - _DAY, wall.date() + _DAY):
+        slot = datetime.combine(near, series.start.time())
+        if zones.to_utc(slot, zone) == at:
+            return slot
+    return wall
+
+
+def fetch(box: Box, key: str) -> tuple[dict[str, Any], Seen | Gone] | None:
+    """The event as it is now, raw and read; None where it cannot be told."""
+    answer = box.get_events([key], operation="read event")[0]
+    if answer is None or not answer.ok or answer.body is None:
+        return None
+    seen = read_raw(box, answer.body)
+    return (answer.body, seen) if isinstance(seen, Seen | Gone) else None
+
+
+def bring(box: Box, key: str, target: Occupancy, raw: dict[str, Any], now: Seen) -> Outcome:
+    """Bring a series to its target, comparing with what is there after every step: whether a
+    change of the master drops its exceptions is not documented, so it is looked at.
+
+    Once something was written, whatever stops it is told as Done(complete=False) with the state
+    read last: the rest is derived again. A refusal before that is the outcome.
+    """
+    wrote = False
+    for _ in range(_ROUNDS):
+        change = change_of(box, now.occupancy, target)
+        if change.recreate or not (change.master or change.exclude or change.overrides):
+            return Done(now, complete=not change.recreate)
+        try:
+            _step(box, key, raw, now, change)
+            wrote = True
+            found = fetch(box, key)
+        except _Interrupted as refused:
+            if not (wrote or refused.wrote):
+                return as_outcome(judge(refused.answer))
+            found = _again(box, key)
+            return Done(found[1] if found else now, complete=False)
+        except SideError:
+            if not wrote:
+                raise
+            return Done(now, complete=False)
+        if found is None:
+            return Done(now, complete=False)
+        raw, state = found
+        if isinstance(state, Gone):
+            return Done(state)
+        now = state
+    return Done(now, complete=False)
+
+
+def _again(box: Box, key: str) -> tuple[dict[str, Any], Seen | Gone] | None:
+    try:
+        return fetch(box, key)
+    except SideError:
+        return None
+
+
+def change_of(box: Box, was: Occupancy, target: Occupancy) -> SeriesChange:
+    """Raises MappingError for what Graph cannot say."""
+    return series_change(
+        was, target, subject_fallback=box.subject_fallback, room_zone=box.pair.zone
+    )
+
+
+def _step(box: Box, key: str, raw: dict[str, Any], now: Seen, change: SeriesChange) -> None:
+    """The master, or else the dates: a change of the master may move them. What is gone
+    already need not be removed; a date that cannot be found is found missing afterwards."""
+    if change.master:
+        answer = box.patch(key, change.master, etag=etag(raw))
+        if not answer.ok:
+            raise _Interrupted(answer, wrote=False)
+        return
+    patches = [slot for slot, _ in change.overrides]
+    ids = occurrence_ids(box, raw, now.occupancy, [*change.exclude, *patches])
+    wrote = False
+    for slot in change.exclude:
+        if slot in ids:
+            answer = box.delete(ids[slot])
+            if not answer.ok and judge(answer).meaning is not Meaning.GONE:
+                raise _Interrupted(answer, wrote=wrote)
+            wrote = True
+    for slot, patch in change.overrides:
+        if slot in ids:
+            answer = box.patch(ids[slot], patch)
+            if not answer.ok:
+                raise _Interrupted(answer, wrote=wrote)
+            wrote = True
+
+
+def etag(raw: Mapping[str, Any]) -> str:
+    """The server's own version of an event it just showed, for If-Match."""
+    value = raw.get("@odata.etag")
+    return value if isinstance(value, str) else ""
+
+
+def still_held(now: Seen, dates: Sequence[datetime]) -> list[datetime]:
+    """Those of the dates that the series still has."""
+    series = now.occupancy.recurrence
+    gone = set(series.excluded) if series is not None else set()
+    return [date for date in dates if date not in gone]

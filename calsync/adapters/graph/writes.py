@@ -1,0 +1,363 @@
+"""Carrying out one effect: create, change, delete, decline; each ends in an Outcome.
+
+Every change begins with a fresh read that is compared with the version the decision was made
+on: whether Graph honours If-Match on PATCH is not documented, so it is sent and not relied on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, assert_never
+
+from calsync.adapters.graph.box import TAG_PROPERTY, Box
+from calsync.adapters.graph.errors import Meaning, as_outcome, judge
+from calsync.adapters.graph.events import (
+    by_transaction,
+    find_tag,
+    read_keys,
+    read_raw,
+    transaction_id,
+)
+from calsync.adapters.graph.series import bring, etag, fetch, occurrence_ids, still_held
+from calsync.adapters.graph.words import refusal_text
+from calsync.adapters.wrap.port import Answer, NotSent
+from calsync.errors import (
+    BadAnswer,
+    ForbiddenLink,
+    MappingError,
+    NotSignedIn,
+    SideError,
+    Throttled,
+    Unavailable,
+)
+from calsync.mapping.event import bare, event_body, series_change
+from calsync.model import (
+    Absence,
+    Done,
+    Effect,
+    EffectKind,
+    Gone,
+    InDoubt,
+    Later,
+    Occupancy,
+    Outcome,
+    Refused,
+    Seen,
+    Stale,
+)
+
+#: Seconds until it makes sense to try again after no connection, and after a closed door.
+_NOT_SENT_S, _CLOSED_S = 5.0, 300.0
+_COMMENT_LIMIT = 2_000
+
+
+def carry_out(box: Box, effect: Effect) -> Outcome:
+    """One effect, whatever happens as an outcome. Never raises a SideError or MappingError."""
+    return guarded(lambda: _carry_out(box, effect))
+
+
+def guarded(act: Callable[[], Outcome]) -> Outcome:
+    """Errors as outcomes. A lost or unreadable answer may follow an execution; all else not."""
+    try:
+        return act()
+    except NotSent as error:
+        return Later(_NOT_SENT_S, error.what)
+    except Throttled as error:
+        return Later(error.retry_after, error.what)
+    except (Unavailable, BadAnswer) as error:
+        return InDoubt(error.what)
+    except (NotSignedIn, ForbiddenLink) as error:
+        return Later(_CLOSED_S, str(error))
+    except SideError as error:
+        return Later(_CLOSED_S, str(error))
+    except MappingError as error:
+        return Refused(str(error), code="unsayable")
+
+
+def _carry_out(box: Box, effect: Effect) -> Outcome:
+    match effect.kind:
+        case EffectKind.CREATE_EVENT:
+            return created(box, effect, box.post_event(create_body(box, effect)))
+        case EffectKind.CHANGE_EVENT:
+            return _change(box, effect)
+        case EffectKind.DELETE_EVENT:
+            return _delete(box, effect)
+        case EffectKind.DECLINE_EVENT:
+            return _decline(box, effect)
+        case (
+            EffectKind.CREATE_BOOKING
+            | EffectKind.CHANGE_BOOKING
+            | EffectKind.DELETE_BOOKING
+            | EffectKind.CONFIRM_BOOKING
+            | EffectKind.REJECT_BOOKING
+        ):
+            return Refused(f"{effect.kind.value} is not for the calendar side", code="wrong-side")
+        case _:
+            assert_never(effect.kind)
+
+
+# --- create ----------------------------------------------------------------------------------
+
+
+def create_body(box: Box, effect: Effect) -> dict[str, Any]:
+    """The body of the POST; dates of a series follow it. Raises UnsayableRecurrence."""
+    body = event_body(
+        bare(_target(effect)), subject_fallback=box.subject_fallback, room_zone=box.pair.zone
+    )
+    body["transactionId"] = transaction_id(effect.tag, effect.key)
+    body["singleValueExtendedProperties"] = [{"id": TAG_PROPERTY, "value": effect.tag}]
+    return body
+
+
+def created(box: Box, effect: Effect, answer: Answer) -> Outcome:
+    """What the answer to a POST amounts to; adds the dates of a series to what it made."""
+    if not answer.ok:
+        verdict = judge(answer)
+        if verdict.meaning is Meaning.DUPLICATE:
+            return _adopt(box, effect, answer)
+        return as_outcome(verdict)
+    raw = answer.body or {}
+    if raw.get("type") == "seriesMaster":
+        # Nothing of it is changed or removed yet; its answer does not carry these two.
+        raw = {**raw, "cancelledOccurrences": [], "exceptionOccurrences": []}
+    seen = read_raw(box, raw)
+    if not isinstance(seen, Seen):
+        return InDoubt("the answer to the create was not understood")
+    return _completed(box, effect, raw, replace(seen, tag=effect.tag))
+
+
+def _completed(box: Box, effect: Effect, raw: dict[str, Any], now: Seen) -> Outcome:
+    target = _target(effect)
+    if target.recurrence is None or target == bare(target):
+        return Done(now)
+    try:
+        outcome = bring(box, now.key, target, raw, now)
+    except SideError:
+        return Done(now, complete=False)
+    match outcome:
+        case Done(now=Seen() as seen):
+            return Done(replace(seen, tag=effect.tag), complete=outcome.complete)
+        case Done():
+            return outcome
+        case _:
+            # The master stands; why a date was refused is found again, and told, by the change.
+            return Done(now, complete=False)
+
+
+def _adopt(box: Box, effect: Effect, answer: Answer) -> Outcome:
+    """Graph says this create was done before: by an earlier try whose reply was lost.
+
+    The member with the id is known from one live client only, so our tag, the transactionId
+    and the time itself are looked at, too. An event that was made and is gone again was
+    removed by a person: that is what is told.
+    """
+    error = (answer.body or {}).get("error")
+    given = error.get("@event.existingEventId") if isinstance(error, dict) else None
+    seen = read_keys(box, [given])[0] if isinstance(given, str) and given else None
+    if not isinstance(seen, Seen):
+        seen = find_tag(box, effect.tag) or _by_time(box, effect) or seen
+    match seen:
+        case Seen():
+            found = fetch(box, seen.key) if _target(effect).recurrence is not None else None
+            if found is not None and isinstance(found[1], Seen):
+                return _completed(box, effect, found[0], found[1])
+            return Done(replace(seen, tag=effect.tag), complete=found is None)
+        case Gone():
+            return Done(seen)
+        case _:
+            return InDoubt("Graph has this event already, but does not show it")
+
+
+def _by_time(box: Box, effect: Effect) -> Seen | None:
+    """The last resort: an event at the same time that carries our transactionId."""
+    wanted = transaction_id(effect.tag, effect.key)
+    keys = by_transaction(box, wanted) or box.at_time_of(_target(effect), wanted)
+    for seen in read_keys(box, keys) if keys else ():
+        if isinstance(seen, Seen):
+            return seen
+    return None
+
+
+def _target(effect: Effect) -> Occupancy:
+    if effect.target is None:
+        raise MappingError("the effect has no target", todo="This is a defect: report it")
+    return effect.target
+
+
+# --- change and delete -------------------------------------------------------------------------
+
+
+def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
+    """The event, if it is still what the decision was made on."""
+    key = effect.key
+    if key is None:
+        return Refused("the effect names no event", code="no-key")
+    answer = box.get_events([key], operation="read event")[0]
+    if answer is not None and not answer.ok:
+        verdict = judge(answer)
+        if verdict.meaning is Meaning.GONE:
+            if box.answers():
+                return Stale(Gone(key=key, absence=Absence.READ))
+            return Later(_CLOSED_S, "neither the event nor its mailbox can be found")
+        if verdict.meaning in (Meaning.PASSING, Meaning.THROTTLED):
+            return Later(answer.retry_after or _NOT_SENT_S, verdict.row.what)
+        return as_outcome(verdict)
+    raw = (answer.body if answer else None) or {}
+    now = read_raw(box, raw)
+    match now:
+        case Seen():
+            if now.version != effect.version:
+                return Stale(now)
+            return raw, now
+        case Gone():
+            return Stale(now)
+        case _:
+            return Later(_NOT_SENT_S, now.reason)
+
+
+def _change(box: Box, effect: Effect) -> Outcome:
+    found = _read_first(box, effect)
+    if not isinstance(found, tuple):
+        return found
+    raw, now = found
+    if not now.owned:
+        return Refused(
+            "the room was invited to this meeting: only its organizer can change it",
+            code="not-organizer",
+        )
+    target = _target(effect)
+    change = series_change(
+        now.occupancy, target, subject_fallback=box.subject_fallback, room_zone=box.pair.zone
+    )
+    if change.recreate:
+        return _replace(box, effect, raw, now)
+    if now.occupancy.recurrence is not None or target.recurrence is not None:
+        return bring(box, now.key, target, raw, now)
+    if not change.master:
+        return Done(now)
+    answer = box.patch(now.key, change.master, etag=etag(raw))
+    if not answer.ok:
+        return as_outcome(judge(answer))
+    after = read_raw(box, answer.body or {})
+    if not isinstance(after, Seen | Gone):
+        return InDoubt("the answer to the change was not understood")
+    return Done(replace(after, tag=now.tag) if isinstance(after, Seen) else after)
+
+
+def _read_first(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
+    """As ``_fresh``; a failure of the reading itself is no doubt: nothing was written."""
+    try:
+        return _fresh(box, effect)
+    except (Unavailable, BadAnswer) as error:
+        return Later(_NOT_SENT_S, error.what)
+
+
+def _replace(box: Box, effect: Effect, raw: dict[str, Any], now: Seen) -> Outcome:
+    """A series that Graph cannot bring to its target (a removed date does not come back): the
+    new event is made first, then the old one removed. Interrupted between the two it is in
+    doubt, and done again from the start: the create is recognised by its transactionId."""
+    outcome = created(
+        box,
+        replace(effect, key=now.key),
+        box.post_event(create_body(box, replace(effect, key=now.key))),
+    )
+    if not isinstance(outcome, Done) or not isinstance(outcome.now, Seen):
+        return outcome
+    answer = box.delete(now.key, etag=etag(raw))
+    if answer.ok or judge(answer).meaning is Meaning.GONE:
+        return outcome
+    return InDoubt("the series was made anew, but its former event is still there")
+
+
+def _delete(box: Box, effect: Effect) -> Outcome:
+    found = _read_first(box, effect)
+    match found:
+        case Stale(now=Gone() as gone):
+            return Done(gone)
+        case tuple():
+            raw, now = found
+            return _removed(box, now.key, box.delete(now.key, etag=etag(raw)))
+        case _:
+            return found
+
+
+def _removed(box: Box, key: str, answer: Answer) -> Outcome:
+    if answer.ok:
+        return Done(Gone(key=key, absence=Absence.READ))
+    verdict = judge(answer)
+    if verdict.meaning is Meaning.GONE:
+        if box.answers():
+            return Done(Gone(key=key, absence=Absence.READ))
+        return Later(_CLOSED_S, "neither the event nor its mailbox can be found")
+    return as_outcome(verdict)
+
+
+# --- decline -----------------------------------------------------------------------------------
+
+
+def _decline(box: Box, effect: Effect) -> Outcome:
+    """Tell the organizer no: for the whole meeting, or for the refused dates of a series."""
+    found = _read_first(box, effect)
+    if isinstance(found, Stale) and isinstance(found.now, Gone):
+        return Done(found.now)
+    if not isinstance(found, tuple):
+        return found
+    raw, now = found
+    refusal = effect.refusal
+    dates = refusal.dates if refusal is not None else ()
+    comment = refusal_text(refusal, box.pair.zone)[:_COMMENT_LIMIT] if refusal else ""
+    if not dates or now.occupancy.recurrence is None:
+        answer = box.decline(now.key, comment=comment, tell=True)
+        if not answer.ok and judge(answer).meaning is Meaning.ORGANIZER:
+            # Nobody to tell: the room itself is the organizer.
+            return _removed(box, now.key, box.delete(now.key, etag=etag(raw)))
+        return _declined(box, now.key, answer, ())
+    return _decline_dates(box, raw, now, dates, comment)
+
+
+def _decline_dates(
+    box: Box, raw: dict[str, Any], now: Seen, dates: Sequence[datetime], comment: str
+) -> Outcome:
+    """One occurrence at a time; one message: only the first answer is sent to the organizer."""
+    due = still_held(now, dates)
+    ids = occurrence_ids(box, raw, now.occupancy, due)
+    if not ids:
+        return Done(now)
+    wrote = False
+    for slot in (slot for slot in due if slot in ids):
+        answer = box.decline(ids[slot], comment=comment, tell=not wrote)
+        if not answer.ok and judge(answer).meaning is Meaning.ORGANIZER:
+            answer = box.delete(ids[slot])
+        if not answer.ok and judge(answer).meaning is not Meaning.GONE:
+            if wrote:
+                return InDoubt("only some of the dates could be declined")
+            return as_outcome(judge(answer))
+        wrote = True
+    return _declined(box, now.key, Answer(status=202), dates)
+
+
+def _declined(box: Box, key: str, answer: Answer, dates: Sequence[datetime]) -> Outcome:
+    """202 only says that it will be done: the slot counts as free when it is seen free."""
+    if not answer.ok:
+        verdict = judge(answer)
+        return (
+            Done(Gone(key=key, absence=Absence.READ))
+            if _gone(box, verdict.meaning)
+            else as_outcome(verdict)
+        )
+    try:
+        seen = read_keys(box, [key])[0]
+    except SideError as error:
+        return InDoubt(f"declined, but not seen free yet: {error.what}")
+    match seen:
+        case Gone():
+            return Done(seen)
+        case Seen() if dates and not still_held(seen, dates):
+            return Done(seen)
+        case Seen() if dates and len(still_held(seen, dates)) < len(dates):
+            return Done(seen, complete=False)
+        case _:
+            return InDoubt("declined, but not seen free yet")
+

@@ -1,0 +1,94 @@
+"""The guard, the order of effects, and the rooms that are offered instead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from calsync.conflicts.alternatives import free_alternatives
+from calsync.model import Effect, EffectKind, Interval, Occupancy, Room
+from calsync.reconcile.guard import Limits, check, disruptive
+from calsync.reconcile.order import in_order
+
+START = datetime(2026, 3, 2, 9)
+OCC = Occupancy(start=START, end=START + timedelta(hours=1), zone="UTC")
+LATER = replace(OCC, start=START + timedelta(hours=3), end=START + timedelta(hours=4))
+
+
+def effect(kind: EffectKind, n: int = 0, **more: object) -> Effect:
+    return Effect(id=f"e{n}", kind=kind, link_id=f"l{n}", revision=1, why="w", **more)  # type: ignore[arg-type]
+
+
+def test_what_frees_goes_before_what_fills() -> None:
+    create = effect(EffectKind.CREATE_EVENT, 1, target=OCC)
+    move = effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=LATER)
+    decline = effect(EffectKind.DECLINE_EVENT, 3)
+    reject = effect(EffectKind.REJECT_BOOKING, 4, was=OCC)
+    assert in_order([create, move, decline, reject]) == [decline, reject, move, create]
+
+
+@pytest.mark.parametrize(
+    ("deletions", "items", "halts"),
+    [(5, 10, False), (6, 10, True), (10, 100, False), (11, 100, True), (6, 1000, False)],
+)
+def test_guard_allows_five_or_a_tenth(deletions: int, items: int, halts: bool) -> None:
+    effects = [effect(EffectKind.DELETE_BOOKING, n) for n in range(deletions)]
+    halt = check(effects, future_items=items, limits=Limits())
+    assert (halt is not None) is halts
+    if halt is not None:
+        assert str(deletions) in halt.reason
+
+
+def test_guard_counts_moves_but_not_other_changes() -> None:
+    move = effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=LATER)
+    retitle = effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=replace(OCC, title="x"))
+    create = effect(EffectKind.CREATE_EVENT, 3, target=OCC)
+    assert disruptive([move, retitle, create]) == 1
+
+
+def test_guard_stops_an_emptied_side_however_small() -> None:
+    halt = check([], future_items=1, limits=Limits(), emptied="calendar")
+    assert halt is not None
+    assert "calendar" in halt.reason
+
+
+def room(key: str, capacity: int | None, building: str = "B", floor: str = "1") -> Room:
+    return Room(id=key, name=key, zone="UTC", building=building, floor=floor, capacity=capacity)
+
+
+SLOT = Interval(datetime(2026, 3, 2, 9, tzinfo=UTC), datetime(2026, 3, 2, 10, tzinfo=UTC))
+LOST = room("lost", 6)
+ROOMS = [
+    LOST,
+    room("huge", 40),
+    room("same", 6),
+    room("upstairs", 6, floor="2"),
+    room("small", 4),
+    room("away", 6, building="C"),
+    room("taken", 6),
+    room("unsized", None),
+]
+BUSY: dict[str, list[Interval]] = {r.id: [] for r in ROOMS}
+BUSY["taken"] = [SLOT]
+
+
+def names(seats: int | None, limit: int = 9, **busy: list[Interval]) -> list[str]:
+    found = free_alternatives(ROOMS, BUSY | busy, [SLOT], room=LOST, seats=seats, limit=limit)
+    return [a.name for a in found]
+
+
+def test_alternatives_are_free_rooms_of_the_building_with_enough_seats() -> None:
+    assert names(None) == ["same", "upstairs", "huge", "unsized"]
+    assert names(4) == ["small", "same", "upstairs", "huge"]
+    assert names(30) == ["huge"]
+    assert names(None, limit=1) == ["same"]
+
+
+def test_touching_meetings_do_not_block_and_unknown_rooms_are_left_out() -> None:
+    before = Interval(SLOT.start - timedelta(hours=1), SLOT.start)
+    assert "same" in names(None, same=[before])
+    busy = {k: v for k, v in BUSY.items() if k != "same"}
+    found = free_alternatives(ROOMS, busy, [SLOT], room=LOST, seats=None)
+    assert "same" not in [a.name for a in found]

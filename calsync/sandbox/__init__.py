@@ -30,7 +30,12 @@ __all__ = [
 ]
 
 
-def create_sandbox(*, seed: int = 0, clock: Callable[[], datetime] | None = None, base: str = "https://graph.sandbox") -> Control:
+def create_sandbox(
+    *,
+    seed: int = 0,
+    clock: Callable[[], datetime] | None = None,
+    base: str = "https://graph.sandbox",
+) -> Control:
     """A new world with its Graph front and its control side (`.world`, `.front`, `.handle`)."""
     world = World(clock or (lambda: datetime.now(UTC)), seed)
     return Control(GraphFront(world, base=base))

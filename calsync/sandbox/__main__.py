@@ -14,7 +14,9 @@ from .seeding import Plan, seed
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted. Prints one line of JSON with the URL and the dummy credentials."""
-    parser = argparse.ArgumentParser(prog="calsync.sandbox", description="A synthetic Microsoft 365 tenant on loopback.")
+    parser = argparse.ArgumentParser(
+        prog="calsync.sandbox", description="A synthetic Microsoft 365 tenant on loopback."
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--rooms", type=int, default=4)
@@ -23,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--events-per-room", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tls", action="store_true")
-    parser.add_argument("--cert-file", type=Path, help="with --tls: where to write the certificate to trust")
+    parser.add_argument(
+        "--cert-file", type=Path, help="with --tls: where to write the certificate to trust"
+    )
     parser.add_argument("--ready-file", type=Path, help="written once the socket listens")
     chosen = parser.parse_args(arguments)
     control = create_sandbox(seed=chosen.seed)
@@ -39,7 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
     server = SandboxServer(control, chosen.host, chosen.port, tls=chosen.tls)
     if chosen.cert_file and server.certificate:
         chosen.cert_file.write_bytes(server.certificate)
-    facts = {"url": server.url, "tenant": DEFAULT_TENANT, "client_id": DEFAULT_CLIENT, "client_secret": DEFAULT_SECRET}
+    facts = {
+        "url": server.url,
+        "tenant": DEFAULT_TENANT,
+        "client_id": DEFAULT_CLIENT,
+        "client_secret": DEFAULT_SECRET,
+    }
     print(json.dumps(facts), flush=True)
     if chosen.ready_file:
         chosen.ready_file.write_text(json.dumps(facts), encoding="utf-8")

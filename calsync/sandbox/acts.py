@@ -24,7 +24,15 @@ CHANGES = ("move", "move_occurrence", "extend", "shorten", "retitle", "set")
 ENDS = ("cancel", "cancel_occurrence", "remove")
 OTHER = ("answer", "move_folder", "recreate")
 KINDS = (*NEW, *CHANGES, *ENDS, *OTHER)
-PLAIN = ("subject", "sensitivity", "showAs", "importance", "recurrence", "isOnlineMeeting", "responseRequested")
+PLAIN = (
+    "subject",
+    "sensitivity",
+    "showAs",
+    "importance",
+    "recurrence",
+    "isOnlineMeeting",
+    "responseRequested",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +57,17 @@ def perform(world: World, raw: Mapping[str, Any]) -> dict[str, Any]:
             world.log.pop()
         raise
     told = _told(world, raw, done)
-    line |= {name: raw[name] for name in ("room", "person", "subject", "start", "end", "zone", "date") if name in raw}
-    line |= {"mailbox": done.box.address, "iCalUId": done.item.uid, "id": told["id"], "room": told["room"]}
+    line |= {
+        name: raw[name]
+        for name in ("room", "person", "subject", "start", "end", "zone", "date")
+        if name in raw
+    }
+    line |= {
+        "mailbox": done.box.address,
+        "iCalUId": done.item.uid,
+        "id": told["id"],
+        "room": told["room"],
+    }
     return {"n": line["n"], "time": line["time"], "kind": kind, **told}
 
 
@@ -76,8 +93,14 @@ def _new(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
     if "body" in raw:
         shape["body"] = {"contentType": "text", "content": raw["body"]}
     if not direct:
-        people = [{"emailAddress": {"address": one}, "type": "required"} for one in raw.get("attendees") or ()]
-        invited = [{"emailAddress": {"address": one.address, "name": one.name}, "type": "resource"} for one in rooms]
+        people = [
+            {"emailAddress": {"address": one}, "type": "required"}
+            for one in raw.get("attendees") or ()
+        ]
+        invited = [
+            {"emailAddress": {"address": one.address, "name": one.name}, "type": "resource"}
+            for one in rooms
+        ]
         shape["attendees"] = people + invited
     shape |= raw.get("event") or {}
     fields: Fields = Reader(world, None).event(shape)
@@ -101,14 +124,21 @@ def _times(raw: Mapping[str, Any], old: Instance | None, box: Mailbox) -> dict[s
         if start.endswith("Z") or "+" in start:
             shape["end"] = {"dateTime": moment(parse_instant(start) + length), "timeZone": "UTC"}
         else:
-            shape["end"] = {"dateTime": moment(datetime.fromisoformat(start) + length), "timeZone": zone}
+            shape["end"] = {
+                "dateTime": moment(datetime.fromisoformat(start) + length),
+                "timeZone": zone,
+            }
     return shape
 
 
 def locate(world: World, raw: Mapping[str, Any]) -> Target:
     """The organizer's copy of what `id` or `iCalUId` names (with `copy`: the named mailbox's own copy)."""
     day = date.fromisoformat(str(raw["date"])) if raw.get("date") else None
-    boxes = [box for name in ("room", "person") if raw.get(name) and (box := world.box(str(raw[name]))) is not None]
+    boxes = [
+        box
+        for name in ("room", "person")
+        if raw.get(name) and (box := world.box(str(raw[name]))) is not None
+    ]
     uid, found = raw.get("iCalUId"), None
     if raw.get("id"):
         for box in boxes or world.addresses.values():
@@ -145,7 +175,14 @@ def _change(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
     box, item, day = target.box, target.item, target.day
     if kind == "answer":
         copy = locate(world, {**raw, "copy": True})
-        meetings.answer(world, copy.box, copy.item, copy.day, str(raw.get("answer", "declined")), comment=str(raw.get("comment", "")))
+        meetings.answer(
+            world,
+            copy.box,
+            copy.item,
+            copy.day,
+            str(raw.get("answer", "declined")),
+            comment=str(raw.get("comment", "")),
+        )
         return copy
     if kind in ("move_folder", "recreate"):
         copy = locate(world, {**raw, "copy": True})
@@ -160,7 +197,11 @@ def _change(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
         events.delete(world, box, item, day, comment=str(raw.get("comment", "")))
         return target
     shown = shown_instance(item, day)
-    shape = _times(raw, shown, box) | {name: raw[name] for name in PLAIN if name in raw} | (raw.get("event") or {})
+    shape = (
+        _times(raw, shown, box)
+        | {name: raw[name] for name in PLAIN if name in raw}
+        | (raw.get("event") or {})
+    )
     fields = Reader(world, shown).event(shape)
     made = events.update(world, box, item, day, fields)
     return Target(box, made, day)

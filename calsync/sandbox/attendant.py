@@ -80,7 +80,10 @@ class Processing:
     def show(self) -> dict[str, Any]:
         """For JSON."""
         raw = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return {name: value.isoformat() if isinstance(value, time) else value for name, value in raw.items()}
+        return {
+            name: value.isoformat() if isinstance(value, time) else value
+            for name, value in raw.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,9 @@ def judge(world: World, room: Mailbox, item: Item) -> Verdict:
     if rules.AllBookInPolicy or organizer in _folded(rules.BookInPolicy):
         return clash
     if rules.AllRequestInPolicy or organizer in _folded(rules.RequestInPolicy):
-        return replace(clash, answer="pending", reason="The request waits for a delegate of the room.")
+        return replace(
+            clash, answer="pending", reason="The request waits for a delegate of the room."
+        )
     return Verdict("declined", "You do not have permission to book this room.")
 
 
@@ -117,18 +122,25 @@ def _folded(addresses: tuple[str, ...]) -> set[str]:
     return {address.casefold() for address in addresses}
 
 
-def _policy(world: World, room: Mailbox, rules: Processing, item: Item) -> tuple[str | None, date | None]:
+def _policy(
+    world: World, room: Mailbox, rules: Processing, item: Item
+) -> tuple[str | None, date | None]:
     """Why the request is outside the policy (None: inside), and where its series is cut."""
     if rules.BookingType.casefold() == "reserved":
         return "This room cannot be booked.", None
     sender = world.box(item.organizer.address)
-    if (sender is None or sender.tenant_id != room.tenant_id) and not rules.ProcessExternalMeetingMessages:
+    if (
+        sender is None or sender.tenant_id != room.tenant_id
+    ) and not rules.ProcessExternalMeetingMessages:
         return "Meeting requests from outside the organization are not accepted.", None
     if item.rule is not None and not rules.AllowRecurringMeetings:
         return "Recurring meetings are not allowed for this room.", None
     minutes = (item.when.end_utc - item.when.start_utc) / timedelta(minutes=1)
     if rules.MaximumDurationInMinutes and minutes > rules.MaximumDurationInMinutes:
-        return f"The meeting is longer than the limit of {rules.MaximumDurationInMinutes} minutes.", None
+        return (
+            f"The meeting is longer than the limit of {rules.MaximumDurationInMinutes} minutes.",
+            None,
+        )
     if minutes < rules.MinimumDurationInMinutes:
         return f"The meeting is shorter than {rules.MinimumDurationInMinutes} minutes.", None
     if rules.ScheduleOnlyDuringWorkHours and not _in_hours(room, rules, item):
@@ -185,7 +197,9 @@ def conflicts(world: World, room: Mailbox, item: Item, cut: date | None) -> Verd
     rules = room.processing or Processing()
     horizon = max(world.utc() + timedelta(days=rules.BookingWindowInDays + 1), item.when.end_utc)
     wanted = list(expand(item, item.when.start_utc - 400 * DAY, horizon + DAY))
-    wanted = [one for one in wanted if one.live and (cut is None or one.day is None or one.day <= cut)]
+    wanted = [
+        one for one in wanted if one.live and (cut is None or one.day is None or one.day <= cut)
+    ]
     if rules.AllowConflicts or not wanted:
         return Verdict("accepted", cut=cut)
     low, high = min(one.when.start_utc for one in wanted), max(one.when.end_utc for one in wanted)
@@ -216,7 +230,11 @@ def _first_clash(wanted: Instance, others: list[Instance]) -> Instance | None:
 def _too_many(world: World, rules: Processing, hits: int, total: int) -> bool:
     over_share = hits * 100 > rules.ConflictPercentageAllowed * total
     over_count = hits > rules.MaximumConflictInstances
-    return (over_share or over_count) if world.switches.conflict_limits == "both" else (over_share and over_count)
+    return (
+        (over_share or over_count)
+        if world.switches.conflict_limits == "both"
+        else (over_share and over_count)
+    )
 
 
 def rewrite(room: Mailbox, item: Item) -> dict[str, Any]:

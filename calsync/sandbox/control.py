@@ -6,6 +6,7 @@ It is how a test or a demo makes the world, plays people, injects faults and rea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -38,7 +39,9 @@ class Control:
         """The world served."""
         return self.front.world
 
-    def handle(self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Response:
+    def handle(
+        self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Response:
         """Answer one request."""
         if PREFIX not in target:
             return self.front.handle(method, target, headers or {}, body)
@@ -47,7 +50,9 @@ class Control:
         try:
             return self._route(request)
         except Refusal as refusal:
-            return answer(refusal.status, {"error": {"code": refusal.code, "message": refusal.message}})
+            return answer(
+                refusal.status, {"error": {"code": refusal.code, "message": refusal.message}}
+            )
         except (ValueError, TypeError, KeyError) as error:
             return answer(400, {"error": {"code": "BadControlRequest", "message": str(error)}})
 
@@ -76,7 +81,10 @@ class Control:
             ("POST", "throttle"): self._throttle,
             ("POST", "reset"): self._reset,
             ("POST", "clock"): self._clock,
-            ("GET", "clock"): lambda _: {"now": self.world.iso(), "offset_s": self.world.offset.total_seconds()},
+            ("GET", "clock"): lambda _: {
+                "now": self.world.iso(),
+                "offset_s": self.world.offset.total_seconds(),
+            },
             ("POST", "tenants"): self._tenant,
             ("POST", "apps"): self._app,
             ("POST", "tokens/expire"): self._expire,
@@ -91,7 +99,9 @@ class Control:
             name = "faults"
         found = plain.get((request.method, name))
         if found is None:
-            raise Refusal(404, "UnknownControl", f"no control route {request.method} {request.path}")
+            raise Refusal(
+                404, "UnknownControl", f"no control route {request.method} {request.path}"
+            )
         return answer(200, found(request))
 
     # -- the world --------------------------------------------------------------------------
@@ -121,14 +131,20 @@ class Control:
         address = str(raw["address"])
         home = zone(str(raw.get("zone", "UTC")), any_iana=True)
         box = self.world.add_mailbox(
-            address, str(raw.get("name") or address.split("@")[0]), tenant=tenant, home=home, external=bool(raw.get("external"))
+            address,
+            str(raw.get("name") or address.split("@")[0]),
+            tenant=tenant,
+            home=home,
+            external=bool(raw.get("external")),
         )
         return {"address": box.address, "id": box.user_id}
 
     def _note(self, request: Request) -> dict[str, Any]:
         raw = request.json()
         kind, who = str(raw.pop("kind", "note")), str(raw.pop("who", "driver"))
-        return self.world.note(who, kind, **{name: value for name, value in raw.items() if name not in ("n", "time")})
+        return self.world.note(
+            who, kind, **{name: value for name, value in raw.items() if name not in ("n", "time")}
+        )
 
     def _switch(self, request: Request) -> dict[str, object]:
         self.world.switches.set(request.json())
@@ -155,7 +171,9 @@ class Control:
 
     def _tenant(self, request: Request) -> dict[str, object]:
         raw = request.json()
-        tenant = self.world.add_tenant(str(raw["tenant"]), str(raw["domain"]), str(raw["client_id"]), str(raw["secret"]))
+        tenant = self.world.add_tenant(
+            str(raw["tenant"]), str(raw["domain"]), str(raw["client_id"]), str(raw["secret"])
+        )
         return {"tenant": tenant.tenant_id, "domain": tenant.domain}
 
     def _app(self, request: Request) -> dict[str, object]:
@@ -169,7 +187,11 @@ class Control:
         if "roles" in raw:
             app.roles = ALL_ROLES if raw["roles"] is None else frozenset(raw["roles"])
         if "scope" in raw:
-            app.scope = None if raw["scope"] is None else frozenset(str(one).casefold() for one in raw["scope"])
+            app.scope = (
+                None
+                if raw["scope"] is None
+                else frozenset(str(one).casefold() for one in raw["scope"])
+            )
         if "token_lifetime_s" in raw:
             self.front.token_lifetime_s = int(raw["token_lifetime_s"])
         if "scope_denial" in raw:
@@ -191,7 +213,13 @@ class Control:
 
     def _calls(self) -> dict[str, object]:
         rows = [
-            {"method": key[0], "operation": key[1], "mailbox": key[2], "status": key[3], "count": count}
+            {
+                "method": key[0],
+                "operation": key[1],
+                "mailbox": key[2],
+                "status": key[3],
+                "count": count,
+            }
             for key, count in sorted(self.front.counts.items())
         ]
         throttled = sum(count for key, count in self.front.counts.items() if key[3] == 429)
@@ -199,7 +227,11 @@ class Control:
 
     def _faults(self) -> dict[str, object]:
         faults = self.front.faults
-        return {"faults": [one.show() for one in faults.armed], "fired": dict(faults.fired), "kinds": list(KINDS)}
+        return {
+            "faults": [one.show() for one in faults.armed],
+            "fired": dict(faults.fired),
+            "kinds": list(KINDS),
+        }
 
     def _arm(self, request: Request) -> dict[str, object]:
         raw = request.json()
@@ -219,7 +251,10 @@ class Control:
                 return answer(201, self._add_room(request.json()))
             boxes = [box for tenant in self.world.tenants.values() for box in tenant.boxes.values()]
             rooms = request.segments[-1] == "rooms"
-            return answer(200, {"value": [self._show(box) for box in boxes if (box.place is not None) == rooms]})
+            return answer(
+                200,
+                {"value": [self._show(box) for box in boxes if (box.place is not None) == rooms]},
+            )
         box = self.world.box(unquote(rest[0])) or self.world.user_ids.get(rest[0])
         if box is None:
             raise Refusal(404, "UnknownRoom", f"no mailbox {rest[0]}")
@@ -233,7 +268,9 @@ class Control:
         if rest[1] == "instances":
             folded = {name.casefold(): value for name, value in request.query.items()}
             low, high = parse_instant(folded["start"]), parse_instant(folded["end"])
-            return answer(200, {"value": instances(self.world, box, low, high, everything="all" in folded)})
+            return answer(
+                200, {"value": instances(self.world, box, low, high, everything="all" in folded)}
+            )
         if rest[1] == "items":
             return answer(200, {"value": [item_dump(box, item) for item in box.items.values()]})
         if rest[1] == "ics" and request.method == "POST":
@@ -245,13 +282,13 @@ class Control:
         address = str(raw["address"])
         name = str(raw.get("name") or address.split("@")[0])
         home = zone(str(raw.get("zone", "UTC")), any_iana=True)
-        box = self.world.add_mailbox(address, name, tenant=tenant, home=home, place=Place(self.world.uuid()))
+        box = self.world.add_mailbox(
+            address, name, tenant=tenant, home=home, place=Place(self.world.uuid())
+        )
         self._set_room(box, raw)
         return self._show(box)
 
     def _set_room(self, box: Mailbox, raw: Mapping[str, Any]) -> None:
-        from dataclasses import replace
-
         place = box.place or Place(self.world.uuid())
         names = {"building", "floor", "capacity", "label", "wheelchair", "booking_type", "hidden"}
         chosen = {name: raw[name] for name in names if name in raw}
@@ -280,8 +317,16 @@ class Control:
             "items": len(box.items),
         }
         if box.place is not None and box.processing is not None:
-            shown |= {"building": box.place.building, "floor": box.place.floor, "capacity": box.place.capacity}
-            shown |= {"placeId": box.place.place_id, "hidden": box.place.hidden, "processing": box.processing.show()}
+            shown |= {
+                "building": box.place.building,
+                "floor": box.place.floor,
+                "capacity": box.place.capacity,
+            }
+            shown |= {
+                "placeId": box.place.place_id,
+                "hidden": box.place.hidden,
+                "processing": box.processing.show(),
+            }
         return shown
 
 

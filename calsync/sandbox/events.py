@@ -36,9 +36,13 @@ class Fields:
 def check_slot(slot: When) -> None:
     """Order and length as Exchange checks them (EWS ResponseCode reference)."""
     if slot.end_utc < slot.start_utc:
-        raise bad_request("The end is earlier than the start.", "ErrorCalendarEndDateIsEarlierThanStartDate")
+        raise bad_request(
+            "The end is earlier than the start.", "ErrorCalendarEndDateIsEarlierThanStartDate"
+        )
     if slot.end_utc - slot.start_utc > MAX_LENGTH:
-        raise bad_request("The event lasts longer than five years.", "ErrorCalendarDurationIsTooLong")
+        raise bad_request(
+            "The event lasts longer than five years.", "ErrorCalendarDurationIsTooLong"
+        )
 
 
 def fit(slot: When, rule: Recurrence | None) -> tuple[When, Recurrence | None]:
@@ -48,7 +52,9 @@ def fit(slot: When, rule: Recurrence | None) -> tuple[When, Recurrence | None]:
         return slot, None
     made = settle(rule)
     if made.end is not None and made.start > made.end:
-        raise bad_request("The recurrence has no occurrence in its range.", "ErrorRecurrenceHasNoOccurrence")
+        raise bad_request(
+            "The recurrence has no occurrence in its range.", "ErrorRecurrenceHasNoOccurrence"
+        )
     length = slot.end - slot.start
     if (refusal := too_long(made, length)) is not None:
         raise refusal
@@ -95,9 +101,13 @@ def update(world: World, box: Mailbox, item: Item, day: date | None, fields: Fie
 
 def _change_whole(world: World, item: Item, fields: Fields) -> Item:
     rule = None if fields.single else (fields.rule or item.rule)
-    slot, rule = fit(fields.slot or item.when, rule) if fields.slot or fields.rule else (item.when, rule)
+    slot, rule = (
+        fit(fields.slot or item.when, rule) if fields.slot or fields.rule else (item.when, rule)
+    )
     moved = slot != item.when or rule != item.rule
-    people = item.attendees if fields.attendees is None else _known(item.attendees, fields.attendees)
+    people = (
+        item.attendees if fields.attendees is None else _known(item.attendees, fields.attendees)
+    )
     if moved:
         # A new time voids the answers given to the old one.
         people = tuple(replace(one, response="none", at=0) for one in people)
@@ -162,7 +172,8 @@ def check_boundary(item: Item, day: date, slot: When) -> None:
     before, after = _beside(item, day)
     if (before is not None and target <= before) or (after is not None and target >= after):
         raise bad_request(
-            "Cannot move the occurrence onto or past the day of an adjacent occurrence.", "ErrorOccurrenceCrossingBoundary"
+            "Cannot move the occurrence onto or past the day of an adjacent occurrence.",
+            "ErrorOccurrenceCrossingBoundary",
         )
 
 
@@ -182,7 +193,9 @@ def _beside(item: Item, day: date) -> tuple[date | None, date | None]:
 def _stands(item: Item, day: date) -> date:
     changed = item.overrides.get(day)
     slot = changed.when if changed else generated(item, day)
-    return slot.start.date() if slot.all_day else item.when.start_zone.to_wall(slot.start_utc).date()
+    return (
+        slot.start.date() if slot.all_day else item.when.start_zone.to_wall(slot.start_utc).date()
+    )
 
 
 def delete(world: World, box: Mailbox, item: Item, day: date | None, *, comment: str = "") -> None:

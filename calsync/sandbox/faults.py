@@ -28,7 +28,14 @@ DURING = {
     "delta_replay": "replay", "out_of_order": "out_of_order", "without_tag": "without_tag",
     "recreate": "recreate", "id_change": "new_id",
 }  # fmt: skip
-AFTER = ("reply_lost", "reset_mid_body", "truncated_json", "garbage_json", "error_after", "html_after")
+AFTER = (
+    "reply_lost",
+    "reset_mid_body",
+    "truncated_json",
+    "garbage_json",
+    "error_after",
+    "html_after",
+)
 PART = ("batch_part_throttled",)
 KINDS = (*BEFORE, *DURING, *AFTER, *PART)
 LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in to your account</title></head><body>Sign in</body></html>"
@@ -128,16 +135,27 @@ def _refusal(kind: str, params: dict[str, Any], request: Request) -> Refusal:
     if kind in ("gone", "sync_state_invalid"):
         from .graph.changes import gone
 
-        code = str(params.get("code", "SyncStateNotFound" if kind == "gone" else "SyncStateInvalid"))
+        code = str(
+            params.get("code", "SyncStateNotFound" if kind == "gone" else "SyncStateInvalid")
+        )
         refusal = gone(request, None, code)
         refusal.status = int(params.get("status", 410 if kind == "gone" else 400))
         return refusal
     if kind == "permission_removed":
         if int(params.get("status", 403)) == 404:
-            return Refusal(404, "ErrorItemNotFound", "The specified object was not found in the store.")
-        return Refusal(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+            return Refusal(
+                404, "ErrorItemNotFound", "The specified object was not found in the store."
+            )
+        return Refusal(
+            403, "ErrorAccessDenied", "Access is denied. Check credentials and try again."
+        )
     if kind == "mailbox_moved":
-        return Refusal(503, "ErrorMailboxMoveInProgress", "The mailbox is being moved.", headers={"Retry-After": "30"})
+        return Refusal(
+            503,
+            "ErrorMailboxMoveInProgress",
+            "The mailbox is being moved.",
+            headers={"Retry-After": "30"},
+        )
     return Refusal(404, "ErrorItemNotFound", "The specified object was not found in the store.")
 
 
@@ -147,20 +165,33 @@ def throttled(world: World, params: dict[str, Any]) -> Refusal:
     headers = {
         "seconds": {"Retry-After": str(int(seconds))},
         "fractional": {"Retry-After": f"{seconds + 0.128:.3f}"},
-        "date": {"Retry-After": format_datetime(world.now() + timedelta(seconds=seconds)).replace("+0000", "GMT")},
+        "date": {
+            "Retry-After": format_datetime(world.now() + timedelta(seconds=seconds)).replace(
+                "+0000", "GMT"
+            )
+        },
         "huge": {"Retry-After": "86400"},
         "absent": {},
     }[form]
     code = str(params.get("code", "TooManyRequests"))
-    return Refusal(int(params.get("status", 429)), code, "Please retry after some time.", headers=headers)
+    return Refusal(
+        int(params.get("status", 429)), code, "Please retry after some time.", headers=headers
+    )
 
 
 def broken(params: dict[str, Any]) -> Refusal:
     """502, 503 or 504."""
     status = int(params.get("status", 503))
-    code = {502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout"}.get(status, "InternalServerError")
+    code = {502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout"}.get(
+        status, "InternalServerError"
+    )
     headers = {"Retry-After": str(params["retry_after"])} if "retry_after" in params else {}
-    return Refusal(status, str(params.get("code", code)), "The service is temporarily unavailable.", headers=headers)
+    return Refusal(
+        status,
+        str(params.get("code", code)),
+        "The service is temporarily unavailable.",
+        headers=headers,
+    )
 
 
 def after(fault: Fault, response: Response) -> Response:
@@ -181,5 +212,9 @@ def after(fault: Fault, response: Response) -> Response:
         return Response(200, {"Content-Type": "text/html; charset=utf-8"}, LOGIN_PAGE)
     elif kind == "error_after":
         refusal = broken(fault.params)
-        return Response(refusal.status, {**refusal.headers, "Content-Type": "text/html"}, b"<html>Bad gateway</html>")
+        return Response(
+            refusal.status,
+            {**refusal.headers, "Content-Type": "text/html"},
+            b"<html>Bad gateway</html>",
+        )
     return response

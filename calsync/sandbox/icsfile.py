@@ -74,7 +74,11 @@ class File:
         own = part.get("RECURRENCE-ID")
         if own is not None and getattr(own, "dt", None) is not None:
             value = own.dt
-            entry.recurrence_id = self.wall(value, own.params.get("TZID")) if isinstance(value, datetime) else (value, None)
+            entry.recurrence_id = (
+                self.wall(value, own.params.get("TZID"))
+                if isinstance(value, datetime)
+                else (value, None)
+            )
         self.entries.setdefault(uid, []).append(entry)
 
     def wall(self, value: datetime, name: str | None) -> tuple[datetime, Zone]:
@@ -102,7 +106,11 @@ class File:
         # Both DTEND and DURATION are not allowed and happen: DTEND is what people saw.
         if end is not None and isinstance(end.dt, datetime):
             end_wall, end_zone = self.wall(end.dt, end.params.get("TZID"))
-            return when(wall, zone.to_wall(end_zone.to_utc(end_wall)) if end_zone != zone else end_wall, zone)
+            return when(
+                wall,
+                zone.to_wall(end_zone.to_utc(end_wall)) if end_zone != zone else end_wall,
+                zone,
+            )
         if length is not None:
             return when(wall, zone.to_wall(zone.to_utc(wall) + length.dt), zone)
         return when(wall, wall, zone)
@@ -136,9 +144,19 @@ def _props(part: Component) -> dict[str, Any]:
         props["body"] = {"contentType": "text", "content": str(part.get("DESCRIPTION"))}
     place = str(part.get("LOCATION", ""))
     if place:
-        shape = {"displayName": place, "locationType": "default", "uniqueId": place, "uniqueIdType": "private"}
+        shape = {
+            "displayName": place,
+            "locationType": "default",
+            "uniqueId": place,
+            "uniqueIdType": "private",
+        }
         props["location"], props["locations"] = shape, [shape]
-    shown = {"FREE": "free", "TENTATIVE": "tentative", "OOF": "oof", "WORKINGELSEWHERE": "workingElsewhere"}
+    shown = {
+        "FREE": "free",
+        "TENTATIVE": "tentative",
+        "OOF": "oof",
+        "WORKINGELSEWHERE": "workingElsewhere",
+    }
     status = shown.get(str(part.get("X-MICROSOFT-CDO-BUSYSTATUS", "")).upper())
     if str(part.get("TRANSP", "")).upper() == "TRANSPARENT":
         status = "free"
@@ -146,7 +164,9 @@ def _props(part: Component) -> dict[str, Any]:
         status = "tentative"
     if status:
         props["showAs"] = status
-    secrecy = {"PRIVATE": "private", "CONFIDENTIAL": "confidential"}.get(str(part.get("CLASS", "")).upper())
+    secrecy = {"PRIVATE": "private", "CONFIDENTIAL": "confidential"}.get(
+        str(part.get("CLASS", "")).upper()
+    )
     if secrecy:
         props["sensitivity"] = secrecy
     return props

@@ -7,7 +7,7 @@ answer names each such case with its reason.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from dateutil.rrule import rrulestr
@@ -15,7 +15,7 @@ from dateutil.rrule import rrulestr
 from .events import check_boundary
 from .icsfile import Entry, File
 from .icsrule import rule_of
-from .items import Item, Override, When, generated, when
+from .items import Item, Override, When, when
 from .mailbox import Mailbox
 from .problems import Refusal
 from .recurrence import Recurrence, too_long
@@ -38,7 +38,12 @@ class Report:
 
     def show(self) -> dict[str, Any]:
         """For JSON."""
-        return {"events": self.events, "series": self.series, "split": self.split, "skipped": self.skipped}
+        return {
+            "events": self.events,
+            "series": self.series,
+            "split": self.split,
+            "skipped": self.skipped,
+        }
 
 
 def load(world: World, room: Mailbox, text: str | bytes) -> Report:
@@ -84,7 +89,13 @@ class _Loader:
                 self._series(master, changes)
             changes = []
         if self.reasons:
-            self.report.split.append({"uid": self.uid, "reason": "; ".join(dict.fromkeys(self.reasons)), "parts": self.parts})
+            self.report.split.append(
+                {
+                    "uid": self.uid,
+                    "reason": "; ".join(dict.fromkeys(self.reasons)),
+                    "parts": self.parts,
+                }
+            )
 
     def _singles(self, changes: list[Entry]) -> None:
         for one in changes:
@@ -117,7 +128,11 @@ class _Loader:
         removed = set(self.file.days(master.raw, "EXDATE", master.slot))
         extra = sorted(set(self.file.days(master.raw, "RDATE", master.slot)))
         changed = self._by_day(master, changes, removed)
-        made, reason = rule_of(self.file, master) if master.raw.get("RRULE") is not None else (None, "RDATE without RRULE")
+        made, reason = (
+            rule_of(self.file, master)
+            if master.raw.get("RRULE") is not None
+            else (None, "RDATE without RRULE")
+        )
         if made is not None and too_long(made, master.slot.end - master.slot.start) is not None:
             made, reason = None, "an instance lasts longer than the time to the next one"
         if made is None:
@@ -141,7 +156,11 @@ class _Loader:
                 self.report.skipped.append({"uid": self.uid, "reason": "RANGE=THISANDFUTURE"})
                 continue
             value, zone = one.recurrence_id
-            day = self.file.day_of(value, None, master.slot) if zone is None else self._day(value, zone, master.slot)
+            day = (
+                self.file.day_of(value, None, master.slot)
+                if zone is None
+                else self._day(value, zone, master.slot)
+            )
             if one.cancelled:
                 removed.add(day)
             else:
@@ -157,7 +176,9 @@ class _Loader:
         home = zone if master.all_day else master.start_zone
         return value.date() if zone == home else home.to_wall(zone.to_utc(value)).date()
 
-    def _place(self, item: Item, master: Entry, changed: dict[date, Entry], removed: set[date]) -> None:
+    def _place(
+        self, item: Item, master: Entry, changed: dict[date, Entry], removed: set[date]
+    ) -> None:
         """Overrides in the order of their dates; one Graph refuses becomes an event of its own."""
         rule = item.rule
         gone = frozenset(day for day in removed if rule and rule.has(day))
@@ -175,7 +196,9 @@ class _Loader:
                 item = replace(item, cancelled=item.cancelled | {day})
                 loose.append(one)
                 continue
-            props = {name: value for name, value in one.props.items() if master.props.get(name) != value}
+            props = {
+                name: value for name, value in one.props.items() if master.props.get(name) != value
+            }
             for name in master.props.keys() - one.props.keys():
                 props[name] = {"subject": "", "showAs": "busy", "sensitivity": "normal"}.get(name)
             item = replace(item, overrides={**item.overrides, day: Override(one.slot, props)})
@@ -183,7 +206,9 @@ class _Loader:
         self.report.series += 1
         self._singles(loose)
 
-    def _spread(self, master: Entry, changed: dict[date, Entry], removed: set[date], extra: list[date]) -> None:
+    def _spread(
+        self, master: Entry, changed: dict[date, Entry], removed: set[date], extra: list[date]
+    ) -> None:
         """One event per instance, for rules Graph has no pattern for (endless ones up to the horizon)."""
         days = {*_dates(self.file, master), *extra} - removed
         for day in sorted(days - changed.keys())[:MOST_PARTS]:
@@ -193,7 +218,9 @@ class _Loader:
 
 def _start_on(slot: When, day: date) -> When:
     start = datetime.combine(day, slot.start.time())
-    return when(start, start + (slot.end - slot.start), slot.start_zone, slot.end_zone, all_day=slot.all_day)
+    return when(
+        start, start + (slot.end - slot.start), slot.start_zone, slot.end_zone, all_day=slot.all_day
+    )
 
 
 def _dates(file: File, master: Entry) -> list[date]:
@@ -205,7 +232,7 @@ def _dates(file: File, master: Entry) -> list[date]:
     parts = [part for part in text.split(";") if not part.upper().startswith("UNTIL")]
     rule = rrulestr(";".join(parts), dtstart=start)
     stop = min(until or datetime.max, datetime.combine(HORIZON, datetime.min.time()))
-    found = []
+    found: list[date] = []
     for one in rule:
         if one > stop or len(found) >= MOST_PARTS:
             break
@@ -225,6 +252,3 @@ def local_until(file: File, master: Entry) -> datetime | None:
         return value
     zone = file.floating if master.slot.all_day else master.slot.start_zone
     return zone.to_wall(value.astimezone(UTC).replace(tzinfo=None))
-
-
-__all__ = ["Report", "generated", "load", "local_until", "timedelta"]

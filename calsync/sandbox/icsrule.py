@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from .recurrence import DAYS, INDEXES, MAX_COUNT, Pattern, Recurrence, settle
+from .recurrence import INDEXES, MAX_COUNT, Pattern, Recurrence, settle
 
 if TYPE_CHECKING:
     from .icsfile import Entry, File
@@ -34,7 +34,11 @@ def rule_of(file: File, master: Entry) -> tuple[Recurrence | None, str]:
     until = local_until(file, master)
     if until is None:
         return settle(Recurrence(pattern, start)), ""
-    last = until.date() if until.time() >= master.slot.start.time() else until.date() - timedelta(days=1)
+    last = (
+        until.date()
+        if until.time() >= master.slot.start.time()
+        else until.date() - timedelta(days=1)
+    )
     made = settle(Recurrence(pattern, start, "endDate", last))
     if made.start > last:
         return None, "the rule has no instance"
@@ -50,7 +54,12 @@ def _pattern(parts: dict[str, Any], start: date) -> tuple[Pattern | None, str]:
     if kind == "DAILY":
         if "BYMONTH" in parts or "BYMONTHDAY" in parts or (days and interval > 1):
             return None, "a daily rule with BY parts"
-        return Pattern("weekly" if days else "daily", interval, tuple(sorted(day for _, day in days)), first_day=first), ""
+        return Pattern(
+            "weekly" if days else "daily",
+            interval,
+            tuple(sorted(day for _, day in days)),
+            first_day=first,
+        ), ""
     if kind == "WEEKLY":
         if "BYMONTH" in parts or "BYSETPOS" in parts:
             return None, "a weekly rule with BYMONTH or BYSETPOS"
@@ -89,7 +98,12 @@ def _monthly(
         return None, "several days of the month or BYSETPOS"
     day = numbers[0]
     if day == -1:
-        return Pattern(f"absolute{suffix}", interval, day_of_month=31 if not month else _last(month), month=month), ""
+        return Pattern(
+            f"absolute{suffix}",
+            interval,
+            day_of_month=31 if not month else _last(month),
+            month=month,
+        ), ""
     if day < 1:
         return None, "a day counted from the end of the month"
     if day > (28 if not month or month == 2 else _last(month)):
@@ -122,6 +136,3 @@ def _weekday(text: str) -> tuple[int, int]:
 
 def _last(month: int) -> int:
     return 29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31
-
-
-__all__ = ["DAYS", "rule_of"]

@@ -43,7 +43,14 @@ class When:
     end_utc: datetime
 
 
-def when(start: datetime, end: datetime, start_zone: Zone, end_zone: Zone | None = None, *, all_day: bool = False) -> When:
+def when(
+    start: datetime,
+    end: datetime,
+    start_zone: Zone,
+    end_zone: Zone | None = None,
+    *,
+    all_day: bool = False,
+) -> When:
     """Build a `When` from naive wall times."""
     last = end_zone or start_zone
     return When(start, end, start_zone, last, all_day, start_zone.to_utc(start), last.to_utc(end))
@@ -141,7 +148,9 @@ class Instance:
         changed = self.override
         if changed is None:
             return True
-        return not changed.is_cancelled and (changed.response is None or changed.response[0] != "declined")
+        return not changed.is_cancelled and (
+            changed.response is None or changed.response[0] != "declined"
+        )
 
     def prop(self, name: str, default: Any = None) -> Any:
         """A plain member, the changed one first."""
@@ -159,7 +168,9 @@ def generated(item: Item, day: date) -> When:
     """The slot the pattern gives on a date: wall time and wall length of the master, home zone."""
     base = item.when
     start = datetime.combine(day, base.start.time())
-    return when(start, start + (base.end - base.start), base.start_zone, base.end_zone, all_day=base.all_day)
+    return when(
+        start, start + (base.end - base.start), base.start_zone, base.end_zone, all_day=base.all_day
+    )
 
 
 def instance(item: Item, day: date) -> Instance | None:
@@ -180,7 +191,9 @@ def expand(item: Item, low: datetime, high: datetime) -> Iterator[Instance]:
         return
     base = item.when
     length = base.end - base.start
-    first = max((low - length - 2 * DAY).date(), item.rule.start) if low.year > 2 else item.rule.start
+    first = (
+        max((low - length - 2 * DAY).date(), item.rule.start) if low.year > 2 else item.rule.start
+    )
     last = (high + DAY).date() if high.year < 9999 else date.max
     if first <= last:
         for day in item.rule.dates(first, last):

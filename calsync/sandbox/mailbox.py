@@ -145,7 +145,9 @@ class Mailbox:
         try:
             plain = urlsafe_b64decode(text[4:].encode()).decode("ascii")
             folder = int(plain[10:12], 16)
-            day = None if plain[24:] == "00000000" else datetime.strptime(plain[24:], "%Y%m%d").date()
+            day = (
+                None if plain[24:] == "00000000" else datetime.strptime(plain[24:], "%Y%m%d").date()
+            )
         except (binascii.Error, ValueError, UnicodeError):
             raise malformed_id() from None
         if len(plain) != 32 or not plain.startswith("ev"):

@@ -60,7 +60,9 @@ def _frame(item: Item) -> tuple[Any, ...]:
 
 def _content(item: Item) -> tuple[Any, ...]:
     shown = {name: value for name, value in item.props.items() if name not in _PRIVATE}
-    slots = {day: (one.when, dict(one.props), one.is_cancelled) for day, one in item.overrides.items()}
+    slots = {
+        day: (one.when, dict(one.props), one.is_cancelled) for day, one in item.overrides.items()
+    }
     return (_frame(item), shown, slots, item.cancelled)
 
 
@@ -72,7 +74,9 @@ def changed_days(before: Item, after: Item) -> frozenset[date]:
     days = before.cancelled ^ after.cancelled
     for day in before.overrides.keys() | after.overrides.keys():
         old, new = before.overrides.get(day), after.overrides.get(day)
-        if (old and (old.when, old.props, old.is_cancelled)) != (new and (new.when, new.props, new.is_cancelled)):
+        if (old and (old.when, old.props, old.is_cancelled)) != (
+            new and (new.when, new.props, new.is_cancelled)
+        ):
             days |= {day}
     return days
 
@@ -83,7 +87,9 @@ def _post(world: World, item: Item, kind: str, to: str, days: list[date | None])
         world.mail(kind, item.organizer.address, to, title(item, day), **detail)
 
 
-def _deliver(world: World, sender: Mailbox, item: Item, to: Attendee, days: frozenset[date] | None) -> None:
+def _deliver(
+    world: World, sender: Mailbox, item: Item, to: Attendee, days: frozenset[date] | None
+) -> None:
     target = world.box(to.person.address)
     if target is None or target.external or target is sender:
         return
@@ -132,7 +138,9 @@ def copy_of(
     overrides, cancelled = {}, set(declined)
     for day, one in item.overrides.items():
         if day not in declined and one.when is not None:
-            changed = attendant.rewrite_changed(target, item, one.props) if verdict else dict(one.props)
+            changed = (
+                attendant.rewrite_changed(target, item, one.props) if verdict else dict(one.props)
+            )
             overrides[day] = Override(one.when, changed, is_cancelled=one.is_cancelled)
     for day in item.cancelled:
         gone = old.overrides.get(day) if old else None
@@ -164,10 +172,14 @@ def copy_of(
     )
 
 
-def _process(world: World, room: Mailbox, sender: Mailbox, uid: str, days: frozenset[date] | None) -> None:
+def _process(
+    world: World, room: Mailbox, sender: Mailbox, uid: str, days: frozenset[date] | None
+) -> None:
     """The booking attendant at work on a request or an update."""
     item = sender.find_uid(uid)
-    if item is None or not any(one.person.address.casefold() == room.address.casefold() for one in item.attendees):
+    if item is None or not any(
+        one.person.address.casefold() == room.address.casefold() for one in item.attendees
+    ):
         return  # cancelled, or the room was taken off again, before the attendant came to it
     old = room.find_uid(uid)
     if days is None or old is None or not old.live:
@@ -186,7 +198,9 @@ def _process(world: World, room: Mailbox, sender: Mailbox, uid: str, days: froze
         refused = refused | {day} if verdict.answer == "declined" else refused - {day}
     merged = Verdict(old.response[0], refused=frozenset(refused), cut=_cut(old, item))
     shown_as = "tentative" if old.response[0] == "tentativelyAccepted" else None
-    world.put(room, copy_of(world, room, item, old, response=old.response, shown=shown_as, verdict=merged))
+    world.put(
+        room, copy_of(world, room, item, old, response=old.response, shown=shown_as, verdict=merged)
+    )
     for day, verdict in newly.items():
         if (day in refused) != (day in old.declined) or verdict.answer == "declined":
             _reply(world, room, sender, item, verdict, day)
@@ -196,7 +210,9 @@ def _cut(old: Item, item: Item) -> date | None:
     return old.rule.end if old.rule and item.rule and old.rule != item.rule else None
 
 
-def _settle_whole(world: World, room: Mailbox, sender: Mailbox, item: Item, old: Item | None) -> None:
+def _settle_whole(
+    world: World, room: Mailbox, sender: Mailbox, item: Item, old: Item | None
+) -> None:
     verdict = attendant.judge(world, room, item)
     if verdict.answer == "declined":
         if old is not None:
@@ -205,7 +221,9 @@ def _settle_whole(world: World, room: Mailbox, sender: Mailbox, item: Item, old:
         rules = room.processing or Processing()
         shown = "tentative" if rules.TentativePendingApproval else "free"
         response = ("tentativelyAccepted", world.tick())
-        world.put(room, copy_of(world, room, item, old, response=response, shown=shown, verdict=verdict))
+        world.put(
+            room, copy_of(world, room, item, old, response=response, shown=shown, verdict=verdict)
+        )
         for delegate in rules.ResourceDelegates if rules.ForwardRequestsToDelegates else ():
             world.mail("forward", room.address, delegate, title(item), iCalUId=item.uid)
     else:
@@ -214,7 +232,9 @@ def _settle_whole(world: World, room: Mailbox, sender: Mailbox, item: Item, old:
     _reply(world, room, sender, item, verdict, None)
 
 
-def _reply(world: World, room: Mailbox, sender: Mailbox, item: Item, verdict: Verdict, day: date | None) -> None:
+def _reply(
+    world: World, room: Mailbox, sender: Mailbox, item: Item, verdict: Verdict, day: date | None
+) -> None:
     rules = room.processing or Processing()
     answer = "tentativelyAccepted" if verdict.answer == "pending" else verdict.answer
     text = verdict.reason if rules.EnableResponseDetails else ""
@@ -225,8 +245,17 @@ def _reply(world: World, room: Mailbox, sender: Mailbox, item: Item, verdict: Ve
         detail["date"] = day.isoformat()
     if verdict.refused and day is None:
         detail["declinedDates"] = [one.isoformat() for one in sorted(verdict.refused)]
-    world.mail("response", room.address, sender.address, ANSWERS[answer] + title(item, day), **detail)
-    world.note("attendant", answer, mailbox=room.address, iCalUId=item.uid, reason=text, date=detail.get("date"))
+    world.mail(
+        "response", room.address, sender.address, ANSWERS[answer] + title(item, day), **detail
+    )
+    world.note(
+        "attendant",
+        answer,
+        mailbox=room.address,
+        iCalUId=item.uid,
+        reason=text,
+        date=detail.get("date"),
+    )
     set_status(world, sender, item.uid, room.address, answer, day=day, refused=verdict.refused)
 
 
@@ -250,7 +279,9 @@ def set_status(
         changed = replace(item, attendees=answered(item.attendees, address, answer, at))
         for known, one in overrides.items():
             if one.attendees is not None:
-                overrides[known] = replace(one, attendees=answered(one.attendees, address, answer, at))
+                overrides[known] = replace(
+                    one, attendees=answered(one.attendees, address, answer, at)
+                )
     else:
         changed = item
     for date_ in refused | ({day} if day else frozenset()):
@@ -263,15 +294,26 @@ def set_status(
     world.put(box, replace(changed, overrides=overrides))
 
 
-def answered(people: tuple[Attendee, ...], address: str, answer: str, at: int) -> tuple[Attendee, ...]:
+def answered(
+    people: tuple[Attendee, ...], address: str, answer: str, at: int
+) -> tuple[Attendee, ...]:
     """The attendees with one answer noted."""
     folded = address.casefold()
     return tuple(
-        replace(one, response=answer, at=at) if one.person.address.casefold() == folded else one for one in people
+        replace(one, response=answer, at=at) if one.person.address.casefold() == folded else one
+        for one in people
     )
 
 
-def withdraw(world: World, box: Mailbox, item: Item, address: str, *, day: date | None = None, comment: str = "") -> None:
+def withdraw(
+    world: World,
+    box: Mailbox,
+    item: Item,
+    address: str,
+    *,
+    day: date | None = None,
+    comment: str = "",
+) -> None:
     """Send one attendee a cancellation, of the meeting or of one date."""
     detail: dict[str, Any] = {"iCalUId": item.uid, "comment": comment}
     if day is not None:
@@ -305,7 +347,14 @@ def withdraw(world: World, box: Mailbox, item: Item, address: str, *, day: date 
 
 
 def answer(
-    world: World, box: Mailbox, item: Item, day: date | None, response: str, *, comment: str = "", send: bool = True
+    world: World,
+    box: Mailbox,
+    item: Item,
+    day: date | None,
+    response: str,
+    *,
+    comment: str = "",
+    send: bool = True,
 ) -> None:
     """An attendee accepts, tentatively accepts or declines, by hand or through an app."""
     at = world.tick()
@@ -317,19 +366,30 @@ def answer(
             gone = frozenset({day})
             world.put(
                 box,
-                replace(item, cancelled=item.cancelled | gone, declined=item.declined | gone, overrides=rest),
+                replace(
+                    item,
+                    cancelled=item.cancelled | gone,
+                    declined=item.declined | gone,
+                    overrides=rest,
+                ),
             )
     else:
         _mark(world, box, item, day, response, at)
-    told = send and (bool(item.props.get("responseRequested", True)) or world.switches.decline_mails_unrequested)
+    told = send and (
+        bool(item.props.get("responseRequested", True)) or world.switches.decline_mails_unrequested
+    )
     if told:
         tell_organizer(world, box, item, day, response, comment)
 
 
 def _mark(world: World, box: Mailbox, item: Item, day: date | None, response: str, at: int) -> None:
-    shown = {"accepted": item.props.get("intended", "busy"), "declined": "free"}.get(response, "tentative")
+    shown = {"accepted": item.props.get("intended", "busy"), "declined": "free"}.get(
+        response, "tentative"
+    )
     if day is None:
-        world.put(box, replace(item, response=(response, at), props={**item.props, "showAs": shown}))
+        world.put(
+            box, replace(item, response=(response, at), props={**item.props, "showAs": shown})
+        )
         return
     found = instance(item, day)
     if found is not None:
@@ -338,7 +398,9 @@ def _mark(world: World, box: Mailbox, item: Item, day: date | None, response: st
         world.put(box, replace(item, overrides={**item.overrides, day: one}))
 
 
-def tell_organizer(world: World, box: Mailbox, item: Item, day: date | None, response: str, comment: str) -> None:
+def tell_organizer(
+    world: World, box: Mailbox, item: Item, day: date | None, response: str, comment: str
+) -> None:
     """Mail the answer and note it in the organizer's copy."""
     detail: dict[str, Any] = {"iCalUId": item.uid, "response": response, "comment": comment}
     if day is not None:

@@ -35,7 +35,9 @@ class Refusal(Exception):
 def not_found() -> Refusal:
     """Gone, or not visible to the caller: Exchange does not tell the two apart."""
     return Refusal(
-        404, "ErrorItemNotFound", "The specified object was not found in the store., The process failed to get the correct properties."
+        404,
+        "ErrorItemNotFound",
+        "The specified object was not found in the store., The process failed to get the correct properties.",
     )
 
 

@@ -20,7 +20,14 @@ from .zones import Zone
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 INDEXES = ("first", "second", "third", "fourth", "last")
-PATTERNS = ("daily", "weekly", "absoluteMonthly", "relativeMonthly", "absoluteYearly", "relativeYearly")
+PATTERNS = (
+    "daily",
+    "weekly",
+    "absoluteMonthly",
+    "relativeMonthly",
+    "absoluteYearly",
+    "relativeYearly",
+)
 RANGES = ("endDate", "noEnd", "numbered")
 NO_DATE = date(1, 1, 1)  # Graph answers 0001-01-01 for the endDate of noEnd and numbered ranges
 LAST_DATE = date(4500, 8, 31)  # Outlook's end of time
@@ -144,7 +151,9 @@ def _in_month(pattern: Pattern, year: int, month: int) -> date:
     if pattern.kind.startswith("absolute"):
         # Outlook moves days 29 to 31 to the end of a shorter month; RFC 5545 would skip it.
         return date(year, month, min(pattern.day_of_month, length))
-    fitting = [day for day in range(1, length + 1) if date(year, month, day).weekday() in pattern.days]
+    fitting = [
+        day for day in range(1, length + 1) if date(year, month, day).weekday() in pattern.days
+    ]
     place = INDEXES.index(pattern.index)
     # With several days "second" means the second day that fits any of them.
     return date(year, month, fitting[-1] if place == 4 else fitting[place])
@@ -159,10 +168,15 @@ def read(raw: object, *, start: date, zone_of: Zone) -> tuple[Recurrence, str | 
         raise bad_property("The recurrence must have a pattern and a range.")
     made, home = _read_range(span, _read_pattern(pattern))
     if made.start != start:
-        raise bad_property("The recurrence range startDate must equal the date of the event's start.")
+        raise bad_property(
+            "The recurrence range startDate must equal the date of the event's start."
+        )
     first = next(iter(_generate(made.pattern, made.start, made.start)), None)
     if first is None or (made.end is not None and first > made.end):
-        raise bad_request("The recurrence pattern has no occurrence in its range.", "ErrorRecurrenceHasNoOccurrence")
+        raise bad_request(
+            "The recurrence pattern has no occurrence in its range.",
+            "ErrorRecurrenceHasNoOccurrence",
+        )
     _ = zone_of
     return made, home
 
@@ -176,7 +190,9 @@ def _number(raw: Mapping[str, Any], name: str, default: int) -> int:
     return value
 
 
-def _word(raw: Mapping[str, Any], name: str, allowed: tuple[str, ...], default: str | None) -> str | None:
+def _word(
+    raw: Mapping[str, Any], name: str, allowed: tuple[str, ...], default: str | None
+) -> str | None:
     # Fields a pattern type ignores are still read: a bad enum value there is an error too.
     value = raw.get(name, default)
     if value is None:
@@ -207,7 +223,17 @@ def _read_pattern(raw: Mapping[str, Any]) -> Pattern:
         raise bad_property("The recurrence pattern needs month from 1 to 12.")
     if kind == "absoluteYearly" and day_of_month > monthrange(2000, month)[1]:
         raise bad_property("The month has no such day.")
-    return _plain(Pattern(kind, interval, days, day_of_month, month, index or "first", DAYS.index(first_day or "sunday")))
+    return _plain(
+        Pattern(
+            kind,
+            interval,
+            days,
+            day_of_month,
+            month,
+            index or "first",
+            DAYS.index(first_day or "sunday"),
+        )
+    )
 
 
 def _plain(pattern: Pattern) -> Pattern:
@@ -232,12 +258,18 @@ def _day(raw: Mapping[str, Any], name: str) -> date | None:
 
 
 def _fail(name: str, value: object) -> date:
-    raise bad_body(f"Cannot convert the literal '{value}' of '{name}' to the expected type 'Edm.Date'.")
+    raise bad_body(
+        f"Cannot convert the literal '{value}' of '{name}' to the expected type 'Edm.Date'."
+    )
 
 
 def _read_range(raw: Mapping[str, Any], pattern: Pattern) -> tuple[Recurrence, str | None]:
     kind = _word(raw, "type", RANGES, None)
-    start, end, number = _day(raw, "startDate"), _day(raw, "endDate"), _number(raw, "numberOfOccurrences", 0)
+    start, end, number = (
+        _day(raw, "startDate"),
+        _day(raw, "endDate"),
+        _number(raw, "numberOfOccurrences", 0),
+    )
     home = raw.get("recurrenceTimeZone")
     if home is not None and not isinstance(home, str):
         raise bad_body("Cannot convert 'recurrenceTimeZone' to the expected type 'Edm.String'.")
@@ -247,7 +279,10 @@ def _read_range(raw: Mapping[str, Any], pattern: Pattern) -> tuple[Recurrence, s
         if end is None or end == NO_DATE:
             raise bad_property("The recurrence range needs an endDate.")
         if end < start:
-            raise bad_request("The recurrence ends before it starts.", "ErrorCalendarEndDateIsEarlierThanStartDate")
+            raise bad_request(
+                "The recurrence ends before it starts.",
+                "ErrorCalendarEndDateIsEarlierThanStartDate",
+            )
         if end > LAST_DATE:
             raise bad_request("The recurrence ends too late.", "ErrorRecurrenceEndDateTooBig")
         return Recurrence(pattern, start, kind, end), home or None
@@ -269,7 +304,10 @@ def too_long(rule: Recurrence, length: timedelta) -> Refusal | None:
     span = timedelta(days=max(400, _reach(rule.pattern) * 2))
     days = _dates(rule, rule.start, min(rule.start + span, LAST_DATE))
     if any(length > later - earlier for earlier, later in pairwise(days)):
-        return bad_request("An occurrence lasts longer than the time to the next one.", "ErrorOccurrenceTimeSpanTooBig")
+        return bad_request(
+            "An occurrence lasts longer than the time to the next one.",
+            "ErrorOccurrenceTimeSpanTooBig",
+        )
     return None
 
 

@@ -18,7 +18,16 @@ from .zones import Zone, zone
 if TYPE_CHECKING:
     from .world import World
 
-TITLES = ("Weekly review", "Customer call", "Interview", "Planning", "Retrospective", "Budget", "Training", "One to one")
+TITLES = (
+    "Weekly review",
+    "Customer call",
+    "Interview",
+    "Planning",
+    "Retrospective",
+    "Budget",
+    "Training",
+    "One to one",
+)
 SPREAD_DAYS = (-14, 150)
 
 
@@ -39,11 +48,17 @@ class Plan:
 def seed(world: World, plan: Plan) -> dict[str, object]:
     """Add to the world; the answer counts what was made."""
     chance, tenant, home = Random(plan.seed), world.tenant(plan.tenant), zone(plan.zone)
-    buildings = [f"Building {chr(65 + number % 26)}{number // 26 or ''}" for number in range(max(1, plan.buildings))]
+    buildings = [
+        f"Building {chr(65 + number % 26)}{number // 26 or ''}"
+        for number in range(max(1, plan.buildings))
+    ]
     for number, name in enumerate(buildings):
         tenant.lists.setdefault(name, f"building-{number + 1}@{tenant.domain}")
     people = [_person(world, tenant, home, number) for number in range(plan.people)]
-    rooms = [_room(world, tenant, home, number, buildings[number % len(buildings)], chance) for number in range(plan.rooms)]
+    rooms = [
+        _room(world, tenant, home, number, buildings[number % len(buildings)], chance)
+        for number in range(plan.rooms)
+    ]
     made = [0, 0]
     if people:
         for room in rooms:
@@ -68,7 +83,9 @@ def _person(world: World, tenant: Tenant, home: Zone, number: int) -> Mailbox:
     return world.add_mailbox(address, f"Person {address[7:11]}", tenant=tenant, home=home)
 
 
-def _room(world: World, tenant: Tenant, home: Zone, number: int, building: str, chance: Random) -> Mailbox:
+def _room(
+    world: World, tenant: Tenant, home: Zone, number: int, building: str, chance: Random
+) -> Mailbox:
     address = _free(world, "room", number, tenant.domain)
     place = Place(
         place_id=world.uuid(),
@@ -77,29 +94,49 @@ def _room(world: World, tenant: Tenant, home: Zone, number: int, building: str, 
         capacity=chance.choice((4, 6, 8, 12, 20)),
     )
     name = f"Room {address[5:9]}"
-    return world.add_mailbox(address, name, tenant=tenant, home=home, place=place, processing=Processing())
+    return world.add_mailbox(
+        address, name, tenant=tenant, home=home, place=place, processing=Processing()
+    )
 
 
-def _fill(world: World, room: Mailbox, people: list[Mailbox], plan: Plan, chance: Random, made: list[int]) -> None:
+def _fill(
+    world: World, room: Mailbox, people: list[Mailbox], plan: Plan, chance: Random, made: list[int]
+) -> None:
     """Series in the mornings, single meetings from ten o'clock on: no two meet."""
     today = room.zone.to_wall(world.utc()).date()
     series = min(round(plan.events_per_room * plan.series_share), 20)
     for number in range(series):
         day = today + timedelta(days=SPREAD_DAYS[0] + number % 5)
-        start = datetime.combine(day, datetime.min.time()) + timedelta(minutes=7 * 60 + 30 * (number // 5))
+        start = datetime.combine(day, datetime.min.time()) + timedelta(
+            minutes=7 * 60 + 30 * (number // 5)
+        )
         rule = Recurrence(Pattern("weekly", 1, (day.weekday(),)), day, "numbered", None, 20)
         _meeting(world, room, chance.choice(people), start, 30, rule, chance)
     slots = [(day, slot) for day in range(*SPREAD_DAYS) for slot in range(16)]
     singles = min(plan.events_per_room - series, len(slots))
     for day_number, slot in sorted(chance.sample(slots, singles)):
         start = datetime.combine(today + timedelta(days=day_number), datetime.min.time())
-        _meeting(world, room, chance.choice(people), start + timedelta(minutes=600 + 30 * slot), 30, None, chance)
+        _meeting(
+            world,
+            room,
+            chance.choice(people),
+            start + timedelta(minutes=600 + 30 * slot),
+            30,
+            None,
+            chance,
+        )
     made[0] += singles
     made[1] += series
 
 
 def _meeting(
-    world: World, room: Mailbox, person: Mailbox, start: datetime, minutes: int, rule: Recurrence | None, chance: Random
+    world: World,
+    room: Mailbox,
+    person: Mailbox,
+    start: datetime,
+    minutes: int,
+    rule: Recurrence | None,
+    chance: Random,
 ) -> None:
     """The organizer's copy and the accepted, rewritten room copy, without mails: they are old."""
     now = world.tick()
@@ -116,5 +153,7 @@ def _meeting(
         response=("organizer", 0),
     )
     made = person.put(item, now)
-    copy = meetings.copy_of(world, room, made, None, response=("accepted", now), verdict=Verdict("accepted"))
+    copy = meetings.copy_of(
+        world, room, made, None, response=("accepted", now), verdict=Verdict("accepted")
+    )
     room.put(replace(copy), now)

@@ -16,7 +16,12 @@ from .graph.request import Response, merge_headers
 if TYPE_CHECKING:
     from .control import Control
 
-PHRASES = {410: "Gone", 412: "Precondition Failed", 424: "Failed Dependency", 429: "Too Many Requests"}
+PHRASES = {
+    410: "Gone",
+    412: "Precondition Failed",
+    424: "Failed Dependency",
+    429: "Too Many Requests",
+}
 
 
 class _Server(ThreadingHTTPServer):
@@ -32,7 +37,15 @@ class _Server(ThreadingHTTPServer):
 class SandboxServer:
     """Serves one sandbox. One lock guards the world; calls at once are counted before it."""
 
-    def __init__(self, control: Control, host: str = "127.0.0.1", port: int = 0, *, tls: bool = False, service_time_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        control: Control,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        tls: bool = False,
+        service_time_s: float = 0.0,
+    ) -> None:
         self.control = control
         self.lock = threading.Lock()
         self.service_time_s = service_time_s
@@ -43,7 +56,9 @@ class SandboxServer:
             from .tls import context
 
             made, self.certificate = context(host)
-            self._server.socket = made.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+            self._server.socket = made.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         bound = self._server.server_address
         self.scheme = "https" if tls else "http"
         self.url = f"{self.scheme}://{host}:{bound[1]}"
@@ -51,7 +66,9 @@ class SandboxServer:
 
     def start(self) -> SandboxServer:
         """Serve in a thread of its own."""
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
         self._thread.start()
         return self
 
@@ -121,7 +138,9 @@ def _handler(owner: SandboxServer) -> type[BaseHTTPRequestHandler]:
             if "chunked" in (self.headers.get("Transfer-Encoding") or "").lower():
                 body = self._chunks()
             host = self.headers.get("Host") or "localhost"
-            target = self.path if self.path.startswith("http") else f"{owner.scheme}://{host}{self.path}"
+            target = (
+                self.path if self.path.startswith("http") else f"{owner.scheme}://{host}{self.path}"
+            )
             response = owner.answer(self.command, target, merge_headers(self.headers.items()), body)
             self._send(response)
 

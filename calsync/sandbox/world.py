@@ -26,7 +26,7 @@ from .zones import Zone, zone
 DEFAULT_TENANT = "5a4d0b0c-0000-4000-8000-00000000c0de"
 DEFAULT_DOMAIN = "contoso.example"
 DEFAULT_CLIENT = "c11e0000-0000-4000-8000-00000000a99a"
-DEFAULT_SECRET = "sandbox-secret-for-nothing-else"  # noqa: S105  a documented dummy, opens nothing real
+DEFAULT_SECRET = "sandbox-secret-for-nothing-else"
 OUTSIDE = "outside"
 ALL_ROLES = frozenset(
     {"Calendars.ReadWrite", "Place.Read.All", "User.Read.All", "MailboxSettings.Read", "Mail.Send"}
@@ -207,7 +207,14 @@ class World:
 
     def mail(self, kind: str, sender: str, to: str, subject: str, **detail: Any) -> None:
         """One message to one recipient."""
-        line = {"n": len(self.mails) + 1, "time": self.iso(), "kind": kind, "from": sender, "to": to, "subject": subject}
+        line = {
+            "n": len(self.mails) + 1,
+            "time": self.iso(),
+            "kind": kind,
+            "from": sender,
+            "to": to,
+            "subject": subject,
+        }
         self.mails.append(line | detail)
 
     # -- storing ----------------------------------------------------------------------------

@@ -18,7 +18,9 @@ from tzlocal.windows_tz import tz_win, win_tz
 from .problems import bad_zone
 
 CUSTOM = "tzone://Microsoft/Custom"
-UTC_ALIASES = frozenset({"UTC", "tzone://Microsoft/Utc", "Etc/GMT", "Etc/UTC", "Coordinated Universal Time"})
+UTC_ALIASES = frozenset(
+    {"UTC", "tzone://Microsoft/Utc", "Etc/GMT", "Etc/UTC", "Coordinated Universal Time"}
+)
 OTHER_ACCEPTED = {
     "America/Santa_Isabel": "America/Tijuana",
     "America/Godthab": "America/Nuuk",
@@ -99,7 +101,7 @@ def windows_name(name: str) -> str:
     if name in UTC_ALIASES:
         return "UTC"
     plain = OTHER_ACCEPTED.get(name, name)
-    return tz_win.get(plain, name)
+    return str(tz_win.get(plain, name))
 
 
 @lru_cache(maxsize=1)

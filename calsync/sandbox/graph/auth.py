@@ -34,7 +34,11 @@ def discovery(request: Request, tenant: str) -> Response:
         200,
         {
             "token_endpoint": f"{base}/oauth2/v2.0/token",
-            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+            "token_endpoint_auth_methods_supported": [
+                "client_secret_post",
+                "private_key_jwt",
+                "client_secret_basic",
+            ],
             "jwks_uri": f"{base}/discovery/v2.0/keys",
             "response_modes_supported": ["query", "fragment", "form_post"],
             "subject_types_supported": ["pairwise"],
@@ -55,37 +59,82 @@ def instance_discovery(request: Request) -> Response:
     host = request.base.partition("://")[2]
     endpoint = f"{request.base}/common/v2.0/.well-known/openid-configuration"
     alias = {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
-    return answer(200, {"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": [alias]})
+    return answer(
+        200, {"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": [alias]}
+    )
 
 
 def token(world: World, request: Request, tenant_name: str, lifetime_s: int) -> Response:
     """POST /{tenant}/oauth2/v2.0/token, grant_type=client_credentials."""
-    form = {name: values[0] for name, values in parse_qs(request.body.decode("utf-8", "replace")).items()}
+    form = {
+        name: values[0]
+        for name, values in parse_qs(request.body.decode("utf-8", "replace")).items()
+    }
     _basic(request, form)
     try:
         tenant = world.tenant(tenant_name)
     except Refusal:
-        return _error(world, 400, "invalid_request", 90002, f"Tenant '{tenant_name}' not found. Check to make sure you have the correct tenant ID.")
+        return _error(
+            world,
+            400,
+            "invalid_request",
+            90002,
+            f"Tenant '{tenant_name}' not found. Check to make sure you have the correct tenant ID.",
+        )
     if form.get("grant_type") != "client_credentials":
-        return _error(world, 400, "unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{form.get('grant_type')}'.")
+        return _error(
+            world,
+            400,
+            "unsupported_grant_type",
+            70003,
+            f"The app requested an unsupported grant type '{form.get('grant_type')}'.",
+        )
     app = tenant.apps.get(form.get("client_id", ""))
     if app is None:
-        return _error(world, 400, "unauthorized_client", 700016, f"Application with identifier '{form.get('client_id')}' was not found in the directory '{tenant.domain}'.")
+        return _error(
+            world,
+            400,
+            "unauthorized_client",
+            700016,
+            f"Application with identifier '{form.get('client_id')}' was not found in the directory '{tenant.domain}'.",
+        )
     refusal = _credential(world, request, form, app)
     if refusal is not None:
         return refusal
     if not any(scope.endswith("/.default") for scope in form.get("scope", "").split()):
-        return _error(world, 400, "invalid_scope", 1002012, f"The provided value for scope {form.get('scope', '')} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).")
+        return _error(
+            world,
+            400,
+            "invalid_scope",
+            1002012,
+            f"The provided value for scope {form.get('scope', '')} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).",
+        )
     now = world.now()
     until = world.tick() + lifetime_s * 10_000_000
-    text = _issue(world, request, app, tenant, int(now.timestamp()), int((now + timedelta(seconds=lifetime_s)).timestamp()))
+    text = _issue(
+        world,
+        request,
+        app,
+        tenant,
+        int(now.timestamp()),
+        int((now + timedelta(seconds=lifetime_s)).timestamp()),
+    )
     world.tokens[text] = Token(app, tenant, until)
     if len(world.tokens) > 5000:
         world.tokens = {key: one for key, one in world.tokens.items() if one.until > world.tick()}
     # Entra says 3599 for a token of an hour.
     seconds = lifetime_s - 1 if lifetime_s > 1 else lifetime_s
-    body = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": text}
-    return answer(200, body, {"Cache-Control": "no-store, no-cache", "Content-Type": "application/json; charset=utf-8"})
+    body = {
+        "token_type": "Bearer",
+        "expires_in": seconds,
+        "ext_expires_in": seconds,
+        "access_token": text,
+    }
+    return answer(
+        200,
+        body,
+        {"Cache-Control": "no-store, no-cache", "Content-Type": "application/json; charset=utf-8"},
+    )
 
 
 def _basic(request: Request, form: dict[str, str]) -> None:
@@ -104,9 +153,21 @@ def _credential(world: World, request: Request, form: dict[str, str], app: App) 
         return _assertion(world, request, form, app)
     secret = form.get("client_secret")
     if secret is None:
-        return _error(world, 401, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
+        return _error(
+            world,
+            401,
+            "invalid_client",
+            7000218,
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+        )
     if secret not in app.secrets:
-        return _error(world, 401, "invalid_client", 7000215, f"Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app.client_id}'.")
+        return _error(
+            world,
+            401,
+            "invalid_client",
+            7000215,
+            f"Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app.client_id}'.",
+        )
     return None
 
 
@@ -117,14 +178,38 @@ def _assertion(world: World, request: Request, form: dict[str, str], app: App) -
     except (IndexError, ValueError):
         return _error(world, 401, "invalid_client", 50027, "JWT token is invalid or malformed.")
     if form.get("client_assertion_type") != ASSERTION or not app.assertions:
-        return _error(world, 401, "invalid_client", 700027, "The certificate with identifier used to sign the client assertion is not registered on application.")
+        return _error(
+            world,
+            401,
+            "invalid_client",
+            700027,
+            "The certificate with identifier used to sign the client assertion is not registered on application.",
+        )
     federated = "api://AzureADTokenExchange" in str(claims.get("aud", ""))
     if not federated and (claims.get("iss") != app.client_id or claims.get("sub") != app.client_id):
-        return _error(world, 401, "invalid_client", 700021, "Client assertion application identifier doesn't match 'client_id' parameter.")
+        return _error(
+            world,
+            401,
+            "invalid_client",
+            700021,
+            "Client assertion application identifier doesn't match 'client_id' parameter.",
+        )
     if not federated and not str(claims.get("aud", "")).rstrip("/").endswith("/token"):
-        return _error(world, 401, "invalid_client", 700023, "Client assertion audience claim does not match Realm issuer.")
+        return _error(
+            world,
+            401,
+            "invalid_client",
+            700023,
+            "Client assertion audience claim does not match Realm issuer.",
+        )
     if float(claims.get("exp", 0)) < world.now().timestamp():
-        return _error(world, 401, "invalid_client", 700024, "Client assertion is not within its valid time range.")
+        return _error(
+            world,
+            401,
+            "invalid_client",
+            700024,
+            "Client assertion is not within its valid time range.",
+        )
     return None
 
 
@@ -151,7 +236,9 @@ def _issue(world: World, request: Request, app: App, tenant: Tenant, start: int,
         "ver": "1.0",
     }
     parts = [{"typ": "JWT", "alg": "RS256", "kid": "sandbox"}, claims]
-    head = ".".join(urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    head = ".".join(
+        urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
+    )
     return f"{head}.{world.random.getrandbits(256):064x}"
 
 
@@ -172,7 +259,9 @@ def check(world: World, request: Request) -> Token:
 def unauthorized(request: Request, message: str) -> Refusal:
     """401 with the challenge Graph sends."""
     challenge = f'Bearer realm="", authorization_uri="{request.base}/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"'
-    return Refusal(401, "InvalidAuthenticationToken", message, headers={"WWW-Authenticate": challenge})
+    return Refusal(
+        401, "InvalidAuthenticationToken", message, headers={"WWW-Authenticate": challenge}
+    )
 
 
 def _error(world: World, status: int, error: str, code: int, text: str) -> Response:
@@ -187,4 +276,8 @@ def _error(world: World, status: int, error: str, code: int, text: str) -> Respo
         "correlation_id": correlation,
         "error_uri": f"https://login.microsoftonline.com/error?code={code}",
     }
-    return answer(status, body, {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store, no-cache"})
+    return answer(
+        status,
+        body,
+        {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store, no-cache"},
+    )

@@ -30,9 +30,16 @@ def run_batch(front: GraphFront, request: Request) -> Response:
     _check_order(checked, ids)
     done: dict[str, dict[str, Any]] = {}
     for part in checked:
-        if any(done.get(one, {"status": 424})["status"] >= 400 for one in part.get("dependsOn") or []):
+        if any(
+            done.get(one, {"status": 424})["status"] >= 400 for one in part.get("dependsOn") or []
+        ):
             error = {"code": "FailedDependency", "message": "A request this one depends on failed."}
-            done[part["id"]] = {"id": part["id"], "status": 424, "headers": {}, "body": {"error": error}}
+            done[part["id"]] = {
+                "id": part["id"],
+                "status": 424,
+                "headers": {},
+                "body": {"error": error},
+            }
             continue
         done[part["id"]] = _run(front, request, part)
     return answer(200, {"responses": list(done.values())})
@@ -43,7 +50,9 @@ def _malformed(message: str) -> Refusal:
 
 
 def _check(part: object) -> dict[str, Any]:
-    if not isinstance(part, dict) or not all(isinstance(part.get(name), str) for name in ("id", "method", "url")):
+    if not isinstance(part, dict) or not all(
+        isinstance(part.get(name), str) for name in ("id", "method", "url")
+    ):
         raise _malformed("A batch request step needs id, method and url.")
     if part["url"].startswith(("http:", "https:")) or "$batch" in part["url"]:
         raise _malformed("The url of a batch request step must be relative and may not be a batch.")
@@ -60,7 +69,11 @@ def _check_order(parts: list[dict[str, Any]], ids: list[str]) -> None:
         return
     serial = all(want == ((ids[place - 1],) if place else ()) for place, want in enumerate(wanted))
     roots = {want for want in wanted if want}
-    same = len(roots) == 1 and len(next(iter(roots))) == 1 and sum(1 for want in wanted if not want) == 1
+    same = (
+        len(roots) == 1
+        and len(next(iter(roots))) == 1
+        and sum(1 for want in wanted if not want) == 1
+    )
     if not (serial or same) or any(one not in ids for want in wanted for one in want):
         raise _malformed("The dependsOn pattern of the batch is not supported.")
 
@@ -72,7 +85,13 @@ def _run(front: GraphFront, outer: Request, part: dict[str, Any]) -> dict[str, A
     headers = {str(name): str(value) for name, value in (part.get("headers") or {}).items()}
     inner = take_apart(part["method"], f"/v1.0{url}", headers, payload, outer.base)
     inner.app, inner.tenant, inner.any_iana = outer.app, outer.tenant, outer.any_iana
-    inner.flags.update({name: value for name, value in outer.flags.items() if name not in ("operation", "mailbox", "request-id")})
+    inner.flags.update(
+        {
+            name: value
+            for name, value in outer.flags.items()
+            if name not in ("operation", "mailbox", "request-id")
+        }
+    )
     struck = front.faults.pick(PART, inner.method, inner.path) if front.faults.armed else []
     if struck:
         refusal = throttled(front.world, struck[0].params)
@@ -82,7 +101,11 @@ def _run(front: GraphFront, outer: Request, part: dict[str, Any]) -> dict[str, A
     front.record(inner, response.status)
     if inner.applied:
         response.headers["Preference-Applied"] = ", ".join(dict.fromkeys(inner.applied))
-    made: dict[str, Any] = {"id": part["id"], "status": response.status, "headers": response.headers}
+    made: dict[str, Any] = {
+        "id": part["id"],
+        "status": response.status,
+        "headers": response.headers,
+    }
     if response.body:
         plain = "json" in response.headers.get("Content-Type", "")
         made["body"] = json.loads(response.body) if plain else b64encode(response.body).decode()

@@ -56,7 +56,9 @@ def stored_all(world: World, request: Request, box: Mailbox) -> Iterable[Item]:
 
 def find(world: World, request: Request, box: Mailbox, event_id: str) -> tuple[Item, date | None]:
     """The item of an id and, for an instance, its date."""
-    key, folder, day = box.parse_id(event_id, immutable=request.immutable and world.switches.immutable_ids)
+    key, folder, day = box.parse_id(
+        event_id, immutable=request.immutable and world.switches.immutable_ids
+    )
     item = stored(world, request, box, key)
     if item is None or (folder and folder != item.folder):
         raise not_found()
@@ -81,7 +83,9 @@ def parse_instant(text: str) -> datetime:
         # An unencoded "+" arrives as a blank.
         value = datetime.fromisoformat(text.strip().replace(" ", "+"))
     except ValueError:
-        raise bad_request(f"The value '{text}' of a time parameter is not valid.", "ErrorInvalidParameter") from None
+        raise bad_request(
+            f"The value '{text}' of a time parameter is not valid.", "ErrorInvalidParameter"
+        ) from None
     return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
 
 
@@ -95,7 +99,9 @@ def window(request: Request) -> tuple[datetime, datetime]:
         )
     low, high = parse_instant(start), parse_instant(end)
     if high < low:
-        raise bad_request("The end of the time window is before its start.", "ErrorInvalidParameter")
+        raise bad_request(
+            "The end of the time window is before its start.", "ErrorInvalidParameter"
+        )
     return low, high
 
 
@@ -107,7 +113,13 @@ def tags_of(found: Instance) -> dict[str, tuple[str, str]]:
     return tags
 
 
-def attach(box: Mailbox, found: Instance, shown: dict[str, Any], wanted: dict[str, dict[str, str]], style: Style) -> None:
+def attach(
+    box: Mailbox,
+    found: Instance,
+    shown: dict[str, Any],
+    wanted: dict[str, dict[str, str]],
+    style: Style,
+) -> None:
     """Members that come only by $expand."""
     for name, options in wanted.items():
         folded = name.casefold()
@@ -118,7 +130,9 @@ def attach(box: Mailbox, found: Instance, shown: dict[str, Any], wanted: dict[st
             if values:
                 shown["singleValueExtendedProperties"] = values
         elif folded == "extensions":
-            shown["extensions"] = [extension(kind, body) for kind, body in found.item.extensions.items()]
+            shown["extensions"] = [
+                extension(kind, body) for kind, body in found.item.extensions.items()
+            ]
         elif folded == "attachments":
             shown["attachments"] = []
         elif folded == "multivalueextendedproperties":
@@ -130,13 +144,21 @@ def attach(box: Mailbox, found: Instance, shown: dict[str, Any], wanted: dict[st
         elif folded == "exceptionoccurrences":
             continue
         else:
-            raise Refusal(400, "BadRequest", f"Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.event'.")
+            raise Refusal(
+                400,
+                "BadRequest",
+                f"Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.event'.",
+            )
     _ = style
 
 
 def extension(name: str, body: Any) -> dict[str, Any]:
     """An open extension."""
-    return {"@odata.type": "#microsoft.graph.openTypeExtension", "id": f"Microsoft.OutlookServices.OpenTypeExtension.{name}", **body}
+    return {
+        "@odata.type": "#microsoft.graph.openTypeExtension",
+        "id": f"Microsoft.OutlookServices.OpenTypeExtension.{name}",
+        **body,
+    }
 
 
 def calendar_id(box: Mailbox) -> str:
@@ -156,13 +178,19 @@ def get_event(world: World, request: Request, box: Mailbox, event_id: str) -> Re
     if world.switches.national_cloud:
         for name in MASTER_ONLY:
             if name.casefold() in folded or name.casefold() in nested:
-                raise Refusal(400, "BadRequest", f"Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.event'.")
+                raise Refusal(
+                    400,
+                    "BadRequest",
+                    f"Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.event'.",
+                )
     elif found.kind == "seriesMaster":
         if "cancelledoccurrences" in folded:
             full["cancelledOccurrences"] = render.cancelled_occurrences(box, item, style)
         if "exceptionoccurrences" in nested and (names is None or "exceptionoccurrences" in folded):
             inner = odata.selected(nested["exceptionoccurrences"])
-            full["exceptionOccurrences"] = [odata.pick(one, inner) for one in render.exceptions(box, item, style)]
+            full["exceptionOccurrences"] = [
+                odata.pick(one, inner) for one in render.exceptions(box, item, style)
+            ]
     shown = odata.pick(full, names)
     attach(box, found, shown, wanted, style)
     context = f"{request.base}/v1.0/$metadata#users('{box.user_id}')/events/$entity"
@@ -171,7 +199,14 @@ def get_event(world: World, request: Request, box: Mailbox, event_id: str) -> Re
 
 def list_events(world: World, request: Request, box: Mailbox) -> Response:
     """GET /events: single events and masters."""
-    return _list(world, request, box, [whole(item) for item in stored_all(world, request, box)], "events", view=False)
+    return _list(
+        world,
+        request,
+        box,
+        [whole(item) for item in stored_all(world, request, box)],
+        "events",
+        view=False,
+    )
 
 
 def calendar_view(world: World, request: Request, box: Mailbox) -> Response:
@@ -199,7 +234,11 @@ def _list(
     if request.flags.get("empty_list"):
         found = []
     if "$search" in query:
-        raise Refusal(400, "ErrorInvalidUrlQuery", "The query parameter $search is not supported for this resource.")
+        raise Refusal(
+            400,
+            "ErrorInvalidUrlQuery",
+            "The query parameter $search is not supported for this resource.",
+        )
     found = _filtered(box, found, query, style)
     found = _ordered(box, found, query, style)
     total = len(found)
@@ -210,14 +249,20 @@ def _list(
         page = page[: len(page) // 2]
     names, wanted = odata.selected(query), odata.expanded(query)
     if view and not world.switches.calendar_view_expands_tags:
-        wanted = {key: value for key, value in wanted.items() if not key.casefold().endswith(("properties", "extensions"))}
+        wanted = {
+            key: value
+            for key, value in wanted.items()
+            if not key.casefold().endswith(("properties", "extensions"))
+        }
     rows = []
     for one in page:
         shown = odata.pick(render.event(box, one, style), names)
         if wanted:
             attach(box, one, shown, wanted, style)
         rows.append(shown)
-    body: dict[str, Any] = {"@odata.context": f"{request.base}/v1.0/$metadata#users('{box.user_id}')/{name}"}
+    body: dict[str, Any] = {
+        "@odata.context": f"{request.base}/v1.0/$metadata#users('{box.user_id}')/{name}"
+    }
     if query.get("$count", "").casefold() == "true":
         body["@odata.count"] = total
     body["value"] = rows
@@ -233,7 +278,9 @@ def next_link(request: Request, skip: int, top: int) -> str:
     return f"{request.base}{request.path}?{urlencode(options, safe='$:')}"
 
 
-def _filtered(box: Mailbox, found: list[Instance], query: dict[str, str], style: Style) -> list[Instance]:
+def _filtered(
+    box: Mailbox, found: list[Instance], query: dict[str, str], style: Style
+) -> list[Instance]:
     text = query.get("$filter")
     if not text:
         return found
@@ -249,11 +296,21 @@ def _filtered(box: Mailbox, found: list[Instance], query: dict[str, str], style:
     return kept
 
 
-def _ordered(box: Mailbox, found: list[Instance], query: dict[str, str], style: Style) -> list[Instance]:
+def _ordered(
+    box: Mailbox, found: list[Instance], query: dict[str, str], style: Style
+) -> list[Instance]:
     for path, descending in reversed(odata.ordering(query)):
-        rank = [(odata.comparable(odata.value_at(render.event(box, one, style), path)), one) for one in found]
+        rank = [
+            (odata.comparable(odata.value_at(render.event(box, one, style), path)), one)
+            for one in found
+        ]
         try:
-            rank.sort(key=lambda pair: (pair[0] is not None, pair[0]) if pair[0] is not None else (False,), reverse=descending)
+            rank.sort(
+                key=lambda pair: (
+                    (pair[0] is not None, pair[0]) if pair[0] is not None else (False,)
+                ),
+                reverse=descending,
+            )
         except TypeError:
             raise odata.invalid("The $orderby query option is not valid.") from None
         found = [one for _, one in rank]

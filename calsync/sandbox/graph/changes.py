@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -55,7 +55,11 @@ def delta(world: World, request: Request, box: Mailbox, *, windowed: bool) -> Re
     """One page of one round."""
     for name in REFUSED:
         if name in request.query:
-            hint = " Use the Prefer header odata.maxpagesize to set the page size." if name == "$top" else ""
+            hint = (
+                " Use the Prefer header odata.maxpagesize to set the page size."
+                if name == "$top"
+                else ""
+            )
             raise Refusal(
                 400,
                 "ErrorInvalidUrlQuery",
@@ -77,13 +81,24 @@ def delta(world: World, request: Request, box: Mailbox, *, windowed: bool) -> Re
     return _page(world, request, box, current, box.token_serial, 0)
 
 
-def gone(request: Request, span: tuple[datetime, datetime] | None, code: str = "SyncStateNotFound") -> Refusal:
+def gone(
+    request: Request, span: tuple[datetime, datetime] | None, code: str = "SyncStateNotFound"
+) -> Refusal:
     """410 with a Location whose token is empty: start anew from there."""
     options = {}
     if span and span != FOREVER:
-        options = {"startDateTime": f"{span[0].isoformat()}Z", "endDateTime": f"{span[1].isoformat()}Z"}
+        options = {
+            "startDateTime": f"{span[0].isoformat()}Z",
+            "endDateTime": f"{span[1].isoformat()}Z",
+        }
     location = f"{request.base}{request.path}?{urlencode(options | {'$deltatoken': ''}, safe='$:')}"
-    return Refusal(410, code, "The sync state generation is not found; a full synchronization is needed.", headers={"Location": location}, inner="syncStateNotFound")
+    return Refusal(
+        410,
+        code,
+        "The sync state generation is not found; a full synchronization is needed.",
+        headers={"Location": location},
+        inner="syncStateNotFound",
+    )
 
 
 def _visible(world: World, box: Mailbox) -> int:
@@ -124,7 +139,10 @@ def _living(world: World, item: Item, low: datetime, high: datetime) -> list[Ref
     if item.rule is None:
         return [Ref(item.key)] if touches(item.when, low, high) else []
     if (low, high) == FOREVER:
-        return [Ref(item.key), *(Ref(item.key, day) for day in item.overrides if day not in item.cancelled)]
+        return [
+            Ref(item.key),
+            *(Ref(item.key, day) for day in item.overrides if day not in item.cancelled),
+        ]
     found = [Ref(item.key, one.day) for one in expand(item, low, high)]
     if found and world.switches.masters_in_delta:
         found.insert(0, Ref(item.key))
@@ -132,11 +150,22 @@ def _living(world: World, item: Item, low: datetime, high: datetime) -> list[Ref
 
 
 def _changed(
-    world: World, box: Mailbox, key: str, low: datetime, high: datetime, since: int, *, immutable: bool
+    world: World,
+    box: Mailbox,
+    key: str,
+    low: datetime,
+    high: datetime,
+    since: int,
+    *,
+    immutable: bool,
 ) -> list[Ref]:
     refs: list[Ref] = []
     if not immutable:
-        refs = [Ref(key, gone=True, folder=folder) for seq, folder in box.moved.get(key, ()) if seq > since]
+        refs = [
+            Ref(key, gone=True, folder=folder)
+            for seq, folder in box.moved.get(key, ())
+            if seq > since
+        ]
     item = box.items.get(key)
     if item is None:
         return refs + _dead(world, box.tombs[key], low, high)
@@ -160,12 +189,20 @@ def _dead(world: World, item: Item, low: datetime, high: datetime) -> list[Ref]:
     if not was_inside and not world.switches.removed_outside_window:
         return []
     refs = [Ref(item.key, gone=True, folder=item.folder)]
-    if item.rule is not None and world.switches.removed_occurrences_of_series and (low, high) != FOREVER:
-        refs += [Ref(item.key, one.day, gone=True, folder=item.folder) for one in expand(item, low, high)]
+    if (
+        item.rule is not None
+        and world.switches.removed_occurrences_of_series
+        and (low, high) != FOREVER
+    ):
+        refs += [
+            Ref(item.key, one.day, gone=True, folder=item.folder) for one in expand(item, low, high)
+        ]
     return refs
 
 
-def _page(world: World, request: Request, box: Mailbox, current: Round, serial: int, offset: int) -> Response:
+def _page(
+    world: World, request: Request, box: Mailbox, current: Round, serial: int, offset: int
+) -> Response:
     style = style_of(world, request)
     size = request.page_size(PAGE)
     if "odata.maxpagesize" in request.preferences:
@@ -176,7 +213,10 @@ def _page(world: World, request: Request, box: Mailbox, current: Round, serial: 
     rows = [row for ref in refs if (row := _row(box, ref, current, style)) is not None]
     if request.flags.get("empty_list"):
         rows, refs = [], current.refs[offset:]
-    body: dict[str, Any] = {"@odata.context": f"{request.base}/v1.0/$metadata#Collection(event)", "value": rows}
+    body: dict[str, Any] = {
+        "@odata.context": f"{request.base}/v1.0/$metadata#Collection(event)",
+        "value": rows,
+    }
     after = offset + len(refs)
     if after < len(current.refs):
         box.rounds[str(serial)] = current
@@ -187,24 +227,28 @@ def _page(world: World, request: Request, box: Mailbox, current: Round, serial: 
         body["@odata.deltaLink"] = _link_text(request, "$deltatoken", request.query["$deltatoken"])
     else:
         span = (current.low.isoformat(), current.high.isoformat())
-        body["@odata.deltaLink"] = _link(request, "$deltatoken", box, "d", *span, current.until, serial)
+        body["@odata.deltaLink"] = _link(
+            request, "$deltatoken", box, "d", *span, current.until, serial
+        )
     return answer(200, body)
 
 
 def _row(box: Mailbox, ref: Ref, current: Round, style: Style) -> dict[str, Any] | None:
     if ref.gone:
         item = box.items.get(ref.key) or box.tombs[ref.key]
-        shown = item if not ref.folder else _with_folder(item, ref.folder)
+        shown = item if not ref.folder else replace(item, folder=ref.folder)
         return {
             "@odata.type": "#microsoft.graph.event",
             "id": box.id_of(shown, ref.day, immutable=style.immutable),
             "@removed": {"reason": "deleted"},
         }
-    item = box.items.get(ref.key)
-    if item is None:
+    living = box.items.get(ref.key)
+    if living is None:
         return None  # deleted since the round began: the next round says so
-    found = whole(item) if ref.day is None else instance(item, ref.day)
-    if found is None or (ref.day is not None and current.low != datetime.min and not _inside(found, current)):
+    found = whole(living) if ref.day is None else instance(living, ref.day)
+    if found is None or (
+        ref.day is not None and current.low != datetime.min and not _inside(found, current)
+    ):
         return None
     if found.kind == "occurrence":
         return render.slim(box, found, style)
@@ -213,12 +257,6 @@ def _row(box: Mailbox, ref: Ref, current: Round, style: Style) -> dict[str, Any]
 
 def _inside(found: Instance, current: Round) -> bool:
     return touches(found.when, current.low, current.high)
-
-
-def _with_folder(item: Item, folder: int) -> Item:
-    from dataclasses import replace
-
-    return replace(item, folder=folder)
 
 
 def _link(request: Request, name: str, box: Mailbox, *parts: object) -> str:
@@ -235,6 +273,11 @@ def _read(request: Request, box: Mailbox, token: str, kind: str, count: int) -> 
         parts = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except (binascii.Error, ValueError, UnicodeError):
         raise Refusal(400, "SyncStateInvalid", "Badly formed sync state.") from None
-    if not isinstance(parts, list) or len(parts) != count + 2 or parts[0] != box.tag or parts[1] != kind:
+    if (
+        not isinstance(parts, list)
+        or len(parts) != count + 2
+        or parts[0] != box.tag
+        or parts[1] != kind
+    ):
         raise gone(request, None, "SyncStateInvalid")
     return [str(part) for part in parts[2:]]

@@ -51,7 +51,9 @@ def room(box: Mailbox) -> dict[str, Any]:
 def room_list(tenant: Tenant, building: str, address: str) -> dict[str, Any]:
     """microsoft.graph.roomList."""
     return {
-        "id": f"list-{abs(hash((tenant.tenant_id, address))) % 10**12:012d}" if not address else f"list-{address}",
+        "id": f"list-{abs(hash((tenant.tenant_id, address))) % 10**12:012d}"
+        if not address
+        else f"list-{address}",
         "displayName": building,
         "address": None,
         "geoCoordinates": None,
@@ -71,11 +73,23 @@ def places(world: World, request: Request, tenant: Tenant, rest: list[str]) -> R
     if len(rest) == 1 and kind == "microsoft.graph.roomlist":
         lists = [room_list(tenant, name, address) for name, address in tenant.lists.items()]
         return _page(request, lists, "places/microsoft.graph.roomList")
-    if len(rest) == 1 and kind in ("microsoft.graph.workspace", "microsoft.graph.desk", "microsoft.graph.building"):
+    if len(rest) == 1 and kind in (
+        "microsoft.graph.workspace",
+        "microsoft.graph.desk",
+        "microsoft.graph.building",
+    ):
         return _page(request, [], f"places/{rest[0]}")
-    if len(rest) == 3 and rest[1].casefold() == "microsoft.graph.roomlist" and rest[2] in ("rooms", "workspaces"):
+    if (
+        len(rest) == 3
+        and rest[1].casefold() == "microsoft.graph.roomlist"
+        and rest[2] in ("rooms", "workspaces")
+    ):
         # A room list is addressed by its e-mail address.
-        names = [name for name, address in tenant.lists.items() if address.casefold() == rest[0].casefold()]
+        names = [
+            name
+            for name, address in tenant.lists.items()
+            if address.casefold() == rest[0].casefold()
+        ]
         if not names:
             raise Refusal(404, "ResourceNotFound", f"The room list '{rest[0]}' is not found.")
         inside = [room(box) for box in rooms if box.place and box.place.building == names[0]]
@@ -91,10 +105,22 @@ def _one(request: Request, tenant: Tenant, name: str) -> Response:
     for box in tenant.rooms():
         shown = room(box)
         if folded in (box.address.casefold(), shown["id"].casefold(), shown["placeId"].casefold()):
-            return answer(200, {"@odata.type": "#microsoft.graph.room", **odata.pick(shown, odata.selected(request.query))})
+            return answer(
+                200,
+                {
+                    "@odata.type": "#microsoft.graph.room",
+                    **odata.pick(shown, odata.selected(request.query)),
+                },
+            )
     for building, address in tenant.lists.items():
         if folded == address.casefold():
-            return answer(200, {"@odata.type": "#microsoft.graph.roomList", **room_list(tenant, building, address)})
+            return answer(
+                200,
+                {
+                    "@odata.type": "#microsoft.graph.roomList",
+                    **room_list(tenant, building, address),
+                },
+            )
     raise Refusal(404, "ResourceNotFound", f"The place '{name}' is not found.")
 
 
@@ -148,7 +174,9 @@ def users(request: Request, tenant: Tenant) -> Response:
 def one_user(request: Request, box: Mailbox) -> Response:
     """GET /users/{id}."""
     context = f"{request.base}/v1.0/$metadata#users/$entity"
-    return answer(200, {"@odata.context": context, **odata.pick(user(box), odata.selected(request.query))})
+    return answer(
+        200, {"@odata.context": context, **odata.pick(user(box), odata.selected(request.query))}
+    )
 
 
 def mailbox_settings(request: Request, box: Mailbox, rest: list[str]) -> Response:
@@ -170,7 +198,13 @@ def mailbox_settings(request: Request, box: Mailbox, rest: list[str]) -> Respons
         found = odata.value_at(whole, rest[0])
         if found is None:
             raise Refusal(400, "BadRequest", f"Resource not found for the segment '{rest[0]}'.")
-        return answer(200, {"@odata.context": f"{context}/{rest[0]}", **(found if isinstance(found, dict) else {"value": found})})
+        return answer(
+            200,
+            {
+                "@odata.context": f"{context}/{rest[0]}",
+                **(found if isinstance(found, dict) else {"value": found}),
+            },
+        )
     shown = odata.pick(whole, odata.selected(request.query))
     return answer(200, {"@odata.context": context, **shown})
 
@@ -209,7 +243,13 @@ def supported_zones(request: Request, segment: str) -> Response:
     """GET /users/{id}/outlook/supportedTimeZones."""
     names = supported("iana" if "iana" in segment.casefold() else "windows")
     rows = [{"alias": name, "displayName": name} for name in names]
-    return answer(200, {"@odata.context": f"{request.base}/v1.0/$metadata#Collection(microsoft.graph.timeZoneInformation)", "value": rows})
+    return answer(
+        200,
+        {
+            "@odata.context": f"{request.base}/v1.0/$metadata#Collection(microsoft.graph.timeZoneInformation)",
+            "value": rows,
+        },
+    )
 
 
 def translate_ids(world: World, request: Request, box: Mailbox) -> Response:
@@ -217,15 +257,29 @@ def translate_ids(world: World, request: Request, box: Mailbox) -> Response:
     raw = {name.casefold(): value for name, value in request.json().items()}
     ids, source, target = raw.get("inputids"), raw.get("sourceidtype"), raw.get("targetidtype")
     if world.switches.national_cloud or not isinstance(ids, list) or len(ids) > 1000:
-        raise Refusal(400, "ErrorInvalidRequest", "inputIds must be a collection of at most 1,000 ids.")
+        raise Refusal(
+            400, "ErrorInvalidRequest", "inputIds must be a collection of at most 1,000 ids."
+        )
     rows = []
     for one in ids:
         try:
             key, _, day = box.parse_id(str(one), immutable=source == "restImmutableEntryId")
         except Refusal as refusal:
-            rows.append({"sourceId": one, "targetId": None, "errorDetails": {"code": refusal.code, "message": refusal.message}})
+            rows.append(
+                {
+                    "sourceId": one,
+                    "targetId": None,
+                    "errorDetails": {"code": refusal.code, "message": refusal.message},
+                }
+            )
             continue
         item = box.items.get(key)
         made = box.id_of(item, day, immutable=target == "restImmutableEntryId") if item else None
         rows.append({"sourceId": one, "targetId": made})
-    return answer(200, {"@odata.context": f"{request.base}/v1.0/$metadata#Collection(microsoft.graph.convertIdResult)", "value": rows})
+    return answer(
+        200,
+        {
+            "@odata.context": f"{request.base}/v1.0/$metadata#Collection(microsoft.graph.convertIdResult)",
+            "value": rows,
+        },
+    )

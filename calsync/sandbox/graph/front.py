@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from ..world import Tenant, World
 
 ACTIONS = frozenset(
-    {"accept", "decline", "tentativelyaccept", "cancel", "forward", "permanentdelete", "dismissreminder", "snoozereminder"}
+    {
+        "accept",
+        "decline",
+        "tentativelyaccept",
+        "cancel",
+        "forward",
+        "permanentdelete",
+        "dismissreminder",
+        "snoozereminder",
+    }
 )
 
 
@@ -43,7 +52,9 @@ class GraphFront:
         self.counts: Counter[tuple[str, str, str, int]] = Counter()
         self.log_reads = True
 
-    def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
+    def handle(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Response:
         """Answer one request. Never raises for what a client sends."""
         self.world.settle()
         request = take_apart(method, target, headers, body, self.base)
@@ -81,12 +92,22 @@ class GraphFront:
         inner: dict[str, Any] = {
             "date": self.world.iso()[:19],
             "request-id": self._request_id(request),
-            "client-request-id": request.headers.get("client-request-id") or self._request_id(request),
+            "client-request-id": request.headers.get("client-request-id")
+            or self._request_id(request),
         }
         if refusal.inner:
             inner = {"code": refusal.inner, **inner}
-        error = {"code": refusal.code, "message": refusal.message, **refusal.extra, "innerError": inner}
-        return answer(refusal.status, {"error": error}, {"Content-Type": "application/json", **refusal.headers})
+        error = {
+            "code": refusal.code,
+            "message": refusal.message,
+            **refusal.extra,
+            "innerError": inner,
+        }
+        return answer(
+            refusal.status,
+            {"error": error},
+            {"Content-Type": "application/json", **refusal.headers},
+        )
 
     def _request_id(self, request: Request) -> str:
         made: str = request.flags.setdefault("request-id", "")
@@ -98,7 +119,9 @@ class GraphFront:
         if response.fate != "drop":
             headers = response.headers
             headers["request-id"] = self._request_id(request)
-            headers["client-request-id"] = request.headers.get("client-request-id") or headers["request-id"]
+            headers["client-request-id"] = (
+                request.headers.get("client-request-id") or headers["request-id"]
+            )
             if request.applied:
                 headers["Preference-Applied"] = ", ".join(dict.fromkeys(request.applied))
         self.record(request, response.status)
@@ -159,7 +182,9 @@ class GraphFront:
             request.flags["operation"] = "$batch"
             return run_batch(self, request)
         if head == "me":
-            raise Refusal(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
+            raise Refusal(
+                400, "BadRequest", "/me request is only valid with delegated authentication flow."
+            )
         if head == "places" and request.method == "GET":
             request.flags["operation"] = "places"
             self._need(request, "Place.Read.All", code="Authorization_RequestDenied")
@@ -177,7 +202,11 @@ class GraphFront:
     def _need(self, request: Request, role: str, code: str = "ErrorAccessDenied") -> None:
         roles = request.app.roles if request.app else frozenset()
         if role not in roles and not (role == "Calendars.Read" and "Calendars.ReadWrite" in roles):
-            message = "Insufficient privileges to complete the operation." if code != "ErrorAccessDenied" else "Access is denied. Check credentials and try again."
+            message = (
+                "Insufficient privileges to complete the operation."
+                if code != "ErrorAccessDenied"
+                else "Access is denied. Check credentials and try again."
+            )
             raise Refusal(403, code, message)
 
     def _throttle(self, request: Request, mailbox: str) -> None:
@@ -206,7 +235,11 @@ class GraphFront:
         box = self.world.user_ids.get(name.casefold()) or tenant.boxes.get(name.casefold())
         if box is None or box.tenant_id != tenant.tenant_id:
             if not rest:
-                raise Refusal(404, "Request_ResourceNotFound", f"Resource '{name}' does not exist or one of its queried reference-property objects are not present.")
+                raise Refusal(
+                    404,
+                    "Request_ResourceNotFound",
+                    f"Resource '{name}' does not exist or one of its queried reference-property objects are not present.",
+                )
             raise Refusal(404, "ErrorInvalidUser", f"The requested user '{name}' is invalid.")
         request.flags["mailbox"] = box.address
         if not rest and request.method == "GET":
@@ -217,10 +250,16 @@ class GraphFront:
         scope = request.app.scope if request.app else None
         if scope is not None and box.address.casefold() not in scope:
             if self.scope_denial == 404:
-                raise Refusal(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+                raise Refusal(
+                    404, "ErrorItemNotFound", "The specified object was not found in the store."
+                )
             raise access_denied()
         if not box.enabled:
-            raise Refusal(404, "MailboxNotEnabledForRESTAPI", "The mailbox is either inactive, soft-deleted, or is hosted on-premise.")
+            raise Refusal(
+                404,
+                "MailboxNotEnabledForRESTAPI",
+                "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+            )
         return self._mailbox(request, tenant, box, rest)
 
     def _mailbox(self, request: Request, tenant: Tenant, box: Mailbox, rest: list[str]) -> Response:
@@ -246,15 +285,29 @@ class GraphFront:
             rows = [directory.calendar(box)]
             if len(rest) == 1:
                 request.flags["operation"] = "calendars"
-                return answer(200, {"@odata.context": f"{request.base}/v1.0/$metadata#users/calendars", "value": rows})
+                return answer(
+                    200,
+                    {
+                        "@odata.context": f"{request.base}/v1.0/$metadata#users/calendars",
+                        "value": rows,
+                    },
+                )
             if rest[1] != calendar.calendar_id(box):
-                raise Refusal(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+                raise Refusal(
+                    404, "ErrorItemNotFound", "The specified object was not found in the store."
+                )
             rest = ["calendar", *rest[2:]]
             head = "calendar"
         if head == "calendar":
             if len(rest) == 1:
                 request.flags["operation"] = "calendar"
-                return answer(200, {"@odata.context": f"{request.base}/v1.0/$metadata#users/calendar/$entity", **directory.calendar(box)})
+                return answer(
+                    200,
+                    {
+                        "@odata.context": f"{request.base}/v1.0/$metadata#users/calendar/$entity",
+                        **directory.calendar(box),
+                    },
+                )
             rest = rest[1:]
             head = rest[0].casefold()
             if head.rpartition(".")[2] == "getschedule" and request.method == "POST":
@@ -282,7 +335,9 @@ class GraphFront:
             if method == "GET":
                 return calendar.list_events(self.world, request, box)
             if method == "POST":
-                return self._written(request, box, "create", lambda: writes.create(self.world, request, box))
+                return self._written(
+                    request, box, "create", lambda: writes.create(self.world, request, box)
+                )
             raise _wrong_method(request)
         if _is_delta(rest[0]) and method == "GET" and self.world.switches.events_delta:
             flags["operation"] = "events/delta"
@@ -293,9 +348,19 @@ class GraphFront:
             if method == "GET":
                 return calendar.get_event(self.world, request, box, event_id)
             if method == "PATCH":
-                return self._written(request, box, "update", lambda: writes.update(self.world, request, box, event_id))
+                return self._written(
+                    request,
+                    box,
+                    "update",
+                    lambda: writes.update(self.world, request, box, event_id),
+                )
             if method == "DELETE":
-                return self._written(request, box, "delete", lambda: writes.delete(self.world, request, box, event_id))
+                return self._written(
+                    request,
+                    box,
+                    "delete",
+                    lambda: writes.delete(self.world, request, box, event_id),
+                )
             raise _wrong_method(request)
         action = rest[1].rpartition(".")[2].casefold()
         flags["operation"] = f"event/{rest[1].rpartition('.')[2]}"
@@ -303,15 +368,23 @@ class GraphFront:
             return calendar.instances(self.world, request, box, event_id)
         if len(rest) == 2 and action == "extensions" and method == "POST":
             return self._written(
-                request, box, "extend", lambda: writes.put_extension(self.world, request, box, event_id)
+                request,
+                box,
+                "extend",
+                lambda: writes.put_extension(self.world, request, box, event_id),
             )
         if len(rest) == 2 and action in ACTIONS and method == "POST":
             return self._written(
-                request, box, action, lambda: writes.act(self.world, request, box, event_id, rest[1])
+                request,
+                box,
+                action,
+                lambda: writes.act(self.world, request, box, event_id, rest[1]),
             )
         raise _no_route(request)
 
-    def _written(self, request: Request, box: Mailbox, kind: str, write: Callable[[], Written]) -> Response:
+    def _written(
+        self, request: Request, box: Mailbox, kind: str, write: Callable[[], Written]
+    ) -> Response:
         """Do a write and log it: this log, not the application's, judges a run.
 
         The line is taken first, so that what follows from the write (the attendant's verdict) comes after it.
@@ -340,7 +413,12 @@ class GraphFront:
 
 
 def _is_delta(segment: str) -> bool:
-    return segment.casefold() in ("delta", "delta()", "microsoft.graph.delta", "microsoft.graph.delta()")
+    return segment.casefold() in (
+        "delta",
+        "delta()",
+        "microsoft.graph.delta",
+        "microsoft.graph.delta()",
+    )
 
 
 def _no_route(request: Request) -> Refusal:
@@ -351,7 +429,11 @@ def _no_route(request: Request) -> Refusal:
 
 
 def _wrong_method(request: Request) -> Refusal:
-    return Refusal(405, "UnsupportedHttpVerb", f"The HTTP method {request.method} is not supported for this resource.")
+    return Refusal(
+        405,
+        "UnsupportedHttpVerb",
+        f"The HTTP method {request.method} is not supported for this resource.",
+    )
 
 
 def encode(content: object) -> bytes:

@@ -48,7 +48,11 @@ def pick(shown: Mapping[str, Any], names: tuple[str, ...] | None) -> dict[str, A
     if names is None:
         return dict(shown)
     folded = {name.casefold() for name in names} | {"id"}
-    return {name: value for name, value in shown.items() if name.startswith("@") or name.casefold() in folded}
+    return {
+        name: value
+        for name, value in shown.items()
+        if name.startswith("@") or name.casefold() in folded
+    }
 
 
 def split(text: str, mark: str = ",") -> list[str]:
@@ -85,7 +89,11 @@ def tag_ids(options: Mapping[str, str]) -> list[str]:
     """Ids named by singleValueExtendedProperties($filter=id eq '…' or id eq '…'), canonical."""
     ids = re.findall(r"id\s+eq\s+'((?:[^']|'')*)'", options.get("$filter", ""), re.IGNORECASE)
     if not ids:
-        raise Refusal(400, "ErrorInvalidUrlQueryFilter", "The $expand of extended properties needs a $filter by id.")
+        raise Refusal(
+            400,
+            "ErrorInvalidUrlQueryFilter",
+            "The $expand of extended properties needs a $filter by id.",
+        )
     return [canonical_tag(one.replace("''", "'")) for one in ids]
 
 
@@ -141,7 +149,9 @@ class _Parser:
         while place < len(text.rstrip()):
             found = _TOKENS.match(text, place)
             if found is None or found.lastgroup is None:
-                raise invalid(f"Invalid filter clause: unexpected character at position {place} in '{text}'.")
+                raise invalid(
+                    f"Invalid filter clause: unexpected character at position {place} in '{text}'."
+                )
             self.tokens.append((found.lastgroup, found.group(found.lastgroup)))
             place = found.end()
         self.place = 0
@@ -234,15 +244,23 @@ class _Parser:
             return self.tags(start, prefix)
         _ = inner
         body = self.tokens[start : self.place - 1]
-        plain = [(kind, text[len(prefix) :] if text.casefold().startswith(prefix) else text) for kind, text in body]
-        plain = [(kind, "@value" if kind == "name" and text == variable else text) for kind, text in plain]
+        plain = [
+            (kind, text[len(prefix) :] if text.casefold().startswith(prefix) else text)
+            for kind, text in body
+        ]
+        plain = [
+            (kind, "@value" if kind == "name" and text == variable else text)
+            for kind, text in plain
+        ]
         parser = _Parser("")
         parser.tokens = plain
         test = parser.whole()
 
         def matches(event: Event) -> bool:
             members = value_at(event, collection) or []
-            return any(test(one if isinstance(one, Mapping) else {"@value": one}) for one in members)
+            return any(
+                test(one if isinstance(one, Mapping) else {"@value": one}) for one in members
+            )
 
         return matches
 
@@ -255,7 +273,9 @@ class _Parser:
                 rank = self.tokens[place + 1][1].lower()
                 wanted[text[len(prefix) :].lower()] = (rank, _unquote(self.tokens[place + 2][1]))
         if "id" not in wanted:
-            raise Refusal(400, "ErrorInvalidUrlQueryFilter", "The filter of extended properties needs ep/id.")
+            raise Refusal(
+                400, "ErrorInvalidUrlQueryFilter", "The filter of extended properties needs ep/id."
+            )
         name = canonical_tag(wanted["id"][1])
 
         def matches(event: Event) -> bool:
@@ -310,5 +330,7 @@ def _ranked(found: Any, operator: str, wanted: Any) -> bool:
     if found is None or wanted is None or type(found) is not type(wanted):
         return False
     return bool(
-        {"gt": found > wanted, "ge": found >= wanted, "lt": found < wanted, "le": found <= wanted}[operator]
+        {"gt": found > wanted, "ge": found >= wanted, "lt": found < wanted, "le": found <= wanted}[
+            operator
+        ]
     )

@@ -21,9 +21,20 @@ WORDS: dict[str, tuple[str, ...]] = {
     "showAs": ("free", "tentative", "busy", "oof", "workingElsewhere", "unknown"),
     "sensitivity": ("normal", "personal", "private", "confidential"),
     "importance": ("low", "normal", "high"),
-    "onlineMeetingProvider": ("unknown", "teamsForBusiness", "skypeForBusiness", "skypeForConsumer"),
+    "onlineMeetingProvider": (
+        "unknown",
+        "teamsForBusiness",
+        "skypeForBusiness",
+        "skypeForConsumer",
+    ),
 }
-FLAGS = ("isReminderOn", "responseRequested", "allowNewTimeProposals", "hideAttendees", "isOnlineMeeting")
+FLAGS = (
+    "isReminderOn",
+    "responseRequested",
+    "allowNewTimeProposals",
+    "hideAttendees",
+    "isOnlineMeeting",
+)
 KINDS = ("required", "optional", "resource")
 MOST_ATTENDEES = 500
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d)?(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?$")
@@ -70,8 +81,12 @@ class Reader:
             rule=rule,
             single=single,
             props=self._props(raw),
-            attendees=self._attendees(raw["attendees"]) if raw.get("attendees") is not None else None,
-            tags=read_tags(raw["singleValueExtendedProperties"]) if raw.get("singleValueExtendedProperties") else {},
+            attendees=self._attendees(raw["attendees"])
+            if raw.get("attendees") is not None
+            else None,
+            tags=read_tags(raw["singleValueExtendedProperties"])
+            if raw.get("singleValueExtendedProperties")
+            else {},
             extensions=_extensions(raw.get("extensions") or []),
             transaction_id=transaction,
         )
@@ -89,9 +104,13 @@ class Reader:
         if "subject" in raw:
             props["subject"] = _text("subject", raw["subject"])
         if raw.get("reminderMinutesBeforeStart") is not None:
-            props["reminderMinutesBeforeStart"] = _whole("reminderMinutesBeforeStart", raw["reminderMinutesBeforeStart"])
+            props["reminderMinutesBeforeStart"] = _whole(
+                "reminderMinutesBeforeStart", raw["reminderMinutesBeforeStart"]
+            )
         if raw.get("categories") is not None:
-            if not isinstance(raw["categories"], list) or not all(isinstance(one, str) for one in raw["categories"]):
+            if not isinstance(raw["categories"], list) or not all(
+                isinstance(one, str) for one in raw["categories"]
+            ):
                 raise bad_body("The value of 'categories' must be a collection of strings.")
             props["categories"] = list(dict.fromkeys(raw["categories"]))
         if raw.get("body") is not None:
@@ -126,7 +145,10 @@ class Reader:
             join = f"https://teams.microsoft.com/l/meetup-join/19%3ameeting_{number:015x}%40thread.v2/0"
             props["onlineMeeting"] = {"joinUrl": join}
             body = props.get("body") or {"contentType": "html", "content": ""}
-            props["body"] = {**body, "content": f'{body["content"]}<div><a href="{join}">Join the meeting</a></div>'}
+            props["body"] = {
+                **body,
+                "content": f'{body["content"]}<div><a href="{join}">Join the meeting</a></div>',
+            }
 
     def _attendees(self, raw: object) -> tuple[Attendee, ...]:
         if not isinstance(raw, list):
@@ -151,7 +173,11 @@ class Reader:
         if not any(raw.get(name) is not None for name in ("start", "end", "isAllDay")):
             return None
         old = self.base.when if self.base else None
-        all_day = _flag("isAllDay", raw["isAllDay"]) if raw.get("isAllDay") is not None else bool(old and old.all_day)
+        all_day = (
+            _flag("isAllDay", raw["isAllDay"])
+            if raw.get("isAllDay") is not None
+            else bool(old and old.all_day)
+        )
         start = self._point(raw["start"], "start") if raw.get("start") is not None else None
         end = self._point(raw["end"], "end") if raw.get("end") is not None else None
         if old is not None:
@@ -171,14 +197,18 @@ class Reader:
                 "The Event.Start property for an all-day event needs to be set to midnight, as does Event.End, in one time zone."
             )
         if slot.end.date() <= slot.start.date():
-            raise bad_property("The duration of an event marked as All day must be at least 24 hours.")
+            raise bad_property(
+                "The duration of an event marked as All day must be at least 24 hours."
+            )
 
     def _point(self, raw: object, name: str) -> tuple[datetime, Zone]:
         if not isinstance(raw, Mapping) or not isinstance(raw.get("dateTime"), str):
             raise bad_body(f"Cannot read '{name}' as a dateTimeTimeZone.")
         label = raw.get("timeZone") or "UTC"
         if not isinstance(label, str):
-            raise bad_body(f"Cannot convert the timeZone of '{name}' to the expected type 'Edm.String'.")
+            raise bad_body(
+                f"Cannot convert the timeZone of '{name}' to the expected type 'Edm.String'."
+            )
         home = self._zone(label)
         wall, offset = read_time(raw["dateTime"])
         if offset is not None:
@@ -193,11 +223,24 @@ class Reader:
             return replace(found, label=windows_name(found.label))
         return found
 
-    def _recurrence(self, raw: Mapping[str, Any], slot: When | None) -> tuple[Recurrence | None, bool, When | None]:
+    def _recurrence(
+        self, raw: Mapping[str, Any], slot: When | None
+    ) -> tuple[Recurrence | None, bool, When | None]:
         old = self.base
         if raw.get("recurrence") is None:
-            single = "recurrence" in raw and old is not None and old.item.rule is not None and old.day is None
-            moved = slot is not None and old is not None and old.day is None and old.item.rule is not None and not single
+            single = (
+                "recurrence" in raw
+                and old is not None
+                and old.item.rule is not None
+                and old.day is None
+            )
+            moved = (
+                slot is not None
+                and old is not None
+                and old.day is None
+                and old.item.rule is not None
+                and not single
+            )
             if moved and slot is not None and old is not None and old.item.rule is not None:
                 slot = _in_zone(slot, old.when.start_zone)
                 return replace(old.item.rule, start=slot.start.date()), False, slot
@@ -234,7 +277,9 @@ def read_time(text: str) -> tuple[datetime, object]:
         raise bad_property(f"The value '{text}' is not a valid dateTime.")
     day, clock, seconds, fraction, offset = found.groups()
     try:
-        value = datetime.fromisoformat(f"{day}T{clock or '00:00'}{seconds or ':00'}{(fraction or '')[:7]}")
+        value = datetime.fromisoformat(
+            f"{day}T{clock or '00:00'}{seconds or ':00'}{(fraction or '')[:7]}"
+        )
         if offset is None:
             return value, None
         aware = datetime.fromisoformat(value.isoformat() + ("+00:00" if offset == "Z" else offset))
@@ -265,7 +310,9 @@ def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise bad_body(f"Cannot convert the value of '{name}' to the expected type 'Edm.String'.")
     if len(value) > 255 and name == "subject":
-        raise Refusal(400, "ErrorPropertyValidationFailure", "The subject is longer than 255 characters.")
+        raise Refusal(
+            400, "ErrorPropertyValidationFailure", "The subject is longer than 255 characters."
+        )
     return value
 
 
@@ -286,7 +333,10 @@ def _location(raw: object) -> dict[str, Any]:
     if not isinstance(raw, Mapping):
         raise bad_body("Cannot read 'location' as a location.")
     name = _text("displayName", raw.get("displayName"))
-    made: dict[str, Any] = {"displayName": name, "locationType": raw.get("locationType") or "default"}
+    made: dict[str, Any] = {
+        "displayName": name,
+        "locationType": raw.get("locationType") or "default",
+    }
     if raw.get("locationEmailAddress"):
         made["locationEmailAddress"] = _text("locationEmailAddress", raw["locationEmailAddress"])
     if raw.get("locationUri"):

@@ -34,7 +34,13 @@ PLAIN: dict[str, Any] = {
     "hideAttendees": False,
     "onlineMeeting": None,
 }
-EMPTY_LOCATION = {"displayName": "", "locationType": "default", "uniqueIdType": "unknown", "address": {}, "coordinates": {}}
+EMPTY_LOCATION = {
+    "displayName": "",
+    "locationType": "default",
+    "uniqueIdType": "unknown",
+    "address": {},
+    "coordinates": {},
+}
 EMPTY_BODY = {"contentType": "html", "content": ""}
 _TAGS = re.compile(r"<[^>]*>")
 
@@ -74,7 +80,10 @@ def times(slot: When, style: Style) -> tuple[dict[str, str], dict[str, str]]:
     else:
         start, end = style.zone.to_wall(slot.start_utc), style.zone.to_wall(slot.end_utc)
     label = style.zone.label
-    return {"dateTime": moment(start), "timeZone": label}, {"dateTime": moment(end), "timeZone": label}
+    return {"dateTime": moment(start), "timeZone": label}, {
+        "dateTime": moment(end),
+        "timeZone": label,
+    }
 
 
 def recipient(person: Person) -> dict[str, Any]:
@@ -154,13 +163,19 @@ def _event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
         "allowNewTimeProposals": props["allowNewTimeProposals"],
         "isDraft": props["isDraft"],
         "hideAttendees": props["hideAttendees"],
-        "responseStatus": {"response": response[0], "time": stamp(response[1]) if response[1] else NEVER},
+        "responseStatus": {
+            "response": response[0],
+            "time": stamp(response[1]) if response[1] else NEVER,
+        },
         "body": body,
         "start": start,
         "end": end,
         "location": location,
-        "locations": props.get("locations") or ([location] if location is not EMPTY_LOCATION else []),
-        "recurrence": show(item.rule, item.when.start_zone.label) if item.rule and found.day is None else None,
+        "locations": props.get("locations")
+        or ([location] if location is not EMPTY_LOCATION else []),
+        "recurrence": show(item.rule, item.when.start_zone.label)
+        if item.rule and found.day is None
+        else None,
         "attendees": [_attendee(one) for one in people],
         "organizer": recipient(item.organizer),
         "onlineMeeting": props["onlineMeeting"],
@@ -218,10 +233,24 @@ def _body(stored: dict[str, str] | None, *, text: bool) -> dict[str, str]:
     if not text:
         if body["contentType"] == "text" and body["content"]:
             # Exchange answers HTML unless text is asked for.
-            return {"contentType": "html", "content": f"<html><body>{html.escape(body['content'])}</body></html>"}
-        return dict(body) if body["contentType"] == "html" else {"contentType": "html", "content": body["content"]}
-    return {"contentType": "text", "content": _plain(body["content"]) if body["contentType"] == "html" else body["content"]}
+            return {
+                "contentType": "html",
+                "content": f"<html><body>{html.escape(body['content'])}</body></html>",
+            }
+        return (
+            dict(body)
+            if body["contentType"] == "html"
+            else {"contentType": "html", "content": body["content"]}
+        )
+    return {
+        "contentType": "text",
+        "content": _plain(body["content"]) if body["contentType"] == "html" else body["content"],
+    }
 
 
 def _plain(content: str) -> str:
-    return html.unescape(_TAGS.sub("", content)).strip() if "<" in content or "&" in content else content.strip()
+    return (
+        html.unescape(_TAGS.sub("", content)).strip()
+        if "<" in content or "&" in content
+        else content.strip()
+    )

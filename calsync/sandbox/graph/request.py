@@ -85,7 +85,9 @@ class Request:
         return max(1, min(most, int(text))) if text.isdigit() else default
 
 
-def take_apart(method: str, target: str, headers: Mapping[str, str], body: bytes, base: str) -> Request:
+def take_apart(
+    method: str, target: str, headers: Mapping[str, str], body: bytes, base: str
+) -> Request:
     """Read a request line and its headers. The target may be absolute; links in answers follow it."""
     parts = urlsplit(target)
     if parts.scheme:
@@ -118,4 +120,6 @@ def answer(status: int, content: object, headers: Mapping[str, str] | None = Non
     made = {"Content-Type": JSON_TYPE}
     if headers:
         made.update(headers)
-    return Response(status, made, json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode())
+    return Response(
+        status, made, json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    )

@@ -32,11 +32,19 @@ def get_schedule(world: World, request: Request, tenant: Tenant) -> Response:
     low, high = _instant(world, raw.get("starttime")), _instant(world, raw.get("endtime"))
     step = raw.get("availabilityviewinterval", 30)
     if isinstance(step, bool) or not isinstance(step, int) or not 5 <= step <= 1440:
-        raise bad_request("AvailabilityViewInterval must be from 5 to 1440.", "ErrorInvalidParameter")
+        raise bad_request(
+            "AvailabilityViewInterval must be from 5 to 1440.", "ErrorInvalidParameter"
+        )
     if high <= low or high - low < timedelta(minutes=step):
         raise bad_request("The time window is shorter than the interval.", "ErrorInvalidParameter")
     rows = [_schedule(world, request, tenant, str(address), low, high, step) for address in wanted]
-    return answer(200, {"@odata.context": f"{request.base}/v1.0/$metadata#Collection(microsoft.graph.scheduleInformation)", "value": rows})
+    return answer(
+        200,
+        {
+            "@odata.context": f"{request.base}/v1.0/$metadata#Collection(microsoft.graph.scheduleInformation)",
+            "value": rows,
+        },
+    )
 
 
 def _instant(world: World, raw: object) -> datetime:
@@ -45,16 +53,26 @@ def _instant(world: World, raw: object) -> datetime:
     wall, offset = read_time(raw["dateTime"])
     if offset is not None:
         return wall
-    return zone(str(raw.get("timeZone") or "UTC"), any_iana=world.switches.any_iana_zone).to_utc(wall)
+    return zone(str(raw.get("timeZone") or "UTC"), any_iana=world.switches.any_iana_zone).to_utc(
+        wall
+    )
 
 
 def _schedule(
-    world: World, request: Request, tenant: Tenant, address: str, low: datetime, high: datetime, step: int
+    world: World,
+    request: Request,
+    tenant: Tenant,
+    address: str,
+    low: datetime,
+    high: datetime,
+    step: int,
 ) -> dict[str, Any]:
     box = tenant.boxes.get(address.casefold())
     if box is None:
         return _failed(address, "ErrorMailRecipientNotFound", "The recipient is not found.")
-    found = sorted((one for one in box.view(low, high) if one.live), key=lambda one: one.when.start_utc)
+    found = sorted(
+        (one for one in box.view(low, high) if one.live), key=lambda one: one.when.start_utc
+    )
     if len(found) > MOST_ENTRIES:
         return _failed(address, "5006", "The result set contains too many calendar entries.")
     return {
@@ -66,16 +84,28 @@ def _schedule(
 
 
 def _failed(address: str, code: str, message: str) -> dict[str, Any]:
-    return {"scheduleId": address, "availabilityView": "", "error": {"responseCode": code, "message": message}}
+    return {
+        "scheduleId": address,
+        "availabilityView": "",
+        "error": {"responseCode": code, "message": message},
+    }
 
 
 def _entry(world: World, request: Request, one: Instance) -> dict[str, Any]:
     start, end = times(one.when, style_of(world, request))
     private = one.prop("sensitivity", "normal") in ("private", "confidential")
-    entry: dict[str, Any] = {"isPrivate": private, "status": one.prop("showAs", "busy"), "start": start, "end": end}
+    entry: dict[str, Any] = {
+        "isPrivate": private,
+        "status": one.prop("showAs", "busy"),
+        "start": start,
+        "end": end,
+    }
     if not private:
         place = one.prop("location")
-        entry |= {"subject": one.prop("subject", ""), "location": place["displayName"] if place else ""}
+        entry |= {
+            "subject": one.prop("subject", ""),
+            "location": place["displayName"] if place else "",
+        }
     return entry
 
 
@@ -104,15 +134,23 @@ def send_mail(world: World, request: Request, box: Mailbox) -> Response:
         raise bad_body("Message is required.")
     saved = raw.get("savetosentitems", True)
     if not isinstance(saved, bool):
-        raise bad_body("Cannot convert the value of 'SaveToSentItems' to the expected type 'Edm.Boolean'.")
+        raise bad_body(
+            "Cannot convert the value of 'SaveToSentItems' to the expected type 'Edm.Boolean'."
+        )
     body = message.get("body")
     text = body.get("content", "") if isinstance(body, Mapping) else ""
-    people = [one for part in ("toRecipients", "ccRecipients", "bccRecipients") for one in message.get(part) or []]
+    people = [
+        one
+        for part in ("toRecipients", "ccRecipients", "bccRecipients")
+        for one in message.get(part) or []
+    ]
     if not people:
         raise Refusal(400, "ErrorInvalidRecipients", "At least one recipient is required.")
     for one in people:
         address = one.get("emailAddress", {}).get("address") if isinstance(one, Mapping) else None
         if not isinstance(address, str):
             raise Refusal(400, "ErrorInvalidRecipients", "At least one recipient is not valid.")
-        world.mail("mail", box.address, address, str(message.get("subject") or ""), body=text, saved=saved)
+        world.mail(
+            "mail", box.address, address, str(message.get("subject") or ""), body=text, saved=saved
+        )
     return Response(202, {})

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from ..mailbox import Mailbox
     from ..world import World
 
-ANSWER_OF = {"accept": "accepted", "tentativelyaccept": "tentativelyAccepted", "decline": "declined"}
+ANSWER_OF = {
+    "accept": "accepted",
+    "tentativelyaccept": "tentativelyAccepted",
+    "decline": "declined",
+}
 ROLE_CODE = {"accept": "ForAccept", "tentativelyaccept": "ForTentative", "decline": "ForDecline"}
 
 
@@ -61,11 +65,17 @@ def create(world: World, request: Request, box: Mailbox) -> Written:
     shown = render.master(box, item, style_of(world, request))
     context = f"{request.base}/v1.0/$metadata#users('{box.user_id}')/events/$entity"
     location = f"{request.base}/v1.0/users/{box.user_id}/events/{shown['id']}"
-    made = answer(201, {"@odata.context": context, **shown}, {"Location": location, "ETag": shown["@odata.etag"]})
+    made = answer(
+        201,
+        {"@odata.context": context, **shown},
+        {"Location": location, "ETag": shown["@odata.etag"]},
+    )
     return Written(made, item, None, tuple(raw))
 
 
-def precondition(world: World, request: Request, box: Mailbox, item: Item, *, honoured: bool) -> None:
+def precondition(
+    world: World, request: Request, box: Mailbox, item: Item, *, honoured: bool
+) -> None:
     """If-Match: 412 ErrorIrresolvableConflict on a stale etag, where the switch says it is honoured."""
     wanted = request.headers.get("if-match")
     if not wanted or not honoured or wanted.strip() == "*":
@@ -88,7 +98,12 @@ def update(world: World, request: Request, box: Mailbox, event_id: str) -> Writt
     made = disturb(world, request, box, made)
     shown = render.event(box, shown_instance(made, day), style_of(world, request))
     context = f"{request.base}/v1.0/$metadata#users('{box.user_id}')/events/$entity"
-    return Written(answer(200, {"@odata.context": context, **shown}, {"ETag": shown["@odata.etag"]}), made, day, tuple(raw))
+    return Written(
+        answer(200, {"@odata.context": context, **shown}, {"ETag": shown["@odata.etag"]}),
+        made,
+        day,
+        tuple(raw),
+    )
 
 
 def replace_flags(request: Request) -> Request:
@@ -112,7 +127,9 @@ def recreate(world: World, box: Mailbox, item: Item) -> Item:
     return world.put(box, replace(item, key=world.new_key(), created=0, transaction_id=None))
 
 
-def delete(world: World, request: Request, box: Mailbox, event_id: str, *, purge: bool = False) -> Written:
+def delete(
+    world: World, request: Request, box: Mailbox, event_id: str, *, purge: bool = False
+) -> Written:
     """DELETE /events/{id} and permanentDelete."""
     item, day = find(world, replace_flags(request), box, event_id)
     precondition(world, request, box, item, honoured=world.switches.if_match_delete)
@@ -139,7 +156,11 @@ def act(world: World, request: Request, box: Mailbox, event_id: str, name: str) 
         if not isinstance(people, list) or not people:
             raise bad_body("ToRecipients is required.")
         for one in people:
-            to = str(one.get("emailAddress", {}).get("address", "")) if isinstance(one, Mapping) else ""
+            to = (
+                str(one.get("emailAddress", {}).get("address", ""))
+                if isinstance(one, Mapping)
+                else ""
+            )
             world.mail("forward", box.address, to, meetings.title(item, day), iCalUId=item.uid)
         return Written(Response(202, {}), item, day, ("forwarded",))
     if action in ("dismissreminder", "snoozereminder"):
@@ -162,7 +183,13 @@ def _typed(raw: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
 
 
 def _respond(
-    world: World, request: Request, box: Mailbox, item: Item, day: date | None, action: str, raw: Mapping[str, Any]
+    world: World,
+    request: Request,
+    box: Mailbox,
+    item: Item,
+    day: date | None,
+    action: str,
+    raw: Mapping[str, Any],
 ) -> Written:
     send = _typed(raw, "SendResponse", bool, default=True)
     comment = _typed(raw, "Comment", str, "")
@@ -173,13 +200,22 @@ def _respond(
             f"ErrorCalendarIsOrganizer{code}",
         )
     if item.is_cancelled:
-        raise bad_request("Your request can't be completed. The meeting is cancelled.", f"ErrorCalendarIsCancelled{code}")
+        raise bad_request(
+            "Your request can't be completed. The meeting is cancelled.",
+            f"ErrorCalendarIsCancelled{code}",
+        )
     if box.place is not None and not world.switches.respond_allowed_on_rooms:
-        raise Refusal(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+        raise Refusal(
+            403, "ErrorAccessDenied", "Access is denied. Check credentials and try again."
+        )
     if day is not None and action == "decline" and not world.switches.decline_occurrence_allowed:
         raise bad_request("Your request can't be completed for an occurrence.")
-    if raw.get("proposednewtime") is not None and (action == "accept" or not send or not item.props.get("allowNewTimeProposals", True)):
-        raise bad_request("ProposedNewTime needs sendResponse and a meeting that allows new time proposals.")
+    if raw.get("proposednewtime") is not None and (
+        action == "accept" or not send or not item.props.get("allowNewTimeProposals", True)
+    ):
+        raise bad_request(
+            "ProposedNewTime needs sendResponse and a meeting that allows new time proposals."
+        )
     response = ANSWER_OF[action]
     world.later(
         world.switches.respond_delay_s,
@@ -189,17 +225,27 @@ def _respond(
 
 
 def _respond_now(
-    world: World, box: Mailbox, key: str, day: date | None, response: str, *, comment: str, send: bool
+    world: World,
+    box: Mailbox,
+    key: str,
+    day: date | None,
+    response: str,
+    *,
+    comment: str,
+    send: bool,
 ) -> None:
     item = box.items.get(key)
     if item is not None:
         meetings.answer(world, box, item, day, response, comment=comment, send=send)
 
 
-def _cancel(world: World, box: Mailbox, item: Item, day: date | None, raw: Mapping[str, Any]) -> Written:
+def _cancel(
+    world: World, box: Mailbox, item: Item, day: date | None, raw: Mapping[str, Any]
+) -> Written:
     if not item.own:
         raise bad_request(
-            "Your request can't be completed. You need to be an organizer to cancel a meeting.", "ErrorCalendarIsNotOrganizer"
+            "Your request can't be completed. You need to be an organizer to cancel a meeting.",
+            "ErrorCalendarIsNotOrganizer",
         )
     comment = _typed(raw, "Comment", str, "")
     events.delete(world, box, item, day, comment=comment)

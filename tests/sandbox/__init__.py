@@ -1,0 +1,1 @@
+"""The sandbox, and the sandbox against the official schemas."""

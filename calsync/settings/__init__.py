@@ -1,0 +1,39 @@
+"""TOML → frozen settings. Parsing has no side effects: no secret is read, nothing is opened
+but the settings file itself."""
+
+from calsync.settings.model import (
+    Api,
+    Connection,
+    Database,
+    GuardLimits,
+    Log,
+    Notices,
+    Platform,
+    Policy,
+    Retention,
+    RoomEntry,
+    Settings,
+    SyncWindow,
+    Worker,
+)
+from calsync.settings.reader import load, parse
+from calsync.settings.secret import SecretRef
+
+__all__ = [
+    "Api",
+    "Connection",
+    "Database",
+    "GuardLimits",
+    "Log",
+    "Notices",
+    "Platform",
+    "Policy",
+    "Retention",
+    "RoomEntry",
+    "SecretRef",
+    "Settings",
+    "SyncWindow",
+    "Worker",
+    "load",
+    "parse",
+]

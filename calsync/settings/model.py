@@ -1,0 +1,186 @@
+"""The settings as frozen values. Each field carries the check of what it may be.
+
+Units and reasons to change a setting are written once, in ``settings.example.toml``, which a
+test keeps equal to these defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import time
+
+from calsync.model import ClashPolicy, EditPolicy, NoticeKind
+from calsync.settings import checks
+from calsync.settings.checks import checked
+from calsync.settings.secret import SecretRef
+
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    url: str = field(default="sqlite:///calsync.db", metadata=checked(checks.database_url))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    host: str = field(default="127.0.0.1", metadata=checked(checks.filled))
+    port: int = field(default=8080, metadata=checked(checks.whole(0, 65535)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Durations in seconds. ``full_compare_at``: this machine's local time."""
+
+    poll_floor: float = field(default=180.0, metadata=checked(checks.duration(1, _DAY)))
+    poll_ceiling: float = field(default=360.0, metadata=checked(checks.duration(1, _DAY)))
+    threads: int = field(default=8, metadata=checked(checks.whole(1, 64)))
+    full_compare_at: time = field(default=time(2, 30), metadata=checked(checks.time_of_day))
+    shutdown_grace: float = field(default=4.0, metadata=checked(checks.duration(0, 300)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncWindow:
+    """Days back from, and ahead of, today."""
+
+    past_days: int = field(default=1, metadata=checked(checks.whole(0, 365)))
+    future_days: int = field(default=400, metadata=checked(checks.whole(1, 1825)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardLimits:
+    """A plan that deletes or moves more than the larger of the two stops its room."""
+
+    max_deletions: int = field(default=5, metadata=checked(checks.whole(0, 100_000)))
+    max_share: float = field(default=0.10, metadata=checked(checks.number(0.0, 1.0)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The policies of rooms that name none of their own."""
+
+    edit: str = field(default="origin", metadata=checked(checks.choice(*EditPolicy)))
+    clash: str = field(default="first", metadata=checked(checks.choice(*ClashPolicy)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notices:
+    enabled: bool = field(default=False, metadata=checked(checks.flag))
+    sender: str = field(default="", metadata=checked(checks.optional(checks.mailbox)))
+    kinds: tuple[str, ...] = field(
+        default=("confirmed", "rejected"), metadata=checked(checks.choices(*NoticeKind))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """Days after the end of an item."""
+
+    details_days: int = field(default=30, metadata=checked(checks.whole(1, 3650)))
+    links_days: int = field(default=400, metadata=checked(checks.whole(1, 3650)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    subject_fallback: str = field(default="Booked", metadata=checked(checks.filled))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    level: str = field(
+        default="info", metadata=checked(checks.choice("debug", "info", "warning", "error"))
+    )
+    file: str = field(default="", metadata=checked(checks.text))
+    json: bool = field(default=False, metadata=checked(checks.flag))
+
+
+CLOUD_NAMES = ("global", "us-gov-l4", "us-gov-l5", "china", "custom")
+CREDENTIALS = ("secret", "certificate", "federated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One tenant, with the app that calsync signs in as."""
+
+    name: str = field(metadata=checked(checks.name))
+    kind: str = field(default="graph", metadata=checked(checks.choice("graph")))
+    tenant_id: str = field(metadata=checked(checks.tenant))
+    client_id: str = field(metadata=checked(checks.filled))
+    cloud: str = field(default="global", metadata=checked(checks.choice(*CLOUD_NAMES)))
+    login_url: str = field(default="", metadata=checked(checks.optional(checks.origin)))
+    graph_url: str = field(default="", metadata=checked(checks.optional(checks.origin)))
+    credential: str = field(default="secret", metadata=checked(checks.choice(*CREDENTIALS)))
+    client_secret_env: str = field(default="", metadata=checked(checks.optional(checks.variable)))
+    client_secret_file: str = field(default="", metadata=checked(checks.text))
+    certificate_file: str = field(default="", metadata=checked(checks.text))
+    certificate_password_env: str = field(
+        default="", metadata=checked(checks.optional(checks.variable))
+    )
+    certificate_password_file: str = field(default="", metadata=checked(checks.text))
+    federated_token_env: str = field(default="", metadata=checked(checks.optional(checks.variable)))
+    federated_token_file: str = field(default="", metadata=checked(checks.text))
+
+    @property
+    def client_secret(self) -> SecretRef | None:
+        """Where the client secret is; None unless ``credential`` is ``secret``."""
+        return self._ref("client_secret") if self.credential == "secret" else None
+
+    @property
+    def certificate_password(self) -> SecretRef | None:
+        """Where the certificate's passphrase is; None where it has none."""
+        return self._ref("certificate_password") if self.credential == "certificate" else None
+
+    @property
+    def federated_token(self) -> SecretRef | None:
+        """Where the assertion is; read anew for each sign-in, because it expires."""
+        return self._ref("federated_token") if self.credential == "federated" else None
+
+    def _ref(self, stem: str) -> SecretRef | None:
+        env, file = getattr(self, f"{stem}_env"), getattr(self, f"{stem}_file")
+        if not env and not file:
+            return None
+        return SecretRef(env=env, file=file, where=f"connection {self.name}, {stem}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomEntry:
+    """A room and its mapping, for those who keep both in a file. Empty policy: the default's."""
+
+    id: str = field(metadata=checked(checks.name))
+    name: str = field(metadata=checked(checks.filled))
+    zone: str = field(metadata=checked(checks.zone))
+    building: str = field(default="", metadata=checked(checks.text))
+    floor: str = field(default="", metadata=checked(checks.text))
+    capacity: int | None = field(default=None, metadata=checked(checks.whole(1, 100_000)))
+    mailbox: str = field(default="", metadata=checked(checks.optional(checks.mailbox)))
+    connection: str = field(default="", metadata=checked(checks.optional(checks.name)))
+    titles: bool = field(default=False, metadata=checked(checks.flag))
+    edit_policy: str = field(
+        default="", metadata=checked(checks.optional(checks.choice(*EditPolicy)))
+    )
+    clash_policy: str = field(
+        default="", metadata=checked(checks.optional(checks.choice(*ClashPolicy)))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an admin can set. ``path`` is the file it came from."""
+
+    path: str = ""
+    database: Database = field(default_factory=Database)
+    api: Api = field(default_factory=Api)
+    worker: Worker = field(default_factory=Worker)
+    window: SyncWindow = field(default_factory=SyncWindow)
+    guard: GuardLimits = field(default_factory=GuardLimits)
+    policy: Policy = field(default_factory=Policy)
+    notices: Notices = field(default_factory=Notices)
+    retention: Retention = field(default_factory=Retention)
+    platform: Platform = field(default_factory=Platform)
+    log: Log = field(default_factory=Log)
+    connections: tuple[Connection, ...] = ()
+    rooms: tuple[RoomEntry, ...] = ()
+
+    def connection(self, name: str) -> Connection | None:
+        """The connection of that name."""
+        return next((entry for entry in self.connections if entry.name == name), None)

@@ -1,0 +1,155 @@
+"""Settings that are right one by one and wrong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+
+from calsync.settings.checks import span
+from calsync.settings.model import Connection, Settings
+
+Path = tuple[str | int, ...]
+#: Where, what, and what to do.
+Finding = tuple[Path, str, str]
+
+
+def contradictions(settings: Settings, broken: Set[Path]) -> Iterator[Finding]:
+    """Every contradiction; none that involves a setting in ``broken``, which is reported
+    already and stands in here with its default."""
+    for involved, finding in _pairs(settings):
+        if broken.isdisjoint(involved):
+            yield finding
+    # An entry that could not be read moves the numbers of those after it.
+    if not any(path[0] == "connections" for path in broken):
+        for number, connection in enumerate(settings.connections):
+            yield from _connection(connection, ("connections", number))
+        yield from _repeated("connections", "name", [c.name for c in settings.connections])
+        if not any(path[0] == "rooms" for path in broken):
+            yield from _rooms(settings)
+
+
+def _pairs(settings: Settings) -> Iterator[tuple[set[Path], Finding]]:
+    worker, window, keep = settings.worker, settings.window, settings.retention
+    floor, ceiling = ("worker", "poll_floor"), ("worker", "poll_ceiling")
+    if worker.poll_floor > worker.poll_ceiling:
+        yield (
+            {floor, ceiling},
+            (
+                floor,
+                f"{span(worker.poll_floor)} is above poll_ceiling ({span(worker.poll_ceiling)})",
+                "Lower it, or raise poll_ceiling",
+            ),
+        )
+    details, links, past = (
+        ("retention", "details_days"),
+        ("retention", "links_days"),
+        ("window", "past_days"),
+    )
+    if keep.links_days < keep.details_days:
+        yield (
+            {details, links},
+            (links, f"is below details_days ({keep.details_days})", "Raise it"),
+        )
+    if keep.details_days <= window.past_days:
+        yield (
+            {details, past},
+            (
+                details,
+                f"must be more than window.past_days ({window.past_days}): what is still synced"
+                " cannot be forgotten",
+                "Raise it, or lower past_days",
+            ),
+        )
+    enabled, sender = ("notices", "enabled"), ("notices", "sender")
+    if settings.notices.enabled and not settings.notices.sender:
+        yield (
+            {enabled, sender},
+            (
+                enabled,
+                "notices need a mailbox that sends them",
+                'Add sender = "rooms@your-domain" under [notices], or set enabled = false',
+            ),
+        )
+
+
+_NEEDED = {
+    "secret": ("client_secret_env", "client_secret_file"),
+    "certificate": ("certificate_file",),
+    "federated": ("federated_token_env", "federated_token_file"),
+}
+_OPTIONAL = {"certificate": ("certificate_password_env", "certificate_password_file")}
+
+
+def _connection(entry: Connection, path: Path) -> Iterator[Finding]:
+    addresses = ("login_url", "graph_url")
+    for key in addresses:
+        if entry.cloud == "custom" and not getattr(entry, key):
+            yield (
+                (*path, "cloud"),
+                f"the custom cloud needs {key}",
+                f'Add {key} = "https://…", or choose another cloud',
+            )
+        if entry.cloud != "custom" and getattr(entry, key):
+            yield (
+                (*path, key),
+                f"cloud {entry.cloud} has its own addresses",
+                'Take it out, or set cloud = "custom"',
+            )
+    needed = _NEEDED[entry.credential]
+    if not any(getattr(entry, key) for key in needed):
+        yield (
+            (*path, "credential"),
+            f"credential {entry.credential} needs {' or '.join(needed)}",
+            f"Add {needed[0]} to this connection",
+        )
+    allowed = {*needed, *_OPTIONAL.get(entry.credential, ())}
+    every = [key for keys in (*_NEEDED.values(), *_OPTIONAL.values()) for key in keys]
+    for key in every:
+        if getattr(entry, key) and key not in allowed:
+            yield (
+                (*path, key),
+                f"does not go with credential {entry.credential}",
+                "Take it out, or choose the credential it belongs to",
+            )
+    for key in allowed:
+        twin = f"{key.removesuffix('_env')}_file"
+        if key.endswith("_env") and getattr(entry, key) and getattr(entry, twin):
+            yield ((*path, key), f"is given twice: here and as {twin}", "Keep one of the two")
+
+
+def _rooms(settings: Settings) -> Iterator[Finding]:
+    rooms = settings.rooms
+    names = [connection.name for connection in settings.connections]
+    yield from _repeated("rooms", "id", [room.id for room in rooms])
+    yield from _repeated("rooms", "mailbox", [room.mailbox for room in rooms])
+    for number, room in enumerate(rooms):
+        path: Path = ("rooms", number)
+        if room.connection and room.connection not in names:
+            yield (
+                (*path, "connection"),
+                f"there is no connection {room.connection}",
+                f"Choose one of: {', '.join(names)}" if names else "Add it under [[connections]]",
+            )
+        if room.connection and not room.mailbox:
+            yield (
+                (*path, "connection"),
+                "a connection without a mailbox maps nothing",
+                "Add mailbox, or take connection out",
+            )
+        if room.mailbox and not room.connection and len(names) != 1:
+            yield (
+                (*path, "mailbox"),
+                "it is not clear through which connection to reach it",
+                "Add connection" if names else "Add one under [[connections]]",
+            )
+
+
+def _repeated(section: str, key: str, values: Sequence[str]) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for number, value in enumerate(values):
+        if value and value in first:
+            yield (
+                (section, number, key),
+                f"{value} is used by entry {first[value] + 1} already",
+                "Give each entry its own",
+            )
+        first.setdefault(value, number)

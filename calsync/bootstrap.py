@@ -1,0 +1,355 @@
+"""The composition root: the only file that names concrete classes.
+
+``open_home`` opens calsync's own database and what stands on it; ``connect`` adds the calendar
+sides; ``build_worker`` makes the half of ``calsync serve`` that syncs (the other is ``api``).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import assert_never
+
+from calsync.adapters.graph.auth import (
+    Certificate,
+    Credential,
+    Federated,
+    MsalTokens,
+    Secret,
+)
+from calsync.adapters.graph.clouds import Cloud, cloud, custom
+from calsync.adapters.graph.side import GraphSide
+from calsync.adapters.graph.transport import Transport
+from calsync.adapters.hub.service import BookingService
+from calsync.adapters.hub.side import HubSide
+from calsync.adapters.notify.graph_mail import GraphMail
+from calsync.adapters.wrap.dry_run import DryRun
+from calsync.adapters.wrap.logged import Logged
+from calsync.adapters.wrap.paced import Paced
+from calsync.adapters.wrap.retried import Retried
+from calsync.engine.context import Context, Span
+from calsync.errors import UsageError
+from calsync.model import ClashPolicy, EditPolicy, Pair, Room
+from calsync.ports import CalendarSide, Clock, Notifier
+from calsync.reconcile.guard import Limits
+from calsync.settings import Connection, RoomEntry, Settings
+from calsync.store.database import Database
+from calsync.store.hub import SqlHubStore
+from calsync.store.lease import ProcessLease
+from calsync.store.migrate import migrate
+from calsync.store.pairs import Mappings
+from calsync.store.reports import Reports
+from calsync.store.retention import purge
+from calsync.store.store import SqlStore
+from calsync.worker.control import Worker
+from calsync.worker.plan import PollSettings
+from calsync.worker.triggers import Triggers
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+@dataclass(slots=True, kw_only=True)
+class Home:
+    """calsync's own database and everything that needs nothing else."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    store: SqlStore
+    mappings: Mappings
+    reports: Reports
+    hub: SqlHubStore
+    bookings: BookingService
+    booking_side: HubSide
+
+    def close(self) -> None:
+        self.db.dispose()
+
+
+def open_home(settings: Settings, clock: Clock | None = None) -> Home:
+    """Open the database, bring its tables up to date, and take in the rooms of the settings."""
+    clock = clock or SystemClock()
+    db = Database(settings.database.url)
+    try:
+        migrate(db)
+        hub = SqlHubStore(db)
+        home = Home(
+            settings=settings,
+            db=db,
+            clock=clock,
+            store=SqlStore(db, clock),
+            mappings=Mappings(db, clock),
+            reports=Reports(db),
+            hub=hub,
+            bookings=BookingService(hub, now=clock.now),
+            booking_side=HubSide(hub, now=clock.now),
+        )
+        for entry in settings.rooms:
+            _take_in(home, entry)
+    except BaseException:
+        db.dispose()
+        raise
+    return home
+
+
+def _take_in(home: Home, entry: RoomEntry) -> None:
+    """A [[rooms]] entry is the admin's word: the room and its mapping follow it."""
+    home.bookings.put_room(
+        Room(
+            id=entry.id,
+            name=entry.name,
+            zone=entry.zone,
+            building=entry.building,
+            floor=entry.floor,
+            capacity=entry.capacity,
+        )
+    )
+    if entry.mailbox:
+        map_room(
+            home,
+            room_id=entry.id,
+            mailbox=entry.mailbox,
+            connection=entry.connection,
+            zone=entry.zone,
+            titles=entry.titles,
+            edit=entry.edit_policy,
+            clash=entry.clash_policy,
+        )
+
+
+def map_room(
+    home: Home,
+    *,
+    room_id: str,
+    mailbox: str,
+    connection: str = "",
+    zone: str = "",
+    titles: bool = False,
+    edit: str = "",
+    clash: str = "",
+) -> Pair:
+    """Join a room to a resource calendar. Empty values come from the settings and the room.
+
+    Raises UsageError where either is joined to something else already.
+    """
+    settings = home.settings
+    if not connection:
+        if len(settings.connections) != 1:
+            raise UsageError(
+                "the settings have not exactly one connection",
+                where=f"room {room_id}",
+                todo="Say which: --connection NAME.",
+            )
+        connection = settings.connections[0].name
+    elif settings.connection(connection) is None:
+        names = ", ".join(c.name for c in settings.connections) or "none"
+        raise UsageError(
+            f"there is no connection {connection!r} in the settings",
+            where=f"room {room_id}",
+            todo=f"Known connections: {names}.",
+        )
+    room = home.bookings.room(room_id)
+    pair = Pair(
+        id=home.mappings.id_for(room_id, mailbox),
+        room_id=room_id,
+        connection=connection,
+        mailbox=mailbox.lower(),
+        zone=zone or room.room.zone,
+        titles=titles,
+        edit_policy=EditPolicy(edit or settings.policy.edit),
+        clash_policy=ClashPolicy(clash or settings.policy.clash),
+    )
+    home.mappings.save_pair(pair)
+    home.bookings.set_titles(room_id, titles)
+    return pair
+
+
+# --- calendar sides ------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class Link:
+    """One connection: its tenant's transport in its wrappers, and the side over it."""
+
+    name: str
+    caller: Logged
+    side: GraphSide
+    transport: Transport
+    tokens: MsalTokens
+
+    def close(self) -> None:
+        self.transport.close()
+        self.tokens.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class System:
+    """Everything wired together. ``stop`` ends every wait at once."""
+
+    home: Home
+    links: dict[str, Link]
+    stop: threading.Event
+    context: Context
+    notifier: Notifier | None = None
+    _closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        self.stop.set()
+        for link in self.links.values():
+            link.close()
+        self.home.close()
+
+
+def connect(home: Home, *, owner: str = "calsync", dry_run: bool = False) -> System:
+    """Add the calendar sides. Secrets are read now; no network is used yet.
+
+    ``dry_run``: whatever would be written is refused by the sides themselves.
+    """
+    settings, stop = home.settings, threading.Event()
+    links = {c.name: _link(c, home, stop) for c in settings.connections}
+    calendars: dict[str, CalendarSide] = {
+        name: DryRun(link.side) if dry_run else link.side for name, link in links.items()
+    }
+    context = Context(
+        store=home.store,
+        booking=home.booking_side,
+        calendars=calendars,
+        clock=home.clock,
+        owner=owner,
+        span=Span(past_days=settings.window.past_days, future_days=settings.window.future_days),
+        limits=Limits(floor=settings.guard.max_deletions, share=settings.guard.max_share),
+    )
+    return System(
+        home=home, links=links, stop=stop, context=context, notifier=_notifier(settings, links)
+    )
+
+
+def _link(entry: Connection, home: Home, stop: threading.Event) -> Link:
+    place = _cloud(entry)
+    tokens = MsalTokens(
+        cloud=place,
+        tenant_id=entry.tenant_id,
+        client_id=entry.client_id,
+        credential=_credential(entry),
+        monotonic=home.clock.monotonic,
+    )
+    transport = Transport(
+        cloud=place,
+        tenant_id=entry.tenant_id,
+        tokens=tokens,
+        clock=home.clock,
+        pool=home.settings.worker.threads + 2,
+    )
+    logged = Logged(transport)
+    paced = Paced(logged, monotonic=home.clock.monotonic, stop=stop)
+    caller = Retried(paced, stop=stop)
+    side = GraphSide(
+        connection=entry.name,
+        cloud=place,
+        caller=caller,
+        clock=home.clock,
+        subject_fallback=home.settings.platform.subject_fallback,
+    )
+    return Link(name=entry.name, caller=logged, side=side, transport=transport, tokens=tokens)
+
+
+def _cloud(entry: Connection) -> Cloud:
+    if entry.cloud == "custom":
+        return custom(login=entry.login_url, graph=entry.graph_url)
+    return cloud(entry.cloud)
+
+
+def _credential(entry: Connection) -> Credential:
+    match entry.credential:
+        case "certificate":
+            password = entry.certificate_password
+            return Certificate(
+                path=Path(entry.certificate_file),
+                passphrase=password.read() if password is not None else None,
+            )
+        case "federated":
+            token = entry.federated_token
+            assert token is not None
+            return Federated(token.read)
+        case "secret":
+            secret = entry.client_secret
+            assert secret is not None
+            return Secret(secret.read())
+        case other:
+            assert_never(other)  # type: ignore[arg-type]  # the settings allow these three only
+
+
+def _notifier(settings: Settings, links: dict[str, Link]) -> Notifier | None:
+    """Mail leaves through the first connection, from the sender's mailbox."""
+    if not settings.notices.enabled or not links:
+        return None
+    first = next(iter(links.values()))
+    return GraphMail(first.caller, sender=settings.notices.sender)
+
+
+# --- the worker ------------------------------------------------------------------------------
+
+
+def build_worker(system: System, lease: ProcessLease | None = None) -> tuple[Worker, Triggers]:
+    """The control loop and its timed jobs; neither is started."""
+    settings, home = system.home.settings, system.home
+    worker = Worker(
+        system.context,
+        poll=PollSettings(floor=settings.worker.poll_floor, ceiling=settings.worker.poll_ceiling),
+        threads=settings.worker.threads,
+        lease=lease,
+        notifier=system.notifier,
+    )
+    triggers = Triggers(
+        worker,
+        tick=min(1.0, settings.worker.poll_floor / 2),
+        housekeeping=min(10.0, settings.worker.poll_floor * 2),
+        compare_at=settings.worker.full_compare_at,
+        purge=lambda: purge_now(home),
+    )
+    return worker, triggers
+
+
+def purge_now(home: Home) -> None:
+    """Forget what retention says is old: details first, links without personal data later."""
+    now, keep = home.clock.now(), home.settings.retention
+    purge(
+        home.db,
+        details_before=now - timedelta(days=keep.details_days),
+        links_before=now - timedelta(days=keep.links_days),
+    )
+
+
+class SyncStatus:
+    """``in sync as of`` per room, from what the engine remembers."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    def __call__(self, room_id: str) -> tuple[datetime | None, bool]:
+        """When both sides were last read, and whether that is too long ago to rely on."""
+        context = self._system.context
+        settings = self._system.home.settings
+        for pair in self._pairs():
+            if pair.room_id == room_id:
+                state = context.states.get(pair.id)
+                at = state.synced_at if state is not None else None
+                limit = timedelta(seconds=3 * settings.worker.poll_ceiling)
+                stale = at is None or context.clock.now() - at > limit
+                return at, stale
+        return None, False
+
+    def _pairs(self) -> list[Pair]:
+        return self._system.home.store.pairs()

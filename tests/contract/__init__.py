@@ -1,0 +1,1 @@
+"""The contract that every side of a pair passes."""

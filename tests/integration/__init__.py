@@ -1,0 +1,1 @@
+"""Adapters against the sandbox, over HTTP on loopback."""

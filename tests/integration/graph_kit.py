@@ -1,0 +1,219 @@
+"""A sandbox tenant on loopback and the Graph side in front of it, for tests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from calsync.adapters.graph.auth import MsalTokens, Secret
+from calsync.adapters.graph.clouds import custom
+from calsync.adapters.graph.side import GraphSide
+from calsync.adapters.graph.transport import Transport
+from calsync.adapters.wrap import Logged, Paced, Retried
+from calsync.mapping.event import bare, event_body, series_change
+from calsync.model import Occupancy, Pair, Window
+from calsync.sandbox import (
+    DEFAULT_CLIENT,
+    DEFAULT_SECRET,
+    DEFAULT_TENANT,
+    SandboxServer,
+    create_sandbox,
+)
+
+WINDOW = Window(datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC))
+ROOM = "atlas@contoso.example"
+ZONE = "Europe/Berlin"
+BASE = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+class WallClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class GraphLab:
+    """One room in one tenant. ``Lab`` of the contract, and hands for faults and counters."""
+
+    def __init__(self, server: SandboxServer, **options: Any) -> None:
+        self.control = server.control
+        self.server = server
+        self.clock = WallClock()
+        self.window = WINDOW
+        self.pair = Pair(
+            id="pair-1",
+            room_id="room-1",
+            connection="contoso",
+            mailbox=ROOM,
+            zone=ZONE,
+            titles=True,
+        )
+        self.cloud = custom(
+            login=server.url,
+            graph=options.pop("graph", server.url),
+            series_parts=options.pop("series_parts", True),
+        )
+        self.tokens = options.pop("tokens", None) or MsalTokens(
+            cloud=self.cloud,
+            tenant_id=options.pop("tenant", DEFAULT_TENANT),
+            client_id=DEFAULT_CLIENT,
+            credential=Secret(options.pop("secret", DEFAULT_SECRET)),
+            monotonic=self.clock.monotonic,
+        )
+        self.stop = threading.Event()
+        self.transport = Transport(
+            cloud=self.cloud,
+            tenant_id=self.tokens.tenant_id,
+            tokens=self.tokens,
+            clock=self.clock,
+            timeout=options.pop("timeout", (5.0, 5.0)),
+            max_bytes=options.pop("max_bytes", 64 * 1024 * 1024),
+        )
+        self.logged = Logged(self.transport)
+        paced = Paced(self.logged, monotonic=self.clock.monotonic, stop=self.stop, patience=3.0)
+        self.caller = Retried(paced, stop=self.stop, base=0.01, patience=3.0)
+        self.side = GraphSide(
+            connection="contoso",
+            cloud=self.cloud,
+            caller=self.caller,
+            clock=self.clock,
+            page_size=options.pop("page_size", 500),
+        )
+        assert not options
+
+    def close(self) -> None:
+        self.transport.close()
+        self.tokens.close()
+
+    # -- people (by a second Graph client, as an Outlook add-in would) -----------------------
+
+    def put(self, occupancy: Occupancy) -> str:
+        body = event_body(bare(occupancy), subject_fallback="", room_zone=ZONE)
+        made = self.graph("POST", f"/users/{ROOM}/events", body)
+        key: str = made["id"]
+        if occupancy.recurrence is not None:
+            self._dates(key, bare(occupancy), occupancy)
+        return key
+
+    def edit(self, key: str, occupancy: Occupancy) -> None:
+        (seen,) = self.side.read(self.pair, [key])
+        self._dates(key, seen.occupancy, occupancy)  # type: ignore[union-attr]
+
+    def _dates(self, key: str, was: Occupancy, target: Occupancy) -> None:
+        change = series_change(was, target, subject_fallback="", room_zone=ZONE)
+        assert not change.recreate
+        if change.master:
+            self.graph("PATCH", f"/users/{ROOM}/events/{key}", change.master)
+        ids = self._ids(key) if change.exclude or change.overrides else {}
+        for slot in change.exclude:
+            self.graph("DELETE", f"/users/{ROOM}/events/{ids[slot.date().isoformat()]}")
+        for slot, patch in change.overrides:
+            self.graph("PATCH", f"/users/{ROOM}/events/{ids[slot.date().isoformat()]}", patch)
+
+    def _ids(self, key: str) -> dict[str, str]:
+        span = "startDateTime=2026-10-01T00:00:00Z&endDateTime=2027-12-01T00:00:00Z&$top=500"
+        rows = self.graph("GET", f"/users/{ROOM}/events/{key}/instances?{span}")["value"]
+        return {row["originalStart"][:10]: row["id"] for row in rows}
+
+    def remove(self, key: str) -> None:
+        self.graph("DELETE", f"/users/{ROOM}/events/{key}")
+
+    def graph(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """A call past the adapter and its counters, under the sandbox's lock."""
+        import json
+
+        headers = {
+            "authorization": f"Bearer {self._other_token()}",
+            "prefer": 'IdType="ImmutableId"',
+            "content-type": "application/json",
+        }
+        with self.server.lock:
+            armed, self.control.front.faults.armed = self.control.front.faults.armed, []
+            answer = self.control.handle(
+                method, f"/v1.0{path}", headers, b"" if body is None else json.dumps(body).encode()
+            )
+            self.control.front.faults.armed = armed
+        assert answer.status < 300, (answer.status, answer.body)
+        return answer.json() if answer.body else None
+
+    def _other_token(self) -> str:
+        form = (
+            f"grant_type=client_credentials&client_id={DEFAULT_CLIENT}"
+            f"&client_secret={DEFAULT_SECRET}&scope=x/.default"
+        )
+        with self.server.lock:
+            armed, self.control.front.faults.armed = self.control.front.faults.armed, []
+            answer = self.control.handle(
+                "POST", f"/{DEFAULT_TENANT}/oauth2/v2.0/token", {}, form.encode()
+            )
+            self.control.front.faults.armed = armed
+        token: str = answer.json()["access_token"]
+        return token
+
+    # -- the tenant ---------------------------------------------------------------------------
+
+    def act(self, kind: str, **raw: Any) -> dict[str, Any]:
+        """An act of a person in Outlook."""
+        with self.server.lock:
+            return self.control.act(kind=kind, **raw)
+
+    def fault(self, kind: str, *, count: int | None = 1, **raw: Any) -> None:
+        from calsync.sandbox.faults import Fault
+
+        with self.server.lock:
+            self.control.front.faults.arm(Fault(kind, count=count, **raw))
+
+    def calm(self) -> None:
+        with self.server.lock:
+            self.control.front.faults.clear()
+
+    def switch(self, **changes: Any) -> None:
+        with self.server.lock:
+            self.control.world.switches.set(changes)
+
+    def requests(self) -> list[str]:
+        """Method and operation of every request that reached Graph, oldest first."""
+        with self.server.lock:
+            return [
+                f"{call['method']} {call['operation']}"
+                for call in self.control.front.calls
+                if call["path"].startswith("/v1.0") and call["app"]
+            ]
+
+
+@contextmanager
+def graph_lab(**options: Any) -> Iterator[GraphLab]:
+    control = create_sandbox(seed=1)
+    server = SandboxServer(control).start()
+    lab = None
+    try:
+        import json
+
+        room = {
+            "address": ROOM,
+            "name": "Atlas",
+            "zone": "W. Europe Standard Time",
+            "building": "HQ",
+            "capacity": 8,
+        }
+        made = control.handle("POST", "/_sandbox/rooms", {}, json.dumps(room).encode())
+        assert made.status == 201, made.body
+        person = {"address": "ada@contoso.example", "name": "Ada", "zone": "W. Europe Standard Time"}
+        control.handle("POST", "/_sandbox/people", {}, json.dumps(person).encode())
+        lab = GraphLab(server, **options)
+        yield lab
+    finally:
+        if lab is not None:
+            lab.close()
+        server.stop()
+
+
+def at(days: float = 0, hours: float = 0) -> str:
+    """A UTC time from the tests' base day, as acts take it."""
+    return (BASE + timedelta(days=days, hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")

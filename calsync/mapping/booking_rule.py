@@ -1,4 +1,4 @@
-"""``recurrenceRule`` objects of JSCalendar (RFC 8984 section 4.3.3, as jscalendarbis has it) ↔ Rule.
+"""``recurrenceRule`` objects of JSCalendar (RFC 8984 section 4.3.3, jscalendarbis) ↔ Rule.
 
 Only what a room can be booked by: daily to yearly, no parts of a day, Gregorian, and the
 default ``skip: omit`` (dates that do not exist are left out).
@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 
+from calsync.errors import MappingError
 from calsync.mapping import rrule
 from calsync.mapping.booking_form import Form, parse_local
-from calsync.model import Frequency, Nth, Rule, Weekday
-
-#: Bounds against recurrence bombs: a daily series over 27 years fits.
-MAX_INTERVAL, MAX_COUNT, LAST_UNTIL_YEAR = 999, 10_000, 9999
+from calsync.model import Frequency, Nth, Occupancy, Rule, Weekday
 
 _FREQUENCIES = {f.value.lower(): f for f in Frequency}
 _DAYS = {d.name.lower(): d for d in Weekday}
@@ -56,8 +54,8 @@ def rule_to_json(rule: Rule) -> dict[str, object]:
     return doc
 
 
-def read_rule(form: Form, start: datetime) -> Rule | None:
-    """The rule that ``form`` holds for a series that starts at ``start`` (wall time)."""
+def read_rule(form: Form, plain: Occupancy, room_zone: str) -> Rule | None:
+    """The rule that ``form`` holds, for a series that begins as ``plain``."""
     form.refuse_unknown((*_KNOWN, *_UNSAYABLE))
     before = len(form.errors)
     for name in _UNSAYABLE:
@@ -69,9 +67,9 @@ def read_rule(form: Form, start: datetime) -> Rule | None:
     if not form.has("frequency"):
         form.fail("frequency", "is missing", f"Use {', '.join(_FREQUENCIES)}")
     frequency = form.choice("frequency", _FREQUENCIES, Frequency.DAILY)
-    interval = form.whole("interval", low=1, high=MAX_INTERVAL, default=1)
-    count = form.whole("count", low=1, high=MAX_COUNT)
-    until = _until(form, start)
+    interval = form.whole("interval", low=1, high=rrule.MAX_INTERVAL, default=1)
+    count = form.whole("count", low=1, high=rrule.MAX_COUNT)
+    until = _until(form, plain.start)
     if count is not None and until is not None:
         form.fail("count", "a series has a count or an until, not both")
     by_day = _days(form)
@@ -81,7 +79,7 @@ def read_rule(form: Form, start: datetime) -> Rule | None:
     week_start = form.choice("firstDayOfWeek", _DAYS, Weekday.MO)
     if len(form.errors) > before:
         return None
-    return Rule(
+    rule = Rule(
         frequency=frequency,
         interval=interval or 1,
         by_day=by_day,
@@ -92,6 +90,25 @@ def read_rule(form: Form, start: datetime) -> Rule | None:
         count=count,
         until=until,
     )
+    # Through the text, so that both spellings pass one and the same gate.
+    zone = plain.zone or room_zone
+    text = rrule.format_rrule(rule, start=plain.start, zone=zone, all_day=plain.all_day)
+    return _checked(form, "", text, plain, room_zone)
+
+
+def read_rrule(form: Form, plain: Occupancy, room_zone: str) -> Rule | None:
+    """The rule of an RFC 5545 text, taken for convenience beside ``recurrenceRule``."""
+    text = form.text("rrule", limit=rrule.MAX_TEXT)
+    return None if text is None else _checked(form, "rrule", text, plain, room_zone)
+
+
+def _checked(form: Form, name: str, text: str, plain: Occupancy, room_zone: str) -> Rule | None:
+    zone = plain.zone or room_zone
+    try:
+        return rrule.parse_rrule(text, start=plain.start, zone=zone, all_day=plain.all_day)
+    except MappingError as error:
+        form.fail(name, error.what, error.todo)
+        return None
 
 
 def _day_to_json(nth: Nth) -> dict[str, object]:
@@ -107,7 +124,7 @@ def _until(form: Form, start: datetime) -> date | None:
     if value is None:
         return None
     parsed = parse_local(value) if isinstance(value, str) else None
-    if parsed is None or parsed.year > LAST_UNTIL_YEAR:
+    if parsed is None:
         form.fail("until", "is not a local date and time", "Write 2026-12-31T23:59:59")
         return None
     whole_day = isinstance(value, str) and len(value) == 10
@@ -154,6 +171,3 @@ def _months(form: Form) -> tuple[int, ...]:
             break
         found.add(int(text))
     return tuple(sorted(found))
-
-
-__all__ = ["read_rule", "rrule", "rule_to_json"]

@@ -1,0 +1,47 @@
+"""Cursors of the change feed: opaque to clients, readable for us.
+
+Two kinds. ``feed``: everything after a change number. ``listing``: in the middle of the first
+listing of all live bookings (by id), with the change number at which that listing began.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+from calsync.adapters.hub.problems import CursorInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """``after_id`` is None for the feed; ``room_id`` None for all rooms."""
+
+    number: int
+    room_id: str | None
+    after_id: str | None = None
+
+
+def encode(cursor: Cursor) -> str:
+    text = json.dumps([cursor.number, cursor.room_id, cursor.after_id], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(text: str, room_id: str | None) -> Cursor:
+    """Raises CursorInvalid for what ``encode`` did not make, or made for another room."""
+    try:
+        raw = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        raw = None
+    match raw:
+        case [int(number), str() | None as room, str() | None as after] if number >= 0:
+            if room == room_id:
+                return Cursor(number, room, after)
+            raise CursorInvalid(
+                "this cursor was made for another choice of rooms",
+                todo="Send the same room parameter as before, or start without a cursor",
+            )
+    raise CursorInvalid(
+        "this is not a cursor of this feed", todo="Send a cursor as you got it, or start without"
+    )

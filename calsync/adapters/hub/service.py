@@ -1,0 +1,443 @@
+"""The built-in booking platform: rooms, bookings, change feed. What the HTTP API serves.
+
+Each writing act is one transaction that holds the database's write lock, so that a check (is
+the room free?) and the write that rests on it see one state: of many requests for one slot
+exactly one is stored.
+
+A booking is ``pending`` until the calendar has it; every change of its content makes it
+pending again. Times are aware UTC. Raises HubProblem, InvalidBooking, or a StoreError.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from secrets import token_urlsafe
+
+from calsync.adapters.hub import cursors, desk
+from calsync.adapters.hub.desk import Precondition
+from calsync.adapters.hub.problems import (
+    KeyReused,
+    KeyRunning,
+    NotASeries,
+    NotFound,
+    ResyncRequired,
+    RoomConflict,
+    StaleRevision,
+    TooMuch,
+)
+from calsync.adapters.hub.repository import HubReader, HubStore, HubWriter
+from calsync.adapters.hub.shape import span_of, without_titles
+from calsync.adapters.hub.tokens import TokenStore
+from calsync.mapping.booking import Wish, read_wish
+from calsync.mapping.booking_edit import occurrence, patched, with_occurrence
+from calsync.mapping.booking_values import (
+    Booking,
+    BookingStatus,
+    FeedEntry,
+    StoredAnswer,
+    StoredRoom,
+)
+from calsync.mapping.expand import ALWAYS, instances
+from calsync.mapping.fingerprint import fingerprint
+from calsync.model import Instance, Interval, Room
+
+#: Most occurrences in one answer; more is refused, never cut.
+MAX_OCCURRENCES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A booking with its room's zone; ``created`` is True where this call made it."""
+
+    booking: Booking
+    room_zone: str
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """An Idempotency-Key: whose, which, a hash of the request, and how to word the answer."""
+
+    token_id: str
+    key: str
+    request: str
+    answer: Callable[[Shown | RoomConflict], tuple[int, dict[str, str], str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    booking: Booking
+    instance: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """A page of the feed. ``cursor`` is set on every page, the last one too. ``listing``: this
+    is still the first listing of all that lives."""
+
+    entries: tuple[tuple[FeedEntry, Shown | None], ...]
+    cursor: str
+    more: bool
+    listing: bool
+
+
+class BookingService:
+    def __init__(
+        self,
+        store: HubStore,
+        *,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str] = lambda: token_urlsafe(12),
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._new_id = new_id
+        self._running: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+        self.tokens = TokenStore(store, now=now)
+
+    # --- rooms ---
+
+    def rooms(self) -> list[StoredRoom]:
+        with self._store.read() as tx:
+            return tx.rooms()
+
+    def room(self, room_id: str) -> StoredRoom:
+        with self._store.read() as tx:
+            return desk.room(tx, room_id)
+
+    def put_room(self, room: Room) -> tuple[StoredRoom, bool]:
+        """Make or replace a room; True where it is new. The titles switch stays as it is."""
+        with self._store.write() as tx:
+            old = tx.room(room.id)
+            if old is not None and old.room == room:
+                return old, False
+            new = StoredRoom(
+                room=room,
+                titles=old.titles if old else False,
+                revision=old.revision + 1 if old else 1,
+            )
+            tx.put_room(new)
+            if old is not None and old.room.zone != room.zone:
+                # All-day bookings fill the days of the room's zone: their extents move.
+                held = tx.live_bookings([room.id], ALWAYS)
+                tx.update([replace(b, span=span_of(b.content, room.zone)) for b in held])
+            return new, old is None
+
+    def set_titles(self, room_id: str, titles: bool) -> None:
+        """Mirror the pair's switch. Turned off, the titles that are stored go at once."""
+        with self._store.write() as tx:
+            room = desk.room(tx, room_id)
+            if room.titles == titles:
+                return
+            tx.put_room(replace(room, titles=titles, revision=room.revision + 1))
+            if titles:
+                return
+            for booking in tx.live_bookings([room_id], ALWAYS):
+                bare = without_titles(booking.content)
+                if bare != booking.content:
+                    changed = replace(booking, content=bare, fingerprint=fingerprint(bare))
+                    desk.store_change(tx, changed, now=self._now())
+
+    # --- occupancy ---
+
+    def occurrences(
+        self, room_ids: Sequence[str], span: Interval
+    ) -> list[tuple[StoredRoom, list[Occurrence]]]:
+        """What takes place in each room, expanded, by start."""
+        found: list[tuple[StoredRoom, list[Occurrence]]] = []
+        left = MAX_OCCURRENCES
+        for room, bookings in self.live(room_ids, span):
+            zone = room.room.zone
+            shown = [
+                Occurrence(booking, instance)
+                for booking in bookings
+                for instance in instances(booking.content, span, zone, limit=left + 1)
+            ]
+            left -= len(shown)
+            if left < 0:
+                raise TooMuch(
+                    f"more than {MAX_OCCURRENCES} occurrences lie in this window",
+                    todo="Ask for a shorter window or fewer rooms",
+                )
+            shown.sort(key=lambda o: (o.instance.start, o.booking.id))
+            found.append((room, shown))
+        return found
+
+    def live(
+        self, room_ids: Sequence[str], span: Interval
+    ) -> list[tuple[StoredRoom, list[Booking]]]:
+        """Live bookings whose extent meets ``span``, per room."""
+        with self._store.read() as tx:
+            rooms = [desk.room(tx, room_id) for room_id in dict.fromkeys(room_ids)]
+            held: dict[str, list[Booking]] = {room.room.id: [] for room in rooms}
+            for booking in tx.live_bookings(list(held), span):
+                held[booking.room_id].append(booking)
+        return [(room, held[room.room.id]) for room in rooms]
+
+    # --- bookings ---
+
+    def booking(self, booking_id: str) -> Shown:
+        with self._store.read() as tx:
+            booking = desk.booking(tx, booking_id)
+            room = tx.room(booking.room_id)
+        return Shown(booking, room.room.zone if room is not None else "UTC")
+
+    def create(
+        self, room_id: str, doc: Mapping[str, object], *, once: Once | None = None
+    ) -> Shown | StoredAnswer:
+        """Book a room. With ``once`` the answer is kept in the same transaction, and given
+        again (as StoredAnswer) to the same request. Raises RoomConflict with alternatives."""
+        if once is None:
+            with self._store.write() as tx:
+                return self._create(tx, room_id, doc)
+        with self._alone(once):
+            with self._store.write() as tx:
+                kept = tx.answer(once.token_id, once.key)
+                if kept is not None:
+                    if kept.request == once.request:
+                        return kept
+                    raise KeyReused(
+                        "this Idempotency-Key was used for another request",
+                        todo="Use a new key for a new request",
+                    )
+                outcome: Shown | RoomConflict
+                try:
+                    outcome = self._create(tx, room_id, doc)
+                except RoomConflict as conflict:  # nothing was written before it is raised
+                    outcome = conflict
+                tx.keep_answer(self._kept(once, outcome))
+            if isinstance(outcome, RoomConflict):
+                raise outcome
+            return outcome
+
+    def _create(self, tx: HubWriter, room_id: str, doc: Mapping[str, object]) -> Shown:
+        room = desk.room(tx, room_id)
+        wish = read_wish(doc, room.room.zone)
+        booking = desk.new_booking(
+            tx, room, wish, booking_id=self._new_id(), external_id=wish.external_id, now=self._now()
+        )
+        return Shown(booking, room.room.zone, created=True)
+
+    def put_external(
+        self,
+        room_id: str,
+        external_id: str,
+        doc: Mapping[str, object],
+        *,
+        match: Precondition | None = None,
+        absent: bool = False,
+    ) -> Shown:
+        """The booking with this externalId, made or replaced so that it says ``doc``.
+
+        ``absent`` (If-None-Match: *): only where there is none yet. A rejected booking that is
+        asked for again unchanged stays as it is; with other content it is asked for anew.
+        """
+        with self._store.write() as tx:
+            room = desk.room(tx, room_id)
+            zone = room.room.zone
+            wish = desk.with_external(read_wish(doc, zone), external_id)
+            old = tx.booking_by_external(room_id, external_id)
+            if old is None:
+                if match is not None:
+                    raise StaleRevision("there is no such booking", todo="Leave If-Match out")
+            elif absent:
+                raise StaleRevision("there is a booking with this externalId already")
+            else:
+                desk.check(old, match)
+                if desk.says(old, room, wish):
+                    return Shown(old, zone)
+                if old.status.live:
+                    changed = desk.change_booking(tx, room, old, wish, now=self._now())
+                    return Shown(changed, zone)
+                desk.release_external(tx, old)
+            made = desk.new_booking(
+                tx,
+                room,
+                wish,
+                booking_id=self._new_id(),
+                external_id=external_id,
+                now=self._now(),
+            )
+            return Shown(made, zone, created=True)
+
+    def patch(self, booking_id: str, patch: Mapping[str, object], match: Precondition) -> Shown:
+        """A merge patch (RFC 7396). One that changes nothing leaves the revision as it is."""
+        return self._change(booking_id, match, lambda b, zone: patched(b, patch, zone))
+
+    def patch_occurrence(
+        self,
+        booking_id: str,
+        recurrence_id: str,
+        patch: Mapping[str, object] | None,
+        match: Precondition,
+    ) -> Shown:
+        """Change one date of a series, or take it out (``patch`` None)."""
+
+        def wish(booking: Booking, zone: str) -> Wish:
+            if booking.content.recurrence is None:
+                raise NotASeries(
+                    "this booking has no occurrences", todo="Change or cancel the booking itself"
+                )
+            slot = occurrence(booking, recurrence_id)
+            if slot is None:
+                raise NotFound(
+                    "the series has no occurrence at this time, or it was cancelled",
+                    where=recurrence_id[:40],
+                    todo="Use the recurrenceId from the room's occupancy",
+                )
+            return with_occurrence(booking, slot, patch, zone)
+
+        return self._change(booking_id, match, wish)
+
+    def _change(
+        self, booking_id: str, match: Precondition, wish: Callable[[Booking, str], Wish]
+    ) -> Shown:
+        with self._store.write() as tx:
+            old = desk.booking(tx, booking_id)
+            desk.check(old, match)
+            desk.check_changeable(old)
+            room = desk.room(tx, old.room_id)
+            asked = wish(old, room.room.zone)
+            if desk.says(old, room, asked):
+                return Shown(old, room.room.zone)
+            changed = desk.change_booking(tx, room, old, asked, now=self._now())
+            return Shown(changed, room.room.zone)
+
+    def cancel(self, booking_id: str, match: Precondition) -> Booking:
+        """Take the booking out of the room; one born in Outlook is declined by sync. Cancelling
+        twice is one cancellation, whatever revision the second call names."""
+        with self._store.write() as tx:
+            old = desk.booking(tx, booking_id)
+            if old.status is BookingStatus.CANCELLED:
+                return old
+            desk.check(old, match)
+            cancelled = replace(old, status=BookingStatus.CANCELLED)
+            return desk.store_change(tx, cancelled, now=self._now())
+
+    # --- change feed ---
+
+    def changes(self, cursor: str | None, *, room_id: str | None, limit: int) -> ChangePage:
+        """What changed since ``cursor``; all live bookings first where it is None.
+
+        Raises CursorInvalid, ResyncRequired.
+        """
+        with self._store.read() as tx:
+            if room_id is not None:
+                desk.room(tx, room_id)
+            last, horizon = tx.numbers()
+            at = cursors.Cursor(last, room_id, "")
+            if cursor is not None:
+                at = cursors.decode(cursor, room_id)
+            if not horizon <= at.number <= last:
+                raise ResyncRequired(
+                    "this cursor is older than the change feed reaches",
+                    todo="Read /v1/changes without a cursor, and drop what is not listed",
+                )
+            if at.after_id is not None:
+                return self._listing(tx, at, at.after_id, limit)
+            return self._feed(tx, at, limit)
+
+    def _listing(self, tx: HubReader, at: cursors.Cursor, after: str, limit: int) -> ChangePage:
+        held = tx.live_page(at.room_id, after, limit + 1)
+        more = len(held) > limit
+        held = held[:limit]
+        entries = [
+            FeedEntry(
+                number=b.mark,
+                room_id=b.room_id,
+                booking_id=b.id,
+                tombstone=False,
+                revision=b.revision,
+                at=b.modified,
+            )
+            for b in held
+        ]
+        following = replace(at, after_id=held[-1].id if more else None)
+        return self._page(tx, entries, following, more=more, listing=True)
+
+    def _feed(self, tx: HubReader, at: cursors.Cursor, limit: int) -> ChangePage:
+        entries = tx.feed(at.number, room_id=at.room_id, limit=limit + 1)
+        more = len(entries) > limit
+        entries = entries[:limit]
+        following = replace(at, number=entries[-1].number) if entries else at
+        return self._page(tx, entries, following, more=more, listing=False)
+
+    def _page(
+        self,
+        tx: HubReader,
+        entries: Sequence[FeedEntry],
+        following: cursors.Cursor,
+        *,
+        more: bool,
+        listing: bool,
+    ) -> ChangePage:
+        wanted = [e.booking_id for e in entries if not e.tombstone]
+        held = tx.bookings(list(dict.fromkeys(wanted)))
+        zones = {r.room.id: r.room.zone for r in tx.rooms()}
+        shown = tuple(
+            (e, Shown(b, zones.get(b.room_id, "UTC")))
+            if not e.tombstone
+            and (b := held.get(e.booking_id)) is not None
+            and b.status is not BookingStatus.CANCELLED
+            else (e, None)
+            for e in entries
+        )
+        return ChangePage(shown, cursors.encode(following), more, listing)
+
+    # --- upkeep ---
+
+    def ping(self) -> None:
+        """Raises StoreError where the database does not answer."""
+        with self._store.read() as tx:
+            tx.numbers()
+
+    def compact(
+        self,
+        *,
+        feed: timedelta = timedelta(days=30),
+        answers: timedelta = timedelta(days=2),
+        dead: timedelta = timedelta(days=400),
+        people: timedelta = timedelta(days=30),
+    ) -> int:
+        """Drop what has outlived its use; how many rows. ``people``: names and addresses go
+        this long after the end of a booking. ``answers`` must be a day or more."""
+        now = self._now()
+        with self._store.write() as tx:
+            return tx.compact(
+                feed_before=now - feed, answers_before=now - answers, dead_before=now - dead
+            ) + tx.forget_people(now - people)
+
+    # --- idempotency ---
+
+    @contextmanager
+    def _alone(self, once: Once) -> Iterator[None]:
+        mine = (once.token_id, once.key)
+        with self._lock:
+            if mine in self._running:
+                raise KeyRunning(
+                    "the first request with this Idempotency-Key is still running",
+                    todo="Wait a moment and send it again",
+                )
+            self._running.add(mine)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(mine)
+
+    def _kept(self, once: Once, outcome: Shown | RoomConflict) -> StoredAnswer:
+        status, headers, body = once.answer(outcome)
+        return StoredAnswer(
+            token_id=once.token_id,
+            key=once.key,
+            request=once.request,
+            status=status,
+            headers=headers,
+            body=body,
+            at=self._now(),
+        )

@@ -1,0 +1,107 @@
+"""The HTTP API as an ASGI application: routers, one way for errors, the OpenAPI document."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from calsync.adapters.hub.service import BookingService
+from calsync.api import bookings, changes, docs, openapi, problems, rooms
+from calsync.api.context import Api, SyncStatus
+from calsync.errors import CalsyncError
+
+log = logging.getLogger("calsync.api")
+
+
+def create_app(
+    service: BookingService,
+    *,
+    now: Callable[[], datetime],
+    sync_status: SyncStatus,
+    trigger: Callable[[str], None],
+    version: str,
+) -> FastAPI:
+    """The API over ``service``.
+
+    ``sync_status(room_id)`` says up to when the room is in sync, and whether that is stale;
+    ``trigger(room_id)`` is called after each write (it must not block or raise). Nothing here
+    calls out to any network, the page at /docs included.
+    """
+    # The framework's own pages load scripts from elsewhere: /docs below needs none.
+    app = FastAPI(
+        title="calsync",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    api = Api(service, now=now, sync_status=sync_status, trigger=trigger)
+    for router in (rooms.router(api), bookings.router(api), changes.router(api)):
+        app.include_router(router, prefix="/v1")
+    _add_pages(app, service, version)
+    for kind in (problems.ApiProblem, CalsyncError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _answer)
+    app.add_middleware(LastResort)
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's own way
+    return app
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    return problems.of_error(request, error)
+
+
+def _add_pages(app: FastAPI, service: BookingService, version: str) -> None:
+    @app.get("/healthz", tags=["service"], summary="Is calsync's API alive?")
+    def healthz() -> Response:
+        service.ping()
+        return JSONResponse({"status": "ok", "version": version})
+
+    @app.get("/docs", include_in_schema=False)
+    def page() -> Response:
+        return HTMLResponse(docs.page(app.openapi()), headers=docs.HEADERS)
+
+    @app.get("/problems/{code}", include_in_schema=False)
+    def kind(code: str) -> Response:
+        if code not in problems.KINDS:
+            raise HTTPException(404)
+        return HTMLResponse(docs.problem_page(code, *problems.KINDS[code]), headers=docs.HEADERS)
+
+
+class LastResort:
+    """Errors that nobody foresaw: logged here, and answered with a problem, never a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            log.exception("%s %s failed", scope["method"], _route(scope))
+            if not begun:
+                request = Request(scope)
+                await problems.of_error(request, error)(scope, receive, send)
+
+
+def _route(scope: dict[str, Any] | Scope) -> str:
+    """The pattern of the address: ids stay out of the log."""
+    return str(getattr(scope.get("route"), "path", "an unknown address"))

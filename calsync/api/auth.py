@@ -1,0 +1,45 @@
+"""Who asks, and what they may do: bearer tokens (RFC 6750) with scopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+
+from calsync.adapters.hub.service import BookingService
+from calsync.api.problems import ApiProblem
+from calsync.mapping.booking_values import ApiToken
+
+_REALM = 'Bearer realm="calsync"'
+
+
+def allow(service: BookingService, scope: str) -> Callable[[Request], ApiToken]:
+    """A dependency that lets a request pass whose token has ``scope``."""
+
+    def check(request: Request) -> ApiToken:
+        kind, _, text = request.headers.get("authorization", "").partition(" ")
+        if not text:
+            raise ApiProblem(
+                "not-signed-in",
+                "Send Authorization: Bearer with a token made by `calsync token create`.",
+                headers={"WWW-Authenticate": _REALM},
+            )
+        token = service.tokens.check(text.strip()) if kind.lower() == "bearer" else None
+        if token is None:
+            raise ApiProblem(
+                "not-signed-in",
+                "This token is unknown or was revoked.",
+                headers={"WWW-Authenticate": f'{_REALM}, error="invalid_token"'},
+            )
+        if scope not in token.scopes:
+            raise ApiProblem(
+                "not-allowed",
+                f"This needs a token with the scope {scope}.",
+                headers={
+                    "WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'
+                },
+            )
+        request.state.token = token
+        return token
+
+    return check

@@ -1,0 +1,219 @@
+"""Bookings: make, read, change, cancel; one date of a series."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from calsync.adapters.hub.problems import RoomConflict
+from calsync.adapters.hub.service import Once, Shown
+from calsync.api import problems
+from calsync.api.body import (
+    JSON_TYPES,
+    PATCH_TYPES,
+    idempotency_key,
+    if_match,
+    json_body,
+    none_match,
+    optional_if_match,
+    wants_absent,
+)
+from calsync.api.context import (
+    Api,
+    booking_answer,
+    booking_doc,
+    booking_headers,
+    encode,
+    etag,
+)
+from calsync.api.openapi import describe
+from calsync.mapping.booking_values import ApiToken, StoredAnswer
+
+_WRITE, _READ = "bookings:write", "bookings:read"
+
+
+def router(api: Api) -> APIRouter:
+    routes = APIRouter(tags=["bookings"])
+    _add_making(routes, api)
+    _add_changing(routes, api)
+    _add_occurrences(routes, api)
+    return routes
+
+
+def _add_making(routes: APIRouter, api: Api) -> None:
+    @routes.post(
+        "/rooms/{room_id}/bookings",
+        **describe(
+            _WRITE,
+            "Booking",
+            "Book a room",
+            body="BookingInput",
+            made=True,
+            codes=(409,),
+            headers=("Idempotency-Key",),
+        ),
+    )
+    def create(
+        request: Request,
+        room_id: str,
+        token: ApiToken = api.needs(_WRITE),
+        doc: dict[str, object] = Depends(json_body(JSON_TYPES)),
+    ) -> Response:
+        key = idempotency_key(request)
+        if key is None:
+            done = api.service.create(room_id, doc)
+        else:
+            done = api.service.create(room_id, doc, once=_once(request, token, key, doc))
+        if isinstance(done, StoredAnswer):
+            return _again(done)
+        api.trigger(room_id)
+        return booking_answer(done, token)
+
+    @routes.put(
+        "/rooms/{room_id}/bookings/by-external/{external_id:path}",
+        **describe(
+            _WRITE,
+            "Booking",
+            "Make or replace the booking with your own id",
+            body="BookingInput",
+            made=True,
+            codes=(409, 412),
+        ),
+    )
+    def put_external(
+        request: Request,
+        room_id: str,
+        external_id: str,
+        token: ApiToken = api.needs(_WRITE),
+        doc: dict[str, object] = Depends(json_body(JSON_TYPES)),
+    ) -> Response:
+        shown = api.service.put_external(
+            room_id,
+            external_id,
+            doc,
+            match=optional_if_match(request),
+            absent=wants_absent(request),
+        )
+        api.trigger(room_id)
+        return booking_answer(shown, token)
+
+
+def _add_changing(routes: APIRouter, api: Api) -> None:
+    @routes.get("/bookings/{booking_id}", **describe(_READ, "Booking", "One booking"))
+    def get(request: Request, booking_id: str, token: ApiToken = api.needs(_READ)) -> Response:
+        shown = api.service.booking(booking_id)
+        if none_match(request, shown.booking.revision):
+            headers = {"ETag": etag(shown.booking.revision), "Vary": "Authorization"}
+            return Response(status_code=304, headers=headers)
+        return booking_answer(shown, token)
+
+    @routes.patch(
+        "/bookings/{booking_id}",
+        **describe(
+            _WRITE,
+            "Booking",
+            "Change a booking by a merge patch (RFC 7396)",
+            body="BookingPatch",
+            codes=(409, 412, 428),
+            headers=("If-Match",),
+        ),
+    )
+    def patch(
+        request: Request,
+        booking_id: str,
+        token: ApiToken = api.needs(_WRITE),
+        doc: dict[str, object] = Depends(json_body(PATCH_TYPES)),
+    ) -> Response:
+        shown = api.service.patch(booking_id, doc, if_match(request))
+        api.trigger(shown.booking.room_id)
+        return booking_answer(shown, token)
+
+    @routes.delete(
+        "/bookings/{booking_id}",
+        dependencies=[api.needs(_WRITE)],
+        **describe(
+            _WRITE,
+            None,
+            "Cancel a booking; one made in Outlook is declined for the room",
+            codes=(412, 428),
+            headers=("If-Match",),
+        ),
+    )
+    def delete(request: Request, booking_id: str) -> Response:
+        cancelled = api.service.cancel(booking_id, if_match(request))
+        api.trigger(cancelled.room_id)
+        return Response(status_code=204)
+
+
+def _add_occurrences(routes: APIRouter, api: Api) -> None:
+    path = "/bookings/{booking_id}/occurrences/{recurrence_id}"
+
+    @routes.patch(
+        path,
+        **describe(
+            _WRITE,
+            "Booking",
+            "Change one date of a series",
+            body="OverridePatch",
+            codes=(409, 412, 428),
+            headers=("If-Match",),
+        ),
+    )
+    def patch_occurrence(
+        request: Request,
+        booking_id: str,
+        recurrence_id: str,
+        token: ApiToken = api.needs(_WRITE),
+        doc: dict[str, object] = Depends(json_body(PATCH_TYPES)),
+    ) -> Response:
+        shown = api.service.patch_occurrence(booking_id, recurrence_id, doc, if_match(request))
+        api.trigger(shown.booking.room_id)
+        return booking_answer(shown, token)
+
+    @routes.delete(
+        path,
+        **describe(
+            _WRITE,
+            "Booking",
+            "Cancel one date of a series",
+            codes=(412, 428),
+            headers=("If-Match",),
+        ),
+    )
+    def delete_occurrence(
+        request: Request,
+        booking_id: str,
+        recurrence_id: str,
+        token: ApiToken = api.needs(_WRITE),
+    ) -> Response:
+        shown = api.service.patch_occurrence(booking_id, recurrence_id, None, if_match(request))
+        api.trigger(shown.booking.room_id)
+        return booking_answer(shown, token)
+
+
+# --- idempotency -----------------------------------------------------------------------------
+
+
+def _once(request: Request, token: ApiToken, key: str, doc: dict[str, object]) -> Once:
+    said = json.dumps([request.url.path, doc], sort_keys=True)
+
+    def word(outcome: Shown | RoomConflict) -> tuple[int, dict[str, str], str]:
+        if isinstance(outcome, RoomConflict):
+            response = problems.of_conflict(
+                outcome, ids=_READ in token.scopes, instance=request.url.path
+            )
+            headers = {"Content-Type": problems.MEDIA_TYPE}
+            return response.status_code, headers, bytes(response.body).decode()
+        headers = {"Content-Type": "application/json", **booking_headers(outcome)}
+        return 201, headers, encode(booking_doc(outcome, token)).decode()
+
+    return Once(token.id, key, sha256(said.encode("utf-8")).hexdigest(), word)
+
+
+def _again(kept: StoredAnswer) -> Response:
+    headers = {**kept.headers, "Idempotency-Replayed": "true", "Cache-Control": "private, no-cache"}
+    return Response(kept.body, status_code=kept.status, headers=headers)

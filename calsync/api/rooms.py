@@ -1,0 +1,214 @@
+"""Rooms and their occupancy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from calsync.adapters.hub.service import Occurrence, Shown
+from calsync.api.body import JSON_TYPES, json_body, none_match, window
+from calsync.api.context import Api, answer, booking_doc, details, etag
+from calsync.api.openapi import describe
+from calsync.api.problems import ApiProblem
+from calsync.mapping.booking import format_utc, person_to_json
+from calsync.mapping.booking_form import Form
+from calsync.mapping.booking_state import busy_to_json
+from calsync.mapping.booking_values import ApiToken, StoredRoom
+from calsync.mapping.text import clean_title
+from calsync.mapping.zones import resolve, to_wall
+from calsync.model import Interval, Room
+
+MAX_ROOMS = 100
+View = Literal["occurrences", "series"]
+
+
+def router(api: Api) -> APIRouter:
+    routes = APIRouter(tags=["rooms"])
+    service = api.service
+
+    may_read, may_write = [api.needs("rooms:read")], [api.needs("rooms:write")]
+
+    @routes.get(
+        "/rooms", dependencies=may_read, **describe("rooms:read", "Rooms", "List all rooms")
+    )
+    def list_rooms() -> Response:
+        return answer({"rooms": [room_doc(r) for r in service.rooms()]})
+
+    @routes.get(
+        "/rooms/{room_id}", dependencies=may_read, **describe("rooms:read", "Room", "One room")
+    )
+    def get_room(request: Request, room_id: str) -> Response:
+        room = service.room(room_id)
+        headers = {"ETag": etag(room.revision)}
+        if none_match(request, room.revision):
+            return Response(status_code=304, headers=headers)
+        return answer(room_doc(room), headers=headers)
+
+    @routes.put(
+        "/rooms/{room_id}",
+        dependencies=may_write,
+        **describe("rooms:write", "Room", "Make or replace a room", body="RoomInput", made=True),
+    )
+    def put_room(room_id: str, doc: dict[str, object] = Depends(json_body(JSON_TYPES))) -> Response:
+        room, created = service.put_room(read_room(room_id, doc))
+        headers = {"ETag": etag(room.revision)}
+        return answer(room_doc(room), status=201 if created else 200, headers=headers)
+
+    @routes.get(
+        "/rooms/{room_id}/occupancy",
+        **describe("busy:read", "RoomOccupancy", "When one room is taken, in a window"),
+    )
+    def room_occupancy(
+        room_id: str,
+        start: Annotated[str, Query(description=_START)],
+        end: Annotated[str, Query(description=_END)],
+        view: Annotated[View, Query(description=_VIEW)] = "occurrences",
+        token: ApiToken = api.needs("busy:read"),
+    ) -> Response:
+        (doc,) = _occupancy(api, [room_id], window(start, end), view, token)
+        return answer(doc)
+
+    @routes.get("/occupancy", **describe("busy:read", "Occupancy", "When several rooms are taken"))
+    def occupancy(
+        rooms: Annotated[str, Query(description=f"Room ids, with commas; at most {MAX_ROOMS}")],
+        start: Annotated[str, Query(description=_START)],
+        end: Annotated[str, Query(description=_END)],
+        view: Annotated[View, Query(description=_VIEW)] = "occurrences",
+        token: ApiToken = api.needs("busy:read"),
+    ) -> Response:
+        ids = [name for name in rooms.split(",") if name]
+        if not 1 <= len(ids) <= MAX_ROOMS:
+            what = f"rooms must name 1 to {MAX_ROOMS} rooms"
+            raise ApiProblem("invalid", f"{what}.", errors=[{"parameter": "rooms", "detail": what}])
+        return answer({"rooms": _occupancy(api, ids, window(start, end), view, token)})
+
+    return routes
+
+
+_START = "Begin of the window: an instant such as 2026-11-20T00:00:00Z"
+_END = "End of the window; at most 400 days after its begin"
+_VIEW = "occurrences: every date of a series; series: each booking once"
+
+
+def _occupancy(
+    api: Api, room_ids: Sequence[str], span: Interval, view: View, token: ApiToken
+) -> list[dict[str, object]]:
+    if view == "series":
+        return [
+            _frame(api, room, span, view)
+            | {
+                "items": [
+                    _busy_only(booking_doc(Shown(b, room.room.zone), token), token)
+                    for b in bookings
+                ]
+            }
+            for room, bookings in api.service.live(room_ids, span)
+        ]
+    return [
+        _frame(api, room, span, view)
+        | {"items": [occurrence_doc(o, room.room.zone, token) for o in found]}
+        for room, found in api.service.occurrences(room_ids, span)
+    ]
+
+
+def _frame(api: Api, room: StoredRoom, span: Interval, view: View) -> dict[str, object]:
+    as_of, stale = api.sync_status(room.room.id)
+    return {
+        "roomId": room.room.id,
+        "timeZone": room.room.zone,
+        "start": format_utc(span.start),
+        "end": format_utc(span.end),
+        "view": view,
+        "inSyncAsOf": None if as_of is None else format_utc(as_of),
+        "stale": stale,
+    }
+
+
+_NOT_BUSY = ("uid", "externalId", "seats", "refusal")
+
+
+def _busy_only(doc: dict[str, object], token: ApiToken) -> dict[str, object]:
+    """Who may see when a room is taken need not be able to read the bookings themselves."""
+    if "bookings:read" in token.scopes:
+        return doc
+    return {name: value for name, value in doc.items() if name not in _NOT_BUSY}
+
+
+def occurrence_doc(found: Occurrence, room_zone: str, token: ApiToken) -> dict[str, object]:
+    """One instance. ``start`` is wall time in the room; ``recurrenceId`` is the local start that
+    the series gave it, in the zone of the series."""
+    booking, instance = found.booking, found.instance
+    doc: dict[str, object] = {"bookingId": booking.id}
+    if instance.recurrence_id is not None:
+        doc["recurrenceId"] = instance.recurrence_id.isoformat()
+    doc |= {
+        "start": to_wall(instance.start, room_zone).isoformat(),
+        "timeZone": room_zone,
+        "startUtc": format_utc(instance.start),
+        "endUtc": format_utc(instance.end),
+        "showWithoutTime": instance.all_day,
+        **busy_to_json(instance.busy),
+        "privacy": "private" if instance.private else "public",
+        "bookingStatus": booking.status.value,
+        "origin": booking.origin.value,
+        "editable": booking.editable,
+    }
+    if details(token):
+        if instance.title is not None:
+            doc["title"] = instance.title
+        if not instance.private and (booking.person.name or booking.person.address):
+            doc["bookedBy"] = person_to_json(booking.person)
+    return doc
+
+
+# --- rooms as JSON ---------------------------------------------------------------------------
+
+
+def room_doc(stored: StoredRoom) -> dict[str, object]:
+    room = stored.room
+    return {
+        "id": room.id,
+        "name": room.name,
+        "building": room.building,
+        "floor": room.floor,
+        "capacity": room.capacity,
+        "timeZone": room.zone,
+        "titles": stored.titles,
+    }
+
+
+def read_room(room_id: str, doc: dict[str, object]) -> Room:
+    """Raises InvalidBooking (the one kind for bodies that say something wrong)."""
+    form = Form(doc)
+    form.refuse_unknown(("id", "name", "building", "floor", "capacity", "timeZone"))
+    if doc.get("id") not in (None, room_id):
+        form.fail("id", "differs from the id in the address", "Leave it out")
+    if not _fit(room_id):
+        form.fail("id", "a room id has 1 to 64 letters, digits and the characters -_.@")
+    name = clean_title(form.text("name", limit=4096))
+    if name is None:
+        form.fail("name", "is missing", "Give the room a name")
+    zone = resolve(form.text("timeZone", limit=128)).iana
+    if zone is None:
+        form.fail("timeZone", "is missing or unknown", "Give an IANA name: Europe/Berlin")
+    building = clean_title(form.text("building", limit=4096)) or ""
+    floor = clean_title(form.text("floor", limit=4096)) or ""
+    capacity = form.whole("capacity", low=1, high=100_000)
+    form.done()
+    return Room(
+        id=room_id,
+        name=name or "",
+        zone=zone or "",
+        building=building,
+        floor=floor,
+        capacity=capacity,
+    )
+
+
+def _fit(room_id: str) -> bool:
+    plain = room_id.translate(str.maketrans("", "", "-_.@"))
+    return 0 < len(room_id) <= 64 and room_id.isascii() and (not plain or plain.isalnum())

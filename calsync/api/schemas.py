@@ -1,0 +1,279 @@
+"""JSON Schemas (2020-12) of what the API takes and gives, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from calsync.api.problems import KINDS
+
+Schema = dict[str, Any]
+
+_TEXT: Final[Schema] = {"type": "string"}
+_INSTANT: Final[Schema] = {"type": "string", "format": "date-time"}
+_LOCAL: Final[Schema] = {
+    "type": "string",
+    "examples": ["2026-11-20T09:00:00"],
+    "description": "LocalDateTime: wall time, without offset",
+}
+_DURATION: Final[Schema] = {
+    "type": "string",
+    "examples": ["PT1H30M", "P1D"],
+    "description": "ISO 8601. Of a series it is wall-clock time",
+}
+_FLAG: Final[Schema] = {"type": "boolean"}
+_WHOLE: Final[Schema] = {"type": "integer", "minimum": 1}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _object(properties: Schema, *required: str, closed: bool = False) -> Schema:
+    made: Schema = {"type": "object", "properties": properties}
+    if required:
+        made["required"] = list(required)
+    if closed:
+        made["additionalProperties"] = False
+    return made
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_STATE: Final[Schema] = {
+    "status": {"enum": ["confirmed", "tentative"], "default": "confirmed"},
+    "freeBusyStatus": {"enum": ["busy", "free"], "default": "busy"},
+    "showAs": {
+        "enum": ["busy", "oof", "workingElsewhere"],
+        "description": "Finer than freeBusyStatus; counts where that says busy and confirmed",
+    },
+    "privacy": {"enum": ["public", "private"], "default": "public"},
+}
+_OVERRIDE: Final[Schema] = {
+    "excluded": {**_FLAG, "description": "true: this date is taken out"},
+    "title": {**_TEXT, "description": "Empty: this date has no title"},
+    "start": _LOCAL,
+    "duration": _DURATION,
+    "showWithoutTime": _FLAG,
+    **_STATE,
+}
+_CONTENT: Final[Schema] = {
+    "@type": {"const": "Event"},
+    "title": {**_TEXT, "description": "Kept only where the room's titles switch is on"},
+    "start": _LOCAL,
+    "timeZone": {
+        "type": ["string", "null"],
+        "description": "IANA name; without it, the zone of the room. All-day bookings have none",
+    },
+    "duration": _DURATION,
+    "showWithoutTime": {**_FLAG, "default": False, "description": "All day"},
+    **_STATE,
+    "recurrenceRule": _ref("RecurrenceRule"),
+    "recurrenceOverrides": {
+        "type": "object",
+        "additionalProperties": _ref("Override"),
+        "description": "By the local start that the rule gives the occurrence",
+    },
+}
+_ASKED: Final[Schema] = {
+    **_CONTENT,
+    "bookedBy": _ref("Person"),
+    "seats": {**_WHOLE, "description": "How many are needed; alternatives have as many"},
+    "uid": {**_TEXT, "maxLength": 255},
+    "externalId": {**_TEXT, "maxLength": 255, "description": "Your own id, unique in the room"},
+}
+_RRULE: Final[Schema] = {
+    "rrule": {
+        **_TEXT,
+        "examples": ["FREQ=WEEKLY;BYDAY=MO;COUNT=8"],
+        "description": "RFC 5545, instead of recurrenceRule; never in answers",
+    }
+}
+_ROOM: Final[Schema] = {
+    "name": _TEXT,
+    "building": _TEXT,
+    "floor": _TEXT,
+    "capacity": _or_null(_WHOLE),
+    "timeZone": {**_TEXT, "description": "IANA name"},
+}
+
+
+def _nullable(properties: Schema) -> Schema:
+    """For merge patches: null takes a member away."""
+    return {name: _or_null(schema) for name, schema in properties.items()}
+
+
+def _occupancy() -> Schema:
+    return _object(
+        {
+            "roomId": _TEXT,
+            "timeZone": _TEXT,
+            "start": _INSTANT,
+            "end": _INSTANT,
+            "view": {"enum": ["occurrences", "series"]},
+            "inSyncAsOf": {
+                **_or_null(_INSTANT),
+                "description": "Both sides were read and found or made equal; null: never yet",
+            },
+            "stale": {**_FLAG, "description": "true: do not show the room as free on this word"},
+            "items": _list({"anyOf": [_ref("Occurrence"), _ref("Booking")]}),
+        },
+        *("roomId", "start", "end", "view", "inSyncAsOf", "stale", "items"),
+    )
+
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "Person": _object({"name": _TEXT, "email": _TEXT}, closed=True),
+    "RecurrenceRule": _object(
+        {
+            "@type": {"const": "RecurrenceRule"},
+            "frequency": {"enum": ["daily", "weekly", "monthly", "yearly"]},
+            "interval": {**_WHOLE, "maximum": 999, "default": 1},
+            "byDay": _list(
+                _object(
+                    {
+                        "@type": {"const": "NDay"},
+                        "day": {"enum": ["mo", "tu", "we", "th", "fr", "sa", "su"]},
+                        "nthOfPeriod": {"type": "integer"},
+                    },
+                    "day",
+                )
+            ),
+            "byMonthDay": _list({"type": "integer"}),
+            "byMonth": _list(_TEXT),
+            "bySetPosition": _list({"type": "integer"}),
+            "firstDayOfWeek": {"enum": ["mo", "tu", "we", "th", "fr", "sa", "su"]},
+            "count": {**_WHOLE, "maximum": 10_000},
+            "until": {**_LOCAL, "description": "The last local start, inclusive"},
+        },
+        "frequency",
+    ),
+    "Override": _object(_OVERRIDE),
+    "OverridePatch": _object(_nullable(_OVERRIDE), closed=True),
+    "BookingInput": _object({**_ASKED, **_RRULE}, "start", "duration", closed=True),
+    "BookingPatch": _object(_nullable({**_ASKED, **_RRULE})),
+    "Booking": _object(
+        {
+            "id": _TEXT,
+            "roomId": _TEXT,
+            **_ASKED,
+            "bookingStatus": {
+                "enum": ["pending", "confirmed", "rejected", "cancelled"],
+                "description": "pending until the room's calendar has it",
+            },
+            "origin": {"enum": ["booking", "calendar"]},
+            "editable": {
+                **_FLAG,
+                "description": "false: made in Outlook by somebody who invited the room; it can "
+                "be declined (DELETE) but not changed",
+            },
+            "startUtc": _INSTANT,
+            "endUtc": _INSTANT,
+            "sequence": {"type": "integer"},
+            "revision": {"type": "integer"},
+            "created": _INSTANT,
+            "updated": _INSTANT,
+            "refusal": _ref("Refusal"),
+        },
+        *("id", "roomId", "start", "duration", "bookingStatus", "origin", "editable"),
+        *("startUtc", "endUtc", "sequence", "revision", "created", "updated"),
+    ),
+    "Occurrence": _object(
+        {
+            "bookingId": _TEXT,
+            "recurrenceId": _LOCAL,
+            "start": _LOCAL,
+            "timeZone": _TEXT,
+            "startUtc": _INSTANT,
+            "endUtc": _INSTANT,
+            "showWithoutTime": _FLAG,
+            **_STATE,
+            "bookingStatus": {"enum": ["pending", "confirmed"]},
+            "origin": {"enum": ["booking", "calendar"]},
+            "editable": _FLAG,
+            "title": _TEXT,
+            "bookedBy": _ref("Person"),
+        },
+        *("bookingId", "start", "timeZone", "startUtc", "endUtc"),
+    ),
+    "RoomOccupancy": _occupancy(),
+    "Occupancy": _object({"rooms": _list(_ref("RoomOccupancy"))}, "rooms"),
+    "RoomInput": _object(_ROOM, "name", "timeZone"),
+    "Room": _object({"id": _TEXT, **_ROOM, "titles": _FLAG}, "id", "name", "timeZone", "titles"),
+    "Rooms": _object({"rooms": _list(_ref("Room"))}, "rooms"),
+    "Alternative": _object(
+        {"roomId": _TEXT, "name": _TEXT, "capacity": _or_null(_WHOLE)}, "roomId", "name"
+    ),
+    "Conflict": _object(
+        {
+            "start": _INSTANT,
+            "end": _INSTANT,
+            "source": {"enum": ["booking", "calendar"]},
+            "id": {**_TEXT, "description": "With the scope bookings:read"},
+        },
+        *("start", "end"),
+    ),
+    "Refusal": _object(
+        {
+            "code": _TEXT,
+            "reason": _TEXT,
+            "dates": {
+                **_list(_LOCAL),
+                "description": "The refused dates of a series; empty: all of it",
+            },
+            "conflicts": _list(_ref("Conflict")),
+            "alternatives": _list(_ref("Alternative")),
+        },
+        *("code", "reason"),
+    ),
+    "Change": _object(
+        {
+            "kind": {"enum": ["upsert", "tombstone"]},
+            "bookingId": _TEXT,
+            "roomId": _TEXT,
+            "revision": {"type": "integer"},
+            "at": _INSTANT,
+            "booking": {**_ref("Booking"), "description": "As it is now; not on tombstones"},
+        },
+        *("kind", "bookingId", "roomId", "revision", "at"),
+    ),
+    "Changes": _object(
+        {
+            "changes": _list(_ref("Change")),
+            "cursor": {**_TEXT, "description": "For the next call; on the last page, too"},
+            "more": _FLAG,
+            "listing": {**_FLAG, "description": "Still the first listing of all live bookings"},
+        },
+        *("changes", "cursor", "more", "listing"),
+    ),
+    "Problem": _object(
+        {
+            "type": {**_TEXT, "format": "uri-reference"},
+            "title": _TEXT,
+            "status": {"type": "integer"},
+            "detail": _TEXT,
+            "instance": {**_TEXT, "format": "uri-reference"},
+            "code": {"enum": list(KINDS)},
+            "errors": _list(
+                _object(
+                    {
+                        "pointer": {**_TEXT, "description": "JSON pointer into the body"},
+                        "parameter": _TEXT,
+                        "detail": _TEXT,
+                        "todo": _TEXT,
+                    },
+                    "detail",
+                )
+            ),
+            "conflicts": _list(_ref("Conflict")),
+            "conflictsTotal": {"type": "integer"},
+            "alternatives": _list(_ref("Alternative")),
+        },
+        *("type", "title", "status", "detail", "code"),
+    ),
+}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from calsync.errors import UnsayableRecurrence
@@ -38,7 +39,7 @@ def _shortest_gap(rule: Rule, start: datetime) -> timedelta:
     day = start.date()
     reach = min(day + timedelta(days=5 * 366), dates.LAST_DATE) if day < dates.LAST_DATE else day
     found = list(dates.dates(rule, day, day, reach))[:400]
-    gaps = [later - earlier for earlier, later in zip(found, found[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(found)]
     return min(gaps, default=timedelta.max)
 
 

@@ -28,8 +28,12 @@ class Token:
 
 
 def discovery(request: Request, tenant: str) -> Response:
-    """OpenID configuration of a tenant."""
-    base = f"{request.base}/{tenant}"
+    """OpenID configuration of a tenant.
+
+    Entra never names an http address and msal refuses one, so links are https even where the
+    sandbox itself is plain: such a client brings a transport that rewrites them back.
+    """
+    base = f"{_secure(request.base)}/{tenant}"
     return answer(
         200,
         {
@@ -57,11 +61,15 @@ def discovery(request: Request, tenant: str) -> Response:
 def instance_discovery(request: Request) -> Response:
     """Which authorities there are."""
     host = request.base.partition("://")[2]
-    endpoint = f"{request.base}/common/v2.0/.well-known/openid-configuration"
+    endpoint = f"{_secure(request.base)}/common/v2.0/.well-known/openid-configuration"
     alias = {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
     return answer(
         200, {"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": [alias]}
     )
+
+
+def _secure(base: str) -> str:
+    return f"https://{base.removeprefix('http://')}" if base.startswith("http://") else base
 
 
 def token(world: World, request: Request, tenant_name: str, lifetime_s: int) -> Response:

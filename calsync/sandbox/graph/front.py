@@ -246,6 +246,7 @@ class GraphFront:
             request.flags["operation"] = "user"
             self._need(request, "User.Read.All", code="Authorization_RequestDenied")
             return directory.one_user(request, box)
+        request.flags["operation"] = rest[0] if rest else "user"
         self._throttle(request, box.address)
         scope = request.app.scope if request.app else None
         if scope is not None and box.address.casefold() not in scope:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from calsync.mapping import dates, zones
+from calsync.mapping.text import clean_title
 from calsync.model import Frequency, Nth, Occupancy, Override, Recurrence, Rule, Weekday
 
 T = TypeVar("T")
@@ -215,7 +216,8 @@ def canonical_occupancy(occ: Occupancy) -> Occupancy:
     are dropped, so are overrides that change nothing. An override without a slot stays: it is
     an additional occurrence, and it takes the room.
     """
-    occ = replace(occ, title=None) if occ.private and occ.title is not None else occ
+    title = None if occ.private else clean_title(occ.title)
+    occ = occ if occ.title == title else replace(occ, title=title)
     if occ.recurrence is None:
         return _single(occ)
     day = occ.start.date()
@@ -240,8 +242,8 @@ def recurrence(occ: Occupancy, rule: Rule, given: Recurrence) -> Recurrence:
     """The exceptions of ``given``, sorted and cleaned, under a canonical rule of ``occ``."""
     overrides: dict[datetime, Override] = {}
     for override in given.overrides:
-        if override.private and override.title is not None:
-            override = replace(override, title=None)
+        title = None if override.private else clean_title(override.title)
+        override = override if override.title == title else replace(override, title=title)
         if override != unchanged(occ, override.recurrence_id) or not is_slot(
             rule, occ.start, override.recurrence_id
         ):

@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     Connection,
-    Row,
     Select,
     and_,
-    bindparam,
     delete,
     func,
     insert,
@@ -28,7 +27,6 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from calsync.errors import DatabaseBusy
-from calsync.mapping.booking import refusal_from_json, refusal_to_json
 from calsync.mapping.booking_values import (
     ApiToken,
     Booking,
@@ -38,17 +36,14 @@ from calsync.mapping.booking_values import (
     StoredRoom,
     Taken,
 )
-from calsync.mapping.fingerprint import dumps, loads
-from calsync.model import Interval, Person, Room, Side
-from calsync.model.rooms import NOBODY
+from calsync.mapping.fingerprint import loads
+from calsync.model import Interval
+from calsync.store import hub_rows as rows
 from calsync.store import hub_schema as t
 from calsync.store.database import Database
+from calsync.store.statements import Statements, run_many
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO: Final = timedelta(microseconds=1)
 _LIVE: Final = (BookingStatus.PENDING.value, BookingStatus.CONFIRMED.value)
-_STATUS: Final = {s.value: s for s in BookingStatus}
-_SIDE: Final = {s.value: s for s in Side}
 #: Values in one IN list; SQLite takes 32,766 variables a statement, older ones 999.
 _CHUNK: Final = 500
 _NUMBER, _HORIZON = "number", "horizon"
@@ -57,19 +52,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def micros(at: datetime) -> int:
-    return (at - _EPOCH) // _MICRO
-
-
-def instant(value: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=value)
-
-
 class SqlHubStore:
     """Transactions of the hub on calsync's database. Safe to share between threads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._hot = _Hot.of(Statements.of(is_sqlite=database.is_sqlite))
 
     @contextmanager
     def read(self) -> Iterator[SqlHubReader]:
@@ -80,7 +68,7 @@ class SqlHubStore:
     def write(self) -> Iterator[SqlHubWriter]:
         try:
             with self._database.write() as connection:
-                yield SqlHubWriter(connection)
+                yield SqlHubWriter(connection, self._hot)
         except IntegrityError as error:
             # Checks and inserts share a transaction; only a server with several writers at
             # once (PostgreSQL) can get here, and the second try sees what the other one wrote.
@@ -99,17 +87,17 @@ class SqlHubReader:
 
     def rooms(self) -> list[StoredRoom]:
         query = select(t.room).order_by(t.room.c.name, t.room.c.id)
-        return [_room(row) for row in self._c.execute(query)]
+        return [rows.room(row) for row in self._c.execute(query)]
 
     def room(self, room_id: str) -> StoredRoom | None:
         row = self._c.execute(select(t.room).where(t.room.c.id == room_id)).first()
-        return None if row is None else _room(row)
+        return None if row is None else rows.room(row)
 
     # --- bookings ---
 
     def bookings(self, ids: Sequence[str]) -> Mapping[str, Booking]:
-        rows = _in_chunks(ids, lambda part: self._bookings(t.booking.c.id.in_(part)))
-        return {b.id: b for b in rows}
+        found = _in_chunks(ids, lambda part: self._bookings(t.booking.c.id.in_(part)))
+        return {b.id: b for b in found}
 
     def booking_by_external(self, room_id: str, external_id: str) -> Booking | None:
         c = t.booking.c
@@ -129,33 +117,33 @@ class SqlHubReader:
         query = select(t.booking).where(c.status.in_(_LIVE), c.id > after)
         if room_id is not None:
             query = query.where(c.room_id == room_id)
-        return [_booking(row) for row in self._c.execute(query.order_by(c.id).limit(limit))]
+        return [rows.booking(row) for row in self._c.execute(query.order_by(c.id).limit(limit))]
 
     def taken(self, room_ids: Sequence[str], span: Interval) -> list[Taken]:
         c = t.booking.c
         columns = select(c.room_id, c.first_start, c.last_end, c.single, c.content)
 
         def part(ids: Sequence[str]) -> list[Taken]:
-            rows = self._c.execute(columns.where(_meets(ids, span), c.blocks))
+            found = self._c.execute(columns.where(_meets(ids, span), c.blocks))
             return [
                 Taken(
                     room_id=room_id,
-                    span=Interval(instant(first), instant(last)),
+                    span=Interval(rows.instant(first), rows.instant(last)),
                     series=None if single else loads(content),
                 )
-                for room_id, first, last, single, content in rows
+                for room_id, first, last, single, content in found
             ]
 
         return _in_chunks(room_ids, part)
 
     def _bookings(self, condition: Any) -> list[Booking]:
-        return [_booking(row) for row in self._c.execute(select(t.booking).where(condition))]
+        return [rows.booking(row) for row in self._c.execute(select(t.booking).where(condition))]
 
     # --- feed ---
 
     def numbers(self) -> tuple[int, int]:
-        rows = self._c.execute(select(t.counter.c.name, t.counter.c.value))
-        found: dict[str, int] = {name: value for name, value in rows}
+        counters = self._c.execute(select(t.counter.c.name, t.counter.c.value))
+        found = {str(row[0]): int(row[1]) for row in counters}
         return found.get(_NUMBER, 0), found.get(_HORIZON, 0)
 
     def feed(
@@ -179,7 +167,7 @@ class SqlHubReader:
                 booking_id=booking,
                 tombstone=tombstone,
                 revision=revision,
-                at=instant(at),
+                at=rows.instant(at),
                 by_sync=by_sync,
             )
             for number, room, booking, tombstone, revision, at, by_sync in self._c.execute(query)
@@ -200,19 +188,42 @@ class SqlHubReader:
             status=row.status,
             headers=json.loads(row.headers),
             body=row.body,
-            at=instant(row.at),
+            at=rows.instant(row.at),
         )
 
     def token(self, token_id: str) -> ApiToken | None:
         row = self._c.execute(select(t.token).where(t.token.c.id == token_id)).first()
-        return None if row is None else _token(row)
+        return None if row is None else rows.token(row)
 
     def tokens(self) -> list[ApiToken]:
         query = select(t.token).order_by(t.token.c.created, t.token.c.id)
-        return [_token(row) for row in self._c.execute(query)]
+        return [rows.token(row) for row in self._c.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hot:
+    """Statements that take whole rows as tuples in the order of the columns."""
+
+    insert_bookings: str
+    update_bookings: str
+    insert_changes: str
+
+    @classmethod
+    def of(cls, make: Statements) -> _Hot:
+        names = [c.name for c in t.booking.columns if c.name != "id"]
+        sets = ", ".join(f"{name} = ?" for name in names)
+        return cls(
+            insert_bookings=make.insert(t.booking),
+            update_bookings=make.sql(f"UPDATE {t.booking.name} SET {sets} WHERE id = ?"),
+            insert_changes=make.insert(t.change),
+        )
 
 
 class SqlHubWriter(SqlHubReader):
+    def __init__(self, connection: Connection, hot: _Hot) -> None:
+        super().__init__(connection)
+        self._hot = hot
+
     def put_room(self, room: StoredRoom) -> None:
         values = {
             "name": room.room.name,
@@ -226,17 +237,11 @@ class SqlHubWriter(SqlHubReader):
         self._put(t.room, {"id": room.room.id}, values)
 
     def insert(self, bookings: Sequence[Booking]) -> None:
-        if bookings:
-            self._c.execute(insert(t.booking), [_values(b) for b in bookings])
+        run_many(self._c, self._hot.insert_bookings, [rows.values(b) for b in bookings])
 
     def update(self, bookings: Sequence[Booking]) -> None:
-        if not bookings:
-            return
-        statement = update(t.booking).where(t.booking.c.id == bindparam("key"))
-        rows = [_values(b) for b in bookings]
-        for row in rows:
-            row["key"] = row.pop("id")
-        self._c.execute(statement, rows)
+        lines = [rows.values(b) for b in bookings]
+        run_many(self._c, self._hot.update_bookings, [(*row[1:], row[0]) for row in lines])
 
     def take_numbers(self, count: int) -> int:
         c = t.counter.c
@@ -248,21 +253,19 @@ class SqlHubWriter(SqlHubReader):
         return int(last) - count + 1
 
     def record(self, entries: Sequence[FeedEntry]) -> None:
-        if not entries:
-            return
-        rows = [
-            {
-                "number": e.number,
-                "room_id": e.room_id,
-                "booking_id": e.booking_id,
-                "tombstone": e.tombstone,
-                "revision": e.revision,
-                "by_sync": e.by_sync,
-                "at": micros(e.at),
-            }
+        lines = [
+            (
+                e.number,
+                e.room_id,
+                e.booking_id,
+                e.tombstone,
+                e.revision,
+                e.by_sync,
+                rows.micros(e.at),
+            )
             for e in entries
         ]
-        self._c.execute(insert(t.change), rows)
+        run_many(self._c, self._hot.insert_changes, lines)
 
     def keep_answer(self, answer: StoredAnswer) -> None:
         row = {
@@ -272,7 +275,7 @@ class SqlHubWriter(SqlHubReader):
             "status": answer.status,
             "headers": json.dumps(answer.headers),
             "body": answer.body,
-            "at": micros(answer.at),
+            "at": rows.micros(answer.at),
         }
         self._c.execute(insert(t.answer), row)
 
@@ -281,24 +284,24 @@ class SqlHubWriter(SqlHubReader):
             "name": token.name,
             "secret_hash": token.secret_hash,
             "scopes": " ".join(sorted(token.scopes)),
-            "created": micros(token.created),
-            "revoked": None if token.revoked is None else micros(token.revoked),
+            "created": rows.micros(token.created),
+            "revoked": None if token.revoked is None else rows.micros(token.revoked),
         }
         self._put(t.token, {"id": token.id}, values)
 
     def compact(
         self, *, feed_before: datetime, answers_before: datetime, dead_before: datetime
     ) -> int:
-        old = t.change.c.at < micros(feed_before)
+        old = t.change.c.at < rows.micros(feed_before)
         last = self._c.execute(select(func.max(t.change.c.number)).where(old)).scalar()
         gone = 0
         if last is not None:
             # Up to the newest old one, so that the feed keeps no holes before its horizon.
             gone += self._c.execute(delete(t.change).where(t.change.c.number <= last)).rowcount
             self._put(t.counter, {"name": _HORIZON}, {"value": last})
-        answers = delete(t.answer).where(t.answer.c.at < micros(answers_before))
+        answers = delete(t.answer).where(t.answer.c.at < rows.micros(answers_before))
         dead = delete(t.booking).where(
-            t.booking.c.status.not_in(_LIVE), t.booking.c.modified < micros(dead_before)
+            t.booking.c.status.not_in(_LIVE), t.booking.c.modified < rows.micros(dead_before)
         )
         return gone + self._c.execute(answers).rowcount + self._c.execute(dead).rowcount
 
@@ -307,7 +310,7 @@ class SqlHubWriter(SqlHubReader):
         known = or_(c.person_name != "", c.person_address != "")
         statement = (
             update(t.booking)
-            .where(c.last_end < micros(ended_before), known)
+            .where(c.last_end < rows.micros(ended_before), known)
             .values(person_name="", person_address="")
         )
         return int(self._c.execute(statement).rowcount)
@@ -319,7 +322,7 @@ class SqlHubWriter(SqlHubReader):
             self._c.execute(insert(table), key | values)
 
 
-# --- rows ------------------------------------------------------------------------------------
+# --- helpers ---------------------------------------------------------------------------------
 
 
 def _in_chunks(values: Sequence[T], query: Callable[[Sequence[T]], list[R]]) -> list[R]:
@@ -333,126 +336,10 @@ def _in_chunks(values: Sequence[T], query: Callable[[Sequence[T]], list[R]]) -> 
 
 def _meets(room_ids: Sequence[str], span: Interval) -> Any:
     c = t.booking.c
-    start, end = micros(span.start), micros(span.end)
+    start, end = rows.micros(span.start), rows.micros(span.end)
     return and_(
         c.room_id.in_(room_ids) if len(room_ids) > 1 else c.room_id == room_ids[0],
         c.status.in_(_LIVE),
         c.first_start < end,
         or_(c.last_end > start, and_(c.last_end == start, c.first_start == start)),
-    )
-
-
-def _room(row: Row[Any]) -> StoredRoom:
-    return StoredRoom(
-        room=Room(
-            id=row.id,
-            name=row.name,
-            zone=row.zone,
-            building=row.building,
-            floor=row.floor,
-            capacity=row.capacity,
-        ),
-        titles=row.titles,
-        revision=row.revision,
-    )
-
-
-def _token(row: Row[Any]) -> ApiToken:
-    return ApiToken(
-        id=row.id,
-        name=row.name,
-        secret_hash=row.secret_hash,
-        scopes=frozenset(row.scopes.split()),
-        created=instant(row.created),
-        revoked=None if row.revoked is None else instant(row.revoked),
-    )
-
-
-def _values(b: Booking) -> dict[str, Any]:
-    content, person, refusal = b.content, b.person, b.refusal
-    series = content.recurrence is not None
-    return {
-        "id": b.id,
-        "room_id": b.room_id,
-        "status": b.status.value,
-        "origin": b.origin.value,
-        "editable": b.editable,
-        "uid": b.uid,
-        "person_name": person.name,
-        "person_address": person.address,
-        "seats": b.seats,
-        "external_id": b.external_id,
-        "tag": b.tag,
-        "made_by": b.made_by,
-        "refusal": None if refusal is None else json.dumps(refusal_to_json(refusal)),
-        "parts": json.dumps(b.parts) if b.parts else "",
-        "waiting": json.dumps(b.waiting) if b.waiting else "",
-        "revision": b.revision,
-        "content_revision": b.content_revision,
-        "mark": b.mark,
-        "content": dumps(content),
-        "fingerprint": b.fingerprint,
-        "first_start": micros(b.span.start),
-        "last_end": micros(b.span.end),
-        "single": not series,
-        "blocks": series or content.busy.blocks,
-        "created": micros(b.created),
-        "modified": micros(b.modified),
-    }
-
-
-def _booking(row: Row[Any]) -> Booking:
-    # In the order of the table's columns.
-    (
-        booking_id,
-        room_id,
-        status,
-        origin,
-        editable,
-        uid,
-        person_name,
-        person_address,
-        seats,
-        external_id,
-        tag,
-        made_by,
-        refusal,
-        parts,
-        waiting,
-        revision,
-        content_revision,
-        mark,
-        content,
-        fingerprint,
-        first_start,
-        last_end,
-        _single,
-        _blocks,
-        created,
-        modified,
-    ) = tuple(row)
-    known = person_name or person_address
-    return Booking(
-        id=booking_id,
-        room_id=room_id,
-        content=loads(content),
-        fingerprint=fingerprint,
-        span=Interval(instant(first_start), instant(last_end)),
-        created=instant(created),
-        modified=instant(modified),
-        status=_STATUS[status],
-        origin=_SIDE[origin],
-        editable=editable,
-        uid=uid,
-        person=Person(person_name, person_address) if known else NOBODY,
-        seats=seats,
-        external_id=external_id,
-        tag=tag,
-        made_by=made_by,
-        refusal=None if refusal is None else refusal_from_json(json.loads(refusal)),
-        parts=tuple(json.loads(parts)) if parts else (),
-        waiting=tuple(json.loads(waiting)) if waiting else (),
-        revision=revision,
-        content_revision=content_revision,
-        mark=mark,
     )

@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         "client_id": DEFAULT_CLIENT,
         "client_secret": DEFAULT_SECRET,
     }
-    print(json.dumps(facts), flush=True)
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
     if chosen.ready_file:
         chosen.ready_file.write_text(json.dumps(facts), encoding="utf-8")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from . import events, meetings
+from . import answers, events
 from .events import Fields
 from .graph.calendar import parse_instant, shown_instance
 from .graph.reader import Reader
@@ -45,7 +45,10 @@ class Target:
 
 
 def perform(world: World, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Carry out one act and say what came of it. A Refusal is what Outlook would tell the person."""
+    """Carry out one act and say what came of it.
+
+    A Refusal is what Outlook would tell the person.
+    """
     kind = str(raw.get("kind", ""))
     if kind not in KINDS:
         raise bad_request(f"unknown act {kind!r}; known: {', '.join(KINDS)}", "UnknownAct")
@@ -109,7 +112,10 @@ def _new(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
 
 
 def _times(raw: Mapping[str, Any], old: Instance | None, box: Mailbox) -> dict[str, Any]:
-    """start and end of an act: naive in `zone` (default: the mailbox's), or with an offset; end may be left out."""
+    """start and end of an act: naive in `zone` (default: the mailbox's), or with an offset.
+
+    End may be left out.
+    """
     shape: dict[str, Any] = {}
     zone = str(raw.get("zone") or (old.when.start_zone.label if old else box.zone.label))
     if raw.get("allDay") is not None:
@@ -132,7 +138,9 @@ def _times(raw: Mapping[str, Any], old: Instance | None, box: Mailbox) -> dict[s
 
 
 def locate(world: World, raw: Mapping[str, Any]) -> Target:
-    """The organizer's copy of what `id` or `iCalUId` names (with `copy`: the named mailbox's own copy)."""
+    """The organizer's copy of what `id` or `iCalUId` names (with `copy`: the named mailbox's
+    own copy).
+    """
     day = date.fromisoformat(str(raw["date"])) if raw.get("date") else None
     boxes = [
         box
@@ -175,7 +183,7 @@ def _change(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
     box, item, day = target.box, target.item, target.day
     if kind == "answer":
         copy = locate(world, {**raw, "copy": True})
-        meetings.answer(
+        answers.answer(
             world,
             copy.box,
             copy.item,
@@ -237,7 +245,10 @@ def _told(world: World, raw: Mapping[str, Any], done: Target) -> dict[str, Any]:
 
 
 def _verdict(room: Mailbox | None, item: Item | None, day: date | None) -> str | None:
-    """The room's answer as the organizer sees it; 'direct' for the room's own items; None when there is none."""
+    """The room's answer as the organizer sees it; 'direct' for the room's own items.
+
+    None when there is none.
+    """
     if room is None or item is None:
         return None
     if item.organizer.address.casefold() == room.address.casefold():

@@ -55,7 +55,8 @@ class Processing:
     RemoveCanceledMeetings: bool = False
     AddNewRequestsTentatively: bool = True
     TentativePendingApproval: bool = True
-    # Not of Set-CalendarProcessing: how long this room's attendant takes (None: the world's switch),
+    # Not of Set-CalendarProcessing: how long this room's attendant takes (None: the world's
+    # switch),
     # and the hours of Set-MailboxCalendarConfiguration.
     delay_s: float | None = None
     WorkDays: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -238,14 +239,16 @@ def _too_many(world: World, rules: Processing, hits: int, total: int) -> bool:
 
 
 def rewrite(room: Mailbox, item: Item) -> dict[str, Any]:
-    """Members of the room's copy: subject, body, private flag and reminders as the attendant leaves them."""
+    """Members of the room's copy: subject, body, private flag and reminders as the attendant
+    leaves them.
+    """
     rules = room.processing or Processing()
     props = dict(item.props)
     _rewrite_into(props, item, rules)
     return props
 
 
-def rewrite_changed(room: Mailbox, item: Item, props: Mapping[str, Any]) -> dict[str, Any]:
+def rewrite_changed(room: Mailbox, props: Mapping[str, Any]) -> dict[str, Any]:
     """The same for the changed members of one instance."""
     rules = room.processing or Processing()
     made = dict(props)

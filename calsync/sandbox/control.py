@@ -1,4 +1,5 @@
-"""The control side, `/_sandbox/…`: JSON, no login, loopback only. Everything else goes to the front.
+"""The control side, `/_sandbox/…`: JSON, no login, loopback only. Everything else goes to the
+front.
 
 It is how a test or a demo makes the world, plays people, injects faults and reads the log.
 """
@@ -177,7 +178,9 @@ class Control:
         return {"tenant": tenant.tenant_id, "domain": tenant.domain}
 
     def _app(self, request: Request) -> dict[str, object]:
-        """Register an application or change one: secrets, roles, mailbox scope (null = all), token lifetime."""
+        """Register an application or change one: secrets, roles, mailbox scope (null = all),
+        token lifetime.
+        """
         raw = request.json()
         tenant = self.world.tenant(raw.get("tenant"))
         client = str(raw.get("client_id") or next(iter(tenant.apps)))

@@ -49,7 +49,7 @@ def _instance(box: Mailbox, one: Instance) -> dict[str, Any]:
         "isOrganizer": item.own,
         "isCancelled": not one.live,
         "response": item.response[0],
-        "tags": {written: value for written, value in tags_of(one).values()},
+        "tags": dict(tags_of(one).values()),
         "created": stamp(item.created),
         "modified": stamp(item.modified),
         "change": item.change,
@@ -65,6 +65,6 @@ def item_dump(box: Mailbox, item: Item) -> dict[str, Any]:
         "cancelled": [day.isoformat() for day in sorted(item.cancelled)],
         "declined": [day.isoformat() for day in sorted(item.declined)],
         "exceptions": exceptions(box, item, DEFAULT),
-        "tags": {written: value for written, value in item.tags.values()},
+        "tags": dict(item.tags.values()),
         "change": item.change,
     }

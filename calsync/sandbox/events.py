@@ -1,4 +1,7 @@
-"""What can be done to a calendar: create, change, delete, cancel, answer. Fronts and people share it."""
+"""What can be done to a calendar: create, change, delete, cancel, answer.
+
+Fronts and people share it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from . import meetings
+from . import answers, meetings
 from .items import Attendee, Item, Override, When, generated, instance, when
 from .mailbox import Mailbox
 from .problems import bad_request, not_found
@@ -199,7 +202,10 @@ def _stands(item: Item, day: date) -> date:
 
 
 def delete(world: World, box: Mailbox, item: Item, day: date | None, *, comment: str = "") -> None:
-    """Remove an item or one date; the organizer's delete sends cancellations, an attendee's is silent."""
+    """Remove an item or one date.
+
+    The organizer's delete sends cancellations, an attendee's is silent.
+    """
     if day is not None and instance(item, day) is None:
         raise not_found()
     if day is None:
@@ -214,4 +220,4 @@ def delete(world: World, box: Mailbox, item: Item, day: date | None, *, comment:
             if not item.is_cancelled:
                 meetings.withdraw(world, box, item, one.person.address, day=day, comment=comment)
     elif world.switches.delete_by_attendee_tells_organizer and not item.is_cancelled:
-        meetings.tell_organizer(world, box, item, day, "declined", comment)
+        answers.tell_organizer(world, box, item, day, "declined", comment)

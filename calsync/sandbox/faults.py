@@ -24,10 +24,16 @@ BEFORE = (
     "sync_state_invalid", "permission_removed", "not_found", "mailbox_moved", "slow",
 )  # fmt: skip
 DURING = {
-    "stale_read": "stale_s", "empty_list": "empty_list", "short_page": "short_page", "same_cursor": "same_cursor",
-    "delta_replay": "replay", "out_of_order": "out_of_order", "without_tag": "without_tag",
-    "recreate": "recreate", "id_change": "new_id",
-}  # fmt: skip
+    "stale_read": "stale_s",
+    "empty_list": "empty_list",
+    "short_page": "short_page",
+    "same_cursor": "same_cursor",
+    "delta_replay": "replay",
+    "out_of_order": "out_of_order",
+    "without_tag": "without_tag",
+    "recreate": "recreate",
+    "id_change": "new_id",
+}
 AFTER = (
     "reply_lost",
     "reset_mid_body",
@@ -38,12 +44,15 @@ AFTER = (
 )
 PART = ("batch_part_throttled",)
 KINDS = (*BEFORE, *DURING, *AFTER, *PART)
-LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in to your account</title></head><body>Sign in</body></html>"
+LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in to your account</title></head></html>"
 
 
 @dataclass(slots=True)
 class Fault:
-    """One armed fault: `count` None has no end; `params` as the kind needs (status, form, seconds …)."""
+    """One armed fault: `count` None has no end.
+
+    `params` as the kind needs (status, form, seconds …).
+    """
 
     kind: str
     rate: float = 1.0
@@ -59,9 +68,16 @@ class Fault:
     def show(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "id": self.number, "kind": self.kind, "rate": self.rate, "count": self.count, "method": self.method,
-            "path": self.path, "after": self.after, "params": self.params, "fired": self.fired,
-        }  # fmt: skip
+            "id": self.number,
+            "kind": self.kind,
+            "rate": self.rate,
+            "count": self.count,
+            "method": self.method,
+            "path": self.path,
+            "after": self.after,
+            "params": self.params,
+            "fired": self.fired,
+        }
 
 
 class Faults:

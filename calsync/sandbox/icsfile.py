@@ -47,7 +47,9 @@ class File:
             self.custom[name] = part.to_tz()
 
     def zone(self, name: str | None) -> Zone:
-        """A zone by TZID: Windows and IANA names, then the file's own VTIMEZONE, then the room's zone."""
+        """A zone by TZID: Windows and IANA names, then the file's own VTIMEZONE, then the
+        room's zone.
+        """
         if name is None:
             return self.home
         found = lookup(name.strip("/")) or lookup(name.rpartition("/")[2])

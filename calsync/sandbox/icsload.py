@@ -7,7 +7,7 @@ answer names each such case with its reason.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from dateutil.rrule import rrulestr
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 HORIZON = date(2031, 1, 1)
 MOST_PARTS = 5000
+FOREVER = datetime(9999, 12, 31)
 
 
 @dataclass(slots=True)
@@ -209,7 +210,9 @@ class _Loader:
     def _spread(
         self, master: Entry, changed: dict[date, Entry], removed: set[date], extra: list[date]
     ) -> None:
-        """One event per instance, for rules Graph has no pattern for (endless ones up to the horizon)."""
+        """One event per instance, for rules Graph has no pattern for (endless ones up to the
+        horizon).
+        """
         days = {*_dates(self.file, master), *extra} - removed
         for day in sorted(days - changed.keys())[:MOST_PARTS]:
             self._single(_start_on(master.slot, day), master.props)
@@ -231,7 +234,7 @@ def _dates(file: File, master: Entry) -> list[date]:
     until = local_until(file, master)
     parts = [part for part in text.split(";") if not part.upper().startswith("UNTIL")]
     rule = rrulestr(";".join(parts), dtstart=start)
-    stop = min(until or datetime.max, datetime.combine(HORIZON, datetime.min.time()))
+    stop = min(until or FOREVER, datetime.combine(HORIZON, time(0)))
     found: list[date] = []
     for one in rule:
         if one > stop or len(found) >= MOST_PARTS:
@@ -247,7 +250,7 @@ def local_until(file: File, master: Entry) -> datetime | None:
         return None
     value = values[0]
     if not isinstance(value, datetime):
-        return datetime.combine(value, datetime.max.time())
+        return datetime.combine(value, time.max)
     if value.tzinfo is None:
         return value
     zone = file.floating if master.slot.all_day else master.slot.start_zone

@@ -66,7 +66,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """One invited party; `kind` is required, optional or resource; `at` in ticks, 0 = never answered."""
+    """One invited party; `kind` is required, optional or resource.
+
+    `at` in ticks, 0 = never answered.
+    """
 
     person: Person
     kind: str = "required"
@@ -126,7 +129,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """What a calendar view shows: a single event, or one date of a series; or a master (day None)."""
+    """What a calendar view shows: a single event, or one date of a series.
+
+    Or a master (day None).
+    """
 
     item: Item
     day: date | None
@@ -184,7 +190,10 @@ def instance(item: Item, day: date) -> Instance | None:
 
 
 def expand(item: Item, low: datetime, high: datetime) -> Iterator[Instance]:
-    """Instances that touch low ≤ t < high (naive UTC); single events too; cancelled ones included."""
+    """Instances that touch low ≤ t < high (naive UTC); single events too.
+
+    Cancelled ones included.
+    """
     if item.rule is None:
         if touches(item.when, low, high):
             yield Instance(item, None, item.when)

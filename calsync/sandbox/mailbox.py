@@ -132,7 +132,10 @@ class Mailbox:
         return [found for item in self.items.values() for found in expand(item, low, high)]
 
     def id_of(self, item: Item, day: date | None = None, *, immutable: bool = False) -> str:
-        """Graph id. The normal form holds the folder and so changes on a move; ids are case-sensitive."""
+        """Graph id. The normal form holds the folder and so changes on a move.
+
+        Ids are case-sensitive.
+        """
         folder = 0 if immutable else item.folder
         text = f"ev{self.tag}{folder:02x}{item.key}{day.strftime('%Y%m%d') if day else '00000000'}"
         return ("AAkA" if immutable else "AAMk") + urlsafe_b64encode(text.encode()).decode()
@@ -145,9 +148,7 @@ class Mailbox:
         try:
             plain = urlsafe_b64decode(text[4:].encode()).decode("ascii")
             folder = int(plain[10:12], 16)
-            day = (
-                None if plain[24:] == "00000000" else datetime.strptime(plain[24:], "%Y%m%d").date()
-            )
+            day = None if plain[24:] == "00000000" else date.fromisoformat(plain[24:])
         except (binascii.Error, ValueError, UnicodeError):
             raise malformed_id() from None
         if len(plain) != 32 or not plain.startswith("ev"):

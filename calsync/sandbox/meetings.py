@@ -11,21 +11,15 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from . import attendant
+from .answers import ANSWERS, set_status, title
 from .attendant import Processing, Verdict
-from .items import Attendee, Instance, Item, Override, instance
+from .items import Attendee, Item, Override, instance
 from .mailbox import Mailbox
 
 if TYPE_CHECKING:
     from .world import World
 
 CANCELLED = "Canceled: "
-ANSWERS = {"accepted": "Accepted: ", "declined": "Declined: ", "tentativelyAccepted": "Tentative: "}
-
-
-def title(item: Item, day: date | None = None) -> str:
-    """Subject of the mail about an item."""
-    shown = instance(item, day) if day else None
-    return str((shown or Instance(item, None, item.when)).prop("subject", "") or "")
 
 
 def announce(world: World, box: Mailbox, before: Item | None, after: Item) -> None:
@@ -40,13 +34,15 @@ def announce(world: World, box: Mailbox, before: Item | None, after: Item) -> No
             _post(world, after, "request", one.person.address, [None])
             _deliver(world, box, after, one, None)
         elif _content(before) == _content(after):
-            continue  # a PATCH of attendees alone mails only those who changed (Graph docs, event-update)
+            # A PATCH of attendees alone mails only those who changed (Graph docs, event-update).
+            continue
         elif _frame(before) != _frame(after):
             _post(world, after, "update", one.person.address, [None])
             _deliver(world, box, after, one, None)
         else:
             days = changed_days(before, after)
-            # A changed master mails once for the series plus once per changed instance (event-update).
+            # A changed master mails once for the series plus once per changed instance
+            # (event-update).
             mailed: list[date | None] = [*sorted(days)]
             if before.props != after.props:
                 mailed = [None, *sorted(after.overrides)]
@@ -128,7 +124,10 @@ def copy_of(
     shown: str | None = None,
     verdict: Verdict | None = None,
 ) -> Item:
-    """An attendee's copy of the organizer's item; with a verdict it is the attendant's rewritten one."""
+    """An attendee's copy of the organizer's item.
+
+    With a verdict it is the attendant's rewritten one.
+    """
     props = {name: value for name, value in item.props.items() if name not in _PRIVATE}
     if verdict is not None:
         props = attendant.rewrite(target, item)
@@ -138,9 +137,7 @@ def copy_of(
     overrides, cancelled = {}, set(declined)
     for day, one in item.overrides.items():
         if day not in declined and one.when is not None:
-            changed = (
-                attendant.rewrite_changed(target, item, one.props) if verdict else dict(one.props)
-            )
+            changed = attendant.rewrite_changed(target, one.props) if verdict else dict(one.props)
             overrides[day] = Override(one.when, changed, is_cancelled=one.is_cancelled)
     for day in item.cancelled:
         gone = old.overrides.get(day) if old else None
@@ -259,52 +256,6 @@ def _reply(
     set_status(world, sender, item.uid, room.address, answer, day=day, refused=verdict.refused)
 
 
-def set_status(
-    world: World,
-    box: Mailbox,
-    uid: str,
-    address: str,
-    answer: str,
-    *,
-    day: date | None = None,
-    refused: frozenset[date] = frozenset(),
-) -> None:
-    """Track an answer in the organizer's copy; one of a single date makes that date an exception."""
-    item = box.find_uid(uid)
-    if item is None:
-        return
-    at = world.tick()
-    overrides = dict(item.overrides)
-    if day is None:
-        changed = replace(item, attendees=answered(item.attendees, address, answer, at))
-        for known, one in overrides.items():
-            if one.attendees is not None:
-                overrides[known] = replace(
-                    one, attendees=answered(one.attendees, address, answer, at)
-                )
-    else:
-        changed = item
-    for date_ in refused | ({day} if day else frozenset()):
-        shown = instance(item, date_)
-        if shown is not None:
-            one = overrides.get(date_) or Override(shown.when)
-            people = one.attendees if one.attendees is not None else changed.attendees
-            verdict = "declined" if date_ in refused else answer
-            overrides[date_] = replace(one, attendees=answered(people, address, verdict, at))
-    world.put(box, replace(changed, overrides=overrides))
-
-
-def answered(
-    people: tuple[Attendee, ...], address: str, answer: str, at: int
-) -> tuple[Attendee, ...]:
-    """The attendees with one answer noted."""
-    folded = address.casefold()
-    return tuple(
-        replace(one, response=answer, at=at) if one.person.address.casefold() == folded else one
-        for one in people
-    )
-
-
 def withdraw(
     world: World,
     box: Mailbox,
@@ -344,69 +295,3 @@ def withdraw(
         old = copy.overrides.get(day) or Override(shown.when)
         one = replace(old, is_cancelled=True, props={**old.props, **gone})
         world.put(target, replace(copy, overrides={**copy.overrides, day: one}))
-
-
-def answer(
-    world: World,
-    box: Mailbox,
-    item: Item,
-    day: date | None,
-    response: str,
-    *,
-    comment: str = "",
-    send: bool = True,
-) -> None:
-    """An attendee accepts, tentatively accepts or declines, by hand or through an app."""
-    at = world.tick()
-    if response == "declined" and world.switches.decline_removes_copy:
-        if day is None:
-            world.drop(box, item.key)
-        else:
-            rest = {known: one for known, one in item.overrides.items() if known != day}
-            gone = frozenset({day})
-            world.put(
-                box,
-                replace(
-                    item,
-                    cancelled=item.cancelled | gone,
-                    declined=item.declined | gone,
-                    overrides=rest,
-                ),
-            )
-    else:
-        _mark(world, box, item, day, response, at)
-    told = send and (
-        bool(item.props.get("responseRequested", True)) or world.switches.decline_mails_unrequested
-    )
-    if told:
-        tell_organizer(world, box, item, day, response, comment)
-
-
-def _mark(world: World, box: Mailbox, item: Item, day: date | None, response: str, at: int) -> None:
-    shown = {"accepted": item.props.get("intended", "busy"), "declined": "free"}.get(
-        response, "tentative"
-    )
-    if day is None:
-        world.put(
-            box, replace(item, response=(response, at), props={**item.props, "showAs": shown})
-        )
-        return
-    found = instance(item, day)
-    if found is not None:
-        old = item.overrides.get(day) or Override(found.when)
-        one = replace(old, response=(response, at), props={**old.props, "showAs": shown})
-        world.put(box, replace(item, overrides={**item.overrides, day: one}))
-
-
-def tell_organizer(
-    world: World, box: Mailbox, item: Item, day: date | None, response: str, comment: str
-) -> None:
-    """Mail the answer and note it in the organizer's copy."""
-    detail: dict[str, Any] = {"iCalUId": item.uid, "response": response, "comment": comment}
-    if day is not None:
-        detail["date"] = day.isoformat()
-    organizer = item.organizer.address
-    world.mail("response", box.address, organizer, ANSWERS[response] + title(item, day), **detail)
-    home = world.box(organizer)
-    if home is not None:
-        set_status(world, home, item.uid, box.address, response, day=day)

@@ -37,7 +37,8 @@ def not_found() -> Refusal:
     return Refusal(
         404,
         "ErrorItemNotFound",
-        "The specified object was not found in the store., The process failed to get the correct properties.",
+        "The specified object was not found in the store., The process failed to get the "
+        "correct properties.",
     )
 
 
@@ -66,7 +67,8 @@ def bad_zone(name: object) -> Refusal:
     return Refusal(
         400,
         "TimeZoneNotSupportedException",
-        f"A valid TimeZone value must be specified. The following TimeZone value is not supported: '{name}'.",
+        "A valid TimeZone value must be specified. The following TimeZone value is not "
+        f"supported: '{name}'.",
     )
 
 

@@ -133,7 +133,9 @@ def _generate(pattern: Pattern, start: date, low: date) -> Iterator[date]:
 
 
 def _weeks(pattern: Pattern, start: date, low: date) -> Iterator[date]:
-    """Every interval-th week counted from the week of `start`, whose first day is firstDayOfWeek."""
+    """Every interval-th week counted from the week of `start`, whose first day is
+    firstDayOfWeek.
+    """
     week = start - timedelta(days=(start.weekday() - pattern.first_day) % 7)
     offsets = sorted((day - pattern.first_day) % 7 for day in pattern.days)
     width = 7 * pattern.interval
@@ -300,7 +302,9 @@ def settle(rule: Recurrence) -> Recurrence:
 
 
 def too_long(rule: Recurrence, length: timedelta) -> Refusal | None:
-    """An instance may not last longer than the gap to the next one (ErrorOccurrenceTimeSpanTooBig)."""
+    """An instance may not last longer than the gap to the next one
+    (ErrorOccurrenceTimeSpanTooBig).
+    """
     span = timedelta(days=max(400, _reach(rule.pattern) * 2))
     days = _dates(rule, rule.start, min(rule.start + span, LAST_DATE))
     if any(length > later - earlier for earlier, later in pairwise(days)):

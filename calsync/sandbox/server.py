@@ -182,6 +182,6 @@ def _handler(owner: SandboxServer) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: Any) -> None:
             """Silence: the call log tells more."""
 
-        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = do_HEAD = handle_one  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = do_HEAD = handle_one
 
     return Handler

@@ -15,7 +15,10 @@ TICK = 10_000_000
 
 @dataclass(slots=True)
 class Throttle:
-    """Counts calls. `enter` and `leave` may come from many threads; the rest runs under the front's lock."""
+    """Counts calls. `enter` and `leave` may come from many threads.
+
+    The rest runs under the front's lock.
+    """
 
     concurrent: int = 4
     per_window: int = 10_000

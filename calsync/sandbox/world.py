@@ -187,7 +187,9 @@ class World:
         return f"{self.random.getrandbits(48):012x}"
 
     def new_uid(self) -> str:
-        """A global object id as Exchange makes it: zero date field, creation time, size, 16 bytes."""
+        """A global object id as Exchange makes it: zero date field, creation time, size, 16
+        bytes.
+        """
         filetime = self.tick() + 116_444_736_000_000_000
         born = filetime.to_bytes(8, "little").hex().upper()
         tail = f"{self.random.getrandbits(128):032X}"

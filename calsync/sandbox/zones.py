@@ -47,7 +47,10 @@ class Zone:
     rules: tzinfo = field(compare=False, hash=False)
 
     def to_utc(self, wall: datetime) -> datetime:
-        """Naive UTC of a naive wall time; a gap or an overlap takes the offset before it (fold=0)."""
+        """Naive UTC of a naive wall time.
+
+        A gap or an overlap takes the offset before it (fold=0).
+        """
         if self.rules is UTC:
             return wall
         offset = wall.replace(tzinfo=self.rules, fold=0).utcoffset()

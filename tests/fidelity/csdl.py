@@ -92,7 +92,9 @@ class Schema:
         elif tag == "Action":
             binding, *rest = part.findall(f"{NS}Parameter") or [None]
             bound = self.full(binding.get("Type", "")) if binding is not None else ""
-            taken = {one.get("Name", "").casefold(): self._member(one) for one in rest if one is not None}
+            taken = {
+                one.get("Name", "").casefold(): self._member(one) for one in rest if one is not None
+            }
             self.actions.setdefault(part.get("Name", "").casefold(), []).append((bound, taken))
 
     def members(self, kind: str) -> dict[str, Member]:
@@ -110,7 +112,11 @@ class Schema:
             return _primitive(kind, value, path)
         if kind in self.enums:
             words = value.split(",") if kind in self.flags and isinstance(value, str) else [value]
-            bad = [word for word in words if not isinstance(word, str) or word.strip() not in self.enums[kind]]
+            bad = [
+                word
+                for word in words
+                if not isinstance(word, str) or word.strip() not in self.enums[kind]
+            ]
             return [f"{path}: {value!r} is not a member of {kind}"] if bad else []
         if kind not in self.shapes:
             return []
@@ -122,7 +128,10 @@ class Schema:
         return self.walk(self.members(kind), value, path)
 
     def walk(self, members: Mapping[str, Member], value: Mapping[str, Any], path: str) -> list[str]:
-        """Faults of the known members of an object; annotations and unknown names are passed over."""
+        """Faults of the known members of an object.
+
+        Annotations and unknown names are passed over.
+        """
         faults: list[str] = []
         for name, one in value.items():
             member = members.get(name)
@@ -202,6 +211,10 @@ def validate_action(name: str, binding: str, body: Any) -> list[str]:
             if not isinstance(body, Mapping):
                 return [f"{name}: the body must be an object"]
             folded = {key.casefold(): value for key, value in body.items()}
-            extra = [f"{name}: no parameter {key}" for key in folded if key not in taken and "@" not in key]
+            extra = [
+                f"{name}: no parameter {key}"
+                for key in folded
+                if key not in taken and "@" not in key
+            ]
             return extra + found.walk(taken, folded, name)
     return [f"the metadata has no action {name} on {target}"]

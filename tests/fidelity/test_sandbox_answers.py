@@ -27,17 +27,51 @@ def good(kind: str, body: Any) -> None:
 def full() -> Graph:
     """Singles, series with exceptions, all-day, private, online, cancelled, tagged."""
     graph = Graph()
-    graph.ok("POST", f"{ROOM}/events", event(singleValueExtendedProperties=[{"id": TAG, "value": "1"}], transactionId="t"))
-    all_day = event(isAllDay=True, showAs="free") | {"start": at("2026-12-05", "00:00"), "end": at("2026-12-06", "00:00")}
+    graph.ok(
+        "POST",
+        f"{ROOM}/events",
+        event(singleValueExtendedProperties=[{"id": TAG, "value": "1"}], transactionId="t"),
+    )
+    all_day = event(isAllDay=True, showAs="free") | {
+        "start": at("2026-12-05", "00:00"),
+        "end": at("2026-12-06", "00:00"),
+    }
     graph.ok("POST", f"{ROOM}/events", all_day)
-    graph.ok("POST", f"{ROOM}/events", event("2026-12-09", isOnlineMeeting=True, locations=[{"displayName": "A"}], body={"contentType": "text", "content": "x"}))
+    graph.ok(
+        "POST",
+        f"{ROOM}/events",
+        event(
+            "2026-12-09",
+            isOnlineMeeting=True,
+            locations=[{"displayName": "A"}],
+            body={"contentType": "text", "content": "x"},
+        ),
+    )
     graph.book("2026-12-02T10:00", "2026-12-02T11:00", attendees=[BOB], sensitivity="private")
     series = graph.book("2026-12-10T10:00", "2026-12-10T11:00", recurrence=daily("2026-12-10", 6))
-    graph.box.act(kind="move_occurrence", iCalUId=series["iCalUId"], room=ROOM, date="2026-12-11", start="2026-12-11T15:00")
+    graph.box.act(
+        kind="move_occurrence",
+        iCalUId=series["iCalUId"],
+        room=ROOM,
+        date="2026-12-11",
+        start="2026-12-11T15:00",
+    )
     graph.box.act(kind="cancel_occurrence", iCalUId=series["iCalUId"], room=ROOM, date="2026-12-12")
-    monthly = {"pattern": {"type": "relativeMonthly", "interval": 1, "daysOfWeek": ["monday"], "index": "last"}, "range": {"type": "noEnd", "startDate": "2026-12-28"}}
+    monthly = {
+        "pattern": {
+            "type": "relativeMonthly",
+            "interval": 1,
+            "daysOfWeek": ["monday"],
+            "index": "last",
+        },
+        "range": {"type": "noEnd", "startDate": "2026-12-28"},
+    }
     graph.ok("POST", f"{ROOM}/events", event("2026-12-28", recurrence=monthly))
-    graph.ok("POST", f"{ROOM}/events", event("2026-12-03", "05:00", "06:00", recurrence=weekly("2026-12-03", days=["thursday"])))
+    graph.ok(
+        "POST",
+        f"{ROOM}/events",
+        event("2026-12-03", "05:00", "06:00", recurrence=weekly("2026-12-03", days=["thursday"])),
+    )
     gone = graph.book("2026-12-20T10:00", "2026-12-20T11:00")
     graph.box.act(kind="cancel", iCalUId=gone["iCalUId"], room=ROOM)
     return graph
@@ -63,10 +97,23 @@ def test_events_everywhere(full: Graph) -> None:
 
 
 def test_writes_answer_events(full: Graph) -> None:
-    made = full.ok("POST", f"{ROOM}/events", event("2027-01-04", attendees=[{"type": "optional", "emailAddress": {"address": BOB}}]))
+    made = full.ok(
+        "POST",
+        f"{ROOM}/events",
+        event("2027-01-04", attendees=[{"type": "optional", "emailAddress": {"address": BOB}}]),
+    )
     good("event", made)
-    good("event", full.ok("PATCH", f"{ROOM}/events/{made['id']}", {"showAs": "tentative", "importance": "high"}))
-    extension = {"@odata.type": "microsoft.graph.openTypeExtension", "extensionName": "com.calsync", "n": 1}
+    good(
+        "event",
+        full.ok(
+            "PATCH", f"{ROOM}/events/{made['id']}", {"showAs": "tentative", "importance": "high"}
+        ),
+    )
+    extension = {
+        "@odata.type": "microsoft.graph.openTypeExtension",
+        "extensionName": "com.calsync",
+        "n": 1,
+    }
     shown = full.ok("POST", f"{ROOM}/events/{made['id']}/extensions", extension)
     assert csdl.validate_entity("openTypeExtension", shown) == []
     read = full.ok("GET", f"{ROOM}/events/{made['id']}?$expand=extensions")
@@ -74,7 +121,11 @@ def test_writes_answer_events(full: Graph) -> None:
 
 
 def test_directory(full: Graph) -> None:
-    full.control("POST", "rooms", {"address": "x@contoso.example", "building": "T", "floor": 2, "capacity": 3, "tags": ["a"]})
+    full.control(
+        "POST",
+        "rooms",
+        {"address": "x@contoso.example", "building": "T", "floor": 2, "capacity": 3, "tags": ["a"]},
+    )
     good("room", full.ok("GET", "/v1.0/places/microsoft.graph.room"))
     good("roomList", full.ok("GET", "/v1.0/places/microsoft.graph.roomList"))
     good("user", full.ok("GET", "/v1.0/users"))
@@ -82,7 +133,10 @@ def test_directory(full: Graph) -> None:
     good("calendar", full.ok("GET", f"{ROOM}/calendar"))
     good("calendar", full.ok("GET", f"{ROOM}/calendars"))
     good("mailboxSettings", full.ok("GET", f"{ROOM}/mailboxSettings"))
-    zones = full.ok("GET", f"{ROOM}/outlook/supportedTimeZones(TimeZoneStandard=microsoft.graph.timeZoneStandard'Iana')")
+    zones = full.ok(
+        "GET",
+        f"{ROOM}/outlook/supportedTimeZones(TimeZoneStandard=microsoft.graph.timeZoneStandard'Iana')",
+    )
     good("timeZoneInformation", zones)
     ids = [one["id"] for one in full.ok("GET", f"{ROOM}/events")["value"]] + ["junk"]
     body = {"inputIds": ids, "sourceIdType": "restId", "targetIdType": "restImmutableEntryId"}
@@ -91,10 +145,17 @@ def test_directory(full: Graph) -> None:
 
 
 def test_actions(full: Graph) -> None:
-    body = {"schedules": [ROOM, "ghost@x.example"], "startTime": at("2026-12-01", "00:00"), "endTime": at("2026-12-08", "00:00")}
+    body = {
+        "schedules": [ROOM, "ghost@x.example"],
+        "startTime": at("2026-12-01", "00:00"),
+        "endTime": at("2026-12-08", "00:00"),
+    }
     assert csdl.validate_action("getSchedule", "calendar", body) == []
     good("scheduleInformation", full.ok("POST", f"{ROOM}/calendar/getSchedule", body))
-    message = {"message": {"subject": "s", "toRecipients": [{"emailAddress": {"address": BOB}}]}, "saveToSentItems": False}
+    message = {
+        "message": {"subject": "s", "toRecipients": [{"emailAddress": {"address": BOB}}]},
+        "saveToSentItems": False,
+    }
     assert csdl.validate_action("sendMail", "user", message) == []
     assert full.call("POST", f"{ROOM}/sendMail", message).status == 202
     assert csdl.validate_action("decline", "event", {"comment": "x", "sendResponse": True}) == []

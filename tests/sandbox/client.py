@@ -41,7 +41,9 @@ class Clock:
 class Graph:
     """Calls with a bearer token; answers are Responses, `ok` insists on success."""
 
-    def __init__(self, *, rooms: int = 2, people: int = 3, seed: int = 7, zone: str = BERLIN) -> None:
+    def __init__(
+        self, *, rooms: int = 2, people: int = 3, seed: int = 7, zone: str = BERLIN
+    ) -> None:
         self.clock = Clock()
         self.box: Control = create_sandbox(seed=seed, clock=self.clock)
         self.token = ""
@@ -82,7 +84,9 @@ class Graph:
         return answer.status, answer.json()["error"]["code"]
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        payload = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        payload = (
+            body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        )
         answer = self.box.handle(method, f"/_sandbox/{path}", {}, payload)
         assert answer.status < 300, answer.body
         return answer.json()
@@ -96,21 +100,29 @@ class Graph:
     def processing(self, room: str = ROOM, **settings: Any) -> None:
         self.control("PATCH", f"rooms/{room}", {"processing": settings})
 
-    def book(self, start: str = "2026-12-01T10:00", end: str = "2026-12-01T11:00", **more: Any) -> Any:
+    def book(
+        self, start: str = "2026-12-01T10:00", end: str = "2026-12-01T11:00", **more: Any
+    ) -> Any:
         raw = {"person": ANN, "room": ROOM, "subject": "Plan"} | more
         return self.box.act(kind=raw.pop("kind", "book"), start=start, end=end, **raw)
 
-    def live(self, room: str = ROOM, start: str = "2026-01-01", end: str = "2030-01-01") -> list[Any]:
-        found: list[Any] = self.control("GET", f"rooms/{room}/instances?start={start}&end={end}")["value"]
+    def live(
+        self, room: str = ROOM, start: str = "2026-01-01", end: str = "2030-01-01"
+    ) -> list[Any]:
+        found: list[Any] = self.control("GET", f"rooms/{room}/instances?start={start}&end={end}")[
+            "value"
+        ]
         return found
 
     def mails(self) -> list[Any]:
         found: list[Any] = self.control("GET", "mails")["mails"]
         return found
 
-    def first_delta(self, room: str = ROOM, start: str = "2026-11-01", end: str = "2027-06-01", **more: Any) -> tuple[list[Any], str]:
-        path = f"/v1.0/users/{room}/calendarView/delta?startDateTime={start}T00:00:00Z&endDateTime={end}T00:00:00Z"
-        return self.round(path, **more)
+    def first_delta(
+        self, room: str = ROOM, start: str = "2026-11-01", end: str = "2027-06-01", **more: Any
+    ) -> tuple[list[Any], str]:
+        span = f"startDateTime={start}T00:00:00Z&endDateTime={end}T00:00:00Z"
+        return self.round(f"/v1.0/users/{room}/calendarView/delta?{span}", **more)
 
     def round(self, link: str, *, size: int = 50, prefer: str = "") -> tuple[list[Any], str]:
         """All pages of one delta round."""
@@ -129,7 +141,13 @@ def at(day: str, clock: str = "10:00", zone: str = BERLIN) -> dict[str, str]:
     return {"dateTime": f"{day}T{clock}:00", "timeZone": zone}
 
 
-def event(day: str = "2026-12-01", start: str = "10:00", end: str = "11:00", zone: str = BERLIN, **more: Any) -> dict[str, Any]:
+def event(
+    day: str = "2026-12-01",
+    start: str = "10:00",
+    end: str = "11:00",
+    zone: str = BERLIN,
+    **more: Any,
+) -> dict[str, Any]:
     return {"subject": "Plan", "start": at(day, start, zone), "end": at(day, end, zone)} | more
 
 

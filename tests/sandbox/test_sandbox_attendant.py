@@ -27,11 +27,19 @@ def test_it_accepts_and_rewrites(graph: Graph) -> None:
     own = graph.ok("GET", f"{ANN}/events/{made['id']}")
     assert (own["subject"], own["sensitivity"]) == ("Merger", "private")
     assert own["attendees"][0]["status"]["response"] == "accepted"
-    assert [(one["kind"], one["to"]) for one in graph.mails()] == [("request", ROOM), ("response", ANN)]
+    assert [(one["kind"], one["to"]) for one in graph.mails()] == [
+        ("request", ROOM),
+        ("response", ANN),
+    ]
 
 
 def test_titles_are_kept_when_the_customer_says_so(graph: Graph) -> None:
-    graph.processing(DeleteSubject=False, AddOrganizerToSubject=False, DeleteComments=False, RemovePrivateProperty=False)
+    graph.processing(
+        DeleteSubject=False,
+        AddOrganizerToSubject=False,
+        DeleteComments=False,
+        RemovePrivateProperty=False,
+    )
     made = graph.book(subject="Merger", body="text", sensitivity="private")
     copy = room_copy(graph, made["iCalUId"])
     assert (copy["subject"], copy["sensitivity"]) == ("Merger", "private")
@@ -40,7 +48,9 @@ def test_titles_are_kept_when_the_customer_says_so(graph: Graph) -> None:
 
 def test_organizer_before_a_kept_title(graph: Graph) -> None:
     graph.processing(DeleteSubject=False)
-    assert room_copy(graph, graph.book(subject="Merger")["iCalUId"])["subject"] == "Person 0001 Merger"
+    assert (
+        room_copy(graph, graph.book(subject="Merger")["iCalUId"])["subject"] == "Person 0001 Merger"
+    )
 
 
 def test_it_declines_a_clash_and_says_why(graph: Graph) -> None:
@@ -79,7 +89,11 @@ def test_tentative_blocks_by_switch(graph: Graph, blocks: bool, verdict: str) ->
         ({"BookingWindowInDays": 5}, {}, "declined"),
         ({}, {"start": "2027-08-01T10:00", "end": "2027-08-01T11:00"}, "declined"),
         ({"BookingType": "Reserved"}, {}, "declined"),
-        ({"ScheduleOnlyDuringWorkHours": True}, {"start": "2026-12-01T18:00", "end": "2026-12-01T19:00"}, "declined"),
+        (
+            {"ScheduleOnlyDuringWorkHours": True},
+            {"start": "2026-12-01T18:00", "end": "2026-12-01T19:00"},
+            "declined",
+        ),
         ({"ScheduleOnlyDuringWorkHours": True}, {}, "accepted"),
         ({"MinimumDurationInMinutes": 90}, {}, "declined"),
         ({"AllBookInPolicy": False}, {}, "declined"),
@@ -88,12 +102,18 @@ def test_tentative_blocks_by_switch(graph: Graph, blocks: bool, verdict: str) ->
         ({"BookingWindowInDays": 5, "AllRequestOutOfPolicy": True}, {}, "tentativelyAccepted"),
         ({"AllowRecurringMeetings": False}, {"recurrence": daily("2026-12-01")}, "declined"),
         ({}, {"person": "guest@elsewhere.example"}, "declined"),
-        ({"ProcessExternalMeetingMessages": True}, {"person": "guest@elsewhere.example"}, "accepted"),
+        (
+            {"ProcessExternalMeetingMessages": True},
+            {"person": "guest@elsewhere.example"},
+            "accepted",
+        ),
         ({"AutomateProcessing": "None"}, {}, "none"),
         ({"AutomateProcessing": "AutoUpdate"}, {}, "none"),
     ],
 )
-def test_policies(graph: Graph, settings: dict[str, Any], more: dict[str, Any], verdict: str) -> None:
+def test_policies(
+    graph: Graph, settings: dict[str, Any], more: dict[str, Any], verdict: str
+) -> None:
     graph.processing(**settings)
     assert graph.book(**more)["verdict"] == verdict
 
@@ -101,7 +121,11 @@ def test_policies(graph: Graph, settings: dict[str, Any], more: dict[str, Any], 
 def test_without_processing_the_request_stays_tentative_or_in_the_inbox(graph: Graph) -> None:
     graph.processing(AutomateProcessing="AutoUpdate")
     copy = room_copy(graph, graph.book()["iCalUId"])
-    assert (copy["subject"], copy["showAs"], copy["responseStatus"]["response"]) == ("Plan", "tentative", "notResponded")
+    assert (copy["subject"], copy["showAs"], copy["responseStatus"]["response"]) == (
+        "Plan",
+        "tentative",
+        "notResponded",
+    )
     graph.processing(AutomateProcessing="None")
     assert room_copy(graph, graph.book("2026-12-02T10:00", "2026-12-02T11:00")["iCalUId"]) is None
 
@@ -140,11 +164,17 @@ def test_a_series_may_lose_some_dates(graph: Graph) -> None:
     graph.book("2026-12-15T10:00", "2026-12-15T11:00")
     series = graph.book(person=BOB, recurrence=weekly("2026-12-01", days=["tuesday"]))
     assert (series["verdict"], series["declinedDates"]) == ("accepted", ["2026-12-15"])
-    assert [one["originalDate"] for one in graph.live() if one["seriesUid"]] == ["2026-12-01", "2026-12-08", "2026-12-22"]
+    assert [one["originalDate"] for one in graph.live() if one["seriesUid"]] == [
+        "2026-12-01",
+        "2026-12-08",
+        "2026-12-22",
+    ]
     master = room_copy(graph, series["iCalUId"])
     picked = graph.ok("GET", f"{ROOM}/events/{master['id']}?$select=cancelledOccurrences")
     assert picked["cancelledOccurrences"] == [f"OID.{master['id']}.2026-12-15"]
-    view = graph.ok("GET", f"{BOB}/calendarView?startDateTime=2026-12-15&endDateTime=2026-12-16")["value"]
+    view = graph.ok("GET", f"{BOB}/calendarView?startDateTime=2026-12-15&endDateTime=2026-12-16")[
+        "value"
+    ]
     assert [one["attendees"][0]["status"]["response"] for one in view] == ["declined"]
     assert view[0]["type"] == "exception"
 
@@ -155,7 +185,9 @@ def test_allow_conflicts(graph: Graph) -> None:
     assert graph.book(person=BOB)["verdict"] == "accepted"
 
 
-@pytest.mark.parametrize(("enforce", "verdict", "last"), [(True, "declined", None), (False, "accepted", "2027-05-18")])
+@pytest.mark.parametrize(
+    ("enforce", "verdict", "last"), [(True, "declined", None), (False, "accepted", "2027-05-18")]
+)
 def test_horizon(graph: Graph, enforce: bool, verdict: str, last: str | None) -> None:
     graph.processing(EnforceSchedulingHorizon=enforce)
     series = {
@@ -170,12 +202,20 @@ def test_horizon(graph: Graph, enforce: bool, verdict: str, last: str | None) ->
 def test_a_move_is_judged_again(graph: Graph) -> None:
     first = graph.book()
     other = graph.book("2026-12-01T14:00", "2026-12-01T15:00", person=BOB)
-    moved = graph.box.act(kind="move", iCalUId=first["iCalUId"], room=ROOM, start="2026-12-01T14:30", end="2026-12-01T15:30")
+    moved = graph.box.act(
+        kind="move",
+        iCalUId=first["iCalUId"],
+        room=ROOM,
+        start="2026-12-01T14:30",
+        end="2026-12-01T15:30",
+    )
     assert moved["verdict"] == "declined"
     assert [one["organizer"] for one in graph.live()] == [BOB]
     back = graph.box.act(kind="move", iCalUId=first["iCalUId"], room=ROOM, start="2026-12-01T08:00")
     assert back["verdict"] == "accepted"
-    longer = graph.box.act(kind="extend", iCalUId=other["iCalUId"], room=ROOM, end="2026-12-01T16:00")
+    longer = graph.box.act(
+        kind="extend", iCalUId=other["iCalUId"], room=ROOM, end="2026-12-01T16:00"
+    )
     assert longer["verdict"] == "accepted"
     assert [one["end"] for one in graph.live()] == ["2026-12-01T08:00:00Z", "2026-12-01T15:00:00Z"]
 
@@ -184,12 +224,24 @@ def test_a_moved_occurrence_may_be_declined_alone(graph: Graph) -> None:
     graph.book("2026-12-08T15:00", "2026-12-08T16:00")
     series = graph.book(person=BOB, recurrence=weekly("2026-12-01", days=["tuesday"]))
     moved = graph.box.act(
-        kind="move_occurrence", iCalUId=series["iCalUId"], room=ROOM, date="2026-12-08", start="2026-12-08T15:00", end="2026-12-08T16:00"
+        kind="move_occurrence",
+        iCalUId=series["iCalUId"],
+        room=ROOM,
+        date="2026-12-08",
+        start="2026-12-08T15:00",
+        end="2026-12-08T16:00",
     )
     assert moved["verdict"] == "declined"
     assert moved["declinedDates"] == ["2026-12-08"]
     assert len([one for one in graph.live() if one["seriesUid"]]) == 3
-    again = graph.box.act(kind="move_occurrence", iCalUId=series["iCalUId"], room=ROOM, date="2026-12-08", start="2026-12-09T15:00", end="2026-12-09T16:00")
+    again = graph.box.act(
+        kind="move_occurrence",
+        iCalUId=series["iCalUId"],
+        room=ROOM,
+        date="2026-12-08",
+        start="2026-12-09T15:00",
+        end="2026-12-09T16:00",
+    )
     assert (again["verdict"], again["declinedDates"]) == ("accepted", [])
 
 
@@ -218,7 +270,15 @@ def test_the_tag_reaches_the_room_only_by_switch(graph: Graph) -> None:
     graph.ok("POST", f"{ANN}/events", body)
     assert graph.live()[0]["tags"] == {}
     graph.switch(tag_reaches_room_copy=True)
-    graph.ok("POST", f"{ANN}/events", body | {"start": {"dateTime": "2026-12-03T10:00", "timeZone": "UTC"}, "end": {"dateTime": "2026-12-03T11:00", "timeZone": "UTC"}})
+    graph.ok(
+        "POST",
+        f"{ANN}/events",
+        body
+        | {
+            "start": {"dateTime": "2026-12-03T10:00", "timeZone": "UTC"},
+            "end": {"dateTime": "2026-12-03T11:00", "timeZone": "UTC"},
+        },
+    )
     assert graph.live()[1]["tags"] == {TAG: "42"}
 
 
@@ -227,7 +287,10 @@ def test_attendee_changes_mail_only_those(graph: Graph) -> None:
     count = len(graph.mails())
     people = [{"type": "resource", "emailAddress": {"address": one}} for one in (ROOM, ROOM2)]
     graph.ok("PATCH", f"{ANN}/events/{made['id']}", {"attendees": people})
-    assert [(one["kind"], one["to"]) for one in graph.mails()[count:]] == [("request", ROOM2), ("response", ANN)]
+    assert [(one["kind"], one["to"]) for one in graph.mails()[count:]] == [
+        ("request", ROOM2),
+        ("response", ANN),
+    ]
     graph.ok("PATCH", f"{ANN}/events/{made['id']}", {"attendees": people[1:]})
     assert (graph.mails()[-1]["kind"], graph.mails()[-1]["to"]) == ("cancel", ROOM)
     assert graph.live(ROOM) == []

@@ -61,7 +61,10 @@ def test_preconditions_by_switch(graph: Graph) -> None:
     path, old = f"{ROOM}/events/{made['id']}", made["@odata.etag"]
     new = graph.ok("PATCH", path, {"subject": "b"}, If_Match=old)["@odata.etag"]
     assert new != old
-    assert graph.refused("PATCH", path, {"subject": "c"}, If_Match=old) == (412, "ErrorIrresolvableConflict")
+    assert graph.refused("PATCH", path, {"subject": "c"}, If_Match=old) == (
+        412,
+        "ErrorIrresolvableConflict",
+    )
     assert graph.refused("DELETE", path, If_Match=old) == (412, "ErrorIrresolvableConflict")
     graph.switch(if_match_patch=False, if_match_delete=False)
     graph.ok("PATCH", path, {"subject": "c"}, If_Match=old)
@@ -77,23 +80,41 @@ def test_extended_properties(graph: Graph) -> None:
     assert "singleValueExtendedProperties" not in graph.ok("GET", path)
     read = graph.ok("GET", f"{path}?{EXPAND}")
     assert read["singleValueExtendedProperties"] == [{"id": TAG, "value": "Abc"}]
-    found = graph.ok("GET", f"{ROOM}/events?$filter={tag_filter('aBC')}&{EXPAND}&$select=subject")["value"]
+    found = graph.ok("GET", f"{ROOM}/events?$filter={tag_filter('aBC')}&{EXPAND}&$select=subject")[
+        "value"
+    ]
     assert [one["id"] for one in found] == [made["id"]]
     assert found[0]["singleValueExtendedProperties"][0]["value"] == "Abc"
     # The name is case-sensitive, the GUID is not, the value is not.
     assert graph.ok("GET", f"{ROOM}/events?$filter={tag_filter('x')}")["value"] == []
-    other = quote(f"singleValueExtendedProperties/Any(ep: ep/id eq '{TAG.replace('calsync', 'CALSYNC')}' and ep/value eq 'abc')")
+    other = quote(
+        "singleValueExtendedProperties/Any(ep: ep/id eq "
+        f"'{TAG.replace('calsync', 'CALSYNC')}' and ep/value eq 'abc')"
+    )
     assert graph.ok("GET", f"{ROOM}/events?$filter={other}")["value"] == []
     graph.ok("PATCH", path, {"singleValueExtendedProperties": [{"id": TAG, "value": "2"}]})
     assert graph.live()[0]["tags"] == {TAG: "2"}
-    view = graph.ok("GET", f"{ROOM}/calendarView?startDateTime=2026-12-01&endDateTime=2026-12-02&{EXPAND}")
+    view = graph.ok(
+        "GET", f"{ROOM}/calendarView?startDateTime=2026-12-01&endDateTime=2026-12-02&{EXPAND}"
+    )
     assert "singleValueExtendedProperties" not in view["value"][0]
-    assert graph.refused("POST", f"{ROOM}/events", event(singleValueExtendedProperties=[{"id": "calsync", "value": "1"}]))[0] == 400
+    assert (
+        graph.refused(
+            "POST",
+            f"{ROOM}/events",
+            event(singleValueExtendedProperties=[{"id": "calsync", "value": "1"}]),
+        )[0]
+        == 400
+    )
 
 
 def test_lists_and_filters(graph: Graph) -> None:
     for hour in range(8, 20):
-        graph.ok("POST", f"{ROOM}/events", event(start=f"{hour:02d}:00", end=f"{hour:02d}:30", subject=f"It's {hour}"))
+        graph.ok(
+            "POST",
+            f"{ROOM}/events",
+            event(start=f"{hour:02d}:00", end=f"{hour:02d}:30", subject=f"It's {hour}"),
+        )
     first = graph.ok("GET", f"{ROOM}/events?$count=true")
     assert (len(first["value"]), first["@odata.count"]) == (10, 12)
     rest = graph.ok("GET", first["@odata.nextLink"])
@@ -105,11 +126,21 @@ def test_lists_and_filters(graph: Graph) -> None:
         return [one["subject"][5:] for one in rows]
 
     assert found("subject eq 'It''s 9'") == ["9"]
-    assert found("start/dateTime ge '2026-12-01T17:00:00' and end/dateTime le '2026-12-01T18:00'") == ["18"]
+    assert found(
+        "start/dateTime ge '2026-12-01T17:00:00' and end/dateTime le '2026-12-01T18:00'"
+    ) == ["18"]
     assert found("start/dateTime lt '2026-12-01T08:00:00.0000000Z'") == ["8"]
     assert found("not (type eq 'singleInstance')") == []
-    assert found("isAllDay eq false and (subject eq 'It''s 8' or subject eq 'It''s 10')") == ["8", "10"]
-    assert found("startswith(subject,'it') and subject ne 'It''s 8'", "&$orderby=start/dateTime desc")[0] == "19"
+    assert found("isAllDay eq false and (subject eq 'It''s 8' or subject eq 'It''s 10')") == [
+        "8",
+        "10",
+    ]
+    assert (
+        found("startswith(subject,'it') and subject ne 'It''s 8'", "&$orderby=start/dateTime desc")[
+            0
+        ]
+        == "19"
+    )
     assert found("categories/any(c:c eq 'red')") == []
     picked = graph.ok("GET", f"{ROOM}/events?$select=subject&$top=1")["value"][0]
     assert set(picked) == {"@odata.etag", "id", "subject"}
@@ -127,7 +158,11 @@ def test_calendar_view_and_its_window(graph: Graph) -> None:
         ("2026-12-01T10:59:59%2B01:00&endDateTime=2026-12-01T12:00:00%2B01:00", 1),
         ("2026-12-01&endDateTime=2027-01-01", 4),
     ):
-        page = graph.ok("GET", f"{ROOM}/calendarView?startDateTime={window}", prefer=f'outlook.timezone="{BERLIN}"')
+        page = graph.ok(
+            "GET",
+            f"{ROOM}/calendarView?startDateTime={window}",
+            prefer=f'outlook.timezone="{BERLIN}"',
+        )
         assert len(page["value"]) == count, window
     assert graph.refused("GET", f"{ROOM}/calendarView")[0] == 400
     types = [one["type"] for one in graph.ok("GET", f"{ROOM}/events")["value"]]
@@ -135,14 +170,30 @@ def test_calendar_view_and_its_window(graph: Graph) -> None:
 
 
 def test_all_day(graph: Graph) -> None:
-    body = event(isAllDay=True) | {"start": at("2026-12-01", "00:00"), "end": at("2026-12-03", "00:00")}
+    body = event(isAllDay=True) | {
+        "start": at("2026-12-01", "00:00"),
+        "end": at("2026-12-03", "00:00"),
+    }
     made = graph.ok("POST", f"{ROOM}/events", body)
-    assert (made["start"]["dateTime"][:10], made["end"]["dateTime"][:10]) == ("2026-12-01", "2026-12-03")
+    assert (made["start"]["dateTime"][:10], made["end"]["dateTime"][:10]) == (
+        "2026-12-01",
+        "2026-12-03",
+    )
     assert graph.live()[0]["start"] == "2026-11-30T23:00:00Z"
     graph.switch(all_day_floats=False)
-    assert graph.ok("GET", f"{ROOM}/events/{made['id']}")["start"]["dateTime"] == "2026-11-30T23:00:00.0000000"
-    for bad in ({"start": at("2026-12-01", "01:00")}, {"end": at("2026-12-01", "00:00")}, {"end": at("2026-12-02", "00:00", "UTC")}):
-        assert graph.refused("POST", f"{ROOM}/events", body | bad) == (400, "ErrorPropertyValidationFailure")
+    assert (
+        graph.ok("GET", f"{ROOM}/events/{made['id']}")["start"]["dateTime"]
+        == "2026-11-30T23:00:00.0000000"
+    )
+    for bad in (
+        {"start": at("2026-12-01", "01:00")},
+        {"end": at("2026-12-01", "00:00")},
+        {"end": at("2026-12-02", "00:00", "UTC")},
+    ):
+        assert graph.refused("POST", f"{ROOM}/events", body | bad) == (
+            400,
+            "ErrorPropertyValidationFailure",
+        )
 
 
 @pytest.mark.parametrize(
@@ -150,11 +201,23 @@ def test_all_day(graph: Graph) -> None:
     [
         ({"showAs": "bussy"}, "RequestBodyRead"),
         ({"isAllDay": "maybe"}, "RequestBodyRead"),
-        ({"start": {"dateTime": "2026-12-01T10:00:00", "timeZone": "Europe/Vienna"}}, "TimeZoneNotSupportedException"),
-        ({"start": {"dateTime": "2026-12-01T10:00:00", "timeZone": "Mars"}}, "TimeZoneNotSupportedException"),
+        (
+            {"start": {"dateTime": "2026-12-01T10:00:00", "timeZone": "Europe/Vienna"}},
+            "TimeZoneNotSupportedException",
+        ),
+        (
+            {"start": {"dateTime": "2026-12-01T10:00:00", "timeZone": "Mars"}},
+            "TimeZoneNotSupportedException",
+        ),
         ({"start": {"dateTime": "soon", "timeZone": "UTC"}}, "ErrorPropertyValidationFailure"),
-        ({"start": {"dateTime": "2026-12-02T10:00:00", "timeZone": "UTC"}}, "ErrorCalendarEndDateIsEarlierThanStartDate"),
-        ({"end": {"dateTime": "2032-12-02T10:00:00", "timeZone": "UTC"}}, "ErrorCalendarDurationIsTooLong"),
+        (
+            {"start": {"dateTime": "2026-12-02T10:00:00", "timeZone": "UTC"}},
+            "ErrorCalendarEndDateIsEarlierThanStartDate",
+        ),
+        (
+            {"end": {"dateTime": "2032-12-02T10:00:00", "timeZone": "UTC"}},
+            "ErrorCalendarDurationIsTooLong",
+        ),
         ({"attendees": [{"emailAddress": {}}]}, "ErrorPropertyValidationFailure"),
     ],
 )
@@ -164,10 +227,18 @@ def test_bad_bodies(graph: Graph, change: dict[str, Any], code: str) -> None:
 
 
 def test_zone_names(graph: Graph) -> None:
-    for name, kept in (("Europe/Berlin", BERLIN), (BERLIN, BERLIN), ("UTC", "UTC"), ("Pacific Standard Time",) * 2):
+    for name, kept in (
+        ("Europe/Berlin", BERLIN),
+        (BERLIN, BERLIN),
+        ("UTC", "UTC"),
+        ("Pacific Standard Time",) * 2,
+    ):
         assert graph.ok("POST", f"{ROOM}/events", event(zone=name))["originalStartTimeZone"] == kept
     graph.switch(zone_names="as_written", any_iana_zone=True)
-    assert graph.ok("POST", f"{ROOM}/events", event(zone="Europe/Vienna"))["originalStartTimeZone"] == "Europe/Vienna"
+    assert (
+        graph.ok("POST", f"{ROOM}/events", event(zone="Europe/Vienna"))["originalStartTimeZone"]
+        == "Europe/Vienna"
+    )
     starts = [one["start"][11:16] for one in graph.live()]
     assert starts == ["09:00", "09:00", "09:00", "10:00", "18:00"]
 
@@ -175,18 +246,31 @@ def test_zone_names(graph: Graph) -> None:
 def test_ids(graph: Graph) -> None:
     made = graph.ok("POST", f"{ROOM}/events", event())
     kept = graph.ok("POST", f"{ROOM}/events", event("2026-12-02"), prefer='IdType="ImmutableId"')
-    assert graph.ok("GET", f"{ROOM}/events/{kept['id']}", prefer='IdType="ImmutableId"')["id"] == kept["id"]
+    assert (
+        graph.ok("GET", f"{ROOM}/events/{kept['id']}", prefer='IdType="ImmutableId"')["id"]
+        == kept["id"]
+    )
     assert graph.refused("GET", f"{ROOM}/events/{kept['id']}") == (400, "ErrorInvalidIdMalformed")
-    assert graph.refused("GET", f"{ROOM}/events/{made['id']}", prefer='IdType="ImmutableId"')[1] == "ErrorInvalidIdMalformed"
+    assert (
+        graph.refused("GET", f"{ROOM}/events/{made['id']}", prefer='IdType="ImmutableId"')[1]
+        == "ErrorInvalidIdMalformed"
+    )
     assert graph.refused("GET", f"{ROOM}/events/nonsense") == (400, "ErrorInvalidIdMalformed")
     assert graph.refused("GET", f"{ROOM2}/events/{made['id']}") == (404, "ErrorItemNotFound")
-    body = {"inputIds": [made["id"]], "sourceIdType": "restId", "targetIdType": "restImmutableEntryId"}
+    body = {
+        "inputIds": [made["id"]],
+        "sourceIdType": "restId",
+        "targetIdType": "restImmutableEntryId",
+    }
     immutable = graph.ok("POST", f"{ROOM}/translateExchangeIds", body)["value"][0]["targetId"]
     graph.box.act(kind="move_folder", id=made["id"], room=ROOM)
     assert graph.refused("GET", f"{ROOM}/events/{made['id']}") == (404, "ErrorItemNotFound")
     moved = graph.ok("GET", f"{ROOM}/events?$filter=iCalUId eq '{made['iCalUId']}'")["value"][0]
     assert moved["id"] != made["id"]
-    assert graph.ok("GET", f"{ROOM}/events/{immutable}", prefer='IdType="ImmutableId"')["iCalUId"] == made["iCalUId"]
+    assert (
+        graph.ok("GET", f"{ROOM}/events/{immutable}", prefer='IdType="ImmutableId"')["iCalUId"]
+        == made["iCalUId"]
+    )
 
 
 def room_event(graph: Graph, **more: Any) -> tuple[Any, str]:
@@ -196,12 +280,21 @@ def room_event(graph: Graph, **more: Any) -> tuple[Any, str]:
 
 def test_decline_by_the_room(graph: Graph) -> None:
     made, path = room_event(graph)
-    answer = graph.call("POST", f"{path}/decline", {"Comment": "taken, try room 2", "SendResponse": True})
+    answer = graph.call(
+        "POST", f"{path}/decline", {"Comment": "taken, try room 2", "SendResponse": True}
+    )
     assert (answer.status, answer.body) == (202, b"")
     assert graph.live() == []
-    assert graph.ok("GET", f"{ANN}/events/{made['id']}")["attendees"][0]["status"]["response"] == "declined"
+    assert (
+        graph.ok("GET", f"{ANN}/events/{made['id']}")["attendees"][0]["status"]["response"]
+        == "declined"
+    )
     mail = graph.mails()[-1]
-    assert (mail["kind"], mail["response"], mail["comment"]) == ("response", "declined", "taken, try room 2")
+    assert (mail["kind"], mail["response"], mail["comment"]) == (
+        "response",
+        "declined",
+        "taken, try room 2",
+    )
 
 
 def test_decline_switches(graph: Graph) -> None:
@@ -218,7 +311,9 @@ def test_decline_switches(graph: Graph) -> None:
 
 def test_decline_one_occurrence(graph: Graph) -> None:
     made, path = room_event(graph, recurrence=daily("2026-12-01", 3))
-    days = graph.ok("GET", f"{path}/instances?startDateTime=2026-12-01&endDateTime=2026-12-09")["value"]
+    days = graph.ok("GET", f"{path}/instances?startDateTime=2026-12-01&endDateTime=2026-12-09")[
+        "value"
+    ]
     graph.ok("POST", f"{ROOM}/events/{days[1]['id']}/decline", {"comment": "no"})
     assert [one["originalDate"] for one in graph.live()] == ["2026-12-01", "2026-12-03"]
     assert graph.mails()[-1]["date"] == "2026-12-02"
@@ -230,18 +325,33 @@ def test_decline_one_occurrence(graph: Graph) -> None:
 def test_roles(graph: Graph) -> None:
     made, path = room_event(graph)
     own = f"{ANN}/events/{made['id']}"
-    assert graph.refused("POST", f"{path}/cancel", {"Comment": "x"}) == (400, "ErrorCalendarIsNotOrganizer")
-    assert graph.refused("POST", f"{own}/decline", {}) == (400, "ErrorCalendarIsOrganizerForDecline")
+    assert graph.refused("POST", f"{path}/cancel", {"Comment": "x"}) == (
+        400,
+        "ErrorCalendarIsNotOrganizer",
+    )
+    assert graph.refused("POST", f"{own}/decline", {}) == (
+        400,
+        "ErrorCalendarIsOrganizerForDecline",
+    )
     assert graph.refused("POST", f"{own}/accept", {}) == (400, "ErrorCalendarIsOrganizerForAccept")
-    assert graph.refused("POST", f"{own}/tentativelyAccept", {}) == (400, "ErrorCalendarIsOrganizerForTentative")
+    assert graph.refused("POST", f"{own}/tentativelyAccept", {}) == (
+        400,
+        "ErrorCalendarIsOrganizerForTentative",
+    )
     block = graph.ok("POST", f"{ROOM}/events", event("2026-12-02"))
     assert graph.refused("POST", f"{ROOM}/events/{block['id']}/decline", {})[0] == 400
-    bad = {"proposedNewTime": {"start": at("2026-12-02"), "end": at("2026-12-02", "11:00")}, "sendResponse": False}
+    bad = {
+        "proposedNewTime": {"start": at("2026-12-02"), "end": at("2026-12-02", "11:00")},
+        "sendResponse": False,
+    }
     assert graph.refused("POST", f"{path}/decline", bad)[0] == 400
     assert graph.refused("POST", f"{path}/explode", {}) == (400, "BadRequest")
     graph.ok("POST", f"{own}/cancel", {"Comment": "off"})
     assert graph.refused("GET", own)[0] == 404
-    assert graph.refused("POST", f"{path}/decline", {}) == (400, "ErrorCalendarIsCancelledForDecline")
+    assert graph.refused("POST", f"{path}/decline", {}) == (
+        400,
+        "ErrorCalendarIsCancelledForDecline",
+    )
 
 
 @pytest.mark.parametrize("tells", [False, True])
@@ -260,17 +370,26 @@ def test_a_change_to_an_attendees_copy_changes_nothing_for_the_people(graph: Gra
     count = len(graph.mails())
     graph.ok("PATCH", path, {"start": at("2026-12-01", "15:00"), "end": at("2026-12-01", "16:00")})
     assert len(graph.mails()) == count
-    assert graph.ok("GET", f"{ANN}/events/{made['id']}")["start"]["dateTime"].startswith("2026-12-01T09")
+    assert graph.ok("GET", f"{ANN}/events/{made['id']}")["start"]["dateTime"].startswith(
+        "2026-12-01T09"
+    )
     graph.box.act(kind="move", iCalUId=made["iCalUId"], room=ROOM, start="2026-12-01T12:00")
     assert [one["start"][11:16] for one in graph.live()] == ["11:00"]
 
 
 def test_organizer_delete_sends_cancellations(graph: Graph) -> None:
-    people = [{"type": "resource", "emailAddress": {"address": ROOM}}, {"emailAddress": {"address": BOB}}]
+    people = [
+        {"type": "resource", "emailAddress": {"address": ROOM}},
+        {"emailAddress": {"address": BOB}},
+    ]
     made = graph.ok("POST", f"{ANN}/events", event(attendees=people))
-    assert graph.ok("GET", f"{BOB}/events")["value"][0]["responseStatus"]["response"] == "notResponded"
+    assert (
+        graph.ok("GET", f"{BOB}/events")["value"][0]["responseStatus"]["response"] == "notResponded"
+    )
     graph.call("DELETE", f"{ANN}/events/{made['id']}")
-    assert sorted(one["to"] for one in graph.mails() if one["kind"] == "cancel") == sorted([BOB, ROOM])
+    assert sorted(one["to"] for one in graph.mails() if one["kind"] == "cancel") == sorted(
+        [BOB, ROOM]
+    )
     assert graph.live() == []
 
 
@@ -278,12 +397,21 @@ def test_series_edits(graph: Graph) -> None:
     made, path = room_event(graph, recurrence=daily("2026-12-01", 4))
     own = f"{ANN}/events/{made['id']}"
     graph.box.act(kind="cancel_occurrence", iCalUId=made["iCalUId"], room=ROOM, date="2026-12-02")
-    graph.box.act(kind="move_occurrence", iCalUId=made["iCalUId"], room=ROOM, date="2026-12-03", start="2026-12-03T15:00")
+    graph.box.act(
+        kind="move_occurrence",
+        iCalUId=made["iCalUId"],
+        room=ROOM,
+        date="2026-12-03",
+        start="2026-12-03T15:00",
+    )
     assert [one["start"][8:13] for one in graph.live()] == ["01T09", "03T14", "04T09"]
     count = len(graph.mails())
     graph.ok("PATCH", own, {"subject": "New"})
     # Once for the series, once per changed instance.
-    assert [one.get("date") for one in graph.mails()[count:] if one["kind"] == "update"] == [None, "2026-12-03"]
+    assert [one.get("date") for one in graph.mails()[count:] if one["kind"] == "update"] == [
+        None,
+        "2026-12-03",
+    ]
     graph.ok("PATCH", own, {"start": at("2026-12-01", "08:00"), "end": at("2026-12-01", "09:00")})
     assert [one["start"][8:13] for one in graph.live()] == ["01T07", "02T07", "03T07", "04T07"]
     graph.ok("PATCH", own, {"recurrence": None})
@@ -305,7 +433,12 @@ def test_get_schedule(graph: Graph) -> None:
     assert found["availabilityView"] == "02002"
     assert [one.get("subject") for one in found["scheduleItems"]] == ["Person 0001", None]
     assert ghost["error"]["responseCode"] == "ErrorMailRecipientNotFound"
-    assert graph.refused("POST", f"{ROOM}/calendar/getSchedule", body | {"availabilityViewInterval": 4})[0] == 400
+    assert (
+        graph.refused(
+            "POST", f"{ROOM}/calendar/getSchedule", body | {"availabilityViewInterval": 4}
+        )[0]
+        == 400
+    )
 
 
 def test_online_meetings_stay_online(graph: Graph) -> None:
@@ -317,7 +450,9 @@ def test_online_meetings_stay_online(graph: Graph) -> None:
 
 
 def test_location_wipes_locations(graph: Graph) -> None:
-    made = graph.ok("POST", f"{ROOM}/events", event(locations=[{"displayName": "A"}, {"displayName": "B"}]))
+    made = graph.ok(
+        "POST", f"{ROOM}/events", event(locations=[{"displayName": "A"}, {"displayName": "B"}])
+    )
     assert made["location"]["displayName"] == "A; B"
     changed = graph.ok("PATCH", f"{ROOM}/events/{made['id']}", {"location": {"displayName": "C"}})
     assert [one["displayName"] for one in changed["locations"]] == ["C"]
@@ -327,5 +462,8 @@ def test_national_cloud(graph: Graph) -> None:
     made, path = room_event(graph, recurrence=daily("2026-12-01", 3))
     graph.switch(national_cloud=True)
     assert graph.refused("GET", f"{path}?$select=cancelledOccurrences")[0] == 400
-    assert graph.refused("GET", f"{path}?$select=exceptionOccurrences&$expand=exceptionOccurrences")[0] == 400
+    assert (
+        graph.refused("GET", f"{path}?$select=exceptionOccurrences&$expand=exceptionOccurrences")[0]
+        == 400
+    )
     _ = made

@@ -18,7 +18,10 @@ def test_a_lost_request_and_a_lost_reply(graph: Graph) -> None:
     graph.fault("reply_lost", method="POST", path="/events", count=1)
     assert graph.call("POST", f"{ROOM}/events", event(transactionId="t")).fate == "drop"
     assert len(graph.live()) == 1
-    assert graph.refused("POST", f"{ROOM}/events", event(transactionId="t"))[1] == "ErrorDuplicateTransactionId"
+    assert (
+        graph.refused("POST", f"{ROOM}/events", event(transactionId="t"))[1]
+        == "ErrorDuplicateTransactionId"
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,10 @@ def test_delete_and_create_instead_of_update(graph: Graph) -> None:
     new = graph.ok("PATCH", f"{ROOM}/events/{made['id']}", {"subject": "b"})
     assert (new["iCalUId"], new["id"] != made["id"]) == (made["iCalUId"], True)
     rows, _ = graph.round(link)
-    assert sorted((one["id"] == made["id"], "@removed" in one) for one in rows) == [(False, False), (True, True)]
+    assert sorted((one["id"] == made["id"], "@removed" in one) for one in rows) == [
+        (False, False),
+        (True, True),
+    ]
 
 
 def test_ten_thousand_in_ten_minutes(graph: Graph) -> None:
@@ -123,15 +129,25 @@ def test_batches(graph: Graph) -> None:
     parts = [
         {"id": "1", "method": "GET", "url": f"/users/{ROOM}/events/{made['id']}?$select=subject"},
         {"id": "2", "method": "GET", "url": f"/users/{ROOM}/events/none"},
-        {"id": "3", "method": "PATCH", "url": f"users/{ROOM}/events/{made['id']}", "headers": {"Content-Type": "application/json"}, "body": {"subject": "n"}},
+        {
+            "id": "3",
+            "method": "PATCH",
+            "url": f"users/{ROOM}/events/{made['id']}",
+            "headers": {"Content-Type": "application/json"},
+            "body": {"subject": "n"},
+        },
         {"id": "4", "method": "DELETE", "url": f"/users/{ROOM}/events/{made['id']}"},
     ]
-    answers = {one["id"]: one for one in graph.ok("POST", "/v1.0/$batch", {"requests": parts})["responses"]}
+    answers = {
+        one["id"]: one for one in graph.ok("POST", "/v1.0/$batch", {"requests": parts})["responses"]
+    }
     assert [answers[one]["status"] for one in "1234"] == [200, 400, 200, 204]
     assert answers["1"]["body"]["subject"] == "Plan"
     serial = [{"id": "a", "method": "GET", "url": f"/users/{ROOM}/events/none"}]
     serial += [{"id": "b", "method": "GET", "url": f"/users/{ROOM}/events", "dependsOn": ["a"]}]
-    assert [one["status"] for one in graph.ok("POST", "/v1.0/$batch", {"requests": serial})["responses"]] == [400, 424]
+    assert [
+        one["status"] for one in graph.ok("POST", "/v1.0/$batch", {"requests": serial})["responses"]
+    ] == [400, 424]
     for bad in (
         [],
         [dict(parts[0], id=str(number)) for number in range(21)],
@@ -141,7 +157,9 @@ def test_batches(graph: Graph) -> None:
     ):
         assert graph.refused("POST", "/v1.0/$batch", {"requests": bad}) == (400, "BadRequest")
     graph.fault("batch_part_throttled", rate=1, count=1, params={"seconds": 3})
-    both = graph.ok("POST", "/v1.0/$batch", {"requests": [parts[1], dict(parts[1], id="9")]})["responses"]
+    both = graph.ok("POST", "/v1.0/$batch", {"requests": [parts[1], dict(parts[1], id="9")]})[
+        "responses"
+    ]
     assert [one["status"] for one in both] == [429, 400]
     assert both[0]["headers"]["Retry-After"] == "3"
 
@@ -165,31 +183,58 @@ def test_tokens_and_permissions(graph: Graph) -> None:
     graph.control("POST", "apps", {"scope": None, "roles": ["Calendars.Read"]})
     graph.ok("GET", f"{ROOM2}/events")
     assert graph.refused("POST", f"{ROOM2}/events", event())[0] == 403
-    assert graph.refused("GET", "/v1.0/places/microsoft.graph.room") == (403, "Authorization_RequestDenied")
+    assert graph.refused("GET", "/v1.0/places/microsoft.graph.room") == (
+        403,
+        "Authorization_RequestDenied",
+    )
     assert graph.refused("GET", "nobody@contoso.example/events") == (404, "ErrorInvalidUser")
     graph.control("PATCH", f"rooms/{ROOM2}", {"enabled": False})
     assert graph.refused("GET", f"{ROOM2}/events") == (404, "MailboxNotEnabledForRESTAPI")
 
 
 def test_two_tenants_do_not_see_each_other(graph: Graph) -> None:
-    graph.control("POST", "tenants", {"tenant": "t2", "domain": "fabrikam.example", "client_id": "c2", "secret": "s2"})
+    graph.control(
+        "POST",
+        "tenants",
+        {"tenant": "t2", "domain": "fabrikam.example", "client_id": "c2", "secret": "s2"},
+    )
     graph.control("POST", "rooms", {"tenant": "t2", "address": "room@fabrikam.example"})
     assert graph.refused("GET", "room@fabrikam.example/events") == (404, "ErrorInvalidUser")
     assert len(graph.ok("GET", "/v1.0/places/microsoft.graph.room")["value"]) == 2
 
 
 def test_places_and_people(graph: Graph) -> None:
-    graph.control("POST", "rooms", {"address": "big@contoso.example", "name": "Big", "capacity": 50, "building": "Tower", "floor": 3})
+    graph.control(
+        "POST",
+        "rooms",
+        {
+            "address": "big@contoso.example",
+            "name": "Big",
+            "capacity": 50,
+            "building": "Tower",
+            "floor": 3,
+        },
+    )
     page = graph.ok("GET", "/v1.0/places/microsoft.graph.room?$top=2&$count=true")
     assert (page["@odata.count"], len(page["value"])) == (3, 2)
     big = graph.ok("GET", page["@odata.nextLink"])["value"][0]
-    assert (big["displayName"], big["capacity"], big["building"], big["floorNumber"]) == ("Big", 50, "Tower", 3)
+    assert (big["displayName"], big["capacity"], big["building"], big["floorNumber"]) == (
+        "Big",
+        50,
+        "Tower",
+        3,
+    )
     lists = graph.ok("GET", "/v1.0/places/microsoft.graph.roomList")["value"]
     tower = next(one for one in lists if one["displayName"] == "Tower")
-    inside = graph.ok("GET", f"/v1.0/places/{tower['emailAddress']}/microsoft.graph.roomlist/rooms")["value"]
+    inside = graph.ok(
+        "GET", f"/v1.0/places/{tower['emailAddress']}/microsoft.graph.roomlist/rooms"
+    )["value"]
     assert [one["emailAddress"] for one in inside] == ["big@contoso.example"]
     assert graph.ok("GET", f"/v1.0/places/{big['placeId']}")["displayName"] == "Big"
-    assert len(graph.ok("GET", "/v1.0/places/microsoft.graph.room?$filter=capacity ge 50")["value"]) == 1
+    assert (
+        len(graph.ok("GET", "/v1.0/places/microsoft.graph.room?$filter=capacity ge 50")["value"])
+        == 1
+    )
     assert graph.refused("GET", "/v1.0/places/microsoft.graph.room?$orderby=capacity")[0] == 400
     assert len(graph.ok("GET", "/v1.0/users")["value"]) == 6
     settings = graph.ok("GET", f"{ROOM}/mailboxSettings")
@@ -201,10 +246,23 @@ def test_places_and_people(graph: Graph) -> None:
 
 
 def test_mail(graph: Graph) -> None:
-    message = {"subject": "Hi", "body": {"contentType": "Text", "content": "x"}, "toRecipients": [{"emailAddress": {"address": ANN}}]}
+    message = {
+        "subject": "Hi",
+        "body": {"contentType": "Text", "content": "x"},
+        "toRecipients": [{"emailAddress": {"address": ANN}}],
+    }
     answer = graph.call("POST", f"{ROOM}/sendMail", {"message": message, "saveToSentItems": False})
     assert answer.status == 202
-    assert graph.mails()[0] | {"n": 1} == {"n": 1, "time": "2026-11-20T09:00:00.000Z", "kind": "mail", "from": ROOM, "to": ANN, "subject": "Hi", "body": "x", "saved": False}
+    assert graph.mails()[0] | {"n": 1} == {
+        "n": 1,
+        "time": "2026-11-20T09:00:00.000Z",
+        "kind": "mail",
+        "from": ROOM,
+        "to": ANN,
+        "subject": "Hi",
+        "body": "x",
+        "saved": False,
+    }
     assert graph.refused("POST", f"{ROOM}/sendMail", {"message": {}})[0] == 400
 
 
@@ -214,10 +272,21 @@ def test_the_log_is_one_order_of_people_and_apps(graph: Graph) -> None:
     graph.control("POST", "log", {"who": "platform", "kind": "booked", "id": 7})
     assert graph.refused("POST", f"{ROOM2}/events", {})[0] == 400
     log = graph.control("GET", "log?since=0")["log"]
-    assert [(one["n"], one["who"], one["kind"]) for one in log] == [(1, "person", "book"), (2, "attendant", "accepted"), (3, "app", "create"), (4, "platform", "booked")]
-    assert (log[2]["id"], log[2]["iCalUId"], log[2]["mailbox"]) == (made["id"], made["iCalUId"], ROOM2)
+    assert [(one["n"], one["who"], one["kind"]) for one in log] == [
+        (1, "person", "book"),
+        (2, "attendant", "accepted"),
+        (3, "app", "create"),
+        (4, "platform", "booked"),
+    ]
+    assert (log[2]["id"], log[2]["iCalUId"], log[2]["mailbox"]) == (
+        made["id"],
+        made["iCalUId"],
+        ROOM2,
+    )
     assert [one["n"] for one in graph.control("GET", "log?since=3")["log"]] == [4]
-    assert {one["operation"] for one in graph.control("GET", "calls/log?since=1")["calls"]} == {"events"}
+    assert {one["operation"] for one in graph.control("GET", "calls/log?since=1")["calls"]} == {
+        "events"
+    }
 
 
 def test_direct_acts_and_dumps(graph: Graph) -> None:
@@ -226,7 +295,11 @@ def test_direct_acts_and_dumps(graph: Graph) -> None:
     graph.box.act(kind="retitle", iCalUId=made["iCalUId"], room=ROOM, subject="Other")
     graph.box.act(kind="shorten", iCalUId=made["iCalUId"], room=ROOM, end="2026-12-01T10:20")
     one = graph.live()[0]
-    assert (one["subject"], one["end"], one["isOrganizer"]) == ("Other", "2026-12-01T09:20:00Z", True)
+    assert (one["subject"], one["end"], one["isOrganizer"]) == (
+        "Other",
+        "2026-12-01T09:20:00Z",
+        True,
+    )
     assert graph.control("GET", f"rooms/{ROOM}/items")["value"][0]["event"]["subject"] == "Other"
     graph.box.act(kind="cancel", id=made["roomImmutableId"], room=ROOM)
     assert graph.live() == []
@@ -249,7 +322,11 @@ def test_reset_clock_and_health(graph: Graph) -> None:
 def test_the_same_seed_makes_the_same_world() -> None:
     def world() -> Any:
         one = Graph(rooms=2, people=2, seed=5)
-        one.control("POST", "seed", {"rooms": 1, "people": 1, "events_per_room": 30, "series_share": 0.2, "seed": 9})
+        one.control(
+            "POST",
+            "seed",
+            {"rooms": 1, "people": 1, "events_per_room": 30, "series_share": 0.2, "seed": 9},
+        )
         rows, _ = one.first_delta("room-0003@contoso.example")
         return rows
 

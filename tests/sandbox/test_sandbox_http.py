@@ -45,7 +45,9 @@ def session(server: SandboxServer) -> Iterator[requests.Session]:
     }
     with requests.Session() as made:
         made.trust_env = False
-        token = made.post(f"{server.url}/{DEFAULT_TENANT}/oauth2/v2.0/token", data=form, timeout=5).json()
+        token = made.post(
+            f"{server.url}/{DEFAULT_TENANT}/oauth2/v2.0/token", data=form, timeout=5
+        ).json()
         made.headers["Authorization"] = f"Bearer {token['access_token']}"
         yield made
 
@@ -58,7 +60,9 @@ def test_keep_alive_links_and_headers(server: SandboxServer, session: requests.S
     for hour in range(10, 14):
         body = event(start=f"{hour}:00", end=f"{hour}:30")
         assert session.post(users(server, "events"), json=body, timeout=5).status_code == 201
-    first = session.get(users(server, "events?$top=3"), headers={"client-request-id": "abc"}, timeout=5)
+    first = session.get(
+        users(server, "events?$top=3"), headers={"client-request-id": "abc"}, timeout=5
+    )
     assert first.headers["client-request-id"] == "abc"
     assert first.headers["request-id"]
     link = first.json()["@odata.nextLink"]
@@ -74,19 +78,29 @@ def test_keep_alive_links_and_headers(server: SandboxServer, session: requests.S
 
 @pytest.mark.parametrize("kind", ["lost_request", "reply_lost", "reset_mid_body"])
 def test_broken_connections(server: SandboxServer, session: requests.Session, kind: str) -> None:
-    session.post(f"{server.url}/_sandbox/faults", json={"kind": kind, "count": 1, "method": "POST"}, timeout=5)
+    session.post(
+        f"{server.url}/_sandbox/faults",
+        json={"kind": kind, "count": 1, "method": "POST"},
+        timeout=5,
+    )
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         session.post(users(server, "events"), json=event(), timeout=5)
-    live = session.get(f"{server.url}/_sandbox/rooms/{ROOM}/instances?start=2026-01-01&end=2027-12-01", timeout=5).json()
+    live = session.get(
+        f"{server.url}/_sandbox/rooms/{ROOM}/instances?start=2026-01-01&end=2027-12-01", timeout=5
+    ).json()
     assert len(live["value"]) == (0 if kind == "lost_request" else 1)
 
 
-def test_the_fifth_call_at_once_is_refused(server: SandboxServer, session: requests.Session) -> None:
+def test_the_fifth_call_at_once_is_refused(
+    server: SandboxServer, session: requests.Session
+) -> None:
     server.service_time_s = 0.2
     answers: list[requests.Response] = []
 
     def call() -> None:
-        answers.append(requests.get(users(server, "events"), headers=dict(session.headers), timeout=5))  # type: ignore[arg-type]
+        answers.append(
+            requests.get(users(server, "events"), headers=dict(session.headers), timeout=5)
+        )  # type: ignore[arg-type]
 
     threads = [threading.Thread(target=call) for _ in range(6)]
     for one in threads:
@@ -223,7 +237,17 @@ def test_python_o365(server: SandboxServer) -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
-    command = [sys.executable, "-m", "calsync.sandbox", "--rooms", "2", "--people", "1", "--ready-file", str(ready)]
+    command = [
+        sys.executable,
+        "-m",
+        "calsync.sandbox",
+        "--rooms",
+        "2",
+        "--people",
+        "1",
+        "--ready-file",
+        str(ready),
+    ]
     with subprocess.Popen(command, cwd=BASE, stdout=subprocess.PIPE) as process:
         try:
             for _ in range(200):

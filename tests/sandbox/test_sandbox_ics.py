@@ -44,7 +44,11 @@ def independent(text: bytes, home: str) -> Counter[Row]:
         return wall.replace(tzinfo=zone or floating).astimezone(UTC).replace(tzinfo=None)
 
     def wall(prop: Any) -> datetime:
-        return prop.dt.replace(tzinfo=None) if isinstance(prop.dt, datetime) else datetime.combine(prop.dt, time())
+        return (
+            prop.dt.replace(tzinfo=None)
+            if isinstance(prop.dt, datetime)
+            else datetime.combine(prop.dt, time())
+        )
 
     def length(event: Any) -> timedelta:
         if "DTEND" in event:
@@ -57,7 +61,14 @@ def independent(text: bytes, home: str) -> Counter[Row]:
         zone, all_day = zone_of(event["DTSTART"]), not isinstance(event["DTSTART"].dt, datetime)
         first, last = utc(start, zone), utc(start + length(event), zone)
         if first < HIGH and last > LOW:
-            found[(first.isoformat() + "Z", last.isoformat() + "Z", all_day, str(event.get("SUMMARY", "")))] += 1
+            found[
+                (
+                    first.isoformat() + "Z",
+                    last.isoformat() + "Z",
+                    all_day,
+                    str(event.get("SUMMARY", "")),
+                )
+            ] += 1
 
     for masters, changes in events.values():
         for event in masters:
@@ -73,7 +84,11 @@ def independent(text: bytes, home: str) -> Counter[Row]:
                 stop = until.astimezone(zone).replace(tzinfo=None) if until.tzinfo else until
             elif isinstance(until, date):
                 stop = datetime.combine(until, time.max)
-            skip = {one.dt.date() if isinstance(one.dt, datetime) else one.dt for group in listed(event, "EXDATE") for one in group.dts}
+            skip = {
+                one.dt.date() if isinstance(one.dt, datetime) else one.dt
+                for group in listed(event, "EXDATE")
+                for one in group.dts
+            }
             for change in changes:
                 value = change["RECURRENCE-ID"].dt
                 skip.add(value.date() if isinstance(value, datetime) else value)
@@ -93,7 +108,9 @@ def listed(event: Any, name: str) -> list[Any]:
 
 
 def loaded(graph: Graph) -> Counter[Row]:
-    rows = graph.control("GET", f"rooms/{ROOM}/instances?start={LOW.isoformat()}&end={HIGH.isoformat()}")["value"]
+    rows = graph.control(
+        "GET", f"rooms/{ROOM}/instances?start={LOW.isoformat()}&end={HIGH.isoformat()}"
+    )["value"]
     return Counter((one["start"], one["end"], one["isAllDay"], one["subject"]) for one in rows)
 
 
@@ -123,7 +140,9 @@ CUSTOM = (
 
 
 def vevent(*lines: str) -> str:
-    return "\r\n".join(["BEGIN:VEVENT", "UID:u1", "SUMMARY:x", "DTSTAMP:20260101T000000", *lines, "END:VEVENT", ""])
+    return "\r\n".join(
+        ["BEGIN:VEVENT", "UID:u1", "SUMMARY:x", "DTSTAMP:20260101T000000", *lines, "END:VEVENT", ""]
+    )
 
 
 def load(graph: Graph, *parts: str) -> Any:
@@ -132,7 +151,10 @@ def load(graph: Graph, *parts: str) -> Any:
 
 
 def test_the_rule_that_skips_the_31st_is_split(graph: Graph) -> None:
-    report = load(graph, vevent("DTSTART:20260131T100000Z", "DTEND:20260131T110000Z", "RRULE:FREQ=MONTHLY;COUNT=4"))
+    report = load(
+        graph,
+        vevent("DTSTART:20260131T100000Z", "DTEND:20260131T110000Z", "RRULE:FREQ=MONTHLY;COUNT=4"),
+    )
     assert (report["events"], report["series"]) == (4, 0)
     assert report["split"][0]["parts"] == 4
     assert "short months" in report["split"][0]["reason"]
@@ -148,26 +170,59 @@ def test_the_clamped_rule_is_one_series(graph: Graph) -> None:
 
 def test_setpos_lists_and_rdates_are_split(graph: Graph) -> None:
     rule = "RRULE:FREQ=MONTHLY;COUNT=4;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-1"
-    report = load(graph, vevent("DTSTART:20260401T100000Z", "DTEND:20260401T110000Z", rule, "RDATE:20260415T100000Z"))
+    report = load(
+        graph,
+        vevent(
+            "DTSTART:20260401T100000Z", "DTEND:20260401T110000Z", rule, "RDATE:20260415T100000Z"
+        ),
+    )
     assert report["split"][0]["parts"] == 5
-    assert [one["start"][5:10] for one in graph.live()] == ["04-01", "04-15", "04-30", "05-01", "05-29"]
+    assert [one["start"][5:10] for one in graph.live()] == [
+        "04-01",
+        "04-15",
+        "04-30",
+        "05-01",
+        "05-29",
+    ]
 
 
 def test_a_zone_that_only_its_vtimezone_describes(graph: Graph) -> None:
-    load(graph, CUSTOM, vevent("DTSTART;TZID=Our zone:20260401T100000", "DTEND;TZID=Our zone:20260401T110000", "RRULE:FREQ=DAILY;COUNT=2"))
+    load(
+        graph,
+        CUSTOM,
+        vevent(
+            "DTSTART;TZID=Our zone:20260401T100000",
+            "DTEND;TZID=Our zone:20260401T110000",
+            "RRULE:FREQ=DAILY;COUNT=2",
+        ),
+    )
     assert [one["start"][:16] for one in graph.live()] == ["2026-04-01T06:30", "2026-04-02T06:30"]
-    assert graph.ok("GET", f"{ROOM}/events")["value"][0]["originalStartTimeZone"] == "tzone://Microsoft/Custom"
+    assert (
+        graph.ok("GET", f"{ROOM}/events")["value"][0]["originalStartTimeZone"]
+        == "tzone://Microsoft/Custom"
+    )
 
 
 def test_cancelled_private_free_and_override_first(graph: Graph) -> None:
-    override = vevent("RECURRENCE-ID;VALUE=DATE:20260402", "DTSTART:20260402T150000Z", "DTEND:20260402T160000Z")
+    override = vevent(
+        "RECURRENCE-ID;VALUE=DATE:20260402", "DTSTART:20260402T150000Z", "DTEND:20260402T160000Z"
+    )
     master = vevent(
-        "DTSTART:20260401T100000Z", "DTEND:20260401T110000Z", "RRULE:FREQ=DAILY;COUNT=3", "CLASS:PRIVATE", "TRANSP:TRANSPARENT"
+        "DTSTART:20260401T100000Z",
+        "DTEND:20260401T110000Z",
+        "RRULE:FREQ=DAILY;COUNT=3",
+        "CLASS:PRIVATE",
+        "TRANSP:TRANSPARENT",
     )
     gone = vevent("RECURRENCE-ID:20260403T100000Z", "DTSTART:20260403T100000Z", "STATUS:CANCELLED")
     other = vevent("DTSTART:20260501T100000Z", "STATUS:CANCELLED").replace("UID:u1", "UID:u2")
     report = load(graph, override, master, gone, other)
-    assert report == {"events": 0, "series": 1, "split": [], "skipped": [{"uid": "u2", "reason": "STATUS:CANCELLED"}]}
+    assert report == {
+        "events": 0,
+        "series": 1,
+        "split": [],
+        "skipped": [{"uid": "u2", "reason": "STATUS:CANCELLED"}],
+    }
     rows = graph.live()
     assert [(one["start"][5:13], one["showAs"], one["sensitivity"]) for one in rows] == [
         ("04-01T10", "free", "private"),

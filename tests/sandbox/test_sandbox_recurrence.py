@@ -31,7 +31,10 @@ def oracle(rule: Recurrence, low: date, high: date) -> list[date]:
             options["bymonthday"] = pattern.day_of_month
     if pattern.kind.startswith("relative"):
         place = INDEXES.index(pattern.index)
-        options |= {"byweekday": [weekday(day) for day in pattern.days], "bysetpos": -1 if place == 4 else place + 1}
+        options |= {
+            "byweekday": [weekday(day) for day in pattern.days],
+            "bysetpos": -1 if place == 4 else place + 1,
+        }
     if pattern.kind.endswith("Yearly"):
         options["bymonth"] = pattern.month
     if rule.kind == "numbered":
@@ -39,7 +42,14 @@ def oracle(rule: Recurrence, low: date, high: date) -> list[date]:
     if rule.kind == "endDate" and rule.end:
         options["until"] = datetime.combine(rule.end, datetime.min.time())
     made = rrule(kind, dtstart=datetime.combine(rule.start, datetime.min.time()), **options)
-    return [one.date() for one in made.between(datetime.combine(low, datetime.min.time()), datetime.combine(high, datetime.min.time()), inc=True)]
+    return [
+        one.date()
+        for one in made.between(
+            datetime.combine(low, datetime.min.time()),
+            datetime.combine(high, datetime.min.time()),
+            inc=True,
+        )
+    ]
 
 
 @st.composite
@@ -47,7 +57,15 @@ def rules(draw: st.DrawFn) -> Recurrence:
     kind = draw(st.sampled_from(PATTERNS))
     days = tuple(sorted(draw(st.sets(st.integers(0, 6), min_size=1, max_size=7))))
     month = draw(st.integers(1, 12))
-    longest = 31 if not kind.endswith("Yearly") else 29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31
+    longest = (
+        31
+        if not kind.endswith("Yearly")
+        else 29
+        if month == 2
+        else 30
+        if month in (4, 6, 9, 11)
+        else 31
+    )
     pattern = Pattern(
         kind,
         draw(st.integers(1, 5)),
@@ -60,7 +78,9 @@ def rules(draw: st.DrawFn) -> Recurrence:
     start = draw(st.dates(date(2019, 1, 1), date(2026, 12, 31)))
     span = draw(st.sampled_from(("noEnd", "endDate", "numbered")))
     end = start + timedelta(days=draw(st.integers(0, 2000))) if span == "endDate" else None
-    return Recurrence(pattern, start, span, end, draw(st.integers(1, 60)) if span == "numbered" else 0)
+    return Recurrence(
+        pattern, start, span, end, draw(st.integers(1, 60)) if span == "numbered" else 0
+    )
 
 
 @settings(max_examples=400, deadline=None)
@@ -84,11 +104,20 @@ def test_settling_and_neighbours_keep_the_set(rule: Recurrence) -> None:
 
 def test_outlook_clamps_the_31st() -> None:
     rule = Recurrence(Pattern("absoluteMonthly", 1, day_of_month=31), date(2026, 1, 31))
-    assert rule.dates(date(2026, 1, 1), date(2026, 4, 30)) == [date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31), date(2026, 4, 30)]
+    assert rule.dates(date(2026, 1, 1), date(2026, 4, 30)) == [
+        date(2026, 1, 31),
+        date(2026, 2, 28),
+        date(2026, 3, 31),
+        date(2026, 4, 30),
+    ]
 
 
 def test_a_series_keeps_its_wall_time_over_dst(graph: Graph) -> None:
-    made = graph.ok("POST", f"{ROOM}/events", event("2027-03-22", recurrence=weekly("2027-03-22", days=["monday"], number=3)))
+    made = graph.ok(
+        "POST",
+        f"{ROOM}/events",
+        event("2027-03-22", recurrence=weekly("2027-03-22", days=["monday"], number=3)),
+    )
     assert made["type"] == "seriesMaster"
     starts = [one["start"] for one in graph.live()]
     assert starts == ["2027-03-22T09:00:00Z", "2027-03-29T08:00:00Z", "2027-04-05T08:00:00Z"]
@@ -101,7 +130,10 @@ def test_an_instance_in_a_gap(graph: Graph) -> None:
 
 
 def patterned(kind: str, **more: Any) -> dict[str, Any]:
-    return {"pattern": {"type": kind, "interval": 1} | more, "range": {"type": "noEnd", "startDate": "2026-12-01"}}
+    return {
+        "pattern": {"type": kind, "interval": 1} | more,
+        "range": {"type": "noEnd", "startDate": "2026-12-01"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -138,7 +170,11 @@ def test_bad_recurrences(graph: Graph, recurrence: Any, code: str) -> None:
 
 
 def test_the_start_moves_to_the_first_date_of_the_pattern(graph: Graph) -> None:
-    made = graph.ok("POST", f"{ROOM}/events", event("2026-12-01", recurrence=weekly("2026-12-01", days=["friday"])))
+    made = graph.ok(
+        "POST",
+        f"{ROOM}/events",
+        event("2026-12-01", recurrence=weekly("2026-12-01", days=["friday"])),
+    )
     assert made["start"]["dateTime"].startswith("2026-12-04")
     assert made["recurrence"]["range"]["startDate"] == "2026-12-04"
 
@@ -156,7 +192,10 @@ def test_moving_an_occurrence_past_its_neighbour(graph: Graph) -> None:
     assert [one["type"] for one in days] == ["occurrence"] * 5
     second = f"{ROOM}/events/{days[1]['id']}"
     for day in ("2026-12-01", "2026-12-03", "2026-12-05"):
-        assert graph.refused("PATCH", second, event(day, "20:00", "21:00"))[1] == "ErrorOccurrenceCrossingBoundary"
+        assert (
+            graph.refused("PATCH", second, event(day, "20:00", "21:00"))[1]
+            == "ErrorOccurrenceCrossingBoundary"
+        )
     moved = graph.ok("PATCH", second, event("2026-12-02", "20:00", "21:00"))
     assert moved["type"] == "exception"
     assert moved["id"] == days[1]["id"]
@@ -166,6 +205,9 @@ def test_moving_an_occurrence_past_its_neighbour(graph: Graph) -> None:
     # A removed neighbour gives its day free.
     graph.ok("DELETE", f"{ROOM}/events/{days[2]['id']}")
     graph.ok("PATCH", second, event("2026-12-03", "20:00", "21:00"))
-    shown = graph.ok("GET", f"{ROOM}/events/{master['id']}?$select=subject,cancelledOccurrences,exceptionOccurrences&$expand=exceptionOccurrences")
+    shown = graph.ok(
+        "GET",
+        f"{ROOM}/events/{master['id']}?$select=subject,cancelledOccurrences,exceptionOccurrences&$expand=exceptionOccurrences",
+    )
     assert shown["cancelledOccurrences"] == [f"OID.{master['id']}.2026-12-03"]
     assert [one["id"] for one in shown["exceptionOccurrences"]] == [days[1]["id"]]

@@ -104,9 +104,10 @@ def token(world: World, request: Request, tenant_name: str, lifetime_s: int) -> 
             400,
             "unauthorized_client",
             700016,
-            f"Application with identifier '{form.get('client_id')}' was not found in the directory '{tenant.domain}'.",
+            f"Application with identifier '{form.get('client_id')}' was not found in the "
+            f"directory '{tenant.domain}'.",
         )
-    refusal = _credential(world, request, form, app)
+    refusal = _credential(world, form, app)
     if refusal is not None:
         return refusal
     if not any(scope.endswith("/.default") for scope in form.get("scope", "").split()):
@@ -115,7 +116,9 @@ def token(world: World, request: Request, tenant_name: str, lifetime_s: int) -> 
             400,
             "invalid_scope",
             1002012,
-            f"The provided value for scope {form.get('scope', '')} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).",
+            f"The provided value for scope {form.get('scope', '')} is not valid. Client "
+            "credential flows must have a scope value with /.default suffixed to the "
+            "resource identifier (application ID URI).",
         )
     now = world.now()
     until = world.tick() + lifetime_s * 10_000_000
@@ -156,9 +159,9 @@ def _basic(request: Request, form: dict[str, str]) -> None:
         form["client_secret"] = secret
 
 
-def _credential(world: World, request: Request, form: dict[str, str], app: App) -> Response | None:
+def _credential(world: World, form: dict[str, str], app: App) -> Response | None:
     if "client_assertion" in form:
-        return _assertion(world, request, form, app)
+        return _assertion(world, form, app)
     secret = form.get("client_secret")
     if secret is None:
         return _error(
@@ -166,7 +169,8 @@ def _credential(world: World, request: Request, form: dict[str, str], app: App) 
             401,
             "invalid_client",
             7000218,
-            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+            "The request body must contain the following parameter: 'client_assertion' or "
+            "'client_secret'.",
         )
     if secret not in app.secrets:
         return _error(
@@ -174,12 +178,14 @@ def _credential(world: World, request: Request, form: dict[str, str], app: App) 
             401,
             "invalid_client",
             7000215,
-            f"Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app.client_id}'.",
+            "Invalid client secret provided. Ensure the secret being sent in the request is "
+            "the client secret value, not the client secret ID, for a secret added to app "
+            f"'{app.client_id}'.",
         )
     return None
 
 
-def _assertion(world: World, request: Request, form: dict[str, str], app: App) -> Response | None:
+def _assertion(world: World, form: dict[str, str], app: App) -> Response | None:
     """Claims are checked, the signature is not: no certificate is registered with a sandbox app."""
     try:
         claims = _decode(form["client_assertion"].split(".")[1])
@@ -191,7 +197,8 @@ def _assertion(world: World, request: Request, form: dict[str, str], app: App) -
             401,
             "invalid_client",
             700027,
-            "The certificate with identifier used to sign the client assertion is not registered on application.",
+            "The certificate with identifier used to sign the client assertion is not "
+            "registered on application.",
         )
     federated = "api://AzureADTokenExchange" in str(claims.get("aud", ""))
     if not federated and (claims.get("iss") != app.client_id or claims.get("sub") != app.client_id):
@@ -266,7 +273,9 @@ def check(world: World, request: Request) -> Token:
 
 def unauthorized(request: Request, message: str) -> Refusal:
     """401 with the challenge Graph sends."""
-    challenge = f'Bearer realm="", authorization_uri="{request.base}/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"'
+    authorize = f"{request.base}/common/oauth2/authorize"
+    graph = "00000003-0000-0000-c000-000000000000"
+    challenge = f'Bearer realm="", authorization_uri="{authorize}", client_id="{graph}"'
     return Refusal(
         401, "InvalidAuthenticationToken", message, headers={"WWW-Authenticate": challenge}
     )
@@ -275,9 +284,10 @@ def unauthorized(request: Request, message: str) -> Refusal:
 def _error(world: World, status: int, error: str, code: int, text: str) -> Response:
     trace, correlation = world.uuid(), world.uuid()
     stamp = world.iso()[:19].replace("T", " ") + "Z"
+    tail = f"Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
     body = {
         "error": error,
-        "error_description": f"AADSTS{code}: {text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}",
+        "error_description": f"AADSTS{code}: {text} {tail}",
         "error_codes": [code],
         "timestamp": stamp,
         "trace_id": trace,

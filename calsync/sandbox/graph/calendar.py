@@ -95,7 +95,8 @@ def window(request: Request) -> tuple[datetime, datetime]:
     start, end = folded.get("startdatetime"), folded.get("enddatetime")
     if not start or not end:
         raise bad_request(
-            "This request requires a time window specified by the query string parameters StartDateTime and EndDateTime."
+            "This request requires a time window specified by the query string parameters "
+            "StartDateTime and EndDateTime."
         )
     low, high = parse_instant(start), parse_instant(end)
     if high < low:
@@ -147,7 +148,8 @@ def attach(
             raise Refusal(
                 400,
                 "BadRequest",
-                f"Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.event'.",
+                "Parsing OData Select and Expand failed: Could not find a property named "
+                f"'{name}' on type 'microsoft.graph.event'.",
             )
     _ = style
 
@@ -181,7 +183,8 @@ def get_event(world: World, request: Request, box: Mailbox, event_id: str) -> Re
                 raise Refusal(
                     400,
                     "BadRequest",
-                    f"Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.event'.",
+                    "Parsing OData Select and Expand failed: Could not find a property named "
+                    f"'{name}' on type 'microsoft.graph.event'.",
                 )
     elif found.kind == "seriesMaster":
         if "cancelledoccurrences" in folded:

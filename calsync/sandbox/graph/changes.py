@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PAGE = 10
 REFUSED = ("$top", "$select", "$expand", "$filter", "$orderby", "$search", "$skip", "$count")
-FOREVER = (datetime.min, datetime.max)
+FOREVER = (datetime(1, 1, 1), datetime(9999, 12, 31))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ def delta(world: World, request: Request, box: Mailbox, *, windowed: bool) -> Re
             raise Refusal(
                 400,
                 "ErrorInvalidUrlQuery",
-                f"The following parameters are not supported with change tracking over this resource: '{name}'.{hint}",
+                "The following parameters are not supported with change tracking over this "
+                f"resource: '{name}'.{hint}",
             )
     if request.query.get("$skiptoken"):
         serial, offset = _read(request, box, request.query["$skiptoken"], "r", 2)
@@ -247,7 +248,7 @@ def _row(box: Mailbox, ref: Ref, current: Round, style: Style) -> dict[str, Any]
         return None  # deleted since the round began: the next round says so
     found = whole(living) if ref.day is None else instance(living, ref.day)
     if found is None or (
-        ref.day is not None and current.low != datetime.min and not _inside(found, current)
+        ref.day is not None and current.low != FOREVER[0] and not _inside(found, current)
     ):
         return None
     if found.kind == "occurrence":

@@ -9,7 +9,7 @@ from ..problems import Refusal
 from ..zones import supported, windows_name
 from . import query as odata
 from .calendar import calendar_id
-from .request import Request, Response, answer
+from .request import Request, Response, answer, collection_context
 
 if TYPE_CHECKING:
     from ..mailbox import Mailbox
@@ -246,7 +246,7 @@ def supported_zones(request: Request, segment: str) -> Response:
     return answer(
         200,
         {
-            "@odata.context": f"{request.base}/v1.0/$metadata#Collection(microsoft.graph.timeZoneInformation)",
+            "@odata.context": collection_context(request, "microsoft.graph.timeZoneInformation"),
             "value": rows,
         },
     )
@@ -279,7 +279,7 @@ def translate_ids(world: World, request: Request, box: Mailbox) -> Response:
     return answer(
         200,
         {
-            "@odata.context": f"{request.base}/v1.0/$metadata#Collection(microsoft.graph.convertIdResult)",
+            "@odata.context": collection_context(request, "microsoft.graph.convertIdResult"),
             "value": rows,
         },
     )

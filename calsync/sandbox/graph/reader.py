@@ -12,7 +12,7 @@ from ..events import Fields
 from ..items import Attendee, Instance, Person, When, when
 from ..problems import Refusal, bad_body, bad_property, bad_request
 from ..recurrence import Recurrence, read
-from ..zones import UTC_ZONE, Zone, windows_name, zone
+from ..zones import Zone, windows_name, zone
 
 if TYPE_CHECKING:
     from ..world import World
@@ -194,7 +194,8 @@ class Reader:
         midnight = slot.start.time() == time(0) and slot.end.time() == time(0)
         if not midnight or slot.start_zone.label != slot.end_zone.label:
             raise bad_property(
-                "The Event.Start property for an all-day event needs to be set to midnight, as does Event.End, in one time zone."
+                "The Event.Start property for an all-day event needs to be set to midnight, "
+                "as does Event.End, in one time zone."
             )
         if slot.end.date() <= slot.start.date():
             raise bad_property(
@@ -262,7 +263,10 @@ def _home(raw: object) -> str | None:
 
 
 def _in_zone(slot: When, home: Zone) -> When:
-    """A series keeps its wall time in the recurrence zone; dates of all-day series are not converted."""
+    """A series keeps its wall time in the recurrence zone.
+
+    Dates of all-day series are not converted.
+    """
     if slot.start_zone == home and slot.end_zone == home:
         return slot
     if slot.all_day:

@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     from ..world import App, Tenant
 
 _PREFERENCE = re.compile(r'([A-Za-z][\w.\-]*)\s*=\s*("([^"]*)"|[^,;\s]+)')
-JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+JSON_TYPE = (
+    "application/json;odata.metadata=minimal;odata.streaming=true;"
+    "IEEE754Compatible=false;charset=utf-8"
+)
 
 
 @dataclass(slots=True)
 class Response:
-    """An answer. `fate` tells the transport what to do with it: deliver, drop or reset; `delay_s` first."""
+    """An answer. `fate` tells the transport what to do with it: deliver, drop or reset.
+
+    `delay_s` first.
+    """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -88,7 +94,10 @@ class Request:
 def take_apart(
     method: str, target: str, headers: Mapping[str, str], body: bytes, base: str
 ) -> Request:
-    """Read a request line and its headers. The target may be absolute; links in answers follow it."""
+    """Read a request line and its headers. The target may be absolute.
+
+    Links in answers follow it.
+    """
     parts = urlsplit(target)
     if parts.scheme:
         base = f"{parts.scheme}://{parts.netloc}"
@@ -123,3 +132,8 @@ def answer(status: int, content: object, headers: Mapping[str, str] | None = Non
     return Response(
         status, made, json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
     )
+
+
+def collection_context(request: Request, kind: str) -> str:
+    """The context annotation of a collection of complex values."""
+    return f"{request.base}/v1.0/$metadata#Collection({kind})"

@@ -13,7 +13,7 @@ from .calendar import style_of
 from .directory import working_hours
 from .reader import read_time
 from .render import times
-from .request import Request, Response, answer
+from .request import Request, Response, answer, collection_context
 
 if TYPE_CHECKING:
     from ..mailbox import Mailbox
@@ -41,7 +41,7 @@ def get_schedule(world: World, request: Request, tenant: Tenant) -> Response:
     return answer(
         200,
         {
-            "@odata.context": f"{request.base}/v1.0/$metadata#Collection(microsoft.graph.scheduleInformation)",
+            "@odata.context": collection_context(request, "microsoft.graph.scheduleInformation"),
             "value": rows,
         },
     )

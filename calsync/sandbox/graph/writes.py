@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from .. import events, meetings
+from .. import answers, events
 from ..events import Fields
 from ..items import Item
 from ..problems import Refusal, bad_body, bad_request
@@ -51,7 +51,8 @@ def create(world: World, request: Request, box: Mailbox) -> Written:
         raise Refusal(
             world.switches.duplicate_status,
             "ErrorDuplicateTransactionId",
-            "Your request can't be completed. You can't create an event with a transaction Id that's already been used.",
+            "Your request can't be completed. You can't create an event with a transaction "
+            "Id that's already been used.",
             extra=extra,
         )
     if request.flags.get("without_tag"):
@@ -76,7 +77,9 @@ def create(world: World, request: Request, box: Mailbox) -> Written:
 def precondition(
     world: World, request: Request, box: Mailbox, item: Item, *, honoured: bool
 ) -> None:
-    """If-Match: 412 ErrorIrresolvableConflict on a stale etag, where the switch says it is honoured."""
+    """If-Match: 412 ErrorIrresolvableConflict on a stale etag, where the switch says it is
+    honoured.
+    """
     wanted = request.headers.get("if-match")
     if not wanted or not honoured or wanted.strip() == "*":
         return
@@ -84,7 +87,8 @@ def precondition(
         raise Refusal(
             world.switches.stale_status,
             "ErrorIrresolvableConflict",
-            "The send or update operation could not be performed because the change key passed in the request does not match the current change key for the item.",
+            "The send or update operation could not be performed because the change key "
+            "passed in the request does not match the current change key for the item.",
         )
 
 
@@ -148,7 +152,7 @@ def act(world: World, request: Request, box: Mailbox, event_id: str, name: str) 
     item, day = find(world, replace_flags(request), box, event_id)
     raw = parameters(request.json_or_empty(), sensitive=world.switches.actions_case_sensitive)
     if action in ANSWER_OF:
-        return _respond(world, request, box, item, day, action, raw)
+        return _respond(world, box, item, day, action, raw)
     if action == "cancel":
         return _cancel(world, box, item, day, raw)
     if action == "forward" and not world.switches.national_cloud:
@@ -161,7 +165,7 @@ def act(world: World, request: Request, box: Mailbox, event_id: str, name: str) 
                 if isinstance(one, Mapping)
                 else ""
             )
-            world.mail("forward", box.address, to, meetings.title(item, day), iCalUId=item.uid)
+            world.mail("forward", box.address, to, answers.title(item, day), iCalUId=item.uid)
         return Written(Response(202, {}), item, day, ("forwarded",))
     if action in ("dismissreminder", "snoozereminder"):
         return Written(Response(202, {}), item, day, ())
@@ -169,7 +173,9 @@ def act(world: World, request: Request, box: Mailbox, event_id: str, name: str) 
 
 
 def parameters(raw: Mapping[str, Any], *, sensitive: bool) -> dict[str, Any]:
-    """Action parameters, PascalCase in the metadata and camelCase in practice: compared without case."""
+    """Action parameters, PascalCase in the metadata and camelCase in practice: compared
+    without case.
+    """
     return dict(raw) if sensitive else {name.casefold(): value for name, value in raw.items()}
 
 
@@ -184,7 +190,6 @@ def _typed(raw: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
 
 def _respond(
     world: World,
-    request: Request,
     box: Mailbox,
     item: Item,
     day: date | None,
@@ -196,7 +201,8 @@ def _respond(
     code = ROLE_CODE[action]
     if item.own:
         raise bad_request(
-            "Your request can't be completed. You can't respond to this meeting because you're the meeting organizer.",
+            "Your request can't be completed. You can't respond to this meeting because "
+            "you're the meeting organizer.",
             f"ErrorCalendarIsOrganizer{code}",
         )
     if item.is_cancelled:
@@ -236,7 +242,7 @@ def _respond_now(
 ) -> None:
     item = box.items.get(key)
     if item is not None:
-        meetings.answer(world, box, item, day, response, comment=comment, send=send)
+        answers.answer(world, box, item, day, response, comment=comment, send=send)
 
 
 def _cancel(

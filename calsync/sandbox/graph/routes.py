@@ -1,0 +1,319 @@
+"""Which path leads where, and who may go there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..problems import Refusal, access_denied
+from . import auth, calendar, changes, directory, schedule, writes
+from .batch import run_batch
+from .request import Request, Response, answer
+from .writes import Written
+
+if TYPE_CHECKING:
+    from ..mailbox import Mailbox
+    from ..world import Tenant
+    from .front import GraphFront
+
+ACTIONS = frozenset(
+    {
+        "accept",
+        "decline",
+        "tentativelyaccept",
+        "cancel",
+        "forward",
+        "permanentdelete",
+        "dismissreminder",
+        "snoozereminder",
+    }
+)
+
+
+class Routes:
+    """Entra's endpoints and Graph v1.0."""
+
+    def __init__(self, front: GraphFront) -> None:
+        self.front = front
+        self.world = front.world
+
+    def route(self, request: Request) -> Response:
+        """Answer a call or refuse it."""
+        parts = request.segments
+        if not parts:
+            raise _no_route(request)
+        if parts[0] == "v1.0":
+            return self._graph(request, parts[1:])
+        if len(parts) == 4 and parts[1:] == ["oauth2", "v2.0", "token"]:
+            request.flags["operation"] = "token"
+            if request.method != "POST":
+                raise Refusal(405, "MethodNotAllowed", "The token endpoint takes POST.")
+            return auth.token(self.world, request, parts[0], self.front.token_lifetime_s)
+        if len(parts) == 4 and parts[1:] == ["v2.0", ".well-known", "openid-configuration"]:
+            request.flags["operation"] = "openid"
+            return auth.discovery(request, parts[0])
+        if parts == ["common", "discovery", "instance"]:
+            request.flags["operation"] = "discovery"
+            return auth.instance_discovery(request)
+        if len(parts) >= 3 and parts[-2:] == ["v2.0", "keys"]:
+            return answer(200, {"keys": []})
+        if parts[0] == "beta":
+            raise Refusal(404, "BadRequest", "The beta endpoint is not served.")
+        raise _no_route(request)
+
+    def _graph(self, request: Request, parts: list[str]) -> Response:
+        if request.app is None:
+            found = auth.check(self.world, request)
+            request.app, request.tenant = found.app, found.tenant
+        tenant = request.tenant
+        if tenant is None or not parts:
+            raise _no_route(request)
+        head = parts[0].casefold()
+        if head == "$batch" and request.method == "POST":
+            request.flags["operation"] = "$batch"
+            return run_batch(self.front, request)
+        if head == "me":
+            raise Refusal(
+                400, "BadRequest", "/me request is only valid with delegated authentication flow."
+            )
+        if head == "places" and request.method == "GET":
+            request.flags["operation"] = "places"
+            self._need(request, "Place.Read.All", code="Authorization_RequestDenied")
+            self._throttle(request, "places")
+            return directory.places(self.world, request, tenant, parts[1:])
+        if head == "users":
+            if len(parts) == 1 and request.method == "GET":
+                request.flags["operation"] = "users"
+                self._need(request, "User.Read.All", code="Authorization_RequestDenied")
+                return directory.users(request, tenant)
+            if len(parts) > 1:
+                return self._user(request, tenant, parts[1], parts[2:])
+        raise _no_route(request)
+
+    def _need(self, request: Request, role: str, code: str = "ErrorAccessDenied") -> None:
+        roles = request.app.roles if request.app else frozenset()
+        if role not in roles and not (role == "Calendars.Read" and "Calendars.ReadWrite" in roles):
+            message = (
+                "Insufficient privileges to complete the operation."
+                if code != "ErrorAccessDenied"
+                else "Access is denied. Check credentials and try again."
+            )
+            raise Refusal(403, code, message)
+
+    def _throttle(self, request: Request, mailbox: str) -> None:
+        app = request.app.client_id if request.app else ""
+        if not self.front.throttle.count(app, mailbox, self.world.tick()):
+            self.front.throttle.refused["window"] += 1
+            raise Refusal(
+                429,
+                "TooManyRequests",
+                "Application is over its request limit for the mailbox.",
+                headers={"Retry-After": f"{self.front.throttle.retry_after_s:g}"},
+            )
+
+    def _user(self, request: Request, tenant: Tenant, name: str, rest: list[str]) -> Response:
+        box = self.world.user_ids.get(name.casefold()) or tenant.boxes.get(name.casefold())
+        if box is None or box.tenant_id != tenant.tenant_id:
+            if not rest:
+                raise Refusal(
+                    404,
+                    "Request_ResourceNotFound",
+                    f"Resource '{name}' does not exist or one of its queried "
+                    "reference-property objects are not present.",
+                )
+            raise Refusal(404, "ErrorInvalidUser", f"The requested user '{name}' is invalid.")
+        request.flags["mailbox"] = box.address
+        if not rest and request.method == "GET":
+            request.flags["operation"] = "user"
+            self._need(request, "User.Read.All", code="Authorization_RequestDenied")
+            return directory.one_user(request, box)
+        request.flags["operation"] = rest[0] if rest else "user"
+        self._throttle(request, box.address)
+        scope = request.app.scope if request.app else None
+        if scope is not None and box.address.casefold() not in scope:
+            if self.front.scope_denial == 404:
+                raise Refusal(
+                    404, "ErrorItemNotFound", "The specified object was not found in the store."
+                )
+            raise access_denied()
+        if not box.enabled:
+            raise Refusal(
+                404,
+                "MailboxNotEnabledForRESTAPI",
+                "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+            )
+        return self._mailbox(request, tenant, box, rest)
+
+    def _mailbox(self, request: Request, tenant: Tenant, box: Mailbox, rest: list[str]) -> Response:
+        if not rest:
+            raise _no_route(request)
+        head = rest[0].casefold()
+        if head == "mailboxsettings" and request.method == "GET":
+            request.flags["operation"] = "mailboxSettings"
+            self._need(request, "MailboxSettings.Read")
+            return directory.mailbox_settings(request, box, rest[1:])
+        if head == "sendmail" and request.method == "POST":
+            request.flags["operation"] = "sendMail"
+            self._need(request, "Mail.Send")
+            return schedule.send_mail(self.world, request, box)
+        if head == "outlook" and len(rest) == 2:
+            request.flags["operation"] = "supportedTimeZones"
+            return directory.supported_zones(request, rest[1])
+        if head == "translateexchangeids" and request.method == "POST":
+            request.flags["operation"] = "translateExchangeIds"
+            return directory.translate_ids(self.world, request, box)
+        self._need(request, "Calendars.ReadWrite" if request.method != "GET" else "Calendars.Read")
+        if head == "calendars":
+            rows = [directory.calendar(box)]
+            if len(rest) == 1:
+                request.flags["operation"] = "calendars"
+                return answer(
+                    200,
+                    {
+                        "@odata.context": f"{request.base}/v1.0/$metadata#users/calendars",
+                        "value": rows,
+                    },
+                )
+            if rest[1] != calendar.calendar_id(box):
+                raise Refusal(
+                    404, "ErrorItemNotFound", "The specified object was not found in the store."
+                )
+            rest = ["calendar", *rest[2:]]
+            head = "calendar"
+        if head == "calendar":
+            if len(rest) == 1:
+                request.flags["operation"] = "calendar"
+                return answer(
+                    200,
+                    {
+                        "@odata.context": f"{request.base}/v1.0/$metadata#users/calendar/$entity",
+                        **directory.calendar(box),
+                    },
+                )
+            rest = rest[1:]
+            head = rest[0].casefold()
+            if head.rpartition(".")[2] == "getschedule" and request.method == "POST":
+                request.flags["operation"] = "getSchedule"
+                return schedule.get_schedule(self.world, request, tenant)
+        if head == "calendarview" and request.method == "GET":
+            return self._view(request, box, rest[1:])
+        if head == "events":
+            return self._events(request, box, rest[1:])
+        raise _no_route(request)
+
+    def _view(self, request: Request, box: Mailbox, rest: list[str]) -> Response:
+        if not rest:
+            request.flags["operation"] = "calendarView"
+            return calendar.calendar_view(self.world, request, box)
+        if _is_delta(rest[0]):
+            request.flags["operation"] = "calendarView/delta"
+            return changes.delta(self.world, request, box, windowed=True)
+        raise _no_route(request)
+
+    def _events(self, request: Request, box: Mailbox, rest: list[str]) -> Response:
+        method, flags = request.method, request.flags
+        if not rest:
+            flags["operation"] = "events"
+            if method == "GET":
+                return calendar.list_events(self.world, request, box)
+            if method == "POST":
+                return self._written(
+                    request, box, "create", lambda: writes.create(self.world, request, box)
+                )
+            raise _wrong_method(request)
+        if _is_delta(rest[0]) and method == "GET" and self.world.switches.events_delta:
+            flags["operation"] = "events/delta"
+            return changes.delta(self.world, request, box, windowed=False)
+        event_id = rest[0]
+        if len(rest) == 1:
+            flags["operation"] = "event"
+            if method == "GET":
+                return calendar.get_event(self.world, request, box, event_id)
+            if method == "PATCH":
+                return self._written(
+                    request,
+                    box,
+                    "update",
+                    lambda: writes.update(self.world, request, box, event_id),
+                )
+            if method == "DELETE":
+                return self._written(
+                    request,
+                    box,
+                    "delete",
+                    lambda: writes.delete(self.world, request, box, event_id),
+                )
+            raise _wrong_method(request)
+        action = rest[1].rpartition(".")[2].casefold()
+        flags["operation"] = f"event/{rest[1].rpartition('.')[2]}"
+        if len(rest) == 2 and action == "instances" and method == "GET":
+            return calendar.instances(self.world, request, box, event_id)
+        if len(rest) == 2 and action == "extensions" and method == "POST":
+            return self._written(
+                request,
+                box,
+                "extend",
+                lambda: writes.put_extension(self.world, request, box, event_id),
+            )
+        if len(rest) == 2 and action in ACTIONS and method == "POST":
+            return self._written(
+                request,
+                box,
+                action,
+                lambda: writes.act(self.world, request, box, event_id, rest[1]),
+            )
+        raise _no_route(request)
+
+    def _written(
+        self, request: Request, box: Mailbox, kind: str, write: Callable[[], Written]
+    ) -> Response:
+        """Do a write and log it: this log, not the application's, judges a run.
+
+        The line is taken first, so that what follows from the write (the attendant's verdict)
+        comes after it.
+        """
+        line = self.world.note("app", kind)
+        try:
+            written = write()
+        except Refusal:
+            if self.world.log[-1] is line:
+                self.world.log.pop()
+            raise
+        line |= {
+            "app": request.app.client_id if request.app else None,
+            "method": request.method,
+            "path": request.path,
+            "mailbox": box.address,
+            "changed": list(written.changed),
+            "status": written.response.status,
+        }
+        if written.item is not None:
+            line["id"] = box.id_of(written.item, written.day, immutable=request.immutable)
+            line["immutableId"] = box.id_of(written.item, written.day, immutable=True)
+            line["iCalUId"] = written.item.uid
+            line["date"] = written.day.isoformat() if written.day else None
+        return written.response
+
+
+def _is_delta(segment: str) -> bool:
+    return segment.casefold() in (
+        "delta",
+        "delta()",
+        "microsoft.graph.delta",
+        "microsoft.graph.delta()",
+    )
+
+
+def _no_route(request: Request) -> Refusal:
+    last = request.segments[-1] if request.segments else ""
+    if request.segments and request.segments[0] != "v1.0":
+        return Refusal(404, "ResourceNotFound", "Invalid version or path.")
+    return Refusal(400, "BadRequest", f"Resource not found for the segment '{last}'.")
+
+
+def _wrong_method(request: Request) -> Refusal:
+    return Refusal(
+        405,
+        "UnsupportedHttpVerb",
+        f"The HTTP method {request.method} is not supported for this resource.",
+    )

@@ -84,6 +84,11 @@ def weekly(**more: object) -> Occupancy:
     return canonical_occupancy(Occupancy(**values))  # type: ignore[arg-type]
 
 
+def later_weekly() -> Occupancy:
+    """The weekly series at 14 instead of 10."""
+    return weekly(start=datetime(2026, 12, 1, 14), end=datetime(2026, 12, 1, 15))
+
+
 def with_exceptions() -> Occupancy:
     """The weekly series with a removed date, one that moved, and one that shows as free."""
     series = weekly()
@@ -337,12 +342,14 @@ class SyncSideContract:
         ("made a series", single(title="Review"), weekly()),
         ("a series no more", weekly(), single(title="Review")),
         ("dates removed and moved", weekly(), with_exceptions()),
-        ("series moved", weekly(), weekly(start=datetime(2026, 12, 1, 14), end=datetime(2026, 12, 1, 15))),
+        ("series moved", weekly(), later_weekly()),
         ("series retitled", with_exceptions(), replace(with_exceptions(), busy=Busy.TENTATIVE)),
         ("exceptions taken back", with_exceptions(), weekly()),
     )  # fmt: skip
 
-    @pytest.mark.parametrize(("was", "target"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
+    @pytest.mark.parametrize(
+        ("was", "target"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES]
+    )
     def test_a_change_reaches_its_target(
         self, lab: Lab, kinds: Kinds, was: Occupancy, target: Occupancy
     ) -> None:
@@ -367,9 +374,7 @@ class SyncSideContract:
         key = lab.put(single())
         seen = self.seen(lab, key)
         lab.edit(key, single(hour=12))
-        outcome = self.apply(
-            lab, effect(kinds.change, "link-1", seen=seen, target=single(hour=15))
-        )
+        outcome = self.apply(lab, effect(kinds.change, "link-1", seen=seen, target=single(hour=15)))
         assert isinstance(outcome, Stale), outcome
         assert self.seen(lab, key).occupancy == single(hour=12)
 

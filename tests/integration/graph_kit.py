@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from calsync.adapters.graph.auth import MsalTokens, Secret
@@ -23,11 +25,12 @@ from calsync.sandbox import (
     SandboxServer,
     create_sandbox,
 )
+from calsync.sandbox.faults import Fault
 
 WINDOW = Window(datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC))
 ROOM = "atlas@contoso.example"
 ZONE = "Europe/Berlin"
-BASE = datetime(2026, 11, 20, 9, tzinfo=UTC)
+_numbers = itertools.count()
 
 
 class WallClock:
@@ -41,7 +44,8 @@ class WallClock:
 class GraphLab:
     """One room in one tenant. ``Lab`` of the contract, and hands for faults and counters."""
 
-    def __init__(self, server: SandboxServer, **options: Any) -> None:
+    def __init__(self, server: SandboxServer, room: str = ROOM, **options: Any) -> None:
+        self.room = room
         self.control = server.control
         self.server = server
         self.clock = WallClock()
@@ -50,7 +54,7 @@ class GraphLab:
             id="pair-1",
             room_id="room-1",
             connection="contoso",
-            mailbox=ROOM,
+            mailbox=room,
             zone=ZONE,
             titles=True,
         )
@@ -64,7 +68,7 @@ class GraphLab:
             tenant_id=options.pop("tenant", DEFAULT_TENANT),
             client_id=DEFAULT_CLIENT,
             credential=Secret(options.pop("secret", DEFAULT_SECRET)),
-            monotonic=self.clock.monotonic,
+            clock=self.clock,
         )
         self.stop = threading.Event()
         self.transport = Transport(
@@ -95,7 +99,7 @@ class GraphLab:
 
     def put(self, occupancy: Occupancy) -> str:
         body = event_body(bare(occupancy), subject_fallback="", room_zone=ZONE)
-        made = self.graph("POST", f"/users/{ROOM}/events", body)
+        made = self.graph("POST", f"/users/{self.room}/events", body)
         key: str = made["id"]
         if occupancy.recurrence is not None:
             self._dates(key, bare(occupancy), occupancy)
@@ -109,25 +113,23 @@ class GraphLab:
         change = series_change(was, target, subject_fallback="", room_zone=ZONE)
         assert not change.recreate
         if change.master:
-            self.graph("PATCH", f"/users/{ROOM}/events/{key}", change.master)
+            self.graph("PATCH", f"/users/{self.room}/events/{key}", change.master)
         ids = self._ids(key) if change.exclude or change.overrides else {}
         for slot in change.exclude:
-            self.graph("DELETE", f"/users/{ROOM}/events/{ids[slot.date().isoformat()]}")
+            self.graph("DELETE", f"/users/{self.room}/events/{ids[slot.date().isoformat()]}")
         for slot, patch in change.overrides:
-            self.graph("PATCH", f"/users/{ROOM}/events/{ids[slot.date().isoformat()]}", patch)
+            self.graph("PATCH", f"/users/{self.room}/events/{ids[slot.date().isoformat()]}", patch)
 
     def _ids(self, key: str) -> dict[str, str]:
         span = "startDateTime=2026-10-01T00:00:00Z&endDateTime=2027-12-01T00:00:00Z&$top=500"
-        rows = self.graph("GET", f"/users/{ROOM}/events/{key}/instances?{span}")["value"]
+        rows = self.graph("GET", f"/users/{self.room}/events/{key}/instances?{span}")["value"]
         return {row["originalStart"][:10]: row["id"] for row in rows}
 
     def remove(self, key: str) -> None:
-        self.graph("DELETE", f"/users/{ROOM}/events/{key}")
+        self.graph("DELETE", f"/users/{self.room}/events/{key}")
 
     def graph(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """A call past the adapter and its counters, under the sandbox's lock."""
-        import json
-
         headers = {
             "authorization": f"Bearer {self._other_token()}",
             "prefer": 'IdType="ImmutableId"',
@@ -164,8 +166,6 @@ class GraphLab:
             return self.control.act(kind=kind, **raw)
 
     def fault(self, kind: str, *, count: int | None = 1, **raw: Any) -> None:
-        from calsync.sandbox.faults import Fault
-
         with self.server.lock:
             self.control.front.faults.arm(Fault(kind, count=count, **raw))
 
@@ -188,32 +188,36 @@ class GraphLab:
 
 
 @contextmanager
-def graph_lab(**options: Any) -> Iterator[GraphLab]:
-    control = create_sandbox(seed=1)
-    server = SandboxServer(control).start()
-    lab = None
+def graph_server() -> Iterator[SandboxServer]:
+    server = SandboxServer(create_sandbox(seed=1)).start()
     try:
-        import json
+        yield server
+    finally:
+        server.stop()
 
-        room = {
-            "address": ROOM,
+
+@contextmanager
+def graph_lab(server: SandboxServer | None = None, **options: Any) -> Iterator[GraphLab]:
+    """A room of its own: on a new tenant, or on a server that tests share."""
+    with ExitStack() as stack:
+        room = ROOM if server is None else f"room-{next(_numbers)}@contoso.example"
+        server = server or stack.enter_context(graph_server())
+        raw = {
+            "address": room,
             "name": "Atlas",
             "zone": "W. Europe Standard Time",
             "building": "HQ",
             "capacity": 8,
         }
-        made = control.handle("POST", "/_sandbox/rooms", {}, json.dumps(room).encode())
+        person = {
+            "address": "ada@contoso.example",
+            "name": "Ada",
+            "zone": "W. Europe Standard Time",
+        }
+        with server.lock:
+            made = server.control.handle("POST", "/_sandbox/rooms", {}, json.dumps(raw).encode())
+            server.control.handle("POST", "/_sandbox/people", {}, json.dumps(person).encode())
         assert made.status == 201, made.body
-        person = {"address": "ada@contoso.example", "name": "Ada", "zone": "W. Europe Standard Time"}
-        control.handle("POST", "/_sandbox/people", {}, json.dumps(person).encode())
-        lab = GraphLab(server, **options)
+        lab = GraphLab(server, room, **options)
+        stack.callback(lab.close)
         yield lab
-    finally:
-        if lab is not None:
-            lab.close()
-        server.stop()
-
-
-def at(days: float = 0, hours: float = 0) -> str:
-    """A UTC time from the tests' base day, as acts take it."""
-    return (BASE + timedelta(days=days, hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,6 +7,7 @@ be found by another. Nothing secret appears in ``repr``, logs or errors.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from calsync.adapters.graph.clouds import Cloud
+from calsync.adapters.graph.retry_after import retry_after
 from calsync.adapters.graph.signin import explain
 from calsync.errors import (
     BadAnswer,
@@ -31,10 +33,14 @@ from calsync.errors import (
     Unavailable,
     UsageError,
 )
+from calsync.ports import Clock
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
 #: msal asks anew when less than this is left of a token; we look at its cache no later.
 _MARGIN_S = 300.0
+_MAX_BYTES = 1_000_000
+#: Seconds to stay away after a 429 of the sign-in service that names no time.
+_UNSAID_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ class TokenSource(Protocol):
 
 class MsalTokens:
     """Asks msal, one thread at a time: msal's cache has no single flight, and 16 cold threads
-    would make 16 token calls. ``monotonic`` gives seconds. No network before the first token."""
+    would make 16 token calls. No network before the first token."""
 
     def __init__(
         self,
@@ -91,7 +97,7 @@ class MsalTokens:
         tenant_id: str,
         client_id: str,
         credential: Credential,
-        monotonic: Callable[[], float],
+        clock: Clock,
         verify: bool | str = True,
         timeout: tuple[float, float] = (5.0, 30.0),
     ) -> None:
@@ -103,8 +109,8 @@ class MsalTokens:
         self._tenant_id = tenant_id
         self._client_id = client_id
         self._credential = credential
-        self._monotonic = monotonic
-        self._login = LoginClient(cloud, verify=verify, timeout=timeout)
+        self._monotonic = clock.monotonic
+        self._login = LoginClient(cloud, clock=clock, verify=verify, timeout=timeout)
         self._lock = threading.Lock()
         self._app: msal.ConfidentialClientApplication | None = None
         # One tuple, replaced whole: read without the lock on every request.
@@ -160,6 +166,8 @@ class MsalTokens:
                 todo="Check the path and the rights of the file",
             ) from None
         except ValueError:
+            if self._login.status == 429:
+                raise self._throttled(where) from None
             raise NotSignedIn(
                 "the tenant or the credential cannot be used",
                 where=where,
@@ -179,13 +187,13 @@ class MsalTokens:
 
     def _refusal(self, result: dict[str, Any], where: str) -> CalsyncError:
         if self._login.status == 429 or result.get("error") == "temporarily_unavailable":
-            return Throttled(
-                "the sign-in service asks to wait",
-                retry_after=self._login.retry_after,
-                where=where,
-            )
+            return self._throttled(where)
         what, todo = explain(str(result.get("error_description") or ""), str(result.get("error")))
         return NotSignedIn(what, where=where, todo=todo)
+
+    def _throttled(self, where: str) -> Throttled:
+        seconds = self._login.retry_after
+        return Throttled("the sign-in service asks to wait", retry_after=seconds, where=where)
 
     def _application(self) -> msal.ConfidentialClientApplication:
         return msal.ConfidentialClientApplication(
@@ -226,7 +234,10 @@ class LoginClient:
     msal, and the addresses are turned back here, for loopback only.
     """
 
-    def __init__(self, cloud: Cloud, *, verify: bool | str, timeout: tuple[float, float]) -> None:
+    def __init__(
+        self, cloud: Cloud, *, clock: Clock, verify: bool | str, timeout: tuple[float, float]
+    ) -> None:
+        self._clock = clock
         parts = urlsplit(cloud.login)
         self._hosts = cloud.login_hosts
         self._port = parts.port
@@ -241,7 +252,7 @@ class LoginClient:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self.status = 0
-        self.retry_after = 60.0
+        self.retry_after = _UNSAID_S
 
     def get(self, url: str, **options: Any) -> requests.Response:
         return self._request("GET", url, options)
@@ -267,17 +278,28 @@ class LoginClient:
         answer = self._session.request(
             method, url, allow_redirects=False, timeout=self._timeout, **options
         )
-        if len(answer.content) > 1_000_000:
-            raise BadAnswer("the answer of the sign-in service is too long", where=self._netloc)
+        self._note(answer)
+        if len(answer.content) > _MAX_BYTES or (answer.status_code == 200 and not _is_json(answer)):
+            raise BadAnswer(
+                "the sign-in service did not answer in its own form",
+                where=self._netloc,
+                todo="A proxy or sign-in page between calsync and the service answers like this",
+            )
         if self._plain:
             answer._content = answer.content.replace(
                 f"http://{self._netloc}".encode(), f"https://{self._netloc}".encode()
             )
-        self._note(answer)
         return answer
 
     def _note(self, answer: requests.Response) -> None:
         """msal does not hand on status and Retry-After; calls are made one at a time."""
         self.status = answer.status_code
-        text = answer.headers.get("Retry-After", "")
-        self.retry_after = min(float(text), 3600.0) if text.isdecimal() else 60.0
+        seconds, _ = retry_after(answer.headers.get("Retry-After"), self._clock.now())
+        self.retry_after = _UNSAID_S if seconds is None else seconds
+
+
+def _is_json(answer: requests.Response) -> bool:
+    try:
+        return isinstance(json.loads(answer.content), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -115,7 +115,11 @@ class Transport:
                 f" transport of tenant {self.tenant_id}",
                 todo="This is a defect of calsync: report it. Nothing was sent",
             )
-        return self._tokens.token() if refused is None else self._tokens.renew(refused)
+        try:
+            return self._tokens.token() if refused is None else self._tokens.renew(refused)
+        except (Unavailable, BadAnswer) as error:
+            # Whatever happened to the sign-in, the request itself was not executed.
+            raise NotSent(error.what, where=error.where, todo=error.todo) from None
 
     def _answer(self, call: Call, response: requests.Response) -> Answer:
         status = response.status_code

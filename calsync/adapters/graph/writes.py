@@ -119,8 +119,8 @@ def created(box: Box, effect: Effect, answer: Answer) -> Outcome:
             return _adopt(box, effect, answer)
         return as_outcome(verdict)
     raw = answer.body or {}
-    if raw.get("type") == "seriesMaster":
-        # Nothing of it is changed or removed yet; its answer does not carry these two.
+    if raw.get("type") == "seriesMaster" and box.cloud.series_parts:
+        # Nothing of it is changed or removed yet; the answer to a POST does not carry these two.
         raw = {**raw, "cancelledOccurrences": [], "exceptionOccurrences": []}
     seen = read_raw(box, raw)
     if not isinstance(seen, Seen):
@@ -340,13 +340,8 @@ def _decline_dates(
 
 def _declined(box: Box, key: str, answer: Answer, dates: Sequence[datetime]) -> Outcome:
     """202 only says that it will be done: the slot counts as free when it is seen free."""
-    if not answer.ok:
-        verdict = judge(answer)
-        return (
-            Done(Gone(key=key, absence=Absence.READ))
-            if _gone(box, verdict.meaning)
-            else as_outcome(verdict)
-        )
+    if not answer.ok and judge(answer).meaning is not Meaning.GONE:
+        return as_outcome(judge(answer))
     try:
         seen = read_keys(box, [key])[0]
     except SideError as error:
@@ -360,4 +355,3 @@ def _declined(box: Box, key: str, answer: Answer, dates: Sequence[datetime]) -> 
             return Done(seen, complete=False)
         case _:
             return InDoubt("declined, but not seen free yet")
-

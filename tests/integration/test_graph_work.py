@@ -1,0 +1,269 @@
+"""What a day's work looks like to the Graph side: declines, rooms, counted calls, many threads."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from calsync.model import (
+    Alternative,
+    Done,
+    EffectKind,
+    Gone,
+    InDoubt,
+    Refusal,
+    Refused,
+    Seen,
+)
+from tests.contract.sync_side import effect, single, weekly, with_exceptions
+from tests.integration.graph_kit import ROOM, GraphLab, graph_lab
+
+CREATE, CHANGE = EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT
+DELETE, DECLINE = EffectKind.DELETE_EVENT, EffectKind.DECLINE_EVENT
+WEEKLY = {
+    "pattern": {"type": "weekly", "interval": 1, "daysOfWeek": ["tuesday"]},
+    "range": {"type": "numbered", "startDate": "2026-12-01", "numberOfOccurrences": 6},
+}
+REFUSAL = Refusal(
+    reason="The room was already booked at that time.",
+    conflicts=((datetime(2026, 12, 1, 9), datetime(2026, 12, 1, 10)),),
+    alternatives=(Alternative(room_id="r2", name="Zuse", capacity=6),),
+)
+
+
+@pytest.fixture
+def lab() -> Iterator[GraphLab]:
+    with graph_lab() as lab:
+        yield lab
+
+
+def invited(lab: GraphLab, **raw: Any) -> Seen:
+    """A meeting of Ada's that the room was invited to, as the room's calendar shows it."""
+    values = {"start": "2026-12-01T09:00:00", "end": "2026-12-01T10:00:00", **raw}
+    lab.act(
+        "recur" if "recurrence" in raw else "book",
+        person="ada@contoso.example",
+        room=ROOM,
+        subject="Interview",
+        **values,
+    )
+    (found,) = lab.side.pull(lab.pair, None, lab.window).observations
+    assert isinstance(found, Seen), found
+    assert not found.owned
+    assert found.person.address == "ada@contoso.example"
+    return found
+
+
+def mails(lab: GraphLab) -> list[dict[str, Any]]:
+    return [mail for mail in lab.control.world.mails if mail["to"] == "ada@contoso.example"]
+
+
+def test_a_decline_tells_the_organizer_once_and_frees_the_room(lab: GraphLab) -> None:
+    seen = invited(lab)
+    before = len(mails(lab))
+    lost = effect(DECLINE, "a", seen=seen, refusal=REFUSAL, owned=False)
+    (outcome,) = lab.side.apply(lab.pair, [lost])
+    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome.now, Gone)
+    (mail,) = mails(lab)[before:]
+    text = str(mail)
+    assert "already booked" in text
+    assert "Zuse (6 seats)" in text
+    (again,) = lab.side.apply(lab.pair, [lost])
+    assert isinstance(again, Done)
+    assert len(mails(lab)) == before + 1, "a decline sent twice is told once"
+
+
+@pytest.mark.parametrize("removes", [True, False])
+def test_declined_dates_leave_the_rest_of_the_series(lab: GraphLab, removes: bool) -> None:
+    lab.switch(decline_removes_copy=removes)
+    seen = invited(lab, recurrence=WEEKLY)
+    before = len(mails(lab))
+    dates = (datetime(2026, 12, 8, 9), datetime(2026, 12, 15, 9))
+    refusal = Refusal(reason="The room was already booked on some of the dates.", dates=dates)
+    lost = effect(DECLINE, "a", seen=seen, refusal=refusal, owned=False)
+    (outcome,) = lab.side.apply(lab.pair, [lost])
+    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome.now, Seen)
+    assert outcome.complete
+    assert outcome.now.occupancy.recurrence is not None
+    assert outcome.now.occupancy.recurrence.excluded == dates
+    assert len(mails(lab)) == before + 1, "one message for all dates"
+    (again,) = lab.side.pull(lab.pair, None, lab.window).observations
+    assert isinstance(again, Seen)
+    assert again.version == outcome.now.version
+
+
+def test_a_decline_of_something_that_has_just_gone(lab: GraphLab) -> None:
+    seen = invited(lab)
+    lab.fault("not_found", method="POST", path="/decline")
+    lost = effect(DECLINE, "a", seen=seen, refusal=REFUSAL, owned=False)
+    assert isinstance(lab.side.apply(lab.pair, [lost])[0], InDoubt), "it still reads as there"
+
+
+def test_a_decline_that_is_not_seen_yet_is_in_doubt(lab: GraphLab) -> None:
+    seen = invited(lab)
+    lab.switch(respond_delay_s=60.0)
+    lost = effect(DECLINE, "a", seen=seen, refusal=REFUSAL, owned=False)
+    assert isinstance(lab.side.apply(lab.pair, [lost])[0], InDoubt)
+
+
+def test_what_the_room_organises_itself_is_deleted_instead(lab: GraphLab) -> None:
+    key = lab.put(single())
+    (seen,) = lab.side.read(lab.pair, [key])
+    assert isinstance(seen, Seen)
+    (outcome,) = lab.side.apply(lab.pair, [effect(DECLINE, "a", seen=seen, refusal=REFUSAL)])
+    assert isinstance(outcome, Done)
+    assert isinstance(outcome.now, Gone)
+    assert lab.side.pull(lab.pair, None, lab.window).observations == ()
+
+
+def test_a_meeting_of_somebody_else_is_not_changed(lab: GraphLab) -> None:
+    seen = invited(lab)
+    (outcome,) = lab.side.apply(
+        lab.pair, [effect(CHANGE, "a", seen=seen, target=single(hour=20), owned=False)]
+    )
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "not-organizer"
+    assert lab.side.read(lab.pair, [seen.key])[0] == seen
+
+
+def test_one_cancelled_date_arrives_with_its_series(lab: GraphLab) -> None:
+    seen = invited(lab, recurrence=WEEKLY)
+    cursor = lab.side.pull(lab.pair, None, lab.window).cursor
+    lab.act("cancel_occurrence", id=seen.key, room=ROOM, date="2026-12-08")
+    (after,) = lab.side.pull(lab.pair, cursor, lab.window).observations
+    assert isinstance(after, Seen)
+    assert after.key == seen.key
+    assert after.occupancy.recurrence is not None
+    assert after.occupancy.recurrence.excluded == (datetime(2026, 12, 8, 9),)
+    assert after.version != seen.version
+
+
+# --- counted calls ---------------------------------------------------------------------------
+
+
+def calls(lab: GraphLab) -> list[str]:
+    """Requests to Graph since the last look."""
+    made = lab.requests()
+    seen, lab.looked = getattr(lab, "looked", 0), len(made)  # type: ignore[attr-defined]
+    return made[seen:]
+
+
+def test_calls_are_few(lab: GraphLab) -> None:
+    cursor = lab.side.pull(lab.pair, None, lab.window).cursor
+    assert len(calls(lab)) == 1
+    lab.side.pull(lab.pair, cursor, lab.window)
+    assert len(calls(lab)) == 1, "an idle pull"
+
+    (made,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
+    assert isinstance(made, Done)
+    assert isinstance(made.now, Seen)
+    assert len(calls(lab)) == 1, "a create"
+    lab.side.pull(lab.pair, cursor, lab.window)
+    assert len(calls(lab)) == 1, "its echo"
+
+    one = effect(CHANGE, "a", seen=made.now, target=single(hour=15))
+    (changed,) = lab.side.apply(lab.pair, [one])
+    assert isinstance(changed, Done)
+    assert isinstance(changed.now, Seen)
+    assert len(calls(lab)) == 2, "a change"
+    lab.side.apply(lab.pair, [effect(DELETE, "a", seen=changed.now)])
+    assert len(calls(lab)) == 2, "a delete"
+
+    (series,) = lab.side.apply(lab.pair, [effect(CREATE, "s", target=weekly())])
+    assert isinstance(series, Done)
+    assert len(calls(lab)) == 1, "a create of a series without exceptions"
+    assert isinstance(series.now, Seen)
+    less = with_exceptions().recurrence
+    assert less is not None
+    target = replace(weekly(), recurrence=replace(less, overrides=()))
+    (cut,) = lab.side.apply(lab.pair, [effect(CHANGE, "s", seen=series.now, target=target)])
+    assert isinstance(cut, Done)
+    assert len(calls(lab)) == 4, "one date removed: read, find the date, delete it, read"
+
+
+def test_many_series_are_read_in_batches(lab: GraphLab) -> None:
+    for day in range(1, 26):
+        lab.put(weekly(start=datetime(2026, 12, 1, 1, day), end=datetime(2026, 12, 1, 2, day)))
+    pulled = lab.side.pull(lab.pair, None, lab.window)
+    assert len(pulled.observations) == 25
+    outer = [one for one in lab.logged.counts().by if one[1] == "read series"]
+    assert lab.logged.counts().by[outer[0]] == 2, "25 masters in two batches"
+
+
+# --- rooms -----------------------------------------------------------------------------------
+
+
+def test_all_pages_of_rooms_and_lists_merge_by_address(lab: GraphLab) -> None:
+    for number in range(130):
+        room = {
+            "address": f"Room-{number:03d}@contoso.example",
+            "name": f"Room {number}",
+            "building": f"B{number % 7}",
+            "capacity": number,
+        }
+        lab.control.handle("POST", "/_sandbox/rooms", {}, json.dumps(room).encode())
+    rooms = list(lab.side.resource_calendars())
+    assert len(rooms) == 131
+    assert len({room.address for room in rooms}) == 131
+    assert all(room.address == room.address.lower() for room in rooms)
+    atlas = next(room for room in rooms if room.address == ROOM)
+    assert (atlas.name, atlas.building, atlas.capacity) == ("Atlas", "HQ", 8)
+
+
+# --- many at once ----------------------------------------------------------------------------
+
+
+def test_never_more_than_four_calls_at_once_for_a_mailbox(lab: GraphLab) -> None:
+    lab.server.service_time_s = 0.02
+    keys = [lab.put(single(day=day)) for day in range(1, 7)]
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(3):
+                lab.side.pull(lab.pair, None, lab.window)
+                lab.side.read(lab.pair, keys)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    shown = lab.control.front.throttle.show()
+    most = shown["most_at_once"]
+    assert isinstance(most, dict)
+    assert max(most.values()) == 4
+    assert shown["refused"] == {}
+
+
+def test_cold_threads_share_one_token_call(lab: GraphLab) -> None:
+    threads = [
+        threading.Thread(target=lab.side.pull, args=(lab.pair, None, lab.window)) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    made = sum(n for key, n in lab.control.front.counts.items() if key[1] == "token")
+    assert made == 1
+
+
+def test_a_stop_ends_waiting_at_once(lab: GraphLab) -> None:
+    lab.fault("throttled", count=None, params={"seconds": 2, "form": "fractional"}, path="delta")
+    began = time.monotonic()
+    threading.Timer(0.2, lab.stop.set).start()
+    with pytest.raises(Exception, match=r"ending|slow down"):
+        lab.side.pull(lab.pair, None, lab.window)
+    assert time.monotonic() - began < 1.0

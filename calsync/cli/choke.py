@@ -1,0 +1,107 @@
+"""The one place where an error becomes words for an admin. No traceback passes it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from calsync.errors import CalsyncError, SettingsError, UsageError
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+
+def guarded(call: Callable[[], object]) -> int:
+    """Call, and give the exit status; whatever is raised is said on stderr first.
+
+    CALSYNC_DEBUG=1 lets exceptions through as they are, for developers.
+    """
+    try:
+        call()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED if end.code else 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (calsync … | head): nobody is left to tell.
+        _mute(sys.stdout)
+        return FAILED
+    except CalsyncError as error:
+        if os.environ.get("CALSYNC_DEBUG") == "1":
+            raise
+        say(describe(error))
+        return USAGE if isinstance(error, SettingsError | UsageError) else FAILED
+    except Exception:
+        if os.environ.get("CALSYNC_DEBUG") == "1":
+            raise
+        say(_unforeseen())
+        return FAILED
+    return 0
+
+
+def say(text: str) -> None:
+    """Words for people, on stderr, plain: error text is never read as markup."""
+    print(_printable(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the way out
+
+
+def describe(error: CalsyncError) -> str:
+    """What is wrong, where, and what to do, each on a line of its own."""
+    if isinstance(error, SettingsError):
+        return f"Error: {error}"
+    lines = [f"Error: {_sentence(error.what)}"]
+    if error.where:
+        lines.append(f"Where: {error.where}")
+    if error.todo:
+        lines.append(f"To do: {_sentence(error.todo)}")
+    return "\n".join(lines)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _printable(text: str) -> str:
+    # Names of rooms and answers of servers come from outside: they must not steer the terminal.
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
+
+
+def _unforeseen() -> str:
+    """Keep the traceback where the admin can find it, and say where that is."""
+    reference = secrets.token_hex(4)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    entry = f"{at} reference {reference}\n{traceback.format_exc()}\n"
+    for folder in _folders():
+        path = folder / "errors.log"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # 0600: an exception may name people or addresses.
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with open(descriptor, "a", encoding="utf-8") as file:
+                file.write(entry)
+        except OSError:
+            continue
+        return f"Error: something unforeseen happened (reference {reference}); details: {path}"
+    return (
+        f"Error: something unforeseen happened (reference {reference}) and the details could not"
+        " be written anywhere; run again with CALSYNC_DEBUG=1 to see them"
+    )
+
+
+def _folders() -> list[Path]:
+    home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
+    return [Path(home) / "calsync", Path(tempfile.gettempdir()) / f"calsync-{os.getuid()}"]
+
+
+def _mute(stream: object) -> None:
+    """Keep the interpreter from failing once more when it flushes at the end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[attr-defined]
+    except (OSError, ValueError, AttributeError):
+        return

@@ -1,0 +1,304 @@
+"""``calsync rooms``: which room is joined to which resource calendar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, connected, opened
+from calsync.cli.output import ago, plain, print_json, print_line, print_table
+from calsync.errors import UsageError
+from calsync.model import ClashPolicy, EditPolicy, Pair, ResourceCalendar, Room
+from calsync.settings import checks
+
+if TYPE_CHECKING:
+    from calsync.bootstrap import Home
+
+app = typer.Typer(help="List rooms, map them to room mailboxes, unmap them.", no_args_is_help=True)
+
+RoomId = Annotated[str, typer.Argument(help="The id of the room on the booking side.")]
+
+
+# --- list ------------------------------------------------------------------------------------
+
+
+@app.command("list")
+def show(
+    discover: Annotated[
+        bool,
+        typer.Option(
+            "--discover", help="Also ask Exchange for the room mailboxes that calsync may see."
+        ),
+    ] = False,
+    settings: SettingsPath = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """List the rooms, and what each is mapped to."""
+    if discover:
+        with connected(settings) as system:
+            calendars = {
+                name: list(link.side.resource_calendars()) for name, link in system.links.items()
+            }
+            _show(system.home, calendars, as_json=as_json)
+    else:
+        with opened(settings) as home:
+            _show(home, None, as_json=as_json)
+
+
+def _show(
+    home: Home, calendars: dict[str, list[ResourceCalendar]] | None, *, as_json: bool
+) -> None:
+    rooms = {stored.room.id: stored.room for stored in home.bookings.rooms()}
+    pairs = {pair.room_id: pair for pair in home.store.pairs()}
+    states = home.store.states()
+    now = home.clock.now()
+    if as_json:
+        print_json(_listing(rooms, pairs, states, calendars))
+        return
+    print_table(
+        ["room", "name", "building", "seats", "zone", "mailbox", "connection", "in sync as of"],
+        [
+            (
+                room.id,
+                room.name,
+                room.building,
+                room.capacity or "",
+                room.zone,
+                pair.mailbox if pair else "",
+                pair.connection if pair else "",
+                ago(states[pair.id].synced_at, now) if pair and pair.id in states else "",
+            )
+            for room in rooms.values()
+            for pair in [pairs.get(room.id)]
+        ],
+        empty="No rooms yet. Make and map one with: calsync rooms map ROOM MAILBOX --zone ZONE",
+    )
+    if calendars is not None:
+        mapped = {pair.mailbox: pair.room_id for pair in pairs.values()}
+        print_line("")
+        print_table(
+            ["mailbox", "name", "building", "floor", "seats", "connection", "mapped to room"],
+            [
+                (
+                    found.address,
+                    found.name,
+                    found.building,
+                    found.floor,
+                    found.capacity or "",
+                    connection,
+                    mapped.get(found.address, ""),
+                )
+                for connection, listed in calendars.items()
+                for found in listed
+            ],
+            empty="No room mailboxes were shown. Check the connections in the settings, and that"
+            " the app has the permission Place.Read.All.",
+        )
+
+
+def _listing(
+    rooms: dict[str, Room],
+    pairs: dict[str, Pair],
+    states: dict[str, Any],
+    calendars: dict[str, list[ResourceCalendar]] | None,
+) -> dict[str, Any]:
+    listed = []
+    for room in rooms.values():
+        pair = pairs.get(room.id)
+        entry: dict[str, Any] = {**plain(room), "mapping": None}
+        if pair is not None:
+            state = states.get(pair.id)
+            entry["mapping"] = {**plain(pair), "synced_at": state.synced_at if state else None}
+        listed.append(entry)
+    out: dict[str, Any] = {"rooms": listed}
+    if calendars is not None:
+        mapped = {pair.mailbox: pair.room_id for pair in pairs.values()}
+        out["resource_calendars"] = [
+            {**plain(found), "connection": name, "room_id": mapped.get(found.address)}
+            for name, found_in in calendars.items()
+            for found in found_in
+        ]
+    return out
+
+
+# --- map and unmap ---------------------------------------------------------------------------
+
+
+@app.command("map")
+def map_(
+    room: RoomId,
+    mailbox: Annotated[str, typer.Argument(help="The address of the room mailbox.")],
+    connection: Annotated[
+        str, typer.Option(help="The connection that reaches it; needed if there are several.")
+    ] = "",
+    zone: Annotated[
+        str,
+        typer.Option(help="The room's IANA time zone, such as Europe/Berlin; needed for new rooms"),
+    ] = "",
+    name: Annotated[str, typer.Option(help="The room's name, for people.")] = "",
+    building: Annotated[
+        str, typer.Option(help="Its building: free rooms of the same one are offered instead.")
+    ] = "",
+    capacity: Annotated[int | None, typer.Option(min=1, help="Its seats.")] = None,
+    titles: Annotated[
+        bool,
+        typer.Option(
+            "--titles/--no-titles",
+            help="Store and carry the subjects of its bookings, or show them as booked only.",
+        ),
+    ] = False,
+    edit_policy: Annotated[
+        EditPolicy | None,
+        typer.Option(help="Who wins when both sides changed one booking differently."),
+    ] = None,
+    clash_policy: Annotated[
+        ClashPolicy | None,
+        typer.Option(help="Who keeps the room when two bookings want it at one time."),
+    ] = None,
+    settings: SettingsPath = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """Join a room to a room mailbox, or change how it is joined.
+
+    The room is made if it is new. Nothing is written to either side before the next sync, and
+    calsync plan shows beforehand what that would do. The first import sends no mail.
+    """
+    where = f"room {room}"
+    _checked(checks.name, room, where=where, what="room id")
+    _checked(checks.mailbox, mailbox, where=where, what="mailbox")
+    if zone:
+        _checked(checks.zone, zone, where=where, what="--zone")
+    with opened(settings) as home:
+        from calsync.bootstrap import map_room
+
+        _check_free(home, room, mailbox.lower())
+        _put_room(home, room, zone=zone, name=name, building=building, capacity=capacity)
+        pair = map_room(
+            home,
+            room_id=room,
+            mailbox=mailbox,
+            connection=connection,
+            zone=zone,
+            titles=titles,
+            edit=edit_policy.value if edit_policy else "",
+            clash=clash_policy.value if clash_policy else "",
+        )
+    if as_json:
+        print_json({"mapped": pair})
+    else:
+        print_line(f"Room {pair.room_id} is mapped to {pair.mailbox} ({pair.connection}).")
+        print_line(f"See what its first sync would do: calsync plan {pair.room_id}")
+
+
+def _checked(check: checks.Check, value: str, *, where: str, what: str) -> None:
+    try:
+        check(value)
+    except checks.Wrong as wrong:
+        raise UsageError(f"{what}: {wrong.what}", where=where, todo=wrong.todo) from None
+
+
+def _check_free(home: Home, room: str, mailbox: str) -> None:
+    """Refuse before a new room is made for nothing. ``Mappings`` checks again as it writes."""
+    for pair in home.store.pairs():
+        if pair.mailbox == mailbox and pair.room_id != room:
+            raise UsageError(
+                f"{mailbox} is already mapped to room {pair.room_id}",
+                where=f"room {room}",
+                todo=f"Unmap that one first: calsync rooms unmap {pair.room_id}",
+            )
+
+
+def _put_room(
+    home: Home, room: str, *, zone: str, name: str, building: str, capacity: int | None
+) -> None:
+    """Make the room, or change what was given of it; a known room with nothing given stays."""
+    old = next((r.room for r in home.bookings.rooms() if r.room.id == room), None)
+    if old is None and not zone:
+        raise UsageError(
+            "this room is new, so its time zone must be given",
+            where=f"room {room}",
+            todo="Add --zone, such as --zone Europe/Berlin; or see: calsync rooms list",
+        )
+    wanted = Room(
+        id=room,
+        name=name or (old.name if old else room),
+        zone=zone or (old.zone if old else ""),
+        building=building or (old.building if old else ""),
+        floor=old.floor if old else "",
+        capacity=capacity if capacity is not None else (old.capacity if old else None),
+    )
+    if wanted != old:
+        home.bookings.put_room(wanted)
+
+
+@app.command("unmap")
+def unmap(room: RoomId, settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) -> None:
+    """End the sync of a room.
+
+    Bookings and events stay as they are on both sides. If the two are mapped again, calsync
+    goes on from what it knew.
+    """
+    with opened(settings) as home:
+        pair = _mapped(home, room)
+        home.mappings.remove_pair(pair.id)
+    if as_json:
+        print_json({"unmapped": pair})
+    else:
+        print_line(f"Room {room} is not synced with {pair.mailbox} any more; nothing was deleted.")
+
+
+# --- resume ----------------------------------------------------------------------------------
+
+
+@app.command("resume")
+def resume(
+    room: RoomId,
+    approve: Annotated[
+        bool,
+        typer.Option(
+            "--approve/--check-again",
+            help="Let the stopped plan pass once, or only look again: it stops again if it would"
+            " still delete or move as much.",
+        ),
+    ] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    settings: SettingsPath = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """Let a room go on that calsync stopped because a plan would have deleted or moved much.
+
+    See the plan first: calsync plan ROOM
+    """
+    with opened(settings) as home:
+        pair = _mapped(home, room)
+        state = home.store.states().get(pair.id)
+        if state is None or not state.halted:
+            raise UsageError(
+                "this room was not stopped", where=f"room {room}", todo="See: calsync status"
+            )
+        if approve and not yes:
+            _ask(state.halted, as_json=as_json)
+        home.mappings.resume(pair.id, approve=approve)
+    if as_json:
+        print_json({"resumed": room, "approved": approve, "was": state.halted})
+    else:
+        print_line(f"Room {room} goes on with the next sync.")
+
+
+def _ask(question: str, *, as_json: bool) -> None:
+    if as_json:
+        raise UsageError(
+            "with --json nobody can be asked", todo="Add --yes if the plan is what you want"
+        )
+    print_line(f"It was stopped because: {question}")
+    typer.confirm("Let it pass once?", abort=True)
+
+
+def _mapped(home: Home, room: str) -> Pair:
+    pair = home.mappings.find(room)
+    if pair is None:
+        raise UsageError(
+            "this room is not mapped", where=f"room {room}", todo="See: calsync rooms list"
+        )
+    return pair

@@ -1,0 +1,107 @@
+"""``calsync serve``: the worker and the HTTP API, in one process."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+
+from calsync import __version__
+from calsync.cli.choke import INTERRUPTED
+from calsync.cli.logs import start_logging
+from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, connected
+from calsync.cli.output import print_json, print_line
+from calsync.settings import load
+
+if TYPE_CHECKING:
+    from calsync.api.server import ApiServer
+    from calsync.bootstrap import System
+    from calsync.worker.control import Worker
+
+
+def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) -> None:
+    """Sync all rooms and serve the HTTP API until stopped (Ctrl-C or SIGTERM).
+
+    Stops within seconds; whatever was under way is looked up on the next start, so that even a
+    kill loses nothing. One process works on a database at a time: a second one says so and
+    ends. The API describes itself at /docs.
+    """
+    read = load(settings)
+    start_logging(read.log)
+    with connected(read) as system:
+        from calsync.bootstrap import build_worker
+        from calsync.store.lease import ProcessLease
+
+        lease = ProcessLease(system.home.db, system.home.clock)
+        lease.acquire()
+        try:
+            worker, triggers = build_worker(system, lease)
+            stops = _Stops(system, worker)
+            server = _server(system, worker)
+            with stops.heard():
+                server.start()
+                try:
+                    _announce(server.url, as_json=as_json)
+                    triggers.start()
+                    worker.run(read.worker.shutdown_grace)
+                    triggers.shutdown()
+                finally:
+                    server.stop()
+        finally:
+            lease.release()
+    if stops.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _server(system: System, worker: Worker) -> ApiServer:
+    from calsync.api.app import create_app
+    from calsync.api.server import ApiServer
+    from calsync.bootstrap import SyncStatus
+
+    app = create_app(
+        system.home.bookings,
+        now=system.home.clock.now,
+        sync_status=SyncStatus(system),
+        trigger=worker.trigger,
+        version=__version__,
+    )
+    api = system.home.settings.api
+    return ApiServer(app, host=api.host, port=api.port)
+
+
+def _announce(url: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"url": url, "docs": f"{url}/docs", "version": __version__})
+    else:
+        print_line(f"calsync {__version__} serves its API at {url} (described at {url}/docs).")
+
+
+class _Stops:
+    """SIGTERM and Ctrl-C end every wait; a second Ctrl-C ends the process at once."""
+
+    def __init__(self, system: System, worker: Worker) -> None:
+        self._system, self._worker = system, worker
+        self.interrupted = False
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        old = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in old:
+            signal.signal(number, self._stop)
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self.interrupted = number == signal.SIGINT
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._worker.stop.set()
+        self._system.stop.set()
+        # Wakes the control loop from its wait.
+        self._worker.tick()

@@ -1,0 +1,143 @@
+"""``calsync status``: how each room is, at a glance."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from calsync.cli.choke import FAILED
+from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, chosen_pairs, opened
+from calsync.cli.output import ago, print_json, print_line, print_table, when
+from calsync.model import Pair
+from calsync.ports import NoticeState, RoomState
+from calsync.store.lease import Holder, holder
+from calsync.store.reports import Counts
+
+if TYPE_CHECKING:
+    from calsync.bootstrap import Home
+
+
+class Health(StrEnum):
+    """The state of a room, worst first."""
+
+    STOPPED = "stopped"
+    FAILING = "failing"
+    WAITING = "waiting"
+    IMPORTING = "importing"
+    WORKING = "working"
+    OK = "ok"
+
+
+def status(
+    rooms: Annotated[
+        list[str] | None, typer.Argument(help="Only these rooms; without any, all.")
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Exit status 1 unless every room is ok: for monitoring."),
+    ] = False,
+    settings: SettingsPath = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """Show for each room whether it is in sync, and what waits for you.
+
+    ok: in sync. working: something is being carried over. importing: its first sync is not
+    done. waiting: a booking waits for your decision. failing: the last sync failed, calsync
+    tries again by itself. stopped: a plan waits for your yes (calsync rooms resume).
+    """
+    with opened(settings) as home:
+        facts = _facts(home, rooms or [])
+        notices = home.reports.notice_counts()
+        running = holder(home.db, home.clock)
+        now = home.clock.now()
+    if as_json:
+        print_json(
+            {
+                "process": running,
+                "rooms": facts,
+                "notices": {state.value: notices.get(state, 0) for state in NoticeState},
+            }
+        )
+    else:
+        _print(facts, notices, running, now)
+    if check and any(fact["health"] is not Health.OK for fact in facts):
+        raise typer.Exit(FAILED)
+
+
+def _facts(home: Home, rooms: list[str]) -> list[dict[str, Any]]:
+    states, counts = home.store.states(), home.reports.counts()
+    return [
+        _fact(pair, states.get(pair.id, RoomState(pair_id=pair.id)), counts.get(pair.id, Counts()))
+        for pair in chosen_pairs(home, rooms)
+    ]
+
+
+def _fact(pair: Pair, state: RoomState, counts: Counts) -> dict[str, Any]:
+    return {
+        "room_id": pair.room_id,
+        "mailbox": pair.mailbox,
+        "connection": pair.connection,
+        "health": health(state, counts),
+        "synced_at": state.synced_at,
+        "compared_at": state.compared_at,
+        "drift": state.drift,
+        "halted": state.halted,
+        "error": state.error,
+        "failures": state.failures,
+        "links": counts.active,
+        "parked": counts.parked,
+        "unsettled": counts.unsettled,
+        "open_effects": counts.open_effects,
+        "conflicts": counts.conflicts,
+    }
+
+
+def health(state: RoomState, counts: Counts) -> Health:
+    """The worst that is true of a room."""
+    if state.halted:
+        return Health.STOPPED
+    if state.failures or state.error:
+        return Health.FAILING
+    if counts.parked:
+        return Health.WAITING
+    if not state.imported:
+        return Health.IMPORTING
+    if counts.unsettled or counts.open_effects:
+        return Health.WORKING
+    return Health.OK
+
+
+def _print(
+    facts: list[dict[str, Any]],
+    notices: dict[NoticeState, int],
+    running: Holder | None,
+    now: datetime,
+) -> None:
+    if running is None:
+        print_line("calsync is not running (calsync serve starts it).")
+    else:
+        since = when(running.since)
+        print_line(f"calsync runs as process {running.pid} on {running.host} since {since} UTC.")
+    print_table(
+        ["room", "mailbox", "state", "in sync as of", "bookings", "parked", "to do", "why"],
+        [
+            (
+                fact["room_id"],
+                fact["mailbox"],
+                fact["health"].value,
+                ago(fact["synced_at"], now),
+                fact["links"],
+                fact["parked"] or "",
+                fact["unsettled"] or "",
+                fact["halted"] or fact["error"],
+            )
+            for fact in facts
+        ],
+        empty="No rooms are mapped. Map one with: calsync rooms map ROOM MAILBOX",
+    )
+    told = [f"{count} {state.value}" for state, count in notices.items()]
+    if told:
+        print_line(f"Notices: {', '.join(told)}.")

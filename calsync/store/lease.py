@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,8 @@ from calsync.store.statements import Statements
 LEASE = timedelta(seconds=30)
 
 Row = Sequence[Any]
+
+_COLUMNS = "owner, host, place, pid, started, since, until"
 
 
 class ProcessLease:
@@ -43,9 +46,7 @@ class ProcessLease:
         until = micros(self._clock.now() + LEASE)
         pid = os.getpid()
         with self._db.write() as connection:
-            row = connection.exec_driver_sql(
-                "SELECT owner, host, place, pid, started, since, until FROM process_lease"
-            ).first()
+            row = connection.exec_driver_sql(f"SELECT {_COLUMNS} FROM process_lease").first()
             if row is not None and row[0] != self._owner and not _is_dead(row, now):
                 raise _another(row, self._db.where)
             connection.exec_driver_sql("DELETE FROM process_lease")
@@ -72,6 +73,24 @@ class ProcessLease:
         sql = self._sql("DELETE FROM process_lease WHERE owner = ?")
         with self._db.write() as connection:
             connection.exec_driver_sql(sql, (self._owner,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The process that works on a database."""
+
+    host: str
+    pid: int
+    since: datetime
+
+
+def holder(db: Database, clock: Clock) -> Holder | None:
+    """Who works on the database now; None where nobody does."""
+    with db.read() as connection:
+        row = connection.exec_driver_sql(f"SELECT {_COLUMNS} FROM process_lease").first()
+    if row is None or _is_dead(row, micros(clock.now())):
+        return None
+    return Holder(host=row[1], pid=row[3], since=instant(row[5]))
 
 
 def _another(row: Row, where: str) -> AnotherProcess:

@@ -87,7 +87,7 @@ class Reports:
 
     def explain(self, key: str) -> list[Story]:
         """The stories of every link that ``key`` names: the id of a link, the key of an event,
-        the key of a booking or of one of its parts (``KEY/…``), oldest first. Empty = unknown."""
+        the key of a booking or of one of its parts (``KEY#…``), oldest first. Empty = unknown."""
         with self._db.read() as connection:
             links = {link.id: link for link in self._named(connection, key)}
             ids = list(links) or self._remembered(connection, key)

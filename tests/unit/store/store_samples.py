@@ -55,9 +55,7 @@ def equal_link(number: int = 0, **changes: object) -> Link:
     base = changes.pop("base", None) or meeting(number)
     assert isinstance(base, Occupancy)
     mark = fingerprint(base)
-    half = Half(
-        presence=Presence.PRESENT, fingerprint=mark, created=NOW, version="1", mark=number
-    )
+    half = Half(presence=Presence.PRESENT, fingerprint=mark, created=NOW, version="1", mark=number)
     link = Link(
         id=f"link{number}",
         pair_id=PAIR.id,

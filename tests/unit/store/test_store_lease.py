@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 import pytest
-from store_samples import FixedClock
+from store_samples import NOW, FixedClock
 
 import calsync.store.lease as module
 from calsync.errors import AnotherProcess
 from calsync.store.database import Database
-from calsync.store.lease import LEASE, ProcessLease
+from calsync.store.lease import LEASE, ProcessLease, holder
 
 
 def test_the_second_is_told_who_the_first_is(db: Database, clock: FixedClock) -> None:
@@ -30,6 +30,16 @@ def test_the_holder_may_acquire_again(db: Database, clock: FixedClock) -> None:
     lease.acquire()
     lease.acquire()
     lease.renew()
+
+
+def test_who_holds_it_can_be_asked(db: Database, clock: FixedClock) -> None:
+    assert holder(db, clock) is None
+    ProcessLease(db, clock).acquire()
+    found = holder(db, clock)
+    assert found is not None
+    assert (found.pid, found.since) == (os.getpid(), NOW)
+    clock.wait(seconds=31)
+    assert holder(db, clock) is None
 
 
 def test_a_released_lease_is_free(db: Database, clock: FixedClock) -> None:
@@ -67,7 +77,7 @@ def test_a_renewed_lease_lasts(db: Database, clock: FixedClock) -> None:
 _HOLD = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
-from store_samples import FixedClock
+from store_samples import NOW, FixedClock
 from calsync.store.database import Database
 from calsync.store.lease import ProcessLease
 ProcessLease(Database(sys.argv[1]), FixedClock()).acquire()

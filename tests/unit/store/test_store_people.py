@@ -145,11 +145,11 @@ def test_a_booking_in_parts_is_explained_part_by_part(
         link = replace(link, booking=replace(link.booking, key=key))
         store.commit(Commit(pair_id=PAIR.id, fence=fence, links=[link]))
 
-    part(1, "b_1/0")
-    part(2, "b_1/1")
-    part(3, "bx1/0")
+    part(1, "b_1#0")
+    part(2, "b_1#1")
+    part(3, "bx1#0")
     assert [story.link_id for story in reports.explain("b_1")] == ["link1", "link2"]
-    assert [story.link_id for story in reports.explain("b_1/1")] == ["link2"]
+    assert [story.link_id for story in reports.explain("b_1#1")] == ["link2"]
     assert reports.explain("b_") == []
 
 

@@ -243,8 +243,13 @@ def _join_main(occ: Occupancy, series: Recurrence, changed: Occupancy | None) ->
     if changed is None:
         if not out:
             raise _cannot_join("it removes the whole booking")
-        # Only the single items are left: the rule ends with the last of their slots.
-        ended = replace(series.rule, count=None, until=max(names).date())
+        # Only the single items are left. The neighbours they passed stay, as removed dates:
+        # without them they would count as occurrences in their place again.
+        ended = series.rule
+        if ended.endless:
+            last = max(names).date()
+            after = dates.neighbours(ended, occ.start.date(), last)[1]
+            ended = replace(ended, until=after or last)
         slots = [_slot(occ, day) for day in _days(occ, replace(series, rule=ended))]
         left = tuple(at for at in slots if at not in names)
         return replace(occ, recurrence=Recurrence(rule=ended, excluded=left, overrides=tuple(out)))
@@ -274,21 +279,27 @@ def _join_single(
         return replace(occ, recurrence=replace(series, excluded=excluded, overrides=others))
     if changed.recurrence is not None:
         raise _cannot_join("one date of a series became a series of its own")
-    override = _as_override(changed, name, occ.zone or room_zone)
+    known = {o.recurrence_id: o for o in series.overrides}
+    override = _as_override(changed, known.get(name) or unchanged(occ, name), occ, room_zone)
     # A date that was removed in the meantime comes back with its change.
     excluded = tuple(at for at in series.excluded if at != name)
     found = replace(series, excluded=excluded, overrides=(*others, override))
     return replace(occ, recurrence=found)
 
 
-def _as_override(single: Occupancy, name: datetime, zone: str) -> Override:
+def _as_override(single: Occupancy, before: Override, occ: Occupancy, room_zone: str) -> Override:
     start, end = single.start, single.end
-    if single.zone is not None:
+    was = _single(before, occ, room_zone).occupancy
+    if (start, end, single.zone) == (was.start, was.end, was.zone):
+        # Not moved. A wall time in the gap of the clocks would not survive the way through UTC.
+        start, end = before.start, before.end
+    elif single.zone is not None:
+        zone = occ.zone or room_zone
         start = zones.to_wall(zones.to_utc(single.start, single.zone), zone)
         end = zones.to_wall(zones.to_utc(single.end, single.zone), zone)
         end = end if end >= start else start + single.duration
     return Override(
-        recurrence_id=name,
+        recurrence_id=before.recurrence_id,
         start=start,
         end=end,
         all_day=single.all_day,
@@ -324,6 +335,8 @@ def _join_piece(
     if mine is None or changed.zone != piece.zone:
         raise _cannot_join("one of the series that the booking consists of became something else")
     now = _slots(changed, mine)
+    if _strays(changed, mine):
+        raise _cannot_join("one of the series that the booking consists of got additional dates")
     if len(now) > len(slots):
         raise _cannot_join("one of the series that the booking consists of became longer")
     known = {o.recurrence_id: o for o in mine.overrides}

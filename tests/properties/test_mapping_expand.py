@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import DAILY, MONTHLY, WEEKLY, YEARLY, rrule, weekday
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.properties.mapping_strategies import ROOM_ZONE, series, window
 
 from calsync.mapping.expand import busy_intervals, extent, instances, recurrence_ids
 from calsync.model import Instance, Interval, Occupancy, Rule
+from tests.properties.mapping_strategies import ROOM_ZONE, series, window
 
 FREQUENCIES = {"DAILY": DAILY, "WEEKLY": WEEKLY, "MONTHLY": MONTHLY, "YEARLY": YEARLY}
 Row = tuple[datetime, datetime, str, str | None, bool]
@@ -98,4 +98,7 @@ def test_extent_covers_every_instance(occ: Occupancy, span: Interval) -> None:
 
 @given(series(), windows, st.integers(0, 5))
 def test_the_limit_keeps_the_first(occ: Occupancy, span: Interval, limit: int) -> None:
-    assert list(instances(occ, span, ROOM_ZONE, limit)) == list(instances(occ, span, ROOM_ZONE))[:limit]
+    assert (
+        list(instances(occ, span, ROOM_ZONE, limit))
+        == list(instances(occ, span, ROOM_ZONE))[:limit]
+    )

@@ -9,7 +9,6 @@ from time import perf_counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.properties.mapping_strategies import ZONES, occupancies, rules, series, starts
 from tzlocal.windows_tz import tz_win, win_tz
 
 from calsync.errors import MappingError
@@ -19,6 +18,7 @@ from calsync.mapping.fingerprint import dumps, fingerprint, loads, text_fingerpr
 from calsync.mapping.rrule import format_rrule, parse_rrule
 from calsync.mapping.text import clean_title
 from calsync.model import Occupancy
+from tests.properties.mapping_strategies import ZONES, occupancies, rules, series, starts
 
 FAR = date(2040, 1, 1)
 
@@ -136,14 +136,13 @@ def test_a_bomb_costs_little(text: str) -> None:
     try:
         rule = parse_rrule(text, start=start, zone="Europe/Berlin", all_day=False)
         list(dates.dates(rule, start.date(), date(2026, 1, 1), date(2026, 2, 1)))
-    except MappingError as refused:
-        assert refused.todo
+    except MappingError:
+        pass  # refused is as good: only the time counts here
     assert perf_counter() - begun < 1.5
 
 
 @given(st.text(max_size=80))
 def test_garbage_is_refused_with_advice(text: str) -> None:
-    try:
+    with pytest.raises(MappingError) as refused:
         parse_rrule(text, start=datetime(2026, 1, 1), zone=None, all_day=False)
-    except MappingError as refused:
-        assert refused.todo
+    assert refused.value.todo

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from hypothesis import assume, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from calsync.errors import MappingError, UnsayableRecurrence
@@ -32,8 +32,7 @@ def as_row(i: Instance) -> str:
 def parts_of(occ: Occupancy) -> list[Part]:
     try:
         return split(occ, ROOM_ZONE, HORIZON)
-    except UnsayableRecurrence as why:
-        assert why.todo
+    except UnsayableRecurrence:
         assume(False)
         raise
 
@@ -68,13 +67,13 @@ def test_a_removed_part_is_gone_and_the_others_stay(occ: Occupancy, data: st.Dat
     part = data.draw(st.sampled_from(parts))
     try:
         joined = join(occ, part.suffix, None, room_zone=ROOM_ZONE)
-    except MappingError as refused:
-        assert refused.todo
+    except MappingError:
+        event("refused")
         assert len(parts) == 1 or part.suffix[:1] == "s"
         return
     left = [other for other in parts if other != part]
     assert rows([joined]) == rows([other.occupancy for other in left])
-    if part.suffix[:1] == "x":
+    if part.suffix[:1] == "x" and left:  # a series that lost its last date stays one, without dates
         assert sorted(map(repr, parts_of(joined))) == sorted(map(repr, left))
 
 
@@ -84,7 +83,9 @@ def test_a_changed_part_is_taken_over(occ: Occupancy, data: st.DataObject) -> No
     assume(parts)
     part = data.draw(st.sampled_from(parts))
     item = part.occupancy
-    later = timedelta(0) if item.all_day else timedelta(minutes=data.draw(st.sampled_from([0, 30])))
+    plain = item.recurrence is None or not (item.recurrence.excluded or item.recurrence.overrides)
+    movable = plain and not item.all_day and item.start.hour < 23
+    later = timedelta(minutes=data.draw(st.sampled_from([0, 30])) if movable else 0)
     changed = canonical_occupancy(
         replace(
             item,
@@ -97,8 +98,8 @@ def test_a_changed_part_is_taken_over(occ: Occupancy, data: st.DataObject) -> No
     )
     try:
         joined = join(occ, part.suffix, changed, room_zone=ROOM_ZONE)
-    except MappingError as refused:
-        assert refused.todo
+    except MappingError:
+        event("refused")
         assert part.suffix[:1] == "s"
         return
     others = [other.occupancy for other in parts if other != part]

@@ -152,7 +152,9 @@ def test_a_series_begins_on_a_date_of_its_rule() -> None:
         start=tuesday,
         end=tuesday.replace(hour=10),
         zone="Europe/Vienna",
-        recurrence=Recurrence(rule=rule, excluded=(datetime(2026, 1, 8, 9), datetime(2026, 1, 16, 9))),
+        recurrence=Recurrence(
+            rule=rule, excluded=(datetime(2026, 1, 8, 9), datetime(2026, 1, 16, 9))
+        ),
     )
     made = canonical_occupancy(occ)
     assert made.start == datetime(2026, 1, 9, 9)

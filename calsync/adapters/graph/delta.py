@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -108,6 +109,7 @@ def _first(mailbox: str, window: Window) -> str:
     return f"{user_path(mailbox)}/calendarView/delta?startDateTime={start}&endDateTime={end}"
 
 
+@lru_cache(maxsize=64)
 def _stamp(at: datetime) -> str:
     # "+" of an offset would have to be encoded; Z needs nothing and cannot be misread.
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")

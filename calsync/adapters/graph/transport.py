@@ -250,7 +250,7 @@ class _Session(requests.Session):
         self._timeout = timeout
         self._max_bytes = max_bytes
         self.trust_env = False  # see auth.py: the environment would override the CA file
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool, pool_block=True, max_retries=0)
+        adapter = _OneOrigin(pool_connections=4, pool_maxsize=pool, pool_block=True, max_retries=0)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
         # O365 refuses to send anything while the session has no such header.
@@ -305,6 +305,27 @@ class _Session(requests.Session):
         response.raise_for_status = _judged_elsewhere
         assert isinstance(response, requests.Response)
         return response
+
+
+class _OneOrigin(HTTPAdapter):
+    """All requests go to one checked origin: its connection pool is looked up once, not by
+    parsing every address several times over."""
+
+    _found: Any = None
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        if self._found is None:
+            self._found = super().get_connection_with_tls_context(*args, **options)
+        return self._found
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        del proxies  # none: see trust_env
+        url = request.url or ""
+        return url[url.index("/", url.index("//") + 2) :]
+
+    def close(self) -> None:
+        self._found = None
+        super().close()
 
 
 def _judged_elsewhere() -> None:

@@ -105,7 +105,7 @@ def _new(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
             for one in rooms
         ]
         shape["attendees"] = people + invited
-    shape |= raw.get("event") or {}
+    shape |= raw.get("graph") or {}
     fields: Fields = Reader(world, None).event(shape)
     item = events.create(world, box, fields)
     return Target(box, box.items.get(item.key, item), None)
@@ -117,6 +117,9 @@ def _times(raw: Mapping[str, Any], old: Instance | None, box: Mailbox) -> dict[s
     End may be left out.
     """
     shape: dict[str, Any] = {}
+    if isinstance(raw.get("start"), Mapping) or isinstance(raw.get("end"), Mapping):
+        # Said in Graph's way already.
+        return {name: raw[name] for name in ("start", "end") if raw.get(name)}
     zone = str(raw.get("zone") or (old.when.start_zone.label if old else box.zone.label))
     if raw.get("allDay") is not None:
         shape["isAllDay"] = bool(raw["allDay"])
@@ -148,9 +151,10 @@ def locate(world: World, raw: Mapping[str, Any]) -> Target:
         if raw.get(name) and (box := world.box(str(raw[name]))) is not None
     ]
     uid, found = raw.get("iCalUId"), None
-    if raw.get("id"):
-        for box in boxes or world.addresses.values():
-            found = _by_id(box, str(raw["id"]))
+    text = str(raw.get("id") or raw.get("event") or "")
+    if text:
+        for box in [*boxes, *world.addresses.values()]:
+            found = _by_id(box, text)
             if found is not None:
                 uid, day = found.item.uid, day or found.day
                 break
@@ -208,7 +212,7 @@ def _change(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
     shape = (
         _times(raw, shown, box)
         | {name: raw[name] for name in PLAIN if name in raw}
-        | (raw.get("event") or {})
+        | (raw.get("graph") or {})
     )
     fields = Reader(world, shown).event(shape)
     made = events.update(world, box, item, day, fields)
@@ -235,6 +239,7 @@ def _told(world: World, raw: Mapping[str, Any], done: Target) -> dict[str, Any]:
         "iCalUId": uid,
         "mailbox": done.box.address,
         "id": done.box.id_of(done.item, day),
+        "event": done.box.id_of(done.item, day),
         "immutableId": done.box.id_of(done.item, day, immutable=True),
         "room": room.address if room else None,
         "roomId": room.id_of(copy, day) if room and copy else None,

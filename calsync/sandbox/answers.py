@@ -111,9 +111,10 @@ def answer(
 
 
 def _mark(world: World, box: Mailbox, item: Item, day: date | None, response: str, at: int) -> None:
-    shown = {"accepted": item.props.get("intended", "busy"), "declined": "free"}.get(
-        response, "tentative"
-    )
+    home = world.box(item.organizer.address)
+    meant = home.find_uid(item.uid) if home else None
+    busy = meant.props.get("showAs", "busy") if meant else "busy"
+    shown = {"accepted": busy, "declined": "free"}.get(response, "tentative")
     if day is None:
         world.put(
             box, replace(item, response=(response, at), props={**item.props, "showAs": shown})

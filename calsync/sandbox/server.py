@@ -7,6 +7,7 @@ import ssl
 import struct
 import threading
 import time
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from .graph.request import Response, merge_headers
 if TYPE_CHECKING:
     from .control import Control
 
+BROKEN = b'{"error":{"code":"InternalServerError","message":"a defect of the sandbox itself"}}'
 PHRASES = {
     410: "Gone",
     412: "Precondition Failed",
@@ -50,6 +52,7 @@ class SandboxServer:
         self.lock = threading.Lock()
         self.service_time_s = service_time_s
         self.certificate: bytes | None = None
+        self.failures: list[str] = []
         self._server = _Server((host, port), _handler(self))
         self._thread: threading.Thread | None = None
         if tls:
@@ -141,7 +144,13 @@ def _handler(owner: SandboxServer) -> type[BaseHTTPRequestHandler]:
             target = (
                 self.path if self.path.startswith("http") else f"{owner.scheme}://{host}{self.path}"
             )
-            response = owner.answer(self.command, target, merge_headers(self.headers.items()), body)
+            try:
+                response = owner.answer(
+                    self.command, target, merge_headers(self.headers.items()), body
+                )
+            except Exception:
+                owner.failures.append(traceback.format_exc())
+                response = Response(500, {"Content-Type": "application/json"}, BROKEN)
             self._send(response)
 
         def _chunks(self) -> bytes:

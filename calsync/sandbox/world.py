@@ -67,6 +67,8 @@ class World:
         self.clock = clock
         self.seed = seed
         self.random = Random(seed)
+        # Ids of requests come from elsewhere: how often a client asks does not change the world.
+        self.noise = Random(seed ^ 0x0153)
         self.offset = timedelta(0)
         self.switches = Switches()
         self.tenants: dict[str, Tenant] = {}
@@ -128,8 +130,12 @@ class World:
         raise Refusal(404, "UnknownTenant", f"no tenant {name!r}")
 
     def uuid(self) -> str:
-        """A seeded id."""
+        """A seeded id of something in the world."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def request_id(self) -> str:
+        """A seeded id of a request."""
+        return str(uuid.UUID(int=self.noise.getrandbits(128), version=4))
 
     def add_mailbox(
         self,

@@ -247,14 +247,14 @@ def _issue(world: World, request: Request, app: App, tenant: Tenant, start: int,
         "idtyp": "app",
         "roles": sorted(app.roles),
         "tid": tenant.tenant_id,
-        "uti": f"{world.random.getrandbits(96):024x}",
+        "uti": f"{world.noise.getrandbits(96):024x}",
         "ver": "1.0",
     }
     parts = [{"typ": "JWT", "alg": "RS256", "kid": "sandbox"}, claims]
     head = ".".join(
         urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
     )
-    return f"{head}.{world.random.getrandbits(256):064x}"
+    return f"{head}.{world.noise.getrandbits(256):064x}"
 
 
 def check(world: World, request: Request) -> Token:
@@ -282,7 +282,7 @@ def unauthorized(request: Request, message: str) -> Refusal:
 
 
 def _error(world: World, status: int, error: str, code: int, text: str) -> Response:
-    trace, correlation = world.uuid(), world.uuid()
+    trace, correlation = world.request_id(), world.request_id()
     stamp = world.iso()[:19].replace("T", " ") + "Z"
     tail = f"Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
     body = {

@@ -97,7 +97,7 @@ def _run(front: GraphFront, outer: Request, part: dict[str, Any]) -> dict[str, A
         refusal = throttled(front.world, struck[0].params)
         response = front.refused(inner, refusal)
     else:
-        response = front.handled(inner)
+        response = front._handled(inner)
     front.record(inner, response.status)
     if inner.applied:
         response.headers["Preference-Applied"] = ", ".join(dict.fromkeys(inner.applied))

@@ -160,14 +160,13 @@ def _changed(
     *,
     immutable: bool,
 ) -> list[Ref]:
+    item = box.items.get(key)
     refs: list[Ref] = []
     if not immutable:
-        refs = [
-            Ref(key, gone=True, folder=folder)
-            for seq, folder in box.moved.get(key, ())
-            if seq > since
-        ]
-    item = box.items.get(key)
+        # A move gives new ids: the old ones are gone.
+        for seq, folder in box.moved.get(key, ()):
+            if seq > since:
+                refs += _gone(world, item or box.tombs[key], low, high, folder)
     if item is None:
         return refs + _dead(world, box.tombs[key], low, high)
     living = _living(world, item, low, high)
@@ -189,15 +188,15 @@ def _dead(world: World, item: Item, low: datetime, high: datetime) -> list[Ref]:
     was_inside = (low, high) == FOREVER or within(item, low, high)
     if not was_inside and not world.switches.removed_outside_window:
         return []
-    refs = [Ref(item.key, gone=True, folder=item.folder)]
-    if (
-        item.rule is not None
-        and world.switches.removed_occurrences_of_series
-        and (low, high) != FOREVER
-    ):
-        refs += [
-            Ref(item.key, one.day, gone=True, folder=item.folder) for one in expand(item, low, high)
-        ]
+    return _gone(world, item, low, high, item.folder)
+
+
+def _gone(world: World, item: Item, low: datetime, high: datetime, folder: int) -> list[Ref]:
+    """@removed for an item, and for each of its instances in the window (by switch)."""
+    refs = [Ref(item.key, gone=True, folder=folder)]
+    if item.rule is not None and world.switches.removed_occurrences_of_series:
+        days = [one.day for one in expand(item, low, high)] if (low, high) != FOREVER else []
+        refs += [Ref(item.key, day, gone=True, folder=folder) for day in days]
     return refs
 
 

@@ -44,7 +44,7 @@ class GraphFront:
         self.world.settle()
         request = take_apart(method, target, headers, body, self.base)
         request.any_iana = self.world.switches.any_iana_zone
-        response = self._faulty(request) if self.faults.armed else self.handled(request)
+        response = self._faulty(request) if self.faults.armed else self._handled(request)
         self._finish(request, response)
         return response
 
@@ -60,13 +60,13 @@ class GraphFront:
             return self.refused(request, refusal)
         for fault in self.faults.pick(tuple(fault_kinds.DURING), method, path):
             request.flags[fault_kinds.DURING[fault.kind]] = fault.params.get("seconds", 30)
-        response = self.handled(request)
+        response = self._handled(request)
         for fault in self.faults.pick(fault_kinds.AFTER, method, path):
             response = fault_kinds.after(fault, response)
         response.delay_s += request.flags.get("delay_s", 0.0)
         return response
 
-    def handled(self, request: Request) -> Response:
+    def _handled(self, request: Request) -> Response:
         try:
             return self.routes.route(request)
         except Refusal as refusal:
@@ -97,7 +97,7 @@ class GraphFront:
     def _request_id(self, request: Request) -> str:
         made: str = request.flags.setdefault("request-id", "")
         if not made:
-            made = request.flags["request-id"] = self.world.uuid()
+            made = request.flags["request-id"] = self.world.request_id()
         return made
 
     def _finish(self, request: Request, response: Response) -> None:

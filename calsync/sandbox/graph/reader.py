@@ -28,6 +28,19 @@ WORDS: dict[str, tuple[str, ...]] = {
         "skypeForConsumer",
     ),
 }
+PLACES = (
+    "default",
+    "conferenceRoom",
+    "homeAddress",
+    "businessAddress",
+    "geoCoordinates",
+    "streetAddress",
+    "hotel",
+    "restaurant",
+    "localBusiness",
+    "postalAddress",
+)
+KEYS = ("unknown", "locationStore", "directory", "private", "bing")
 FLAGS = (
     "isReminderOn",
     "responseRequested",
@@ -339,14 +352,14 @@ def _location(raw: object) -> dict[str, Any]:
     name = _text("displayName", raw.get("displayName"))
     made: dict[str, Any] = {
         "displayName": name,
-        "locationType": raw.get("locationType") or "default",
+        "locationType": _word("locationType", raw.get("locationType") or "default", PLACES),
     }
     if raw.get("locationEmailAddress"):
         made["locationEmailAddress"] = _text("locationEmailAddress", raw["locationEmailAddress"])
     if raw.get("locationUri"):
         made["locationUri"] = _text("locationUri", raw["locationUri"])
-    made["uniqueId"] = raw.get("uniqueId") or name
-    made["uniqueIdType"] = raw.get("uniqueIdType") or "private"
+    made["uniqueId"] = _text("uniqueId", raw.get("uniqueId")) or name
+    made["uniqueIdType"] = _word("uniqueIdType", raw.get("uniqueIdType") or "private", KEYS)
     for part in ("address", "coordinates"):
         if isinstance(raw.get(part), Mapping):
             made[part] = dict(raw[part])

@@ -201,7 +201,8 @@ class MsalTokens:
             client_credential=_for_msal(self._credential),
             authority=f"https://{urlsplit(self._cloud.login).netloc}/{self._tenant_id}",
             http_client=self._login,
-            instance_discovery=None if self._cloud.known else False,
+            # It asks which hosts are Microsoft's; ours are named in the cloud, and checked.
+            instance_discovery=False,
             token_cache=msal.TokenCache(),
         )
 

@@ -29,7 +29,6 @@ class Cloud:
     assertion_audience: str
     login_hosts: tuple[str, ...]
     series_parts: bool = True
-    known: bool = True
 
     @property
     def scope(self) -> str:
@@ -93,7 +92,6 @@ def custom(*, login: str, graph: str, series_parts: bool = True) -> Cloud:
         assertion_audience="api://AzureADTokenExchange",
         login_hosts=(urlsplit(login).hostname or "",),
         series_parts=series_parts,
-        known=False,
     )
 
 

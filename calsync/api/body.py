@@ -104,7 +104,7 @@ def _no_constant(_name: str) -> Never:
 
 
 def _small(text: str) -> int:
-    if len(text) > MAX_DIGITS:
+    if len(text.lstrip("-")) > MAX_DIGITS:
         raise _Bad(f"A number has more than {MAX_DIGITS} digits.")
     return int(text)
 

@@ -40,10 +40,13 @@ def why_unsayable(occ: Occupancy) -> str | None:
     why = why_rule_unsayable(occ.recurrence.rule, occ.start, occ.duration)
     if why is not None:
         return why
+    strays = _strays(occ, occ.recurrence)
+    if strays:
+        return f"it has an additional occurrence on {strays[0].start:%Y-%m-%d}"
     crossing = _crossing(occ, occ.recurrence)
-    if not crossing:
-        return None
-    return f"its occurrence of {crossing[0].recurrence_id:%Y-%m-%d} moves past another one"
+    if crossing:
+        return f"its occurrence of {crossing[0].recurrence_id:%Y-%m-%d} moves past another one"
+    return None
 
 
 def split(occ: Occupancy, room_zone: str, horizon: Interval) -> list[Part]:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import assume
+from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from tzlocal.windows_tz import win_tz
 
@@ -26,6 +26,11 @@ from calsync.model import (
     Recurrence,
     Rule,
     Weekday,
+)
+
+#: How the laws are tried: without a limit of time, since other suites may run beside this one.
+law = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 DAY = timedelta(days=1)

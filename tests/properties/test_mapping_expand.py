@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from calsync.mapping.expand import busy_intervals, extent, instances, recurrence_ids
 from calsync.model import Instance, Interval, Occupancy, Rule
-from tests.properties.mapping_strategies import ROOM_ZONE, series, window
+from tests.properties.mapping_strategies import ROOM_ZONE, law, series, window
 
 FREQUENCIES = {"DAILY": DAILY, "WEEKLY": WEEKLY, "MONTHLY": MONTHLY, "YEARLY": YEARLY}
 Row = tuple[datetime, datetime, str, str | None, bool]
@@ -76,6 +76,7 @@ windows = st.builds(
 )
 
 
+@law
 @given(series(), windows)
 def test_instances_are_those_of_an_independent_expansion(occ: Occupancy, span: Interval) -> None:
     found = list(instances(occ, span, ROOM_ZONE))
@@ -86,6 +87,7 @@ def test_instances_are_those_of_an_independent_expansion(occ: Occupancy, span: I
     assert busy_intervals(occ, span, ROOM_ZONE) == blocking
 
 
+@law
 @given(series(), windows)
 def test_extent_covers_every_instance(occ: Occupancy, span: Interval) -> None:
     first, last = extent(occ, ROOM_ZONE)
@@ -96,6 +98,7 @@ def test_extent_covers_every_instance(occ: Occupancy, span: Interval) -> None:
     assert (last is None) == occ.recurrence.rule.endless
 
 
+@law
 @given(series(), windows, st.integers(0, 5))
 def test_the_limit_keeps_the_first(occ: Occupancy, span: Interval, limit: int) -> None:
     assert (

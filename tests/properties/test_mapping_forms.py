@@ -18,11 +18,12 @@ from calsync.mapping.fingerprint import dumps, fingerprint, loads, text_fingerpr
 from calsync.mapping.rrule import format_rrule, parse_rrule
 from calsync.mapping.text import clean_title
 from calsync.model import Occupancy
-from tests.properties.mapping_strategies import ZONES, occupancies, rules, series, starts
+from tests.properties.mapping_strategies import ZONES, law, occupancies, rules, series, starts
 
 FAR = date(2040, 1, 1)
 
 
+@law
 @given(occupancies)
 def test_canonical_text_comes_back_equal(occ: Occupancy) -> None:
     assert loads(dumps(occ)) == occ
@@ -30,12 +31,14 @@ def test_canonical_text_comes_back_equal(occ: Occupancy) -> None:
     assert text_fingerprint(dumps(occ)) == fingerprint(occ)
 
 
+@law
 @given(occupancies, occupancies)
 def test_fingerprints_are_equal_just_where_occupancies_are(one: Occupancy, two: Occupancy) -> None:
     assert (one == two) == (fingerprint(one) == fingerprint(two))
     assert fingerprint(loads(dumps(one))) == fingerprint(one)
 
 
+@law
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_any_title_has_its_own_fingerprint(one: str, two: str) -> None:
     def with_title(title: str) -> Occupancy:
@@ -46,6 +49,7 @@ def test_any_title_has_its_own_fingerprint(one: str, two: str) -> None:
     assert loads(dumps(with_title(one))).title == one
 
 
+@law
 @given(st.data(), starts, st.sampled_from(ZONES), st.booleans())
 def test_rrule_text_comes_back_equal(
     data: st.DataObject, start: datetime, zone: str, all_day: bool
@@ -58,6 +62,7 @@ def test_rrule_text_comes_back_equal(
     assert parse_rrule(text, start=start, zone=zone, all_day=all_day) == rule
 
 
+@law
 @given(st.data(), starts)
 def test_canonical_form_keeps_the_dates_and_rests(data: st.DataObject, start: datetime) -> None:
     rule, day = data.draw(rules(start.date())), start.date()
@@ -66,11 +71,13 @@ def test_canonical_form_keeps_the_dates_and_rests(data: st.DataObject, start: da
     assert canonical(made, start) == made
 
 
+@law
 @given(series())
 def test_canonical_occupancy_rests(occ: Occupancy) -> None:
     assert canonical_occupancy(occ) == occ
 
 
+@law
 @given(st.text())
 def test_any_text_may_name_a_zone(name: str) -> None:
     zone = zones.resolve(name)
@@ -92,6 +99,7 @@ def test_every_name_of_the_tables_resolves() -> None:
             assert zones.to_windows(iana) == name
 
 
+@law
 @given(st.sampled_from(ZONES), st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1)))
 def test_an_instant_survives_its_wall_time_except_in_the_second_hour(
     zone: str, at: datetime
@@ -102,6 +110,7 @@ def test_an_instant_survives_its_wall_time_except_in_the_second_hour(
     assert zones.to_wall(zones.to_utc(wall, zone), zone) == wall
 
 
+@law
 @given(st.text(alphabet=st.characters(), max_size=600))
 def test_a_clean_title_stays_as_it_is(raw: str) -> None:
     title = clean_title(raw)
@@ -141,6 +150,7 @@ def test_a_bomb_costs_little(text: str) -> None:
     assert perf_counter() - begun < 1.5
 
 
+@law
 @given(st.text(max_size=80))
 def test_garbage_is_refused_with_advice(text: str) -> None:
     with pytest.raises(MappingError) as refused:

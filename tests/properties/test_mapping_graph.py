@@ -31,6 +31,7 @@ from tests.properties.mapping_strategies import (
     FALLBACK,
     ROOM_ZONE,
     Remembering,
+    law,
     overrides,
     plain_rules,
     rules,
@@ -59,11 +60,13 @@ def read(event: dict[str, Any]) -> Occupancy:
     return seen.occupancy
 
 
+@law
 @given(st.one_of(singles(), sayable_series))
 def test_what_is_written_reads_back_equal(occ: Occupancy) -> None:
     assert read(written(occ).show()) == occ
 
 
+@law
 @given(st.data(), starts)
 def test_graph_patterns_come_back_equal(data: st.DataObject, start: datetime) -> None:
     drawn = st.one_of(plain_rules(start.date()), rules(start.date()))
@@ -77,6 +80,7 @@ def test_graph_patterns_come_back_equal(data: st.DataObject, start: datetime) ->
     assert next(dates.dates(rule, day, day, FAR)) == day
 
 
+@law
 @given(st.data(), sayable_series, st.booleans())
 def test_a_change_of_exceptions_and_looks_arrives(
     data: st.DataObject, was: Occupancy, follow: bool
@@ -127,6 +131,7 @@ def variants(draw: st.DrawFn, occ: Occupancy) -> Occupancy:
     )
 
 
+@law
 @given(singles(), st.one_of(singles(), sayable_series))
 def test_a_single_becomes_anything(was: Occupancy, target: Occupancy) -> None:
     graph = written(was)
@@ -134,6 +139,7 @@ def test_a_single_becomes_anything(was: Occupancy, target: Occupancy) -> None:
     assert read(graph.show()) == target
 
 
+@law
 @given(sayable_series, singles())
 def test_a_series_becomes_a_single(was: Occupancy, target: Occupancy) -> None:
     graph = written(bare(was))
@@ -141,6 +147,7 @@ def test_a_series_becomes_a_single(was: Occupancy, target: Occupancy) -> None:
     assert read(graph.show()) == target
 
 
+@law
 @given(singles(), singles())
 def test_a_patch_holds_only_what_changed(was: Occupancy, target: Occupancy) -> None:
     patch = single_patch(was, target, subject_fallback=FALLBACK, room_zone=ROOM_ZONE)
@@ -154,6 +161,7 @@ def test_a_patch_holds_only_what_changed(was: Occupancy, target: Occupancy) -> N
     assert read(graph.show()) == target
 
 
+@law
 @given(st.one_of(singles(), sayable_series))
 def test_without_titles_none_is_carried(occ: Occupancy) -> None:
     seen = read_event(written(occ).show(), titles=False, room_zone=ROOM_ZONE)
@@ -194,6 +202,7 @@ def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+@law
 @given(st.data(), st.one_of(singles(), sayable_series))
 def test_a_hostile_member_never_raises(data: st.DataObject, occ: Occupancy) -> None:
     event = json.loads(json.dumps(written(occ).show()))
@@ -214,6 +223,7 @@ def test_a_hostile_member_never_raises(data: st.DataObject, occ: Occupancy) -> N
         assert seen.reason
 
 
+@law
 @given(json_values, json_values, json_values)
 def test_any_json_is_an_event(event: Any, exceptions: Any, instances: Any) -> None:
     for value in (event, {"id": "A", "type": "seriesMaster", "recurrence": event}):
@@ -228,6 +238,7 @@ def test_any_json_is_an_event(event: Any, exceptions: Any, instances: Any) -> No
         assert isinstance(seen, Gone | Unknown | Seen)
 
 
+@law
 @given(json_values)
 def test_any_json_is_refused_as_a_recurrence_by_name(value: Any) -> None:
     for raw in (value, {"pattern": value, "range": {"type": "noEnd"}}):

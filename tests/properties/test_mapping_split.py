@@ -14,7 +14,7 @@ from calsync.mapping.expand import instances
 from calsync.mapping.recurrence import to_graph
 from calsync.mapping.split import Part, join, split, why_unsayable
 from calsync.model import Instance, Interval, Occupancy
-from tests.properties.mapping_strategies import ROOM_ZONE, occupancies, series, window
+from tests.properties.mapping_strategies import ROOM_ZONE, law, occupancies, series, window
 
 HORIZON = Interval(datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC))
 SPAN = window(date(2023, 6, 1), 365 * 8)
@@ -37,6 +37,7 @@ def parts_of(occ: Occupancy) -> list[Part]:
         raise
 
 
+@law
 @given(occupancies)
 def test_parts_have_the_same_instances(occ: Occupancy) -> None:
     parts = parts_of(occ)
@@ -44,6 +45,7 @@ def test_parts_have_the_same_instances(occ: Occupancy) -> None:
     assert len({part.suffix for part in parts}) == len(parts)
 
 
+@law
 @given(occupancies)
 def test_every_part_can_be_said(occ: Occupancy) -> None:
     for part in parts_of(occ):
@@ -54,12 +56,14 @@ def test_every_part_can_be_said(occ: Occupancy) -> None:
             to_graph(series_of.rule, start=part.occupancy.start, zone=part.occupancy.zone)
 
 
+@law
 @given(occupancies)
 def test_what_can_be_said_stays_whole(occ: Occupancy) -> None:
     if why_unsayable(occ) is None:
         assert parts_of(occ) == [Part("", occ)]
 
 
+@law
 @given(series(), st.data())
 def test_a_removed_part_is_gone_and_the_others_stay(occ: Occupancy, data: st.DataObject) -> None:
     parts = parts_of(occ)
@@ -77,6 +81,7 @@ def test_a_removed_part_is_gone_and_the_others_stay(occ: Occupancy, data: st.Dat
         assert sorted(map(repr, parts_of(joined))) == sorted(map(repr, left))
 
 
+@law
 @given(series(), st.data())
 def test_a_changed_part_is_taken_over(occ: Occupancy, data: st.DataObject) -> None:
     parts = parts_of(occ)
@@ -106,6 +111,7 @@ def test_a_changed_part_is_taken_over(occ: Occupancy, data: st.DataObject) -> No
     assert rows([joined]) == rows([*others, changed])
 
 
+@law
 @given(series())
 def test_an_unchanged_part_changes_nothing(occ: Occupancy) -> None:
     for part in parts_of(occ):

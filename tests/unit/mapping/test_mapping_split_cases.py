@@ -101,15 +101,18 @@ def test_endless_and_unsayable_is_refused_with_advice(text: str) -> None:
     assert why_unsayable(booking(text)) == refused.value.what
 
 
+def test_a_long_rule_is_written_date_by_date_in_the_horizon_only() -> None:
+    occ = booking("FREQ=DAILY;BYMONTH=1,2,3;COUNT=500")
+    found = parts_of(occ)
+    assert [part.occupancy.start.replace(tzinfo=UTC) for part in found] == starts(occ)
+    assert len(found) == 27 + 28 + 31
+
+
 def test_too_many_dates_are_refused() -> None:
+    occ = booking("FREQ=DAILY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11;COUNT=4000")
+    far = Interval(HORIZON.start, HORIZON.start + timedelta(days=3000))
     with pytest.raises(UnsayableRecurrence, match="more than 400 dates"):
-        parts_of(booking("FREQ=DAILY;INTERVAL=1;BYMONTH=1,2,3,4,5,6,7,8,9,10,11;COUNT=4000")) and (
-            split(
-                booking("FREQ=DAILY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11;COUNT=4000"),
-                BERLIN,
-                Interval(HORIZON.start, HORIZON.start + timedelta(days=3000)),
-            )
-        )
+        split(occ, BERLIN, far)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,10 @@ def test_two_that_pass_each_other_do_not_share_a_series() -> None:
 
 def test_an_additional_occurrence_stands_alone() -> None:
     extra = {datetime(2026, 1, 7, 15): timedelta(0)}
-    assert suffixes(booking("FREQ=WEEKLY;COUNT=6", moved=extra)) == ["", "x20260107T1500"]
+    occ = booking("FREQ=WEEKLY;COUNT=6", moved=extra)
+    assert suffixes(occ) == ["", "x20260107T1500"]
+    assert why_unsayable(occ) == "it has an additional occurrence on 2026-01-07"
+    assert why_unsayable(CROSSED) == "its occurrence of 2026-01-19 moves past another one"
 
 
 def test_a_series_whose_only_date_moved_is_no_series() -> None:

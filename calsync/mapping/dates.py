@@ -10,6 +10,7 @@ from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from calsync.model import Frequency, Nth, Rule
@@ -22,6 +23,7 @@ MAX_EMPTY: Final = 20_000
 #: Occurrences of a counted rule are walked from its start; beyond this many it is cut.
 MAX_COUNTED: Final = 10_000
 _MAX_STEPS: Final = 100_000
+_KEPT: Final = 999
 _DAY: Final = timedelta(days=1)
 
 
@@ -45,16 +47,18 @@ def dates(rule: Rule, start: date, low: date, high: date) -> Iterator[date]:
             yield day
 
 
-@lru_cache(maxsize=4096)
 def counted(rule: Rule, start: date) -> tuple[date, ...]:
     """All dates of a rule with a count (at most ``MAX_COUNTED`` of them)."""
-    found: list[date] = []
+    # Long lists are not kept: a thousand hostile rules would fill the memory.
+    return _counted(rule, start) if (rule.count or 0) <= _KEPT else _count(rule, start)
+
+
+def _count(rule: Rule, start: date) -> tuple[date, ...]:
     wanted = min(rule.count or 0, MAX_COUNTED)
-    for day in _walk(rule, start, start, LAST_DATE):
-        found.append(day)
-        if len(found) >= wanted:
-            break
-    return tuple(found)
+    return tuple(islice(_walk(rule, start, start, LAST_DATE), wanted))
+
+
+_counted = lru_cache(maxsize=1024)(_count)
 
 
 def has(rule: Rule, start: date, day: date) -> bool:

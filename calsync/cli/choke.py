@@ -59,7 +59,8 @@ def describe(error: CalsyncError) -> str:
     if error.where:
         lines.append(f"Where: {error.where}")
     if error.todo:
-        lines.append(f"To do: {_sentence(error.todo)}")
+        # Often ends in a command to copy: no full stop is added to it.
+        lines.append(f"To do: {error.todo}")
     return "\n".join(lines)
 
 

@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+#: Columns of output that no terminal shows.
+_PIPE_WIDTH = 1000
+
 
 def plain(value: object) -> Any:
     """A value as JSON says it: times in RFC 3339 (``Z``), enums by value, dataclasses by field."""
@@ -45,7 +48,11 @@ def print_json(value: object) -> None:
 
 
 def console() -> Console:
-    return Console(highlight=False)
+    """Wraps at the width of a terminal; lines of a file or a pipe stay whole, for grep."""
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out.width = _PIPE_WIDTH
+    return out
 
 
 def clean(value: object) -> str:

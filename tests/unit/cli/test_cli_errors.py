@@ -1,0 +1,247 @@
+"""Every way a command can end badly: clear words on stderr, a stable exit status."""
+
+import logging
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cli_samples import Ran
+
+from calsync.cli.choke import describe, guarded
+from calsync.cli.logs import JsonLines, Lines, start_logging
+from calsync.errors import CalsyncError, DatabaseBusy, SettingsError, UsageError
+from calsync.settings import Log
+
+Cli = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    for handler in root.handlers[:]:
+        if handler not in before[0]:
+            root.removeHandler(handler)
+            if isinstance(handler, logging.StreamHandler) and handler.stream is not sys.stderr:
+                handler.stream.close()
+            handler.close()
+    root.handlers[:], root.level = before[0], before[1]
+
+
+def _raise(error: BaseException) -> Callable[[], None]:
+    def call() -> None:
+        raise error
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (UsageError("no"), 2),
+        (SettingsError("x.toml", ()), 2),
+        (DatabaseBusy("locked"), 1),
+        (CalsyncError("no"), 1),
+        (KeyboardInterrupt(), 130),
+        (SystemExit(3), 3),
+        (SystemExit(None), 0),
+        (SystemExit("text"), 1),
+        (ZeroDivisionError(), 1),
+    ],
+)
+def test_exit_statuses(
+    error: BaseException, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert guarded(_raise(error)) == status
+    assert guarded(lambda: None) == 0
+
+
+def test_an_error_says_what_where_and_what_to_do() -> None:
+    error = DatabaseBusy("it is locked", where="x.db", todo="Run: calsync status")
+    assert describe(error) == "Error: it is locked.\nWhere: x.db\nTo do: Run: calsync status"
+
+
+def test_text_from_outside_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    guarded(_raise(UsageError("room \x1b[31mred\x07", todo="a\r\nb")))
+    assert "\x1b" not in (err := capsys.readouterr().err)
+    assert "\x07" not in err
+    assert "\r" not in err
+
+
+def test_the_unforeseen_gives_a_reference_and_a_private_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for _ in range(2):
+        guarded(_raise(ZeroDivisionError("hidden")))
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 2
+    assert "hidden" not in err
+    assert "Traceback" not in err
+    path = tmp_path / "calsync" / "errors.log"
+    assert str(path) in err
+    references = re.findall(r"reference ([0-9a-f]{8})", err)
+    kept = path.read_text()
+    assert all(reference in kept for reference in references)
+    assert kept.count("ZeroDivisionError: hidden") == 2
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_unforeseen_without_any_place_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("calsync.cli.choke._folders", lambda: [tmp_path / "file" / "under"])
+    assert guarded(_raise(ZeroDivisionError())) == 1
+    assert "could not be written" in capsys.readouterr().err
+
+
+def test_developers_may_see_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALSYNC_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        guarded(_raise(ZeroDivisionError()))
+    with pytest.raises(UsageError):
+        guarded(_raise(UsageError("no")))
+
+
+# --- through the command line ----------------------------------------------------------------
+
+
+def test_wrong_settings_are_all_shown(cli: Cli, settings_file: Path) -> None:
+    settings_file.write_text("[worker]\nthreds = 3\n[api]\nport = -1\n")
+    ran = cli("status")
+    assert ran.status == 2
+    assert f"{settings_file}:2: worker.threds" in ran.err
+    assert f"{settings_file}:4: api.port" in ran.err
+    assert ran.out == ""
+
+
+def test_no_settings_file(cli: Cli, tmp_path: Path) -> None:
+    ran = cli("status", "--settings", str(tmp_path / "none.toml"))
+    assert ran.status == 2
+    assert "settings.example.toml" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nosuch"], ["status", "--nosuch"], ["rooms", "map"], ["demo", "--rooms", "many"]]
+)
+def test_wrong_usage(cli: Cli, arguments: list[str]) -> None:
+    ran = cli(*arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err
+
+
+def test_a_database_that_cannot_be_used(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "calsync.db").write_bytes(b"not a database" * 500)
+    ran = cli("status")
+    assert ran.status == 1
+    assert "Where: " in ran.err
+    assert "To do: " in ran.err
+
+
+def test_a_reader_that_goes_away() -> None:
+    script = (
+        "from calsync.cli.choke import guarded; import sys\n"
+        "def flood():\n"
+        "    while True: print('x' * 1000)\n"
+        "sys.exit(guarded(flood))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.wait(timeout=30) == 1
+        assert process.stderr.read() == b""
+
+
+# --- help ------------------------------------------------------------------------------------
+
+VERBS = [
+    ["demo"],
+    ["serve"],
+    ["sync"],
+    ["plan"],
+    ["status"],
+    ["explain"],
+    ["rooms", "list"],
+    ["rooms", "map"],
+    ["rooms", "unmap"],
+    ["rooms", "resume"],
+    ["tokens", "create"],
+    ["tokens", "list"],
+    ["tokens", "revoke"],
+    ["version"],
+]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_explains_itself_and_speaks_json(cli: Cli, verb: list[str]) -> None:
+    ran = cli(*verb, "--help")
+    assert ran.status == 0
+    assert "--json" in ran.out
+    if verb[0] not in ("demo", "version"):
+        assert "--settings" in ran.out
+
+
+def test_the_first_page_names_every_verb(cli: Cli) -> None:
+    ran = cli("--help")
+    for verb in [*VERBS, ["sandbox"]]:
+        assert re.search(rf"\b{verb[0]}\b", ran.out)
+    assert "settings.example.toml" in ran.out
+
+
+def test_importing_the_command_line_is_light() -> None:
+    """Vendor packages load only for the verbs that need them."""
+    script = (
+        "import sys, calsync.cli.main\n"
+        "print([m for m in ('O365', 'fastapi', 'msal', 'apscheduler') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+# --- the log ---------------------------------------------------------------------------------
+
+
+def _record(message: str, *arguments: object) -> logging.LogRecord:
+    return logging.LogRecord("calsync.x", logging.WARNING, "", 1, message, arguments, None)
+
+
+def test_an_entry_of_the_log_cannot_look_like_two() -> None:
+    text = Lines().format(_record("room %s", "a\n2026 ERROR forged"))
+    assert "\n" not in text
+    assert text.endswith("WARNING calsync.x: room a?2026 ERROR forged")
+
+
+def test_json_lines() -> None:
+    import json
+
+    entry = json.loads(JsonLines().format(_record("room %s", "a\nb")))
+    assert (entry["level"], entry["message"]) == ("warning", "room a\nb")
+
+
+def test_the_log_file_is_private_and_holds_what_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "calsync.log"
+    start_logging(Log(level="info", file=str(path)))
+    logging.getLogger("calsync.x").info("said")
+    logging.getLogger("calsync.x").debug("not said")
+    logging.getLogger("another.library").info("not said either")
+    assert [line.partition("calsync.x: ")[2] for line in path.read_text().splitlines()] == ["said"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_log_file_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="log file"):
+        start_logging(Log(file=os.fspath(tmp_path)))

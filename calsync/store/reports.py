@@ -137,10 +137,9 @@ class Reports:
         )
         if exact:
             return exact
-        # A range of the text, not LIKE: "_" and "%" are letters like any other in a key.
-        return self._links(
-            connection, "booking_key > ? AND booking_key < ?", (f"{key}/", f"{key}0")
-        )
+        # Not LIKE: "_" and "%" are letters like any other in a key.
+        part = f"{key}#"
+        return self._links(connection, "substr(booking_key, 1, ?) = ?", (len(part), part))
 
     def _remembered(self, connection: Connection, key: str) -> list[str]:
         """Ids of links that are gone but left a history or a notice."""

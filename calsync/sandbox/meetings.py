@@ -225,6 +225,9 @@ def _settle_whole(
             world.mail("forward", room.address, delegate, title(item), iCalUId=item.uid)
     else:
         response = ("accepted", world.tick())
+        if old is not None and world.switches.accept_recreates_copy:
+            world.drop(room, old.key)
+            old = None
         world.put(room, copy_of(world, room, item, old, response=response, verdict=verdict))
     _reply(world, room, sender, item, verdict, None)
 

@@ -41,6 +41,8 @@ class Switches:
     calendar_view_expands_tags: bool = False
     # Attendant.
     tentative_blocks: bool = True
+    # Accept = Delete + Create with a new id (seen in ews-managed-api #255).
+    accept_recreates_copy: bool = False
     none_mode_shows_request: bool = False
     conflict_limits: str = "both"
     attendant_delay_s: float = 0.0

@@ -144,6 +144,21 @@ def test_the_attendant_takes_its_time(graph: Graph) -> None:
     assert after["changeKey"] != copy["changeKey"]
 
 
+def test_accepting_may_give_a_new_id(graph: Graph) -> None:
+    graph.switch(accept_recreates_copy=True, attendant_delay_s=10.0)
+    made = graph.book()
+    first = room_copy(graph, made["iCalUId"])
+    _, link = graph.first_delta()
+    graph.clock.forward(11)
+    second = room_copy(graph, made["iCalUId"])
+    assert second["id"] != first["id"]
+    rows, _ = graph.round(link)
+    assert [(one["id"], "@removed" in one) for one in rows] == [
+        (first["id"], True),
+        (second["id"], False),
+    ]
+
+
 def test_cancelled_while_the_attendant_thinks(graph: Graph) -> None:
     graph.processing(delay_s=40)
     made = graph.book()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -156,7 +157,7 @@ def test_the_attendant_never_books_twice(acts: list[tuple[str, int, int]]) -> No
         if kind not in ("direct", "folder"):
             play(graph, kind, one, two, known)
     rows = sorted(graph.live(), key=lambda row: row["start"])
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         assert before["end"] <= after["start"], (before, after)
 
 
@@ -172,8 +173,6 @@ NAMES = st.sampled_from(
         "emailAddress",
         "address",
         "recurrence",
-    ]
-    + [
         "pattern",
         "range",
         "type",
@@ -185,11 +184,9 @@ NAMES = st.sampled_from(
         "body",
         "content",
         "showAs",
-    ]
-    + [
-        "singleValueExtendedProperties",
         "id",
         "value",
+        "singleValueExtendedProperties",
         "extensions",
         "categories",
         "transactionId",

@@ -78,6 +78,10 @@ def delta(world: World, request: Request, box: Mailbox, *, windowed: bool) -> Re
     else:
         low, high = window(request) if windowed else FOREVER
         current = _first(world, box, low, high)
+        if request.flags.get("out_of_order"):
+            refs = list(current.refs)
+            world.noise.shuffle(refs)
+            current = replace(current, refs=tuple(refs))
     box.token_serial += 1
     return _page(world, request, box, current, box.token_serial, 0)
 
@@ -124,7 +128,7 @@ def _follow_up(world: World, request: Request, box: Mailbox) -> Round:
     if world.switches.delta_repeats:
         refs = [*refs, *refs]
     if request.flags.get("out_of_order"):
-        world.random.shuffle(refs)
+        world.noise.shuffle(refs)
     return Round(tuple(refs), low, high, until)
 
 

@@ -63,12 +63,14 @@ class GraphLab:
             graph=options.pop("graph", server.url),
             series_parts=options.pop("series_parts", True),
         )
+        verify = options.pop("verify", True)
         self.tokens = options.pop("tokens", None) or MsalTokens(
             cloud=self.cloud,
             tenant_id=options.pop("tenant", DEFAULT_TENANT),
             client_id=DEFAULT_CLIENT,
             credential=Secret(options.pop("secret", DEFAULT_SECRET)),
             clock=self.clock,
+            verify=verify,
         )
         self.stop = threading.Event()
         self.transport = Transport(
@@ -77,6 +79,7 @@ class GraphLab:
             tokens=self.tokens,
             clock=self.clock,
             timeout=options.pop("timeout", (5.0, 5.0)),
+            verify=verify,
             max_bytes=options.pop("max_bytes", 64 * 1024 * 1024),
         )
         self.logged = Logged(self.transport)

@@ -268,7 +268,10 @@ def test_a_series_that_alone_cannot_be_read_becomes_poison(lab: GraphLab) -> Non
 
     rewrite(lab, break_part)
     lab.fault(
-        "error_before", count=None, path="/events/" + bad.rstrip("="), params={"status": 500, "code": "x"}
+        "error_before",
+        count=None,
+        path="/events/" + bad.rstrip("="),
+        params={"status": 500, "code": "x"},
     )
     pulled = lab.side.pull(lab.pair, None, lab.window)
     shown = {one.key: one for one in pulled.observations}

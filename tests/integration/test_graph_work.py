@@ -8,20 +8,33 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from calsync.adapters.notify.graph_mail import GraphMail
+from calsync.errors import Unavailable, UsageError
 from calsync.model import (
     Alternative,
     Done,
     EffectKind,
+    Frequency,
     Gone,
     InDoubt,
+    Later,
+    Notice,
+    NoticeKind,
+    Occupancy,
+    Person,
+    Recurrence,
     Refusal,
     Refused,
+    Rule,
     Seen,
 )
+from calsync.ports import Delivery
+from calsync.sandbox import SandboxServer, create_sandbox
 from tests.contract.sync_side import effect, single, weekly, with_exceptions
 from tests.integration.graph_kit import ROOM, GraphLab, graph_lab
 
@@ -267,3 +280,97 @@ def test_a_stop_ends_waiting_at_once(lab: GraphLab) -> None:
     with pytest.raises(Exception, match=r"ending|slow down"):
         lab.side.pull(lab.pair, None, lab.window)
     assert time.monotonic() - began < 1.0
+
+
+# --- the rest --------------------------------------------------------------------------------
+
+
+def test_a_cloud_that_lacks_what_its_settings_promise() -> None:
+    """Configured as global, the cloud refuses the parts of a series: instances are listed."""
+    with graph_lab() as lab:
+        lab.switch(national_cloud=True)
+        key, other = lab.put(weekly()), lab.put(single(day=3))
+        shown = {one.key: one for one in lab.side.pull(lab.pair, None, lab.window).observations}
+        series = shown[key]
+        assert isinstance(series, Seen)
+        assert series.occupancy == weekly()
+        assert [type(one) for one in lab.side.read(lab.pair, [key, other])] == [Seen, Seen]
+        target = with_exceptions()
+        (outcome,) = lab.side.apply(lab.pair, [effect(CHANGE, "a", seen=series, target=target)])
+        assert isinstance(outcome, Done), outcome
+        assert isinstance(outcome.now, Seen)
+        assert outcome.now.occupancy == target
+
+
+def test_a_series_that_graph_cannot_say_is_refused_unsent(lab: GraphLab) -> None:
+    rule = Rule(frequency=Frequency.MONTHLY, by_month_day=(31,), count=4)
+    target = Occupancy(
+        start=datetime(2026, 12, 31, 9),
+        end=datetime(2026, 12, 31, 10),
+        zone="Europe/Berlin",
+        recurrence=Recurrence(rule=rule),
+    )
+    both = [effect(CREATE, "a", target=target), effect(CREATE, "b", target=single())]
+    first, second = lab.side.apply(lab.pair, both)
+    assert isinstance(first, Refused)
+    assert first.code == "unsayable"
+    assert isinstance(second, Done), "a refusal does not hold up the next"
+
+
+def test_a_private_ca_is_trusted_only_where_it_is_named(tmp_path: Path) -> None:
+    server = SandboxServer(create_sandbox(seed=1), tls=True).start()
+    try:
+        assert server.certificate is not None
+        ca = tmp_path / "ca.pem"
+        ca.write_bytes(server.certificate)
+        with graph_lab(server, verify=str(ca)) as lab:
+            assert lab.side.pull(lab.pair, None, lab.window).complete
+        with graph_lab(server) as lab, pytest.raises(Unavailable, match="not reached"):
+            lab.side.pull(lab.pair, None, lab.window)
+        with graph_lab(server, verify=str(ca)) as lab:
+            lab.tokens.token()
+            lab.transport._session.verify = True
+            (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
+            assert isinstance(outcome, Later), "never sent: the certificate was not trusted"
+    finally:
+        server.stop()
+
+
+def test_a_notice_arrives_as_mail(lab: GraphLab) -> None:
+    mail = GraphMail(lab.caller, sender=ROOM)
+    notice = Notice(
+        kind=NoticeKind.REJECTED,
+        link_id="l",
+        booking_key="b",
+        revision="1",
+        person=Person(name="Ada", address="ada@contoso.example"),
+        occupancy=single(),
+        refusal=REFUSAL,
+    )
+    assert mail.deliver(lab.pair, None, notice).delivery is Delivery.SENT
+    (sent,) = mails(lab)
+    assert "Not possible" in str(sent)
+    lab.fault("reply_lost", path="sendMail")
+    assert mail.deliver(lab.pair, None, notice).delivery is Delivery.IN_DOUBT
+    assert len(mails(lab)) == 2, "sent once, and not again by itself"
+    lab.fault("throttled", count=None, params={"form": "absent"}, path="sendMail")
+    assert mail.deliver(lab.pair, None, notice).delivery is Delivery.NOT_SENT
+    assert len(mails(lab)) == 2
+
+
+def test_a_pair_of_another_connection_is_refused(lab: GraphLab) -> None:
+    stranger = replace(lab.pair, connection="fabrikam")
+    before = len(lab.requests())
+    with pytest.raises(UsageError):
+        lab.side.pull(stranger, None, lab.window)
+    with pytest.raises(UsageError):
+        lab.side.apply(stranger, [effect(CREATE, "a", target=single())])
+    assert len(lab.requests()) == before
+
+
+def test_a_cursor_of_another_mailbox_is_a_full_round(lab: GraphLab) -> None:
+    lab.put(single())
+    first = lab.side.pull(lab.pair, None, lab.window)
+    with graph_lab(lab.server) as other:
+        pulled = other.side.pull(other.pair, first.cursor, other.window)
+        assert (pulled.observations, pulled.complete) == ((), True)

@@ -63,8 +63,17 @@ class Box:
             repeatable=True,
         )
 
+    def get_event(self, key: str) -> Answer:
+        """One event. Whether a single may be asked for the parts of a series, and whether this
+        cloud has them, no document says for sure: a refused query is asked again without."""
+        query = _WITH_PARTS if self.cloud.series_parts else _PLAIN
+        answer = self.get(event_path(self.mailbox, key) + query, operation="read event")
+        if answer.status == 400 and self.cloud.series_parts:
+            return self.get_plain(key)
+        return answer
+
     def get_plain(self, key: str) -> Answer:
-        """The event without the parts of a series (some clouds refuse to expand them)."""
+        """The event without the parts of a series."""
         return self.get(event_path(self.mailbox, key) + _PLAIN, operation="read event")
 
     def get(self, target: str, *, operation: str) -> Answer:

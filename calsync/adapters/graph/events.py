@@ -112,8 +112,7 @@ def one_answer(box: Box, key: str, answer: Answer | None) -> Observation:
         raise as_error(verdict, box.mailbox)
     if verdict.meaning in _COMING_BACK:
         return Unknown(key=key, reason=f"{verdict.row.what} ({verdict.code or answer.status})")
-    if answer.status == 400 and box.cloud.series_parts and verdict.code != "ErrorItemCorrupt":
-        # Whether a single event may be asked for the parts of a series, Graph does not say.
+    if answer.status == 400 and box.cloud.series_parts:
         plain = box.get_plain(key)
         if plain.status != 400:
             return one_answer(box, key, plain)

@@ -101,8 +101,8 @@ def slot_of(row: Mapping[str, Any], series: Occupancy, room_zone: str) -> dateti
 
 def fetch(box: Box, key: str) -> tuple[dict[str, Any], Seen | Gone] | None:
     """The event as it is now, raw and read; None where it cannot be told."""
-    answer = box.get_events([key], operation="read event")[0]
-    if answer is None or not answer.ok or answer.body is None:
+    answer = box.get_event(key)
+    if not answer.ok or answer.body is None:
         return None
     seen = read_raw(box, answer.body)
     return (answer.body, seen) if isinstance(seen, Seen | Gone) else None

@@ -194,8 +194,8 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
     key = effect.key
     if key is None:
         return Refused("the effect names no event", code="no-key")
-    answer = box.get_events([key], operation="read event")[0]
-    if answer is not None and not answer.ok:
+    answer = box.get_event(key)
+    if not answer.ok:
         verdict = judge(answer)
         if verdict.meaning is Meaning.GONE:
             if box.answers():
@@ -204,7 +204,7 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
         if verdict.meaning in (Meaning.PASSING, Meaning.THROTTLED):
             return Later(answer.retry_after or _NOT_SENT_S, verdict.row.what)
         return as_outcome(verdict)
-    raw = (answer.body if answer else None) or {}
+    raw = answer.body or {}
     now = read_raw(box, raw)
     match now:
         case Seen():

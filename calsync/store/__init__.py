@@ -1,0 +1,1 @@
+"""calsync's own database: tables, transactions, queries, migrations. The only home of SQL."""

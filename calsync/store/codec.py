@@ -24,6 +24,8 @@ from calsync.model import (
 from calsync.store import schema
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
+_SECOND = timedelta(seconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 
 _SIDES = {side.value: side for side in Side}
@@ -142,17 +144,23 @@ def _extent(occupancies: tuple[Occupancy | None, ...], zone: str) -> tuple[int |
     for occupancy in occupancies:
         if occupancy is None:
             continue
-        first, last = extent(occupancy, zone)
-        start = seconds_down(first)
+        start, end = _seconds(occupancy, zone)
         if starts is None or start < starts:
             starts = start
-        if last is None:
+        if end is None:
             endless = True
-            continue
-        end = seconds_up(last)
-        if ends is None or end > ends:
+        elif ends is None or end > ends:
             ends = end
     return starts, None if endless else ends
+
+
+def _seconds(occupancy: Occupancy, zone: str) -> tuple[int, int | None]:
+    if occupancy.recurrence is None and occupancy.zone == "UTC":
+        # The usual case, once per event of an import: no zone to look up.
+        start = (occupancy.start - _NAIVE_EPOCH) // _SECOND
+        return start, -((_NAIVE_EPOCH - occupancy.end) // _SECOND)
+    first, last = extent(occupancy, zone)
+    return seconds_down(first), None if last is None else seconds_up(last)
 
 
 def is_unsettled(link: Link) -> bool:

@@ -301,6 +301,19 @@ ENDLESS = replace(
 )
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_the_last_fraction_of_a_second_counts(store: SqlStore, fence: int, zone: str) -> None:
+    """Extents are whole seconds, rounded outwards: never too small."""
+    start = datetime(2026, 11, 20, 10, 0, 0, 900_000)
+    end = start + timedelta(milliseconds=200)
+    odd = Occupancy(start=start, end=end, zone=zone)
+    store.commit(Commit(pair_id=PAIR.id, fence=fence, links=[equal_link(1, base=odd)]))
+    first = at(0) - timedelta(hours=0 if zone == "UTC" else 1)
+    for offset in (0.95, 1.05):
+        instant = first + timedelta(seconds=offset)
+        assert store.links_meeting(PAIR.id, Interval(instant, instant + timedelta(milliseconds=1)))
+
+
 def test_an_endless_series_meets_every_later_span(store: SqlStore, fence: int) -> None:
     store.commit(Commit(pair_id=PAIR.id, fence=fence, links=[equal_link(1, base=ENDLESS)]))
     far = timedelta(days=9000)

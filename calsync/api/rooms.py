@@ -123,6 +123,7 @@ def _frame(api: Api, room: StoredRoom, span: Interval, view: View) -> dict[str, 
         "start": format_utc(span.start),
         "end": format_utc(span.end),
         "view": view,
+        "generatedAt": format_utc(api.now()),
         "inSyncAsOf": None if as_of is None else format_utc(as_of),
         "stale": stale,
     }

@@ -116,6 +116,7 @@ def _occupancy() -> Schema:
             "start": _INSTANT,
             "end": _INSTANT,
             "view": {"enum": ["occurrences", "series"]},
+            "generatedAt": _INSTANT,
             "inSyncAsOf": {
                 **_or_null(_INSTANT),
                 "description": "Both sides were read and found or made equal; null: never yet",

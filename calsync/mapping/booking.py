@@ -179,10 +179,15 @@ def _read_person(form: Form) -> Person:
 def _read_name(form: Form, member: str) -> str | None:
     """An identifier: kept as it is, so what cannot be kept is refused."""
     value = form.text(member, limit=255)
-    if value is not None and (not value.isprintable() or not value.strip()):
+    if value is not None and not is_name(value):
         form.fail(member, "must be printable text", "Use letters, digits and punctuation")
         return None
     return value
+
+
+def is_name(text: str) -> bool:
+    """True for what may be kept as somebody's identifier, unaltered."""
+    return len(text) <= 255 and text.isprintable() and bool(text.strip())
 
 
 def wish_to_json(booking: Booking, room_zone: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
 from calsync.errors import CursorExpired
 from calsync.mapping.booking_values import BookingStatus
@@ -28,6 +29,9 @@ from calsync.model import (
 )
 from tests.contract.sync_side import SyncSideContract, effect, single, weekly, with_exceptions
 from tests.unit.hub.hub_kit import ANY, ZONE, Hub, HubLab, a_hub
+
+
+START, HOUR = datetime(2026, 12, 1), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -370,6 +374,24 @@ def test_all_effects_of_a_call_are_one_transaction(
     monkeypatch.undo()
     assert seen(hub, key) == before
     assert hub.side.find(hub.pair, ["l9"]) == {}
+
+
+def test_a_bulk_of_creates_takes_a_handful_of_statements(hub: Hub) -> None:
+    """First imports write hundreds of bookings at once; per-row statements would rule the cost."""
+    statements: list[str] = []
+
+    def count(_c: object, _u: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(hub.database.engine, "before_cursor_execute", count)
+    effects = [
+        create(f"l{n}", single(start=START + n * HOUR, end=START + (n + 1) * HOUR))
+        for n in range(200)
+    ]
+    outcomes = hub.side.apply(hub.pair, effects)
+    assert all(isinstance(o, Done) for o in outcomes)
+    assert len(statements) <= 5, statements
+    assert len(hub.side.pull(hub.pair, None, hub.window).observations) == 200
 
 
 def test_rooms_are_listed(hub: Hub) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from calsync.adapters.hub.tokens import SCOPES
 from calsync.api.app import create_app
@@ -76,23 +77,44 @@ class Served:
         return client
 
 
+class Door:
+    """One server for many tests (it takes a fifth of a second to stop); each brings its app."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
+def open_door() -> Iterator[tuple[Door, ApiServer]]:
+    door = Door()
+    server = ApiServer(door, "127.0.0.1", 0)
+    server.start()
+    try:
+        yield door, server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def served(opened: tuple[Door, ApiServer], folder: Path) -> Iterator[Served]:
     triggered: list[str] = []
+    door, server = opened
     with a_hub(folder) as hub:
-        app = create_app(
+        door.app = create_app(
             hub.service,
             now=hub.clock,
             sync_status=lambda room_id: (AS_OF, room_id == "r2"),
             trigger=triggered.append,
             version="1.2.3",
         )
-        server = ApiServer(app, "127.0.0.1", 0)
-        server.start()
         world = Served(hub, server, triggered)
         try:
             yield world
         finally:
             for client in world.clients:
                 client.session.close()
-            server.stop()
+            door.app = None

@@ -11,21 +11,22 @@ from typing import Any
 
 import pytest
 
+from calsync.api.server import ApiServer
 from calsync.mapping.booking_values import BookingStatus
 from calsync.model import EffectKind, Person
 from tests.contract.sync_side import effect, single
-from tests.integration.api_kit import PLAIN, Client, Served, served
+from tests.integration.api_kit import PLAIN, Client, Door, Served, open_door, served
 
 
 @pytest.fixture(scope="module")
-def module_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("api")) as world:
-        yield world
+def opened() -> Iterator[tuple[Door, ApiServer]]:
+    with open_door() as opened:
+        yield opened
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[Served]:
-    with served(tmp_path) as world:
+def world(opened: tuple[Door, ApiServer], tmp_path: Path) -> Iterator[Served]:
+    with served(opened, tmp_path) as world:
         yield world
 
 

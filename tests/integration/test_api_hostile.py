@@ -16,12 +16,12 @@ from fastapi import FastAPI
 
 from calsync.api.server import ApiServer
 from calsync.errors import DatabaseBusy, DatabaseFull, UsageError
-from tests.integration.api_kit import PLAIN, Client, Served, served
+from tests.integration.api_kit import PLAIN, Client, Served, open_door, served
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("api")) as world:
+    with open_door() as opened, served(opened, tmp_path_factory.mktemp("api")) as world:
         yield world
 
 
@@ -132,6 +132,12 @@ def test_room_ids(api: Client, room: str) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/id")
 
 
+@pytest.mark.parametrize("name", ["%00", "%0A", "x" * 256, "%20"])
+def test_external_ids(api: Client, name: str) -> None:
+    answer = api.put(f"/v1/rooms/r1/bookings/by-external/{name}", json=PLAIN)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/externalId")
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
@@ -208,6 +214,15 @@ def test_health(world: Served, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(world.hub.service, "ping", fail)
     assert requests.get(world.server.url + "/healthz", timeout=5).status_code == 503
+
+
+def test_answers_are_not_held_back(world: Served, api: Client) -> None:
+    """Nagle's algorithm and delayed ACKs together would cost 40 ms an answer."""
+    api.get("/v1/rooms")
+    begun = time.perf_counter()
+    for _ in range(20):
+        api.get("/v1/rooms")
+    assert time.perf_counter() - begun < 0.6
 
 
 def test_the_server_stops_in_time_and_says_where_it_cannot_listen() -> None:

@@ -10,14 +10,21 @@ from typing import Any
 
 import pytest
 
-from tests.integration.api_kit import Client, Served, served
+from calsync.api.server import ApiServer
+from tests.integration.api_kit import Client, Door, Served, open_door, served
 
 WINDOW = "start=2026-11-20T00:00:00Z&end=2026-12-31T00:00:00Z"
 
 
+@pytest.fixture(scope="module")
+def opened() -> Iterator[tuple[Door, ApiServer]]:
+    with open_door() as opened:
+        yield opened
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[Served]:
-    with served(tmp_path) as world:
+def world(opened: tuple[Door, ApiServer], tmp_path: Path) -> Iterator[Served]:
+    with served(opened, tmp_path) as world:
         yield world
 
 

@@ -25,7 +25,7 @@ from calsync.adapters.hub.repository import HubReader, HubWriter
 from calsync.adapters.hub.shape import parts_of, span_of, without_titles
 from calsync.conflicts.alternatives import free_alternatives
 from calsync.errors import UnsayableRecurrence
-from calsync.mapping.booking import Wish
+from calsync.mapping.booking import Wish, is_name
 from calsync.mapping.booking_form import FieldError, InvalidBooking
 from calsync.mapping.booking_values import (
     Booking,
@@ -155,6 +155,10 @@ def alternatives(
 
 
 def with_external(wish: Wish, external_id: str) -> Wish:
+    """The wish under the externalId of the address. Raises InvalidBooking."""
+    if not is_name(external_id):
+        what = "must have 1 to 255 printable characters"
+        raise InvalidBooking([FieldError("/externalId", what, "Choose another one")])
     if wish.external_id not in (None, external_id):
         what = "differs from the externalId in the address"
         raise InvalidBooking([FieldError("/externalId", what, "Leave it out")])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from secrets import token_urlsafe
+from secrets import token_hex
 
 from calsync.adapters.hub import cursors, desk
 from calsync.adapters.hub.desk import Precondition
@@ -91,7 +91,7 @@ class BookingService:
         store: HubStore,
         *,
         now: Callable[[], datetime],
-        new_id: Callable[[], str] = lambda: token_urlsafe(12),
+        new_id: Callable[[], str] = lambda: token_hex(10),
     ) -> None:
         self._store = store
         self._now = now

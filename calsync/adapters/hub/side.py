@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from secrets import token_urlsafe
+from secrets import token_hex
 
 from calsync.adapters.hub import view
 from calsync.adapters.hub.mirror import Mirror
@@ -41,7 +41,7 @@ class HubSide:
         store: HubStore,
         *,
         now: Callable[[], datetime],
-        new_id: Callable[[], str] = lambda: token_urlsafe(12),
+        new_id: Callable[[], str] = lambda: token_hex(10),
     ) -> None:
         self._store = store
         self._now = now

@@ -47,6 +47,11 @@ def print_json(value: object) -> None:
     print(json.dumps(plain(value), indent=2, ensure_ascii=False))  # noqa: T201 - the output itself
 
 
+def print_json_line(value: object) -> None:
+    """The same on one line, at once: for whoever waits for a process to be ready."""
+    print(json.dumps(plain(value), ensure_ascii=False), flush=True)  # noqa: T201 - the output
+
+
 def console() -> Console:
     """Wraps at the width of a terminal; lines of a file or a pipe stay whole, for grep."""
     out = Console(highlight=False)

@@ -14,7 +14,7 @@ from calsync import __version__
 from calsync.cli.choke import INTERRUPTED
 from calsync.cli.logs import start_logging
 from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, connected
-from calsync.cli.output import print_json, print_line
+from calsync.cli.output import print_json_line, print_line
 from calsync.settings import load
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
 
     Stops within seconds; whatever was under way is looked up on the next start, so that even a
     kill loses nothing. One process works on a database at a time: a second one says so and
-    ends. The API describes itself at /docs.
+    ends. The API describes itself at /docs. With --json, one line is printed once it listens.
     """
     read = load(settings)
     start_logging(read.log)
@@ -75,7 +75,7 @@ def _server(system: System, worker: Worker) -> ApiServer:
 
 def _announce(url: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"url": url, "docs": f"{url}/docs", "version": __version__})
+        print_json_line({"url": url, "docs": f"{url}/docs", "version": __version__})
     else:
         print_line(f"calsync {__version__} serves its API at {url} (described at {url}/docs).")
 

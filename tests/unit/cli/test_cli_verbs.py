@@ -367,15 +367,11 @@ def _serve(settings_file: Path) -> subprocess.Popen[str]:
 
 
 def _announced(process: subprocess.Popen[str]) -> Any:
-    """The JSON that serve prints once it listens."""
+    """The line of JSON that serve prints once it listens."""
     assert process.stdout is not None
-    text = ""
-    for line in process.stdout:
-        text += line
-        if line.startswith("}"):
-            return json.loads(text)
-    assert process.stderr is not None
-    raise AssertionError(process.stderr.read())
+    line = process.stdout.readline()
+    assert line, process.stderr and process.stderr.read()
+    return json.loads(line)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])

@@ -93,11 +93,12 @@ def _redact_links(db: Database, sql: Callable[[str], str], ended_before: int) ->
 
 def _redact_conflicts(db: Database, sql: Callable[[str], str], before: int) -> int:
     select = sql(
-        "SELECT id, lost FROM conflict WHERE at < ? AND lost LIKE '%\"title\"%'"
-        f" AND winner IS NOT NULL LIMIT {BATCH}"
+        "SELECT id, lost FROM conflict WHERE at < ? AND lost LIKE ? AND winner IS NOT NULL"
+        f" LIMIT {BATCH}"
     )
     with db.write() as connection:
-        rows = connection.exec_driver_sql(select, (before,)).all()
+        # As a value: PostgreSQL's driver would read a percent sign in the statement as its own.
+        rows = connection.exec_driver_sql(select, (before, '%"title"%')).all()
         run_many(
             connection,
             sql("UPDATE conflict SET lost = ? WHERE id = ?"),

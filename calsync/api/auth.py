@@ -21,7 +21,7 @@ def allow(service: BookingService, scope: str) -> Callable[[Request], ApiToken]:
         if not text:
             raise ApiProblem(
                 "not-signed-in",
-                "Send Authorization: Bearer with a token from whoever runs this calsync.",
+                "Send Authorization: Bearer with a token made by `calsync tokens create`.",
                 headers={"WWW-Authenticate": _REALM},
             )
         token = service.tokens.check(text.strip()) if kind.lower() == "bearer" else None

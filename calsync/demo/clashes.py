@@ -1,0 +1,196 @@
+"""Who stood in whose way: races between the sides, and time that calsync itself booked twice.
+
+A *claim* is an act by which people took time in a room. Two claims on different sides that meet
+are a *clash* where the later person could not see the earlier claim on the own side; where they
+could, the overlap is the people's own and is mirrored, not "fixed". Overlaps within one side are
+never calsync's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import combinations
+
+from calsync.demo.records import Records
+from calsync.demo.story import Act, Story, other
+from calsync.sandbox.people import Instance, Side, State, apply
+
+#: calsync reads its own booking side a moment before the calendar, whose read the sandbox's log
+#: shows when it is answered: what became visible within this span may have been read or not.
+READ_SLACK = timedelta(seconds=0.25)
+_ROOM_READS = ("calendarView/delta", "events/delta", "calendarView", "events")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Time that an act took on a side, as instances it did not hold before."""
+
+    story: Story
+    act: Act
+    instances: tuple[Instance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A race: ``early`` and ``late`` met, and ``late`` could not see it."""
+
+    early: Claim
+    late: Claim
+
+
+def meets(one: Instance, two: Instance) -> bool:
+    """Two busy instances share time."""
+    return bool(
+        one["showAs"] != "free"
+        and two["showAs"] != "free"
+        and one["start"] < two["end"]
+        and two["start"] < one["end"]
+    )
+
+
+def overlap(one: Iterable[Instance], two: Sequence[Instance]) -> bool:
+    return any(meets(a, b) for a in one for b in two)
+
+
+def claims(story: Story) -> list[Claim]:
+    """Acts of one booking that took time, oldest first."""
+    found, state = [], dict[str, Instance]()
+    for act in story.acts:
+        after = apply(act.op, state)
+        held = [(one["start"], one["end"]) for one in state.values()]
+        new = tuple(
+            one
+            for one in after.values()
+            if not any(start <= one["start"] and one["end"] <= end for start, end in held)
+        )
+        if new:
+            found.append(Claim(story, act, new))
+        state = after
+    return found
+
+
+def clashes(found: Mapping[str, Story]) -> list[Clash]:
+    """Every race between the sides, by the log alone."""
+    rooms: dict[str, list[Claim]] = {}
+    for story in found.values():
+        rooms.setdefault(story.room.id, []).extend(claims(story))
+    races = []
+    for held in rooms.values():
+        for one, two in combinations(held, 2):
+            early, late = sorted((one, two), key=lambda claim: claim.act.at)
+            if _race(early, late):
+                races.append(Clash(early, late))
+    return races
+
+
+def _race(early: Claim, late: Claim) -> bool:
+    if early.story is late.story or early.act.side == late.act.side:
+        return False
+    if not overlap(early.instances, late.instances):
+        return False
+    # The earlier one still claims the time where it was claimed …
+    if not overlap(early.story.shown(early.act.side, late.act.at).values(), late.instances):
+        return False
+    # … and does not show yet where the later one looked.
+    return not overlap(early.story.shown(late.act.side, late.act.at).values(), late.instances)
+
+
+def in_sight(one: Story, two: Story) -> bool:
+    """People made this overlap themselves: on one side, or in sight of what stood there."""
+    for a in claims(one):
+        for b in claims(two):
+            if not overlap(a.instances, b.instances):
+                continue
+            if a.act.side == b.act.side:
+                return True
+            early, late = sorted((a, b), key=lambda claim: claim.act.at)
+            if overlap(early.story.shown(late.act.side, late.act.at).values(), late.instances):
+                return True
+    return False
+
+
+# --- double bookings ---------------------------------------------------------------------------
+
+
+def double_booked(
+    found: Mapping[str, Story],
+    records: Records,
+    rest: Mapping[Side, Mapping[str, State]],
+) -> list[str]:
+    """Each pair that calsync booked onto one time, in words.
+
+    During the run: a write that put an item onto time where another one, which is not its own
+    side's affair and not made in sight of it, had been visible in that store since before
+    calsync's last read of the room began. At rest (``rest``: what each side shows, by booking):
+    any such overlap at all.
+    """
+    rooms: dict[str, list[Story]] = {}
+    for story in found.values():
+        rooms.setdefault(story.room.id, []).append(story)
+    reads = _reads(records)
+    pairs: dict[tuple[str, str], str] = {}
+    for held in rooms.values():
+        for one, two in combinations(sorted(held, key=lambda story: story.key), 2):
+            what = next(_doubled(one, two, reads, rest), None)
+            if what is not None and not in_sight(one, two):
+                pairs[one.key, two.key] = what
+    return list(pairs.values())
+
+
+def _reads(records: Records) -> dict[str, list[datetime]]:
+    """When calsync read each room, by mailbox, in order."""
+    from calsync.demo.records import instant
+
+    found: dict[str, list[datetime]] = {}
+    for call in records.calls:
+        if call["method"] == "GET" and call["operation"] in _ROOM_READS and call["status"] < 300:
+            found.setdefault(call["mailbox"], []).append(instant(call["time"]))
+    return found
+
+
+def _doubled(
+    one: Story,
+    two: Story,
+    reads: Mapping[str, list[datetime]],
+    rest: Mapping[Side, Mapping[str, State]],
+) -> Iterator[str]:
+    sides: tuple[Side, Side] = ("outlook", "platform")
+    for side in sides:
+        shown = rest[side]
+        if overlap(shown.get(one.key, {}).values(), list(shown.get(two.key, {}).values())):
+            yield f"double booked at rest on the {side} side: {one.name} and {two.name}"
+    for mine, theirs in ((one, two), (two, one)):
+        for write in mine.writes:
+            if write.kind != "write":
+                continue
+            before = [when for when in reads.get(mine.room.mailbox, ()) if when <= write.at]
+            if not before:
+                continue
+            began = before[-1] - READ_SLACK
+            put = _put(mine, write.side, write.at)
+            stood = theirs.shown(write.side, write.at)
+            since = theirs.shown(write.side, began)
+            visible = [i for slot, i in stood.items() if since.get(slot) == i]
+            if overlap(put, visible):
+                yield (
+                    f"calsync wrote {mine.name} to the {write.side} side at {write.at:%H:%M:%S.%f}, "
+                    f"onto {theirs.name}, which it had read there"
+                )
+
+
+def _put(story: Story, side: Side, at: datetime) -> list[Instance]:
+    """Instances that the write at that time added to what the side showed."""
+    after = story.shown(side, at)
+    before = story.shown(side, at - timedelta(microseconds=1))
+    old = [(one["start"], one["end"]) for one in before.values()]
+    return [one for one in after.values() if (one["start"], one["end"]) not in old]
+
+
+def standing(claim: Claim, rest: Mapping[Side, Mapping[str, State]]) -> bool:
+    """Whether the claimed time is still held where it was claimed, or across."""
+    sides: tuple[Side, Side] = (claim.act.side, other(claim.act.side))
+    return any(
+        overlap(rest[side].get(claim.story.key, {}).values(), claim.instances) for side in sides
+    )

@@ -1,0 +1,269 @@
+"""The processes of a demo: a sandbox tenant, and the real ``calsync serve`` on a fresh database.
+
+Both run in sessions of their own, so that a Ctrl-C reaches this process alone, which then ends
+them in order: ``calsync serve`` by SIGTERM first, as an init system would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+from calsync.demo.clients import Platform, Sandbox
+from calsync.sandbox.people import RoomFacts
+
+SENDER = "calsync@contoso.example"
+_SECRET = "CALSYNC_DEMO_SECRET"
+_START_S = 60.0
+_STOP_S = 10.0
+#: Windows and IANA names of the zones the rooms stand in.
+ZONES = (
+    ("W. Europe Standard Time", "Europe/Berlin"),
+    ("GMT Standard Time", "Europe/London"),
+    ("Eastern Standard Time", "America/New_York"),
+    ("India Standard Time", "Asia/Kolkata"),
+)
+#: What keeps the subject of a meeting in the room's calendar (Set-CalendarProcessing).
+KEEPS_TITLES = {"DeleteSubject": False, "AddOrganizerToSubject": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """How large the company is. Polls in seconds; ``faults``: share of calls answered by 429."""
+
+    seed: int
+    rooms: int
+    events_per_room: int = 4
+    poll_floor: float = 1.0
+    poll_ceiling: float = 2.0
+    faults: float = 0.0
+
+
+class StageError(RuntimeError):
+    """A process of the demo did not start, or died."""
+
+
+class Stage:
+    """Both processes, up and ready inside the ``with`` block; all gone after it."""
+
+    def __init__(self, cast: Cast, keep: Path | None = None) -> None:
+        self.cast = cast
+        self.keep = keep
+        self.rooms: list[RoomFacts] = []
+        self.persons: list[str] = []
+        self._ends = ExitStack()
+        self._running: dict[str, subprocess.Popen[str]] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.folder = self._folder()
+            self.facts = self._start_sandbox()
+            self.sandbox = self.open_sandbox()
+            self._furnish()
+            self.settings = self._write_settings()
+            self.token = self._make_token()
+            return self
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process, whatever happened; ``serve`` first, by SIGTERM."""
+        self.stop("serve")
+        self.stop("sandbox")
+        self._ends.close()
+
+    def _folder(self) -> Path:
+        if self.keep is not None:
+            self.keep.mkdir(parents=True, exist_ok=True)
+            return self.keep
+        return Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="calsync-demo-")))
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "calsync.db"
+
+    # -- processes --------------------------------------------------------------------------
+
+    def _spawn(self, name: str, arguments: list[str]) -> dict[str, Any]:
+        """Start a process that prints one line of JSON once it is ready."""
+        log = self._open(self.folder / f"{name}.log")
+        environment = {**os.environ, _SECRET: getattr(self, "facts", {}).get("client_secret", "")}
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
+        self._running[name] = process
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        try:
+            ready: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise StageError(f"{name} did not start: {line}{self.log_of(name)}") from None
+        return ready
+
+    def _open(self, path: Path) -> IO[str]:
+        return self._ends.enter_context(path.open("w", encoding="utf-8"))
+
+    def log_of(self, name: str) -> str:
+        """The end of what a process wrote to its log."""
+        path = self.folder / f"{name}.log"
+        return path.read_text(encoding="utf-8", errors="replace")[-2000:] if path.exists() else ""
+
+    def stop(self, name: str) -> float:
+        """SIGTERM, then SIGKILL after a while. Seconds it took; 0 where it did not run."""
+        process = self._running.pop(name, None)
+        if process is None:
+            return 0.0
+        begun = time.monotonic()
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+        return time.monotonic() - begun
+
+    def check(self) -> None:
+        """Raises StageError where a process died."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise StageError(f"{name} died ({process.returncode}): {self.log_of(name)}")
+
+    def _start_sandbox(self) -> dict[str, Any]:
+        return self._spawn(
+            "sandbox",
+            ["calsync.sandbox", "--rooms", "0", "--people", "0", "--seed", str(self.cast.seed)],
+        )
+
+    def serve(self) -> None:
+        """Start ``calsync serve``; it listens when this returns."""
+        ready = self._spawn(
+            "serve", ["calsync.cli.main", "serve", "--settings", str(self.settings), "--json"]
+        )
+        self.api = str(ready["url"])
+        self.platform = self.open_platform()
+        until = time.monotonic() + _START_S
+        while True:
+            self.check()
+            try:
+                if self.platform.call("GET", "/v1/rooms").ok:
+                    return
+            except OSError:  # requests' errors are OSErrors
+                pass
+            if time.monotonic() > until:
+                raise StageError(f"the API does not answer: {self.log_of('serve')}")
+            time.sleep(0.1)
+
+    def open_sandbox(self) -> Sandbox:
+        """A client for one more thread."""
+        client = Sandbox(str(self.facts["url"]))
+        self._ends.callback(client.close)
+        return client
+
+    def open_platform(self) -> Platform:
+        """A client for one more thread."""
+        client = Platform(self.api, token=self.token)
+        self._ends.callback(client.close)
+        return client
+
+    # -- the company ------------------------------------------------------------------------
+
+    def _furnish(self) -> None:
+        """Rooms in several zones, some that keep titles, people, and meetings from before."""
+        cast = self.cast
+        for number, (label, iana) in enumerate(ZONES):
+            share = len(range(number, cast.rooms, len(ZONES)))
+            made = self.sandbox.control(
+                "POST",
+                "seed",
+                {
+                    "rooms": share,
+                    "people": 4,
+                    "buildings": 2,
+                    "events_per_room": cast.events_per_room,
+                    "series_share": 0.3,
+                    "seed": cast.seed * len(ZONES) + number,
+                    "zone": label,
+                },
+            )
+            self.persons += made["people"]
+            for mailbox in made["rooms"]:
+                titles = len(self.rooms) % 2 == 1
+                self.rooms.append(
+                    RoomFacts(mailbox.partition("@")[0], mailbox, iana, label, titles)
+                )
+        for room in self.rooms:
+            if room.titles:
+                self.sandbox.control("PATCH", f"rooms/{room.mailbox}", {"processing": KEEPS_TITLES})
+        self.sandbox.control("POST", "people", {"address": SENDER, "name": "Rooms"})
+        if cast.faults:
+            self.sandbox.control(
+                "POST",
+                "faults",
+                {"kind": "throttled", "rate": cast.faults, "params": {"seconds": 1}},
+            )
+
+    def _write_settings(self) -> Path:
+        facts, cast = self.facts, self.cast
+        shown = {one["address"]: one for one in self.sandbox.control("GET", "rooms")["value"]}
+        lines = [
+            f"[database]\nurl = {_quoted(f'sqlite:///{self.database}')}",
+            '[api]\nhost = "127.0.0.1"\nport = 0',
+            f"[worker]\npoll_floor = {cast.poll_floor}\npoll_ceiling = {cast.poll_ceiling}",
+            f"[notices]\nenabled = true\nsender = {_quoted(SENDER)}",
+            "[[connections]]\n"
+            f'name = "sandbox"\ntenant_id = {_quoted(facts["tenant"])}\n'
+            f'client_id = {_quoted(facts["client_id"])}\ncloud = "custom"\n'
+            f"login_url = {_quoted(facts['url'])}\ngraph_url = {_quoted(facts['url'])}\n"
+            f'credential = "secret"\nclient_secret_env = "{_SECRET}"',
+        ]
+        for room in self.rooms:
+            place = shown[room.mailbox]
+            lines.append(
+                f"[[rooms]]\nid = {_quoted(room.id)}\nname = {_quoted(place['name'])}\n"
+                f"zone = {_quoted(room.zone)}\nbuilding = {_quoted(place['building'] or '')}\n"
+                f"floor = {_quoted(str(place['floor'] or ''))}\ncapacity = {place['capacity']}\n"
+                f"mailbox = {_quoted(room.mailbox)}\ntitles = {str(room.titles).lower()}"
+            )
+        path = self.folder / "calsync.toml"
+        path.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    def _make_token(self) -> str:
+        command = ["calsync.cli.main", "tokens", "create", "demo"]
+        done = subprocess.run(
+            [sys.executable, "-m", *command, "--settings", str(self.settings), "--json"],
+            capture_output=True,
+            text=True,
+            timeout=_START_S,
+            check=False,
+        )
+        if done.returncode:
+            raise StageError(f"no API token: {done.stdout}{done.stderr}")
+        return str(json.loads(done.stdout)["token"])
+
+
+def _quoted(text: object) -> str:
+    """A TOML basic string; JSON's form is one."""
+    return json.dumps(str(text))

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calsync.adapters.hub.desk import Shown
 from calsync.adapters.hub.problems import RoomConflict
-from calsync.adapters.hub.service import Once, Shown
+from calsync.adapters.hub.service import Once
 from calsync.api import problems
 from calsync.api.body import (
     JSON_TYPES,

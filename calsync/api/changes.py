@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from calsync.adapters.hub.service import Shown
+from calsync.adapters.hub.desk import Shown
 from calsync.api.context import Api, answer, booking_doc
 from calsync.api.openapi import describe
 from calsync.mapping.booking import format_utc

@@ -11,7 +11,8 @@ from typing import Any
 from fastapi import Depends
 from starlette.responses import Response
 
-from calsync.adapters.hub.service import BookingService, Shown
+from calsync.adapters.hub.desk import Shown
+from calsync.adapters.hub.service import BookingService
 from calsync.api.auth import allow
 from calsync.mapping.booking import booking_to_json
 from calsync.mapping.booking_values import ApiToken

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calsync.adapters.hub.service import Occurrence, Shown
+from calsync.adapters.hub.desk import Shown
+from calsync.adapters.hub.service import Occurrence
 from calsync.api.body import JSON_TYPES, json_body, none_match, window
 from calsync.api.context import Api, answer, booking_doc, details, etag
 from calsync.api.openapi import describe

@@ -205,6 +205,16 @@ def test_pages_lose_nothing_while_bookings_change(api: Client) -> None:
     assert seen == current
 
 
+def test_the_cursor_of_a_quiet_room_does_not_grow_old(world: Served, api: Client) -> None:
+    quiet = feed(api, room="r3")["cursor"]
+    for day in range(1, 4):
+        api.book(start=f"2026-12-0{day}T09:00:00")
+        world.hub.clock.at += timedelta(days=20)
+        quiet = feed(api, quiet, room="r3")["cursor"]
+        world.hub.service.compact()
+    assert feed(api, quiet, room="r3")["changes"] == []
+
+
 def test_the_link_to_the_next_page_works(api: Client) -> None:
     for room in ("r1", "r1", "r2"):
         api.book(room, start=f"2026-12-0{len(feed(api)['changes']) + 1}T09:00:00")

@@ -41,6 +41,15 @@ from calsync.model import Alternative, Interval, Occupancy
 MAX_LISTED: Final = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A booking with its room's zone; ``created`` is True where this call made it."""
+
+    booking: Booking
+    room_zone: str
+    created: bool = False
+
+
 # --- looking up ------------------------------------------------------------------------------
 
 

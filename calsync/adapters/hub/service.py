@@ -17,19 +17,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 
-from calsync.adapters.hub import cursors, desk
-from calsync.adapters.hub.desk import Precondition
+from calsync.adapters.hub import desk
+from calsync.adapters.hub.desk import Precondition, Shown
+from calsync.adapters.hub.feed import ChangePage, read_changes
 from calsync.adapters.hub.problems import (
     KeyReused,
     KeyRunning,
     NotASeries,
     NotFound,
-    ResyncRequired,
     RoomConflict,
     StaleRevision,
     TooMuch,
 )
-from calsync.adapters.hub.repository import HubReader, HubStore, HubWriter
+from calsync.adapters.hub.repository import HubStore, HubWriter
 from calsync.adapters.hub.shape import span_of, without_titles
 from calsync.adapters.hub.tokens import TokenStore
 from calsync.mapping.booking import Wish, read_wish
@@ -37,7 +37,6 @@ from calsync.mapping.booking_edit import occurrence, patched, with_occurrence
 from calsync.mapping.booking_values import (
     Booking,
     BookingStatus,
-    FeedEntry,
     StoredAnswer,
     StoredRoom,
 )
@@ -47,15 +46,6 @@ from calsync.model import Instance, Interval, Room
 
 #: Most occurrences in one answer; more is refused, never cut.
 MAX_OCCURRENCES = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A booking with its room's zone; ``created`` is True where this call made it."""
-
-    booking: Booking
-    room_zone: str
-    created: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +62,6 @@ class Once:
 class Occurrence:
     booking: Booking
     instance: Instance
-
-
-@dataclass(frozen=True, slots=True)
-class ChangePage:
-    """A page of the feed. ``cursor`` is set on every page, the last one too. ``listing``: this
-    is still the first listing of all that lives."""
-
-    entries: tuple[tuple[FeedEntry, Shown | None], ...]
-    cursor: str
-    more: bool
-    listing: bool
 
 
 class BookingService:
@@ -327,67 +306,7 @@ class BookingService:
         Raises CursorInvalid, ResyncRequired.
         """
         with self._store.read() as tx:
-            if room_id is not None:
-                desk.room(tx, room_id)
-            last, horizon = tx.numbers()
-            at = cursors.Cursor(last, room_id, "")
-            if cursor is not None:
-                at = cursors.decode(cursor, room_id)
-            if not horizon <= at.number <= last:
-                raise ResyncRequired(
-                    "this cursor is older than the change feed reaches",
-                    todo="Read /v1/changes without a cursor, and drop what is not listed",
-                )
-            if at.after_id is not None:
-                return self._listing(tx, at, at.after_id, limit)
-            return self._feed(tx, at, limit)
-
-    def _listing(self, tx: HubReader, at: cursors.Cursor, after: str, limit: int) -> ChangePage:
-        held = tx.live_page(at.room_id, after, limit + 1)
-        more = len(held) > limit
-        held = held[:limit]
-        entries = [
-            FeedEntry(
-                number=b.mark,
-                room_id=b.room_id,
-                booking_id=b.id,
-                tombstone=False,
-                revision=b.revision,
-                at=b.modified,
-            )
-            for b in held
-        ]
-        following = replace(at, after_id=held[-1].id if more else None)
-        return self._page(tx, entries, following, more=more, listing=True)
-
-    def _feed(self, tx: HubReader, at: cursors.Cursor, limit: int) -> ChangePage:
-        entries = tx.feed(at.number, room_id=at.room_id, limit=limit + 1)
-        more = len(entries) > limit
-        entries = entries[:limit]
-        following = replace(at, number=entries[-1].number) if entries else at
-        return self._page(tx, entries, following, more=more, listing=False)
-
-    def _page(
-        self,
-        tx: HubReader,
-        entries: Sequence[FeedEntry],
-        following: cursors.Cursor,
-        *,
-        more: bool,
-        listing: bool,
-    ) -> ChangePage:
-        wanted = [e.booking_id for e in entries if not e.tombstone]
-        held = tx.bookings(list(dict.fromkeys(wanted)))
-        zones = {r.room.id: r.room.zone for r in tx.rooms()}
-        shown = tuple(
-            (e, Shown(b, zones.get(b.room_id, "UTC")))
-            if not e.tombstone
-            and (b := held.get(e.booking_id)) is not None
-            and b.status is not BookingStatus.CANCELLED
-            else (e, None)
-            for e in entries
-        )
-        return ChangePage(shown, cursors.encode(following), more, listing)
+            return read_changes(tx, cursor, room_id=room_id, limit=limit)
 
     # --- upkeep ---
 

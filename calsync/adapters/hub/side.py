@@ -76,7 +76,7 @@ class HubSide:
                 observations.append(view.missing(booking_id, number))
             else:
                 observations.extend(view.observe(booking, pair.zone))
-        return Pull(observations=tuple(observations), cursor=str(entries[-1].number))
+        return Pull(observations=tuple(observations), cursor=str(last))
 
     def read(self, pair: Pair, keys: Sequence[str]) -> list[Observation]:
         wanted = {view.split_key(key)[0] for key in keys}

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from calsync.adapters.hub.desk import Precondition
-from calsync.adapters.hub.service import BookingService, Shown
+from calsync.adapters.hub.desk import Precondition, Shown
+from calsync.adapters.hub.service import BookingService
 from calsync.adapters.hub.side import HubSide
 from calsync.mapping.booking import content_to_json
 from calsync.mapping.booking_values import Booking

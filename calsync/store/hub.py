@@ -17,6 +17,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -47,6 +48,13 @@ _LIVE: Final = (BookingStatus.PENDING.value, BookingStatus.CONFIRMED.value)
 #: Values in one IN list; SQLite takes 32,766 variables a statement, older ones 999.
 _CHUNK: Final = 500
 _NUMBER, _HORIZON = "number", "horizon"
+_COUNTERS: Final = f"SELECT name, value FROM {t.counter.name}"
+
+# Made once: to build a statement costs more than to run it.
+_FEED: Final = (
+    select(t.change).where(t.change.c.number > bindparam("after")).order_by(t.change.c.number)
+)
+_FEED_BY_PEOPLE: Final = _FEED.where(t.change.c.room_id == bindparam("room"), ~t.change.c.by_sync)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -142,36 +150,20 @@ class SqlHubReader:
     # --- feed ---
 
     def numbers(self) -> tuple[int, int]:
-        counters = self._c.execute(select(t.counter.c.name, t.counter.c.value))
+        # Asked once per room and cycle, idle ones too: as plain text it costs a third.
+        counters = self._c.exec_driver_sql(_COUNTERS)
         found = {str(row[0]): int(row[1]) for row in counters}
         return found.get(_NUMBER, 0), found.get(_HORIZON, 0)
 
-    def feed(
-        self, after: int, *, room_id: str | None, limit: int | None, by_people: bool = False
-    ) -> list[FeedEntry]:
-        c = t.change.c
-        query: Select[Any] = select(
-            c.number, c.room_id, c.booking_id, c.tombstone, c.revision, c.at, c.by_sync
-        ).where(c.number > after)
-        if room_id is not None:
-            query = query.where(c.room_id == room_id)
-        if by_people:
-            query = query.where(~c.by_sync)
-        query = query.order_by(c.number)
-        if limit is not None:
-            query = query.limit(limit)
-        return [
-            FeedEntry(
-                number=number,
-                room_id=room,
-                booking_id=booking,
-                tombstone=tombstone,
-                revision=revision,
-                at=rows.instant(at),
-                by_sync=by_sync,
-            )
-            for number, room, booking, tombstone, revision, at, by_sync in self._c.execute(query)
-        ]
+    def feed(self, after: int, *, room_id: str | None, limit: int) -> list[FeedEntry]:
+        query = _FEED if room_id is None else _FEED.where(t.change.c.room_id == room_id)
+        return self._entries(query.limit(limit), {"after": after})
+
+    def feed_by_people(self, after: int, *, room_id: str) -> list[FeedEntry]:
+        return self._entries(_FEED_BY_PEOPLE, {"after": after, "room": room_id})
+
+    def _entries(self, query: Select[Any], values: Mapping[str, object]) -> list[FeedEntry]:
+        return [rows.feed_entry(row) for row in self._c.execute(query, values)]
 
     # --- answers and tokens ---
 

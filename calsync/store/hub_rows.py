@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from calsync.mapping.booking import refusal_from_json, refusal_to_json
-from calsync.mapping.booking_values import ApiToken, Booking, BookingStatus, StoredRoom
+from calsync.mapping.booking_values import ApiToken, Booking, BookingStatus, FeedEntry, StoredRoom
 from calsync.mapping.fingerprint import dumps, loads
 from calsync.model import Interval, Person, Room, Side
 from calsync.model.rooms import NOBODY
@@ -40,6 +40,19 @@ def room(row: Row[Any]) -> StoredRoom:
         ),
         titles=row.titles,
         revision=row.revision,
+    )
+
+
+def feed_entry(row: Row[Any]) -> FeedEntry:
+    number, room_id, booking_id, tombstone, revision, by_sync, at = tuple(row)
+    return FeedEntry(
+        number=number,
+        room_id=room_id,
+        booking_id=booking_id,
+        tombstone=tombstone,
+        revision=revision,
+        at=instant(at),
+        by_sync=by_sync,
     )
 
 

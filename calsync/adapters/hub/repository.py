@@ -55,10 +55,12 @@ class HubReader(Protocol):
         """The last change number given out, and the horizon: the last one compacted away."""
         ...
 
-    def feed(
-        self, after: int, *, room_id: str | None, limit: int | None, by_people: bool = False
-    ) -> list[FeedEntry]:
-        """The change feed after a number, in order. ``by_people``: without sync's own writes."""
+    def feed(self, after: int, *, room_id: str | None, limit: int) -> list[FeedEntry]:
+        """The change feed after a number, in order; all rooms where ``room_id`` is None."""
+        ...
+
+    def feed_by_people(self, after: int, *, room_id: str) -> list[FeedEntry]:
+        """The same for one room and without sync's own writes, whole."""
         ...
 
     def answer(self, token_id: str, key: str) -> StoredAnswer | None: ...

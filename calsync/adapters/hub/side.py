@@ -64,7 +64,7 @@ class HubSide:
                 )
             if after == last:
                 return Pull(cursor=cursor)
-            entries = tx.feed(after, room_id=pair.room_id, limit=None, by_people=True)
+            entries = tx.feed_by_people(after, room_id=pair.room_id)
             if not entries:
                 return Pull(cursor=cursor)
             numbers = {e.booking_id: e.number for e in entries}

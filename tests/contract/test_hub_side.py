@@ -354,6 +354,9 @@ def test_a_booking_of_another_room_is_not_touched(hub: Hub) -> None:
     )
     done(apply(hub, effect(EffectKind.DELETE_BOOKING, "l1", seen=other)))
     assert hub.get(key).status.live
+    change = effect(EffectKind.CHANGE_BOOKING, "l1", seen=other, target=single(hour=15))
+    assert isinstance(apply(hub, change), Stale)
+    assert hub.get(key).content == single(hour=8)
     assert hub.side.read(hub.pair, [key]) == [Gone(key=key, absence=Absence.READ)]
 
 

@@ -22,6 +22,7 @@ from calsync.model import (
     Done,
     Effect,
     EffectKind,
+    Gone,
     Occupancy,
     Outcome,
     Pair,
@@ -75,11 +76,10 @@ class Mirror:
         booking_id, suffix = view.split_key(effect.key)
         booking = self._held.get(booking_id)
         if booking is None or booking.room_id != self._pair.room_id:
-            return Done(view.missing(effect.key))
+            return _absent(effect, view.missing(effect.key))
         now = view.observe_key(booking, suffix, self._pair.zone)
         if not isinstance(now, Seen):
-            freed = effect.kind in (EffectKind.DELETE_BOOKING, EffectKind.REJECT_BOOKING)
-            return Done(now) if freed else Stale(now)
+            return _absent(effect, now)
         if effect.version and effect.version != now.version:
             return Stale(now)
         match effect.kind:
@@ -229,3 +229,8 @@ class Mirror:
             self._made[booking.id] = booking
         else:
             self._changed[booking.id] = booking
+
+
+def _absent(effect: Effect, gone: Gone) -> Outcome:
+    """What should free the room finds it freed; anything else was decided on an older state."""
+    return Done(gone) if effect.kind.frees else Stale(gone)

@@ -243,7 +243,7 @@ def _link(entry: Connection, home: Home, stop: threading.Event) -> Link:
         tenant_id=entry.tenant_id,
         client_id=entry.client_id,
         credential=_credential(entry),
-        monotonic=home.clock.monotonic,
+        clock=home.clock,
     )
     transport = Transport(
         cloud=place,

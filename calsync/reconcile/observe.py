@@ -83,12 +83,11 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
 
 def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
     half = half_of(link, side, obs, now)
-    link = with_half(link, side, half)
     if side is Side.BOOKING:
-        link = replace(link, pending=obs.pending, person=obs.person or link.person, seats=obs.seats)
-    elif link.origin is Side.CALENDAR:
-        link = replace(link, person=obs.person)
-    return link
+        person = obs.person if obs.person.address else link.person
+        return replace(link, booking=half, pending=obs.pending, person=person, seats=obs.seats)
+    person = obs.person if link.origin is Side.CALENDAR else link.person
+    return replace(link, event=half, person=person)
 
 
 def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:

@@ -9,13 +9,16 @@ from calsync.model import Half, Link, LinkState, Occupancy, Presence, Side
 
 
 def rebase(link: Link, base: Occupancy, fingerprint: str) -> Link:
-    """``link`` with a new base. A half stores its own state only where it differs from it."""
+    """``link`` with a new base. A half stores its own state only where it differs from it.
+    Where both sides show the base, the link is at rest and no attempt counts any more."""
+    at_rest = link.booking.fingerprint == fingerprint == link.event.fingerprint
     return replace(
         link,
         booking=_restated(link, Side.BOOKING, fingerprint),
         event=_restated(link, Side.CALENDAR, fingerprint),
         base=base,
         base_fingerprint=fingerprint,
+        attempts=0 if at_rest else link.attempts,
     )
 
 

@@ -43,7 +43,7 @@ def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet
     """Apply ``outcome`` to the newest state of ``link``. ``quiet``: no notice to anyone."""
     match outcome:
         case Done():
-            return _done(replace(link, in_flight=False), effect, outcome, now=now, quiet=quiet)
+            return _done(link, effect, outcome, now=now, quiet=quiet)
         case Stale(now=None):
             # Somebody was faster: read again before anything is decided.
             half = link.half(effect.kind.side)
@@ -76,18 +76,18 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
     what = "confirmed" if done.complete else "confirmed in part"
     if isinstance(state, Gone):
         link = accept(link, side, state, now) or link
-        return Settled(
-            link=replace(link, pending=link.pending and side is Side.CALENDAR),
-            notices=() if quiet else _rejection(link, effect),
-            what=what,
-        )
+        pending = link.pending and side is Side.CALENDAR
+        notices = () if quiet else _rejection(link, effect)
+        link = replace(link, pending=pending, in_flight=False)
+        return Settled(link=link, notices=notices, what=what)
     half = half_of(link, side, state, now)
     if half.mark < link.half(side).mark:
         # A newer reading than our own write's answer was accepted in the meantime.
         half = replace(half, mark=link.half(side).mark)
-    link = with_half(link, side, half)
     if side is Side.BOOKING:
-        link = replace(link, pending=state.pending)
+        link = replace(link, booking=half, pending=state.pending, in_flight=False)
+    else:
+        link = replace(link, event=half, in_flight=False)
     if effect.kind is EffectKind.CONFIRM_BOOKING:
         notices = () if quiet else _confirmation(link, effect, state)
         return Settled(link=replace(link, refusal=None), notices=notices, what=what)
@@ -102,9 +102,9 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
 
 def _agreed(link: Link, state: Seen) -> Link:
     """Move the base where both sides turn out to show the same."""
-    one, other = link.booking, link.event
-    both = one.presence is Presence.PRESENT is other.presence
-    if both and one.fingerprint == other.fingerprint:
+    if link.booking.presence is Presence.PRESENT is link.event.presence and (
+        link.booking.fingerprint == link.event.fingerprint
+    ):
         return rebase(link, state.occupancy, state.fingerprint)
     return link
 

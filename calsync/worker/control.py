@@ -79,7 +79,7 @@ class Worker:
         self._in_call: set[str] = set()
         self._pairs: dict[str, Pair] = {}
         self._by_room: dict[str, str] = {}
-        self._on_report = on_report
+        self.on_report = on_report
         self._rng = random.Random(seed)
         self._notices_due = True
         self.cycles = 0
@@ -220,8 +220,8 @@ class Worker:
             self._timetable.finish(job, now, active=report.active, wait=report.wait)
         if report.effects:
             self._notices_due = True
-        if self._on_report is not None:
-            self._on_report(report)
+        if self.on_report is not None:
+            self.on_report(report)
 
     def _broken(self, job: str, error: Exception) -> None:
         if isinstance(error, CalsyncError):

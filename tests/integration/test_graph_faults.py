@@ -338,7 +338,7 @@ LOST = [
     ("garbage_json", {}),
     ("reset_mid_body", {}),
     ("error_after", {"status": 502}),
-    ("error_after", {"status": 503, "retry_after": "1"}),
+    ("error_after", {"status": 503, "retry_after": "0.1"}),
     ("without_tag", {}),
 ]
 
@@ -386,6 +386,16 @@ def test_a_create_that_never_was(
     assert live(lab) == []
 
 
+@pytest.mark.parametrize("kind", ["lost_request", "reply_lost", "html_login", "truncated_json"])
+def test_a_sign_in_that_fails_leaves_no_doubt_about_the_write(lab: GraphLab, kind: str) -> None:
+    lab.fault(kind, count=None, path="oauth2|openid")
+    (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
+    assert isinstance(outcome, Later), outcome
+    lab.calm()
+    lab.fault(kind, path="oauth2|openid")
+    assert lab.side.pull(lab.pair, None, lab.window).complete, "and a read gets over it"
+
+
 def test_a_short_throttle_is_waited_for(lab: GraphLab) -> None:
     lab.fault("throttled", params={"seconds": 0.1, "form": "fractional"}, path="/events")
     (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
@@ -415,11 +425,13 @@ def test_a_change_whose_reply_is_lost_is_in_doubt(lab: GraphLab, kind: str) -> N
     assert lab.side.read(lab.pair, [key])[0].occupancy == single(hour=15)  # type: ignore[union-attr]
 
 
-def test_a_change_whose_first_read_fails_has_written_nothing(lab: GraphLab) -> None:
+@pytest.mark.parametrize("kind", ["error_before", "reply_lost", "html_after", "throttled"])
+def test_a_change_whose_first_read_fails_has_written_nothing(lab: GraphLab, kind: str) -> None:
     key = lab.put(single())
     (seen,) = lab.side.read(lab.pair, [key])
     assert isinstance(seen, Seen)
-    lab.fault("error_before", count=None, method="GET", params={"status": 502})
+    params = {"status": 502} if kind == "error_before" else {}
+    lab.fault(kind, count=None, method="GET", path="/events/", params=params)
     one = effect(CHANGE, "a", seen=seen, target=single(hour=15))
     assert isinstance(lab.side.apply(lab.pair, [one])[0], Later)
 

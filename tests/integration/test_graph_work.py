@@ -26,6 +26,7 @@ from calsync.model import (
     Notice,
     NoticeKind,
     Occupancy,
+    Override,
     Person,
     Recurrence,
     Refusal,
@@ -158,6 +159,29 @@ def test_one_cancelled_date_arrives_with_its_series(lab: GraphLab) -> None:
     assert after.occupancy.recurrence is not None
     assert after.occupancy.recurrence.excluded == (datetime(2026, 12, 8, 9),)
     assert after.version != seen.version
+
+
+def test_a_date_far_from_its_slot_is_still_found(lab: GraphLab) -> None:
+    """Its exception stands six days later; it is known by its original start."""
+    rule = Rule(frequency=Frequency.MONTHLY, by_month_day=(1,), count=5)
+    slot = datetime(2027, 1, 1, 9)
+    away = Override(recurrence_id=slot, start=slot.replace(day=7), end=slot.replace(day=7, hour=10))
+    series = Occupancy(
+        start=datetime(2026, 12, 1, 9),
+        end=datetime(2026, 12, 1, 10),
+        zone="Europe/Berlin",
+        recurrence=Recurrence(rule=rule, overrides=(away,)),
+    )
+    key = lab.put(series)
+    (seen,) = lab.side.read(lab.pair, [key])
+    assert isinstance(seen, Seen)
+    assert seen.occupancy == series
+    longer = replace(away, end=away.end.replace(hour=12))
+    target = replace(series, recurrence=Recurrence(rule=rule, overrides=(longer,)))
+    (outcome,) = lab.side.apply(lab.pair, [effect(CHANGE, "a", seen=seen, target=target)])
+    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome.now, Seen)
+    assert outcome.now.occupancy == target
 
 
 # --- counted calls ---------------------------------------------------------------------------

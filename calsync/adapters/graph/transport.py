@@ -96,8 +96,9 @@ class Transport:
         }
         options = {} if call.body is None else {"data": call.body}
         try:
+            # Redirects are never followed: the session below does not know how to.
             response = self._connection.oauth_request(
-                url, call.method.lower(), headers=headers, allow_redirects=False, **options
+                url, call.method.lower(), headers=headers, **options
             )
         except (requests.RequestException, WireError, OSError) as error:
             raise _lost(error, self._root) from None

@@ -232,7 +232,8 @@ class Store(Protocol):
     def links_by_id(self, ids: Sequence[str]) -> list[Link]: ...
 
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
-        """Active links whose extent (first start to last end, endless = open) meets ``span``."""
+        """Links not buried whose extent (first start to last end, endless = open) meets ``span``:
+        the neighbours in clashes. What is parked still takes the room."""
         ...
 
     def unsettled(self, pair_id: str) -> list[Link]:

@@ -261,14 +261,25 @@ class _Room:
         if not filling:
             return []
         claims: list[Claim] = []
-        for link in self.all:
-            if link.id not in self.changed and link.state is LinkState.ACTIVE:
-                claims.extend(self._claim(link, None))
-        for link in self.changed.values():
-            if link.state is LinkState.ACTIVE:
-                decision = self.decisions.get(link.id)
-                claims.extend(self._claim(link, decision if link.id in filling else None))
+        neighbours = (link for link in self.all if link.id not in self.changed)
+        for link in (*neighbours, *self.changed.values()):
+            match link.state:
+                case LinkState.ACTIVE:
+                    decision = self.decisions.get(link.id) if link.id in filling else None
+                    claims.extend(self._claim(link, decision))
+                case LinkState.PARKED:
+                    claims.extend(self._parked_claim(link))
+                case LinkState.BURIED:
+                    pass
         return claims
+
+    def _parked_claim(self, link: Link) -> list[Claim]:
+        """What is parked still takes the room in the calendar, and is not refused unasked."""
+        there = shown(link, Side.CALENDAR)
+        if there is None:
+            return []
+        at = link.event.since or link.event.created or self.now
+        return [Claim(link=link, occupancy=there, side=Side.CALENDAR, at=at, fixed=True, new=False)]
 
     def _moves(self, link_id: str, decision: Decision) -> bool:
         base = self.changed[link_id].base

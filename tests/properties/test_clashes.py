@@ -141,6 +141,18 @@ def test_ask_parks_both_and_writes_nothing() -> None:
     assert notices(w) == []
 
 
+def test_what_is_parked_still_takes_the_room() -> None:
+    w = world(clash_policy=ClashPolicy.ASK)
+    book(w, "b", single(1, title="b"))
+    invite(w, "e", single(1, title="e"))
+    w.rest()
+    w.pair = replace(w.pair, clash_policy=ClashPolicy.FIRST)
+    book(w, "late", single(1, title="late"))
+    w.rest()
+    assert [o.title for o in w.shown(Side.CALENDAR)] == ["e"]
+    assert notices(w) == [(NoticeKind.REJECTED, ANNA.address)]
+
+
 def test_an_overlap_made_in_sight_is_mirrored_not_fixed() -> None:
     """Somebody with full access puts an event onto a booking that the calendar already shows."""
     w = world()

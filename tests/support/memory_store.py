@@ -64,7 +64,7 @@ class MemoryStore:
         return [
             lk
             for lk in self.links(pair_id)
-            if lk.state is LinkState.ACTIVE
+            if lk.state is not LinkState.BURIED
             and any(_meets(o, span) for o in (lk.base, lk.booking.seen, lk.event.seen) if o)
         ]
 

@@ -330,6 +330,9 @@ def purge_now(home: Home) -> None:
         details_before=now - timedelta(days=keep.details_days),
         links_before=now - timedelta(days=keep.links_days),
     )
+    home.bookings.compact(
+        people=timedelta(days=keep.details_days), dead=timedelta(days=keep.links_days)
+    )
 
 
 class SyncStatus:

@@ -5,6 +5,7 @@
     CalsyncError
     ├── SettingsError            the settings file is wrong (all problems at once)
     ├── UsageError               a command or call that cannot be carried out as asked
+    │   └── HubProblem …         what the booking API refuses (``adapters.hub.problems``)
     ├── StoreError               calsync's own database
     │   ├── DatabaseBusy         locked by somebody else for longer than we wait
     │   ├── DatabaseFull         the disk or the quota is full
@@ -20,7 +21,8 @@
     │   ├── CursorExpired        the resume point is void: a full listing is due
     │   └── ForbiddenLink        a link led to a host that is not ours: not followed
     └── MappingError             a value that the other form cannot say
-        └── UnsayableRecurrence  a recurrence that Graph cannot say as one series
+        ├── UnsayableRecurrence  a recurrence that Graph cannot say as one series
+        └── InvalidBooking       a booking document with wrong members (``mapping.booking_form``)
 
 Every message says what is wrong, where, and what to do about it.
 """

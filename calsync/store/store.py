@@ -146,7 +146,7 @@ class SqlStore:
         return self._select_links_in("id", (), ids)
 
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
-        """Links not buried whose extent (first start to last end, endless = open) meets ``span``."""
+        """Links not buried whose extent (first start to last end; endless = open) meets it."""
         return self._select_links(
             "WHERE pair_id = ? AND state <> 'buried' AND starts < ? AND (ends IS NULL OR ends > ?)",
             (pair_id, seconds_up(span.end), seconds_down(span.start)),

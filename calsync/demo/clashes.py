@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
 
-from calsync.demo.records import Records
-from calsync.demo.story import Act, Story, other
+from calsync.demo.records import Records, instant
+from calsync.demo.story import Act, Story
 from calsync.sandbox.people import Instance, Side, State, apply
 
 #: calsync reads its own booking side a moment before the calendar, whose read the sandbox's log
@@ -141,8 +141,6 @@ def double_booked(
 
 def _reads(records: Records) -> dict[str, list[datetime]]:
     """When calsync read each room, by mailbox, in order."""
-    from calsync.demo.records import instant
-
     found: dict[str, list[datetime]] = {}
     for call in records.calls:
         if call["method"] == "GET" and call["operation"] in _ROOM_READS and call["status"] < 300:
@@ -175,8 +173,8 @@ def _doubled(
             visible = [i for slot, i in stood.items() if since.get(slot) == i]
             if overlap(put, visible):
                 yield (
-                    f"calsync wrote {mine.name} to the {write.side} side at {write.at:%H:%M:%S.%f}, "
-                    f"onto {theirs.name}, which it had read there"
+                    f"calsync wrote {mine.name} to the {write.side} side "
+                    f"at {write.at:%H:%M:%S.%f}, onto {theirs.name}, which it had read there"
                 )
 
 
@@ -188,9 +186,15 @@ def _put(story: Story, side: Side, at: datetime) -> list[Instance]:
     return [one for one in after.values() if (one["start"], one["end"]) not in old]
 
 
-def standing(claim: Claim, rest: Mapping[Side, Mapping[str, State]]) -> bool:
-    """Whether the claimed time is still held where it was claimed, or across."""
-    sides: tuple[Side, Side] = (claim.act.side, other(claim.act.side))
-    return any(
-        overlap(rest[side].get(claim.story.key, {}).values(), claim.instances) for side in sides
+def unresolved(race: Clash, rest: Mapping[Side, Mapping[str, State]]) -> bool:
+    """Both still hold the time they raced for, on whatever side."""
+    left, right = (
+        [
+            one
+            for states in rest.values()
+            for one in states.get(claim.story.key, {}).values()
+            if overlap([one], claim.instances)
+        ]
+        for claim in (race.early, race.late)
     )
+    return overlap(left, right)

@@ -152,7 +152,7 @@ class _Hands:
     def carry_out(
         self, wish: Wish, look: Look | None, after: float = 0.0
     ) -> tuple[bool, Op, dict[str, str]]:
-        """Do it, and log it. Whether the side took it, what it came to, and names of the booking."""
+        """Do it, and log it. Whether the side took it, what it came to, names of the booking."""
         time.sleep(after)
         if wish.side == "outlook":
             return self._in_outlook(wish, look)

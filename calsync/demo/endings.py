@@ -15,12 +15,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from calsync.demo.clashes import Clash, meets
-from calsync.demo.records import Image, Records, Room, instant, picture
-from calsync.demo.story import Act, Story
+from calsync.demo.clashes import Clash
+from calsync.demo.records import Image, Records, Room, picture
+from calsync.demo.story import Act, Story, refused_slots
 from calsync.sandbox.people import Side, State, apply
 
 
@@ -166,19 +164,11 @@ def _loss(story: Story) -> _Loss:
         elif write.kind == "decline" and not (cancelled and write.at >= last):
             whole = whole or not write.slot
             slots |= {write.slot} if write.slot else set()
+    slots |= refused_slots(story)
     for row in story.rows:
-        if row.refusal is None or row.status == "rejected":
-            continue
-        dates = row.refusal.get("dates") or []
-        slots |= {_slot(story, str(one)) for one in dates}
-        move = move or not dates
+        if row.refusal is not None and row.status != "rejected":
+            move = move or not row.refusal.get("dates")
     return _Loss(whole, frozenset(slots), move)
-
-
-def _slot(story: Story, local: str) -> str:
-    zone = ZoneInfo(story.room.zone)
-    moment = datetime.fromisoformat(local).replace(tzinfo=zone)
-    return instant(moment.isoformat()).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _judge_one(story: Story, acts: Course, made: Endings, rivals: int) -> None:
@@ -262,6 +252,3 @@ def _brief(state: Sequence[tuple[str, str, bool, str, str]]) -> str:
         return "nothing"
     more = f" and {len(state) - 3} more" if len(state) > 3 else ""
     return "; ".join(_word(one) for one in state[:3]) + more
-
-
-__all__ = ["Course", "Endings", "course", "judge_endings", "meets"]

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from calsync.demo.clashes import Clash, clashes, double_booked, standing
+from calsync.demo.clashes import Clash, clashes, double_booked, unresolved
 from calsync.demo.endings import judge_endings
 from calsync.demo.measure import calls, latency, notices
 from calsync.demo.records import Records
@@ -94,7 +94,7 @@ def judge(records: Records) -> Report:
 
 
 def _clashes(races: Sequence[Clash], rest: Mapping[Side, Mapping[str, State]]) -> dict[str, int]:
-    parked = sum(standing(race.early, rest) and standing(race.late, rest) for race in races)
+    parked = sum(unresolved(race, rest) for race in races)
     return {"happened": len(races), "resolved": len(races) - parked, "parked": parked}
 
 

@@ -15,6 +15,8 @@ from calsync.sandbox.people import Side
 #: Calls that belong to no booking: signing in and looking rooms up.
 _UPKEEP = ("token", "discovery", "openid", "places", "users", "user", "mailboxSettings")
 _POLLS = ("calendarView/delta", "events/delta")
+#: Writes by which an act of one side reaches the other one.
+_CARRIES = ("write", "delete", "decline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,7 @@ def latency(found: Mapping[str, Story]) -> Latency:
     for story, act in acts_of(found.values()):
         target = other(act.side)
         for write in story.writes:
-            if (
-                write.side == target
-                and write.kind not in ("confirm", "reject")
-                and write.at >= act.at
-            ):
+            if write.side == target and write.kind in _CARRIES and write.at >= act.at:
                 samples[act.side].append((write.at - act.at).total_seconds() * 1000)
                 break
     return Latency(samples)

@@ -1,4 +1,4 @@
-"""The story of each booking: what people did to it, what calsync wrote of it, what each side showed.
+"""The story of each booking: what people did to it, what calsync wrote, what each side showed.
 
 Built from the sandbox's log (which holds the acts of both sides) and the hub's feed alone.
 Lines of the log that count here:
@@ -15,14 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from calsync.demo.records import FeedLine, Records, Room, Row, instant, picture
-from calsync.sandbox.people import Op, Side, State, apply
+from calsync.sandbox.people import Op, Side, State, apply, utc_text
 
-WriteKind = Literal["write", "delete", "decline", "reject", "confirm"]
+#: ``trim``: calsync took refused dates out of a platform's booking, or a refused move back.
+WriteKind = Literal["write", "delete", "decline", "reject", "confirm", "trim"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +172,8 @@ def _take_writes(records: Records, found: dict[str, Story]) -> None:
     for booking, entries in lines.items():
         story = by_id.get(booking)
         if story is not None:
-            rejected = any(row.id == booking and row.status == "rejected" for row in story.rows)
-            story.writes.extend(_feed_writes(story, entries, rejected=rejected))
+            (row,) = (one for one in story.rows if one.id == booking)
+            story.writes.extend(_feed_writes(story, entries, row))
 
 
 def _app_write(line: dict[str, Any], story: Story) -> Write:
@@ -195,11 +196,15 @@ def _slot_of(story: Story, day: str) -> str:
     return day
 
 
-def _feed_writes(story: Story, entries: list[FeedLine], *, rejected: bool) -> Iterator[Write]:
+def _feed_writes(story: Story, entries: list[FeedLine], row: Row) -> Iterator[Write]:
     """What the lines of one booking mean. The first line of calsync after an act of a person on
-    the platform is its answer: it changes the status, not what the room shows."""
+    the platform is its answer: it changes the status, not what the room shows; unless some of
+    what was asked for was refused, which is taken out before the rest is confirmed."""
     waiting = False
+    rejected = row.status == "rejected"
     last = max((one.number for one in entries if one.by_sync), default=0)
+    asked = max((one.number for one in entries if not one.by_sync), default=0)
+    refused = row.refusal is not None and not rejected
     for one in sorted(entries, key=lambda entry: entry.number):
         if not one.by_sync:
             waiting = story.born == "platform" or waiting
@@ -207,6 +212,9 @@ def _feed_writes(story: Story, entries: list[FeedLine], *, rejected: bool) -> It
             yield Write(one.at, "platform", "delete")
         elif rejected and one.number == last:
             yield Write(one.at, "platform", "reject")
+        elif refused and one.number > asked:
+            refused = False
+            yield Write(one.at, "platform", "trim")
         elif waiting:
             waiting = False
             yield Write(one.at, "platform", "confirm")
@@ -231,11 +239,30 @@ def _picture(story: Story) -> None:
             now[event.side] = {}
         elif event.kind == "decline":
             now[event.side] = apply({"drop": event.slot}, now[event.side])
+        elif event.kind == "trim":
+            now["platform"] = _trimmed(story, now["platform"], at)
         elif event.kind == "write":
             now[event.side] = now[other(event.side)]
         else:
             continue
         story.images[event.side].append((at, now[event.side]))
+
+
+def refused_slots(story: Story) -> set[str]:
+    """Slots of a platform-born series that calsync refused, by what the platform shows."""
+    zone, found = ZoneInfo(story.room.zone), set[str]()
+    for row in story.rows:
+        for local in (row.refusal or {}).get("dates") or ():
+            found.add(utc_text(datetime.fromisoformat(str(local)).replace(tzinfo=zone)))
+    return found
+
+
+def _trimmed(story: Story, state: State, at: datetime) -> State:
+    slots = refused_slots(story)
+    if slots:
+        return {slot: one for slot, one in state.items() if slot not in slots}
+    last = max(act.at for act in story.acts if act.side == "platform" and act.at <= at)
+    return story.shown("platform", last - timedelta(microseconds=1))
 
 
 def acts_of(found: Iterable[Story]) -> list[tuple[Story, Act]]:

@@ -1,4 +1,4 @@
-"""The live terminal view: rooms and their state, acts, what calsync decided and why, the figures."""
+"""The live terminal view: rooms, acts, what calsync decided and why, and the figures."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class View:
     @staticmethod
     def _rooms(views: list[RoomView]) -> Table:
         table = Table(box=None, expand=True, pad_edge=False)
-        for name in ("room", "Outlook", "platform", ""):
-            table.add_column(name, justify="left" if name == "room" else "right", no_wrap=True)
+        for title in ("room", "Outlook", "platform", ""):
+            table.add_column(title, justify="left" if title == "room" else "right", no_wrap=True)
         for view in views:
             name = Text(view.room.id)
             name.append("  titles" if view.room.titles else "", "dim")

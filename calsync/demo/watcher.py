@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -93,7 +93,7 @@ class RoomView:
     def equal(self) -> bool:
         return self._show(self.calendar) == self._show(self.platform)
 
-    def _show(self, images: list[Image]) -> list[object]:
+    def _show(self, images: list[Image]) -> Sequence[object]:
         titles = self.room.titles
         return sorted(one for image in images for one in picture(image.state, titles=titles))
 

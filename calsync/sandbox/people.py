@@ -52,23 +52,23 @@ def utc_text(moment: datetime) -> str:
 
 
 def apply(op: Op, state: State) -> State:
-    """What `op` makes of `state`. An edit of something that is not there leaves nothing but itself."""
-    match op:
-        case {"set": instances}:
-            return {one["slot"]: one for one in instances}
-        case {"clear": _}:
+    """What `op` makes of `state`. An edit of what is not there leaves nothing but itself."""
+    (what,) = op
+    value = op[what]
+    match what:
+        case "set":
+            return {one["slot"]: one for one in value}
+        case "clear":
             return {}
-        case {"time": changed}:
-            old = state.get("", changed)
-            times = {name: changed[name] for name in ("start", "end", "allDay")}
-            return {"": {**old, **times}}
-        case {"title": title}:
-            return {slot: {**one, "title": title} for slot, one in state.items()}
-        case {"put": changed}:
-            old = state.get(changed["slot"], changed)
-            return {**state, changed["slot"]: {**old, **changed, "title": old["title"]}}
-        case {"drop": slot}:
-            return {known: one for known, one in state.items() if known != slot}
+        case "time" | "put":
+            slot = value["slot"]
+            times = {name: value[name] for name in ("start", "end", "allDay")}
+            old: Instance = state.get(slot, value)
+            return {**state, slot: {**old, **times}}
+        case "title":
+            return {slot: {**one, "title": value} for slot, one in state.items()}
+        case "drop":
+            return {slot: one for slot, one in state.items() if slot != value}
     raise ValueError(f"unknown op {op}")
 
 
@@ -210,7 +210,7 @@ class People:
         return wish
 
     def done(self, wish: Wish, *, accepted: bool, op: Op | None = None, **ids: str) -> None:
-        """What became of a wish. `op`: what it did in the room, where that is not what was wanted."""
+        """What became of a wish. `op`: what it did in the room, where not what was wanted."""
         known = wish.known
         if known is not None and wish.blind:
             known.retired = True

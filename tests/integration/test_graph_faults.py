@@ -279,9 +279,10 @@ def test_a_series_that_alone_cannot_be_read_becomes_poison(lab: GraphLab) -> Non
     assert shown[bad] == Unknown(key=bad, reason="Graph is not well just now (x)", poison=True)
 
 
-def test_a_series_read_that_fails_in_passing_keeps_the_cursor(lab: GraphLab) -> None:
-    lab.put(weekly())
-    lab.put(with_exceptions())
+@pytest.mark.parametrize("series", [1, 2])
+def test_a_series_read_that_fails_in_passing_keeps_the_cursor(lab: GraphLab, series: int) -> None:
+    for _ in range(series):
+        lab.put(weekly())
     lab.fault("error_before", count=None, params={"status": 503}, path="batch|calendar\\?|/events/")
     with pytest.raises(Unavailable):
         lab.side.pull(lab.pair, None, lab.window)
@@ -360,6 +361,21 @@ def test_a_create_in_doubt_is_found_or_adopted_never_repeated(
     assert isinstance(again.now, Seen)
     assert again.now.key == found["link-1"].key
     assert again.now.tag == "link-1"
+    assert len(live(lab)) == 1
+
+
+def test_a_create_without_its_tag_is_found_by_its_time(lab: GraphLab) -> None:
+    """No id in the refusal, no tag on the event, and no filter by transactionId."""
+    lab.switch(duplicate_existing_id=False)
+    one = effect(CREATE, "link-1", target=single())
+    lab.fault("without_tag", method="POST", path="events")
+    assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
+    (made,) = live(lab)
+    lab.fault("error_before", count=None, path="transactionId%20eq", params={"status": 400})
+    assert lab.side.find(lab.pair, ["link-1"]) == {}
+    (again,) = lab.side.apply(lab.pair, [one])
+    assert isinstance(again, Done), again
+    assert again.now.key == made["id"]
     assert len(live(lab)) == 1
 
 

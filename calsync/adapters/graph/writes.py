@@ -173,7 +173,8 @@ def _adopt(box: Box, effect: Effect, answer: Answer) -> Outcome:
 def _by_time(box: Box, effect: Effect) -> Seen | None:
     """The last resort: an event at the same time that carries our transactionId."""
     wanted = transaction_id(effect.tag, effect.key)
-    keys = by_transaction(box, wanted) or box.at_time_of(_target(effect), wanted)
+    keys = by_transaction(box, wanted) if effect.key is not None else []
+    keys = keys or box.at_time_of(_target(effect), wanted)
     for seen in read_keys(box, keys) if keys else ():
         if isinstance(seen, Seen):
             return seen

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from calsync.demo.clashes import Clash
+from calsync.demo.clashes import Claim, Clash, overlap
 from calsync.demo.records import Image, Records, Room, picture
 from calsync.demo.story import Act, Story, refused_slots
 from calsync.sandbox.people import Side, State, apply
@@ -189,7 +189,7 @@ def _judge_one(story: Story, acts: Course, made: Endings, rivals: int) -> None:
             return
     wrong = {side: _brief(state) for side, state in shown.items()}
     allowed = " or ".join(_brief(end) for end in dict.fromkeys(ends))
-    why = "" if rivals or not _loss(story).whole else " (refused, but nobody claimed its time)"
+    why = "" if rivals or not _loss(story).whole else " (refused, but nobody else got its time)"
     made.lost.append(f"lost or reverted: {story.name}{why}: shows {wrong}, may show {allowed}")
 
 
@@ -213,8 +213,23 @@ def _with_losses(story: Story, acts: Course, rivals: int) -> list[State]:
 
 
 def _rivals(story: Story, races: Sequence[Clash]) -> int:
-    """In how many real clashes the booking was."""
-    return sum(story is race.early.story or story is race.late.story for race in races)
+    """How many others raced it for some time, and did not themselves lose that time."""
+    count = 0
+    for race in races:
+        for mine, theirs in ((race.early, race.late), (race.late, race.early)):
+            count += mine.story is story and not _gave_up(theirs, mine)
+    return count
+
+
+def _gave_up(claim: Claim, rival: Claim) -> bool:
+    """calsync refused what this claim and its rival both wanted."""
+    loss = _loss(claim.story)
+    if loss.whole:
+        return True
+    if loss.move and claim.act is claim.story.acts[-1]:
+        return True
+    contested = [one for one in claim.instances if overlap([one], rival.instances)]
+    return all(one["slot"] in loss.slots for one in contested)
 
 
 # --- the stores against each other -----------------------------------------------------------

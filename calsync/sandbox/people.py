@@ -63,8 +63,7 @@ def apply(op: Op, state: State) -> State:
         case "time" | "put":
             slot = value["slot"]
             times = {name: value[name] for name in ("start", "end", "allDay")}
-            old: Instance = state.get(slot, value)
-            return {**state, slot: {**old, **times}}
+            return {**state, slot: {**value, **state.get(slot, {}), **times}}
         case "title":
             return {slot: {**one, "title": value} for slot, one in state.items()}
         case "drop":

@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,7 @@ from calsync.sandbox import (
     create_sandbox,
 )
 from calsync.sandbox.faults import Fault
+from calsync.sandbox.graph.request import Response
 
 WINDOW = Window(datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC))
 ROOM = "atlas@contoso.example"
@@ -224,3 +225,23 @@ def graph_lab(server: SandboxServer | None = None, **options: Any) -> Iterator[G
         lab = GraphLab(server, room, **options)
         stack.callback(lab.close)
         yield lab
+
+
+def rewrite(lab: GraphLab, change: Callable[[str, dict[str, Any]], None]) -> None:
+    """Let ``change(path, body)`` edit every JSON answer of the sandbox in place."""
+    inner = lab.control.handle
+
+    def handle(method: str, target: str, headers: Any = None, body: bytes = b"") -> Response:
+        answer = inner(method, target, headers, body)
+        if answer.body[:1] == b"{":
+            read = answer.json()
+            change(target, read)
+            answer.body = json.dumps(read).encode()
+        return answer
+
+    lab.control.handle = handle  # type: ignore[method-assign]
+
+
+def live(lab: GraphLab) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = lab.graph("GET", f"/users/{lab.room}/events?$top=500")["value"]
+    return rows

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -22,20 +21,16 @@ from calsync.errors import (
     Unavailable,
 )
 from calsync.model import (
-    Done,
     EffectKind,
     Gone,
-    InDoubt,
-    Later,
     Occupancy,
-    Refused,
     Seen,
     Unknown,
 )
 from calsync.sandbox import SandboxServer, create_sandbox
 from calsync.sandbox.graph.request import Response
 from tests.contract.sync_side import effect, single, weekly, with_exceptions
-from tests.integration.graph_kit import ROOM, GraphLab, graph_lab
+from tests.integration.graph_kit import GraphLab, graph_lab, live, rewrite
 
 CREATE, CHANGE = EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT
 DELETE, DECLINE = EffectKind.DELETE_EVENT, EffectKind.DECLINE_EVENT
@@ -51,32 +46,9 @@ def put_days(lab: GraphLab, days: int) -> list[str]:
     return [lab.put(single(day=day)) for day in range(1, days + 1)]
 
 
-def rewrite(lab: GraphLab, change: Callable[[str, dict[str, Any]], None]) -> None:
-    """Let ``change(path, body)`` edit every JSON answer of the sandbox in place."""
-    inner = lab.control.handle
-
-    def handle(method: str, target: str, headers: Any = None, body: bytes = b"") -> Response:
-        answer = inner(method, target, headers, body)
-        if answer.body[:1] == b"{":
-            read = answer.json()
-            change(target, read)
-            answer.body = json.dumps(read).encode()
-        return answer
-
-    lab.control.handle = handle  # type: ignore[method-assign]
-
-
 def pull_twice(lab: GraphLab) -> None:
     found = lab.side.pull(lab.pair, None, lab.window)
     lab.side.pull(lab.pair, found.cursor, lab.window)
-
-
-def live(lab: GraphLab) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = lab.graph("GET", f"/users/{ROOM}/events?$top=500")["value"]
-    return rows
-
-
-# --- reading ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -328,214 +300,6 @@ def test_an_item_outside_the_window_is_a_hint_only(lab: GraphLab) -> None:
     (read,) = lab.side.read(lab.pair, [key])
     assert isinstance(read, Seen)
     assert read.occupancy == far
-
-
-# --- writing ---------------------------------------------------------------------------------
-
-LOST = [
-    ("reply_lost", {}),
-    ("html_after", {}),
-    ("truncated_json", {}),
-    ("garbage_json", {}),
-    ("reset_mid_body", {}),
-    ("error_after", {"status": 502}),
-    ("error_after", {"status": 503, "retry_after": "0.1"}),
-    ("without_tag", {}),
-]
-
-
-@pytest.mark.parametrize("existing_id", [True, False])
-@pytest.mark.parametrize(("kind", "params"), LOST)
-def test_a_create_in_doubt_is_found_or_adopted_never_repeated(
-    lab: GraphLab, kind: str, params: dict[str, Any], existing_id: bool
-) -> None:
-    lab.switch(duplicate_existing_id=existing_id)
-    lab.fault(kind, params=params, method="POST", path="events")
-    one = effect(CREATE, "link-1", target=single())
-    (outcome,) = lab.side.apply(lab.pair, [one])
-    assert isinstance(outcome, InDoubt), outcome
-    found = lab.side.find(lab.pair, ["link-1"])
-    assert isinstance(found["link-1"], Seen)
-    (again,) = lab.side.apply(lab.pair, [one])
-    assert isinstance(again, Done), again
-    assert isinstance(again.now, Seen)
-    assert again.now.key == found["link-1"].key
-    assert again.now.tag == "link-1"
-    assert len(live(lab)) == 1
-
-
-def test_a_create_without_its_tag_is_found_by_its_time(lab: GraphLab) -> None:
-    """No id in the refusal, no tag on the event, and no filter by transactionId."""
-    lab.switch(duplicate_existing_id=False)
-    one = effect(CREATE, "link-1", target=single())
-    lab.fault("without_tag", method="POST", path="events")
-    assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
-    (made,) = live(lab)
-    lab.fault("error_before", count=None, path="transactionId%20eq", params={"status": 400})
-    assert lab.side.find(lab.pair, ["link-1"]) == {}
-    (again,) = lab.side.apply(lab.pair, [one])
-    assert isinstance(again, Done), again
-    assert again.now.key == made["id"]
-    assert len(live(lab)) == 1
-
-
-@pytest.mark.parametrize(
-    ("kind", "params", "outcome"),
-    [
-        ("lost_request", {}, InDoubt),
-        ("html_login", {}, InDoubt),
-        ("error_before", {"status": 502}, InDoubt),
-        ("throttled", {"form": "absent"}, Later),
-        ("throttled", {"form": "huge"}, Later),
-        ("permission_removed", {}, Later),
-        ("token_expired", {}, Later),
-    ],
-)
-def test_a_create_that_never_was(
-    lab: GraphLab, kind: str, params: dict[str, Any], outcome: type
-) -> None:
-    lab.fault(kind, count=None, params=params, method="POST", path="events")
-    two = [effect(CREATE, "a", target=weekly()), effect(CREATE, "b", target=single())]
-    first, second = lab.side.apply(lab.pair, two)
-    assert isinstance(first, outcome), first
-    assert isinstance(second, Later), "nothing is begun behind an open effect"
-    assert live(lab) == []
-
-
-@pytest.mark.parametrize("kind", ["lost_request", "reply_lost", "html_login", "truncated_json"])
-def test_a_sign_in_that_fails_leaves_no_doubt_about_the_write(lab: GraphLab, kind: str) -> None:
-    lab.fault(kind, count=None, path="oauth2|openid")
-    (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
-    assert isinstance(outcome, Later), outcome
-    lab.calm()
-    lab.fault(kind, path="oauth2|openid")
-    assert lab.side.pull(lab.pair, None, lab.window).complete, "and a read gets over it"
-
-
-def test_a_short_throttle_is_waited_for(lab: GraphLab) -> None:
-    lab.fault("throttled", params={"seconds": 0.1, "form": "fractional"}, path="/events")
-    (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
-    assert isinstance(outcome, Done)
-    assert len(live(lab)) == 1
-
-
-def test_nobody_listens(lab: GraphLab) -> None:
-    lab.side.pull(lab.pair, None, lab.window)
-    lab.server.stop()
-    lab.transport.close()
-    (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
-    assert isinstance(outcome, Later)
-    with pytest.raises(Unavailable):
-        lab.side.pull(lab.pair, None, lab.window)
-
-
-@pytest.mark.parametrize("kind", ["reply_lost", "truncated_json", "error_after"])
-def test_a_change_whose_reply_is_lost_is_in_doubt(lab: GraphLab, kind: str) -> None:
-    key = lab.put(single())
-    (seen,) = lab.side.read(lab.pair, [key])
-    assert isinstance(seen, Seen)
-    lab.fault(kind, method="PATCH", params={"status": 502} if kind == "error_after" else {})
-    one = effect(CHANGE, "a", seen=seen, target=single(hour=15))
-    (outcome,) = lab.side.apply(lab.pair, [one])
-    assert isinstance(outcome, InDoubt)
-    assert lab.side.read(lab.pair, [key])[0].occupancy == single(hour=15)  # type: ignore[union-attr]
-
-
-@pytest.mark.parametrize("kind", ["error_before", "reply_lost", "html_after", "throttled"])
-def test_a_change_whose_first_read_fails_has_written_nothing(lab: GraphLab, kind: str) -> None:
-    key = lab.put(single())
-    (seen,) = lab.side.read(lab.pair, [key])
-    assert isinstance(seen, Seen)
-    params = {"status": 502} if kind == "error_before" else {}
-    lab.fault(kind, count=None, method="GET", path="/events/", params=params)
-    one = effect(CHANGE, "a", seen=seen, target=single(hour=15))
-    assert isinstance(lab.side.apply(lab.pair, [one])[0], Later)
-
-
-def test_a_race_between_read_and_write_is_lost_by_us(lab: GraphLab) -> None:
-    """The stale read shows the version we decided on; the server refuses the write (412)."""
-    key = lab.put(single())
-    (seen,) = lab.side.read(lab.pair, [key])
-    assert isinstance(seen, Seen)
-    lab.edit(key, single(hour=20))
-    lab.fault("stale_read", count=None, params={"seconds": 60}, method="GET")
-    one = effect(CHANGE, "a", seen=seen, target=single(hour=15))
-    (outcome,) = lab.side.apply(lab.pair, [one])
-    assert type(outcome).__name__ == "Stale"
-    lab.calm()
-    assert lab.side.read(lab.pair, [key])[0].occupancy == single(hour=20)  # type: ignore[union-attr]
-
-
-def test_a_series_interrupted_on_its_way_is_told_and_completed(lab: GraphLab) -> None:
-    lab.fault("error_before", params={"status": 500}, method="PATCH", path="/events/")
-    one = effect(CREATE, "a", target=with_exceptions())
-    (outcome,) = lab.side.apply(lab.pair, [one])
-    assert isinstance(outcome, Done)
-    assert not outcome.complete
-    assert isinstance(outcome.now, Seen)
-    seen = outcome.now
-    (finished,) = lab.side.apply(
-        lab.pair, [effect(CHANGE, "a", seen=seen, target=with_exceptions())]
-    )
-    assert isinstance(finished, Done), finished
-    assert finished.complete
-    assert finished.now.occupancy == with_exceptions()  # type: ignore[union-attr]
-    assert len(live(lab)) == 1
-
-
-def test_a_create_again_after_the_event_is_gone(lab: GraphLab) -> None:
-    """A create whose event a person has deleted meanwhile is told as gone; a link that lost its
-    event for good may have a new one."""
-    one = effect(CREATE, "a", target=single())
-    (made,) = lab.side.apply(lab.pair, [one])
-    assert isinstance(made, Done)
-    assert isinstance(made.now, Seen)
-    lab.remove(made.now.key)
-    (again,) = lab.side.apply(lab.pair, [one])
-    assert again == Done(Gone(key=made.now.key, absence=again.now.absence))  # type: ignore[union-attr]
-    anew = effect(CREATE, "a", target=single(), key=made.now.key)
-    for _ in range(2):
-        (outcome,) = lab.side.apply(lab.pair, [anew])
-        assert isinstance(outcome, Done)
-        assert isinstance(outcome.now, Seen)
-        assert outcome.now.tag == "a"
-    assert len(live(lab)) == 1
-    (pulled,) = lab.side.pull(lab.pair, None, lab.window).observations
-    assert isinstance(pulled, Seen)
-    assert pulled.tag == "a"
-
-
-def test_bad_input_is_refused_with_its_reason(lab: GraphLab) -> None:
-    long = Occupancy(start=datetime(2026, 12, 1), end=datetime(2033, 1, 1), zone="UTC")
-    (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=long)])
-    assert isinstance(outcome, Refused)
-    assert "five years" in outcome.reason
-
-
-def test_creates_in_a_batch_have_outcomes_of_their_own(lab: GraphLab) -> None:
-    long = Occupancy(start=datetime(2026, 12, 1), end=datetime(2033, 1, 1), zone="UTC")
-    lab.fault("batch_part_throttled", params={"seconds": 0.1, "form": "fractional"})
-    targets = [single(day=1), long, single(day=3)]
-    outcomes = lab.side.apply(
-        lab.pair, [effect(CREATE, f"l{n}", target=t) for n, t in enumerate(targets)]
-    )
-    assert [type(one) for one in outcomes] == [Done, Refused, Done]
-    assert len(live(lab)) == 2
-
-
-@pytest.mark.parametrize("kind", ["reply_lost", "truncated_json"])
-def test_a_batch_of_creates_whose_reply_is_lost_is_in_doubt(lab: GraphLab, kind: str) -> None:
-    effects = [effect(CREATE, f"l{day}", target=single(day=day)) for day in range(1, 24)]
-    lab.fault(kind, method="POST", path="batch")
-    outcomes = lab.side.apply(lab.pair, effects)
-    assert [type(one) for one in outcomes] == [InDoubt] * 20 + [Later] * 3
-    assert len(live(lab)) == 20
-    again = lab.side.apply(lab.pair, effects)
-    assert [type(one) for one in again] == [Done] * 23
-    assert len(live(lab)) == 23
-
-
-# --- tenants ---------------------------------------------------------------------------------
 
 
 def test_two_tenants_with_equal_ids_never_share_a_token() -> None:

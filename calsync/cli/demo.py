@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +13,14 @@ from calsync.cli.options import AsJson
 def demo(
     seconds: Annotated[
         float, typer.Option(min=1, max=86400, help="How long people act, in seconds.")
-    ] = 30,
-    seed: Annotated[int, typer.Option(help="Chooses what people do; any number works.")] = 1,
+    ] = 60,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Chooses what people do; any number works. Without one a random one is"
+            " taken and printed."
+        ),
+    ] = None,
     rooms: Annotated[int, typer.Option(min=1, max=500, help="How many rooms the company has.")] = 8,
     headless: Annotated[
         bool, typer.Option("--headless", help="No live view: for scripts and machines.")
@@ -32,14 +37,9 @@ def demo(
     sandbox's own log. Exit status 0 only if both are equal and nothing was lost, invented or
     double-booked. Needs no settings and leaves nothing behind.
     """
-    from calsync.sandbox.demo import run_demo
+    from calsync.demo.main import run_demo
 
-    chosen = Namespace(
-        seconds=seconds,
-        seed=seed,
-        rooms=rooms,
-        headless=headless or as_json,
-        report=report,
-        as_json=as_json,
+    status = run_demo(
+        seconds=seconds, seed=seed, rooms=rooms, headless=headless, report=report, as_json=as_json
     )
-    raise typer.Exit(run_demo(chosen))
+    raise typer.Exit(status)

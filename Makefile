@@ -1,0 +1,100 @@
+# Everything a person needs to run and work on calsync. Each target sets up all it needs itself:
+# a virtual environment in .venv with the packages of requirements-dev.lock, checked by hash.
+#
+#   make demo      show the main job (ARGS="--headless --seconds 20 --report out.json" for scripts)
+#   make test      the tests
+#   make bench     the benchmarks, into bench/report.json
+#   make check     format, lint, types, layers
+#   make lock      resolve the dependencies of pyproject.toml anew
+#   make clean     remove .venv and caches
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench check lock setup clean rebuild
+
+# Python 3.11 or newer. Name one with: make PYTHON=/usr/bin/python3.11 test
+PYTHON ?=
+# More for the demo, the tests or the benchmarks: make test ARGS="-k guard"
+ARGS ?=
+# Two processes: what continuous integration has (docs/adr/0008).
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Variables that would lead Python or pip away from .venv.
+unexport PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV VIRTUAL_ENV
+
+# A .venv that was moved, or whose Python is gone, is made anew although its stamp is fresh.
+ifneq ($(shell cat $(READY) 2>/dev/null && $(BIN)/python -c "print('runs')" 2>/dev/null),$(CURDIR) runs)
+$(READY): rebuild
+endif
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(READY)
+	@$(BIN)/python -m calsync demo $(ARGS)
+
+test: $(READY)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+bench: $(READY)
+	@$(BIN)/python -m bench $(ARGS)
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+setup: $(READY)
+
+# The stamp is written last: a set-up that was cut short is begun again from nothing.
+$(READY): requirements-dev.lock pyproject.toml
+	@set -e; \
+	python=""; \
+	for one in $(or $(PYTHON),python3.11 python3 python3.12 python3.13 python3.14); do \
+	  if "$$one" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    python=$$one; break; \
+	  fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Error: calsync needs Python 3.11 or newer, and none was found." >&2; \
+	  echo "To do: on Debian 12: apt-get install python3 python3-venv;" >&2; \
+	  echo "       or name yours: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "Error: $$python cannot make virtual environments." >&2; \
+	  echo "To do: on Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	  exit 1; \
+	fi; \
+	if ! rm -rf $(VENV) 2>/dev/null || ! mkdir $(VENV); then \
+	  echo "Error: $(CURDIR)/$(VENV) cannot be made anew." >&2; \
+	  echo "To do: remove it as the user who made it, and check that you may write here." >&2; \
+	  exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$python" --version) (once, about a minute)"; \
+	"$$python" -m venv $(VENV); \
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-dev.lock; \
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .; \
+	echo "$(CURDIR)" > $(READY)
+
+# The lock is made by the oldest Python that calsync runs on, so that no package of it needs a
+# newer one: Debian 12 has 3.11.2. It names no index: pip takes the one it is set to.
+LOCK := --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+        --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+lock: $(READY)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:3] > (3, 11, 2))' || { \
+	  echo "Error: the lock must be made with Python 3.11.2 or older 3.11, not $$($(BIN)/python --version)." >&2; \
+	  echo "To do: make clean, then on Debian 12: make PYTHON=/usr/bin/python3.11 lock" >&2; \
+	  exit 1; }
+	@$(BIN)/pip-compile $(LOCK) $(ARGS) --output-file requirements.lock pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) $(ARGS) --extra dev --constraint requirements.lock \
+	  --output-file requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -184,7 +184,8 @@ class Link:
     """One connection: its tenant's transport in its wrappers, and the side over it."""
 
     name: str
-    caller: Logged
+    calls: Logged
+    caller: Retried
     side: GraphSide
     transport: Transport
     tokens: MsalTokens
@@ -262,7 +263,14 @@ def _link(entry: Connection, home: Home, stop: threading.Event) -> Link:
         clock=home.clock,
         subject_fallback=home.settings.platform.subject_fallback,
     )
-    return Link(name=entry.name, caller=logged, side=side, transport=transport, tokens=tokens)
+    return Link(
+        name=entry.name,
+        calls=logged,
+        caller=caller,
+        side=side,
+        transport=transport,
+        tokens=tokens,
+    )
 
 
 def _cloud(entry: Connection) -> Cloud:

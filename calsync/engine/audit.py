@@ -8,20 +8,29 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from calsync.model import Effect, Link, Pair, Plan, Presence, Side
+from calsync.model import Effect, EffectKind, Link, Pair, Plan, Presence, Side
 from calsync.ports import AuditEntry, AuditStep
+
+
+_CREATES = frozenset({EffectKind.CREATE_BOOKING, EffectKind.CREATE_EVENT})
 
 
 def of_plan(
     pair: Pair, plan: Plan, before: Mapping[str, Link], now: datetime, *, brief: bool
 ) -> list[AuditEntry]:
-    """What was observed and decided. ``brief`` (first import): one line an item."""
+    """What was observed and decided. ``brief`` (first import): only what is not simply carried
+    over; the confirmation of the call is then the one line an imported item has."""
     entries: list[AuditEntry] = []
-    if not brief:
+    carried: set[str] = set()
+    if brief:
+        carried = {e.link_id for e in plan.effects if e.kind in _CREATES}
+    else:
         for link in plan.links:
             for side in Side:
                 entries.extend(_observed(pair, before.get(link.id), link, side, now))
     for ruling in plan.rulings:
+        if ruling.link_id in carried:
+            continue
         entries.append(
             AuditEntry(
                 at=now,

@@ -104,11 +104,11 @@ def _fill(
 ) -> None:
     """Series in the mornings, single meetings from ten o'clock on: no two meet."""
     today = room.zone.to_wall(world.utc()).date()
-    series = min(round(plan.events_per_room * plan.series_share), 20)
+    series = min(round(plan.events_per_room * plan.series_share), 40)
     for number in range(series):
         day = today + timedelta(days=SPREAD_DAYS[0] + number % 5)
         start = datetime.combine(day, datetime.min.time()) + timedelta(
-            minutes=7 * 60 + 30 * (number // 5)
+            minutes=6 * 60 + 30 * (number // 5)
         )
         rule = Recurrence(Pattern("weekly", 1, (day.weekday(),)), day, "numbered", None, 20)
         _meeting(world, room, chance.choice(people), start, 30, rule, chance)

@@ -12,9 +12,11 @@ from typing import Any
 
 from bench.ours import Ours, check
 from bench.tenant import Tenant
+from calsync.adapters.hub.desk import Precondition, Shown
 
 SEED = {"rooms": 20, "people": 20, "buildings": 2, "events_per_room": 0}
 ROUNDS = 12
+KINDS = ("invite", "invite series", "book", "book series", "move", "cancel", "rebook", "give up")
 
 
 def measure(tenant: Tenant, folder: Path) -> dict[str, Any]:
@@ -56,7 +58,16 @@ class _Office:
 
     def act(self, room: str, mailbox: str) -> None:
         kind = self.rng.choice(
-            ["invite", "invite series", "book", "book series", "move", "cancel", "rebook", "give up"]
+            [
+                "invite",
+                "invite series",
+                "book",
+                "book series",
+                "move",
+                "cancel",
+                "rebook",
+                "give up",
+            ]
         )
         meetings = self.meetings.setdefault(mailbox, [])
         bookings = self.bookings.setdefault(room, [])
@@ -72,10 +83,11 @@ class _Office:
             self._platform(kind, room, bookings)
 
     def _slot(self, room: str) -> datetime:
-        """A time of the room that nobody else wants."""
+        """A time of the room that nobody else wants, nor any week after it: an hour of a
+        weekday for each act."""
         number = self.slots[room] = self.slots.get(room, -1) + 1
-        day = self.day + timedelta(days=7 * (number // 5) + number % 5)
-        return datetime.combine(day, datetime.min.time()) + timedelta(hours=9)
+        day = self.day + timedelta(days=number % 7)
+        return datetime.combine(day, datetime.min.time()) + timedelta(hours=6 + number // 7)
 
     def _outlook(self, kind: str, mailbox: str, meetings: list[str]) -> None:
         body: dict[str, Any] = {"room": mailbox}
@@ -97,7 +109,9 @@ class _Office:
 
     def _platform(self, kind: str, room: str, bookings: list[str]) -> None:
         service = self.ours.home.bookings
-        start = self._slot(self.ours.home.mappings.find(room).mailbox)  # type: ignore[union-attr]
+        pair = self.ours.home.mappings.find(room)
+        assert pair is not None
+        start = self._slot(pair.mailbox)
         wish: dict[str, object] = {
             "title": "b",
             "start": start.isoformat(),
@@ -107,9 +121,8 @@ class _Office:
         if kind in ("book", "book series"):
             if kind == "book series":
                 wish["rrule"] = "FREQ=WEEKLY;COUNT=4"
-                for _ in range(5):
-                    self._slot(self.ours.home.mappings.find(room).mailbox)  # type: ignore[union-attr]
             made = service.create(room, wish)
+            assert isinstance(made, Shown)
             if kind == "book":
                 bookings.append(made.booking.id)
         elif kind == "rebook":
@@ -118,20 +131,16 @@ class _Office:
             service.cancel(bookings.pop(), _ANY)
 
 
-class _Any:
-    """No precondition."""
-
-    def holds(self, _: object) -> bool:
-        return True
-
-
-_ANY: Any = _Any()
+_ANY = Precondition(None)
 
 
 def _times(start: datetime) -> dict[str, Any]:
     return {
         "start": {"dateTime": start.isoformat(), "timeZone": "Europe/Berlin"},
-        "end": {"dateTime": (start + timedelta(minutes=30)).isoformat(), "timeZone": "Europe/Berlin"},
+        "end": {
+            "dateTime": (start + timedelta(minutes=30)).isoformat(),
+            "timeZone": "Europe/Berlin",
+        },
     }
 
 

@@ -95,9 +95,7 @@ def sandbox(folder: Path, seed: dict[str, Any]) -> Iterator[Tenant]:
     ready = folder / "ready.json"
     ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "calsync.sandbox", "--rooms", "0", "--people", "0"]
-    process = subprocess.Popen(
-        [*command, "--ready-file", str(ready)], stdout=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
         while not ready.exists() or not ready.read_text():

@@ -7,6 +7,8 @@ use plain tuples and executemany.
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +49,9 @@ from calsync.store.statements import Statements, run_many
 _LIVE: Final = (BookingStatus.PENDING.value, BookingStatus.CONFIRMED.value)
 #: Values in one IN list; SQLite takes 32,766 variables a statement, older ones 999.
 _CHUNK: Final = 500
+#: Seconds after which a change made by another process is seen; our own is seen at once.
+OTHERS_SEEN_WITHIN = 1.0
+
 _NUMBER, _HORIZON = "number", "horizon"
 _COUNTERS: Final = f"SELECT name, value FROM {t.counter.name}"
 
@@ -63,20 +68,35 @@ R = TypeVar("R")
 class SqlHubStore:
     """Transactions of the hub on calsync's database. Safe to share between threads."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._database = database
         self._hot = _Hot.of(Statements.of(is_sqlite=database.is_sqlite))
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._newest = -1
+        self._asked = float("-inf")
 
     @contextmanager
     def read(self) -> Iterator[SqlHubReader]:
         with self._database.read() as connection:
             yield SqlHubReader(connection)
 
+    def newest(self) -> int:
+        now = self._monotonic()
+        if now - self._asked > OTHERS_SEEN_WITHIN:
+            self._asked = now
+            with self._database.glance() as connection:
+                self._note(SqlHubReader(connection).numbers()[0])
+        return self._newest
+
     @contextmanager
     def write(self) -> Iterator[SqlHubWriter]:
         try:
             with self._database.write() as connection:
-                yield SqlHubWriter(connection, self._hot)
+                writer = SqlHubWriter(connection, self._hot)
+                yield writer
         except IntegrityError as error:
             # Checks and inserts share a transaction; only a server with several writers at
             # once (PostgreSQL) can get here, and the second try sees what the other one wrote.
@@ -85,6 +105,12 @@ class SqlHubStore:
                 where="hub",
                 todo="Try again",
             ) from error
+        self._note(writer.newest)
+
+    def _note(self, number: int) -> None:
+        """Numbers only grow; a slow reader must not put an older one over a newer."""
+        with self._lock:
+            self._newest = max(self._newest, number)
 
 
 class SqlHubReader:
@@ -215,6 +241,7 @@ class SqlHubWriter(SqlHubReader):
     def __init__(self, connection: Connection, hot: _Hot) -> None:
         super().__init__(connection)
         self._hot = hot
+        self.newest = -1
 
     def put_room(self, room: StoredRoom) -> None:
         values = {
@@ -241,8 +268,9 @@ class SqlHubWriter(SqlHubReader):
         last = self._c.execute(query.returning(c.value)).scalar()
         if last is None:
             self._c.execute(insert(t.counter), {"name": _NUMBER, "value": count})
-            return 1
-        return int(last) - count + 1
+            last = count
+        self.newest = int(last)
+        return self.newest - count + 1
 
     def record(self, entries: Sequence[FeedEntry]) -> None:
         lines = [

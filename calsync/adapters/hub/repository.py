@@ -104,6 +104,11 @@ class HubWriter(HubReader, Protocol):
 class HubStore(Protocol):
     def read(self) -> AbstractContextManager[HubReader]: ...
 
+    def newest(self) -> int:
+        """The newest change number, from memory: changes of this process count at once, those
+        of others within a second. What idle rooms are asked by."""
+        ...
+
     def write(self) -> AbstractContextManager[HubWriter]:
         """Committed where the block ends well, rolled back by any exception."""
         ...

@@ -48,6 +48,8 @@ class HubSide:
         self._new_id = new_id
 
     def pull(self, pair: Pair, cursor: str | None, window: Window) -> Pull:
+        if cursor is not None and str(self._store.newest()) == cursor:
+            return Pull(cursor=cursor)
         with self._store.read() as tx:
             last, horizon = tx.numbers()
             if cursor is None:
@@ -62,11 +64,9 @@ class HubSide:
                 raise CursorExpired(
                     "the change feed does not reach back to the cursor", where=pair.room_id
                 )
-            if after == last:
-                return Pull(cursor=cursor)
             entries = tx.feed_by_people(after, room_id=pair.room_id)
             if not entries:
-                return Pull(cursor=cursor)
+                return Pull(cursor=str(last))
             numbers = {e.booking_id: e.number for e in entries}
             bookings = tx.bookings(list(numbers))
         observations: list[Observation] = []

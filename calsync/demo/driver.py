@@ -168,7 +168,7 @@ class _Hands:
             person=wish.person,
             did=wish.did,
             saw=None if look is None else list(look.state.values()),
-            fight=wish.blind,
+            fight=wish.blind and wish.did != "squeeze",
             **said,
         )
 

@@ -21,10 +21,10 @@ from rich.live import Live
 
 from calsync.demo.driver import Driver, as_room
 from calsync.demo.judge import Report, judge
-from calsync.demo.records import Idle, Image, Records
+from calsync.demo.records import Idle, Image, Records, calendar_images
 from calsync.demo.stage import Cast, Stage, StageError
 from calsync.demo.view import View, summary
-from calsync.demo.watcher import HubTables, Watcher
+from calsync.demo.watcher import AHEAD, HubTables, Watcher
 from calsync.sandbox.people import Known, People, Shape
 
 DEFAULT_SECONDS, DEFAULT_ROOMS = 60.0, 8
@@ -45,13 +45,15 @@ def run_demo(
     as_json: bool = False,
     faults: float = 0.0,
     events_per_room: int = 4,
+    pace: float | None = None,
 ) -> int:
     """Run the main job before the eyes of whoever started it; the exit status.
 
     ``seconds``: how long people act; coming to rest and the look at idleness come after.
     ``seed`` None: a random one, which is printed. ``keep``: a folder for database, settings and
     logs, which are then left there. ``as_json``: print the report as JSON instead of words.
-    ``faults``: share of calls that the tenant throttles. 0 only where the verdict is in order.
+    ``faults``: share of calls that the tenant throttles. ``pace``: acts a second; None: as many
+    as fit the number of rooms. 0 only where the verdict is in order.
     """
     seed = SystemRandom().randrange(1, 1_000_000) if seed is None else seed
     console = Console(stderr=as_json)
@@ -59,7 +61,8 @@ def run_demo(
     console.print(f"calsync demo: seed {seed}, {rooms} rooms, {seconds:g} s")
     try:
         with _stoppable():
-            made = _run(cast, seconds, console, live=not headless and not as_json, keep=keep)
+            live = not headless and not as_json
+            made = _run(cast, seconds, console, live=live, keep=keep, pace=pace or _pace(rooms))
     except KeyboardInterrupt:
         console.print("Interrupted; everything was stopped.")
         return INTERRUPTED
@@ -95,10 +98,18 @@ def _stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _run(cast: Cast, seconds: float, console: Console, *, live: bool, keep: Path | None) -> Report:
+def _pace(rooms: int) -> float:
+    """Acts a second: enough for something to be seen, few enough to be read."""
+    return min(8.0, max(1.5, rooms / 4))
+
+
+def _run(
+    cast: Cast, seconds: float, console: Console, *, live: bool, keep: Path | None, pace: float
+) -> Report:
     with Stage(cast, keep) as stage:
-        today = datetime.now(UTC).date()
-        people = People(cast.seed, stage.rooms, stage.persons, today)
+        # An hour ago, on no half hour: no meeting begins or ends there.
+        since = datetime.now(UTC).replace(minute=7, second=0, microsecond=0) - timedelta(hours=1)
+        people = People(cast.seed, stage.rooms, stage.persons, datetime.now(UTC).date())
         rooms = [as_room(room) for room in stage.rooms]
         stage.serve()
         watcher = Watcher(
@@ -106,8 +117,9 @@ def _run(cast: Cast, seconds: float, console: Console, *, live: bool, keep: Path
             sandbox=stage.open_sandbox,
             platform=stage.open_platform,
             tables=HubTables(stage.database),
+            since=since,
         )
-        _note_seeded(stage, watcher, people)
+        _note_seeded(stage, people, since)
         if not watcher.wait_for_rest(still=0.5, limit=_IMPORT_S):
             raise StageError(f"the first import did not end: {stage.log_of('serve')}")
         driver = Driver(people, sandbox=stage.open_sandbox, platform=stage.open_platform)
@@ -115,7 +127,7 @@ def _run(cast: Cast, seconds: float, console: Console, *, live: bool, keep: Path
         watcher.start()
         try:
             with Live(view, console=console, screen=True, refresh_per_second=4) if live else _no():
-                _act(driver, stage, watcher, view, seconds=seconds)
+                _act(driver, stage, watcher, view, seconds=seconds, pace=pace)
                 watcher.stop()
                 view.phase = "coming to rest"
                 rested = watcher.wait_for_rest(still=1.5 * cast.poll_ceiling, limit=REST_S)
@@ -137,18 +149,15 @@ def _no() -> Iterator[None]:
     yield
 
 
-def _note_seeded(stage: Stage, watcher: Watcher, people: People) -> None:
+def _note_seeded(stage: Stage, people: People, since: datetime) -> None:
     """Put what was in the calendars before calsync was into the log, and into people's minds."""
-    low = datetime.now(UTC) - timedelta(days=30)
     facts = {room.id: room for room in stage.rooms}
-    from calsync.demo.records import calendar_images
-
     number = 0
     for room in (as_room(one) for one in stage.rooms):
-        rows = stage.sandbox.instances(room.mailbox, low, low + timedelta(days=400))
+        rows = stage.sandbox.instances(room.mailbox, since, since + AHEAD)
         for image in calendar_images(room, rows):
             number += 1
-            now = {slot: one for slot, one in image.state.items() if _ahead(one["end"])}
+            now = image.state
             stage.sandbox.note(
                 who="people",
                 kind="act",
@@ -162,22 +171,17 @@ def _note_seeded(stage: Stage, watcher: Watcher, people: People) -> None:
             )
             shape = Shape(datetime.min, datetime.min, "")  # noqa: DTZ901  # never looked at: retired
             people.add(Known(f"s{number}", facts[room.id], "invite", "", shape, now, image.key))
-    watcher.look()
 
 
-def _ahead(end: str) -> bool:
-    """Whether an instance still lies in what is compared at the end (`watcher.AHEAD`)."""
-    return datetime.fromisoformat(end) > datetime.now(UTC)
-
-
-def _act(driver: Driver, stage: Stage, watcher: Watcher, view: View, *, seconds: float) -> None:
+def _act(
+    driver: Driver, stage: Stage, watcher: Watcher, view: View, *, seconds: float, pace: float
+) -> None:
     """People act on a thread of their own, so that a Ctrl-C is heard at once."""
     stop, failed = Event(), list[BaseException]()
-    per_second = min(8.0, max(1.5, len(stage.rooms) / 4))
 
     def play() -> None:
         try:
-            driver.run(seconds, per_second=per_second, stop=stop)
+            driver.run(seconds, per_second=pace, stop=stop)
         except BaseException as error:  # handed to the main thread
             failed.append(error)
 
@@ -254,5 +258,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--faults", type=float, default=0.0, help="share of calls that are throttled, 0 to 1"
     )
+    parser.add_argument("--pace", type=float, help="acts a second; default: by the number of rooms")
     chosen = parser.parse_args(arguments)
     return run_demo(**vars(chosen))

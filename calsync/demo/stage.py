@@ -65,7 +65,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         try:
-            self.folder = self._folder()
+            self.folder = self._folder().resolve()
             self.facts = self._start_sandbox()
             self.sandbox = self.open_sandbox()
             self._furnish()
@@ -88,6 +88,8 @@ class Stage:
     def _folder(self) -> Path:
         if self.keep is not None:
             self.keep.mkdir(parents=True, exist_ok=True)
+            if (self.keep / "calsync.db").exists():
+                raise StageError(f"{self.keep} holds a database already; name an empty folder")
             return self.keep
         return Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="calsync-demo-")))
 

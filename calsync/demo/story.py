@@ -172,8 +172,9 @@ def _take_writes(records: Records, found: dict[str, Story]) -> None:
     for booking, entries in lines.items():
         story = by_id.get(booking)
         if story is not None:
-            (row,) = (one for one in story.rows if one.id == booking)
-            story.writes.extend(_feed_writes(story, entries, row))
+            # While a run goes on, the feed may have been read after the bookings.
+            known = next((one for one in story.rows if one.id == booking), None)
+            story.writes.extend(_feed_writes(story, entries, known))
 
 
 def _app_write(line: dict[str, Any], story: Story) -> Write:
@@ -196,15 +197,15 @@ def _slot_of(story: Story, day: str) -> str:
     return day
 
 
-def _feed_writes(story: Story, entries: list[FeedLine], row: Row) -> Iterator[Write]:
+def _feed_writes(story: Story, entries: list[FeedLine], row: Row | None) -> Iterator[Write]:
     """What the lines of one booking mean. The first line of calsync after an act of a person on
     the platform is its answer: it changes the status, not what the room shows; unless some of
     what was asked for was refused, which is taken out before the rest is confirmed."""
     waiting = False
-    rejected = row.status == "rejected"
+    rejected = row is not None and row.status == "rejected"
     last = max((one.number for one in entries if one.by_sync), default=0)
     asked = max((one.number for one in entries if not one.by_sync), default=0)
-    refused = row.refusal is not None and not rejected
+    refused = row is not None and row.refusal is not None and not rejected
     for one in sorted(entries, key=lambda entry: entry.number):
         if not one.by_sync:
             waiting = story.born == "platform" or waiting

@@ -25,12 +25,11 @@ from calsync.demo.records import (
     Room,
     Row,
     calendar_images,
-    instant,
     picture,
     platform_images,
 )
 
-#: What both sides are compared over, from the moment of a look: within what calsync syncs.
+#: How far ahead both sides are compared: within what calsync syncs.
 AHEAD = timedelta(days=200)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -107,6 +106,7 @@ class Seen:
     acts: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=200))
     decisions: deque[tuple[datetime, str, str]] = field(default_factory=lambda: deque(maxlen=200))
     feed: list[FeedLine] = field(default_factory=list)
+    bookings: list[Row] = field(default_factory=list)
     calls: int = 0
     throttled: int = 0
     declines: int = 0
@@ -123,8 +123,11 @@ class Watcher:
         sandbox: Callable[[], Sandbox],
         platform: Callable[[], Platform],
         tables: HubTables,
+        since: datetime,
         every: float = 0.25,
     ) -> None:
+        """``since``: the fixed begin of what is compared, so that no item drops out of a run."""
+        self._low, self._high = since, since + AHEAD
         self.seen = Seen({room.id: RoomView(room) for room in rooms})
         self.lock = threading.Lock()
         self.failure: Exception | None = None
@@ -161,7 +164,9 @@ class Watcher:
         feed = self._tables.feed(self.seen.feed[-1].number if self.seen.feed else 0)
         decisions = self._tables.decisions(self._audit)
         counts = self._sandbox.control("GET", "calls")
+        bookings = self._tables.rows()
         with self.lock:
+            self.seen.bookings = bookings
             self._take(lines, feed, decisions, counts)
         stale = time.monotonic() - 2.0
         due = [
@@ -204,10 +209,10 @@ class Watcher:
     def _read_rooms(self, due: list[RoomView]) -> None:
         if not due:
             return
-        low = datetime.now(UTC)
-        shown = self._platform.occupancy([view.room.id for view in due], low, low + AHEAD)
+        names = [view.room.id for view in due]
+        shown = self._platform.occupancy(names, self._low, self._high)
         for view in due:
-            rows = self._sandbox.instances(view.room.mailbox, low, low + AHEAD)
+            rows = self._sandbox.instances(view.room.mailbox, self._low, self._high)
             calendar = calendar_images(view.room, rows)
             found = shown[view.room.id]
             platform = platform_images(view.room, found.occurrences, found.bookings)
@@ -260,8 +265,3 @@ class Watcher:
                 return True
             time.sleep(self._every)
         return False
-
-
-def last_time(lines: list[dict[str, Any]]) -> datetime:
-    """When the last line of a log was written."""
-    return instant(lines[-1]["time"]) if lines else _EPOCH

@@ -15,7 +15,7 @@ from calsync.engine.context import Context
 from calsync.engine.pull import Gathered, gather
 from calsync.engine.push import clear_doubts, push
 from calsync.engine.refusals import with_alternatives
-from calsync.errors import SideError, Throttled
+from calsync.errors import CalsyncError, StoreError, Throttled
 from calsync.model import Conflict, Halt, Link, LinkState, Pair, Plan, Skip, Window
 from calsync.ports import Commit, RoomState
 from calsync.reconcile.guard import check
@@ -48,7 +48,8 @@ class CycleReport:
 def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]:
     """Bring one room to rest. ``full``: read everything anew and roll the window on.
 
-    Never raises for what a side did: the report says what is wrong, the state keeps it.
+    Never raises for what a side did, or a pair that cannot be worked: the report says what is
+    wrong, the state keeps it. Raises StoreError: nothing can be kept then.
     """
     report = CycleReport(pair_id=pair.id)
     state = ctx.state(pair)
@@ -59,7 +60,9 @@ def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]
         yield from _cycle(ctx, pair, report, full=full)
     except Throttled as error:
         report.wait, report.error = error.retry_after, str(error)
-    except SideError as error:
+    except StoreError:
+        raise
+    except CalsyncError as error:
         report.error = str(error)
     if report.error and report.halt is None:
         _failed(ctx, pair, report)

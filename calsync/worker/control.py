@@ -13,7 +13,7 @@ import queue
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from calsync.engine.calls import Steps
@@ -234,8 +234,16 @@ class Worker:
 
     def _broken(self, job: str, error: Exception) -> None:
         if isinstance(error, CalsyncError):
-            log.error("%s", error)
+            why = str(error)
+            log.error("%s", why)
+        else:
+            why = f"something unforeseen went wrong ({type(error).__name__}); the log has it all"
         self.ctx.resting.discard(job)
+        state = self.ctx.states.get(job)
+        if state is not None:
+            # Stored with the next housekeeping, where ``calsync status`` finds it.
+            self.ctx.states[job] = replace(state, failures=state.failures + 1, error=why)
+            self.ctx.unsaved.add(job)
         self._timetable.fail(job, self._clock.monotonic(), jitter=self._rng.random())
 
     def _drain(self, grace: float) -> None:
@@ -256,7 +264,9 @@ class Worker:
 
     def _notices(self, notifier: Notifier) -> Steps[int]:
         rooms = {room.id: room for room in self.ctx.booking.rooms()}
-        return deliver_notices(self.ctx.store, notifier, pairs=self._pairs, rooms=rooms)
+        return (
+            yield from deliver_notices(self.ctx.store, notifier, pairs=self._pairs, rooms=rooms)
+        )
 
     def _trigger(self, room_id: str) -> None:
         pair_id = self._by_room.get(room_id)

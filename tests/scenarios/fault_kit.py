@@ -351,9 +351,7 @@ class Serving:
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
         with requests.Session() as session:
             session.trust_env = False
-            return session.request(
-                method, self.url + path, headers=headers, timeout=30, **options
-            )
+            return session.request(method, self.url + path, headers=headers, timeout=30, **options)
 
     def book(self, room: str, start: datetime, **more: object) -> requests.Response:
         doc = {"start": f"{start:%Y-%m-%dT%H:%M:%S}", "timeZone": "Etc/UTC", "duration": "PT1H"}
@@ -364,7 +362,9 @@ class Serving:
         query = f"start={low:%Y-%m-%dT%H:%M:%SZ}&end={high:%Y-%m-%dT%H:%M:%SZ}"
         answer = self.call("GET", f"/v1/rooms/{room}/occupancy?{query}")
         assert answer.status_code == 200, answer.text
-        return Counter((_utc(row["utcStart"]), _utc(row["utcEnd"])) for row in answer.json()["items"])
+        return Counter(
+            (_utc(row["utcStart"]), _utc(row["utcEnd"])) for row in answer.json()["items"]
+        )
 
     def fact(self, room: str) -> dict[str, Any]:
         """What ``calsync status --json`` says of a room."""
@@ -410,6 +410,8 @@ class Proxy:
     def __init__(self, target: str) -> None:
         self.target = target
         self.spoil: Spoil | None = None
+        #: Answers in the sandbox's place: (method, path, body) → status and body, or None.
+        self.refuse: Callable[[str, str, bytes], tuple[int, bytes] | None] | None = None
         self.seen: list[tuple[str, dict[str, str]]] = []
         self._session = requests.Session()
         self._session.trust_env = False
@@ -427,9 +429,17 @@ class Proxy:
         self.seen.append((f"{method} {path}", headers))
         if not self.target:
             return 200, {"Content-Type": "application/json"}, b"{}"
+        refused = self.refuse(method, path, body) if self.refuse is not None else None
+        if refused is not None:
+            return refused[0], {"Content-Type": "application/json"}, refused[1]
         # The name it was called by is handed on: the sandbox makes its links from it.
         got = self._session.request(
-            method, self.target + path, headers=headers, data=body, allow_redirects=False, timeout=30
+            method,
+            self.target + path,
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            timeout=30,
         )
         kept = {k: v for k, v in got.headers.items() if k.lower() in _KEPT}
         status, content = got.status_code, got.content

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from calsync.adapters.graph.errors import check
-from calsync.adapters.graph.links import user_path
+from calsync.adapters.graph.links import AllowedOrigin, user_path
 from calsync.adapters.wrap.port import Call, Caller
 from calsync.errors import BadAnswer, CursorExpired
 from calsync.model import Window
@@ -23,7 +23,8 @@ from calsync.model import Window
 #: Graph's largest useful page; a round that says there is still more after this many is refused.
 PAGE_SIZE = 500
 _MOST_PAGES = 2_000
-_INSTANCES = frozenset({"occurrence", "exception"})
+#: A tuple: what a page calls a type may be anything, also what cannot be hashed.
+_INSTANCES = ("occurrence", "exception")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,10 +41,16 @@ class Round:
 
 
 def read_round(
-    caller: Caller, mailbox: str, cursor: str | None, window: Window, *, page_size: int = PAGE_SIZE
+    caller: Caller,
+    mailbox: str,
+    cursor: str | None,
+    window: Window,
+    *,
+    page_size: int = PAGE_SIZE,
+    origin: AllowedOrigin | None = None,
 ) -> Round:
     """All pages since the cursor; a full round where it is None or was made for another window
-    or mailbox. Raises CursorExpired, BadAnswer, ForbiddenLink, and what the caller raises."""
+    or mailbox. ``origin``: where the link that ends the round must lead. Raises CursorExpired, BadAnswer, ForbiddenLink, and what the caller raises."""
     resume = None if cursor is None else _resume(cursor, mailbox, window)
     found = Round(full=resume is None)
     link = resume or _first(mailbox, window)
@@ -64,6 +71,9 @@ def read_round(
         _fold(found, body.get("value"), mailbox)
         after, end = body.get("@odata.nextLink"), body.get("@odata.deltaLink")
         if isinstance(end, str) and after is None:
+            if origin is not None and end != resume:
+                # Now, not when it is followed: once stored, it would close the room for good.
+                origin.check(end)
             found.cursor = cursor if cursor and end == resume else _cursor(mailbox, window, end)
             return found
         if not isinstance(after, str) or end is not None:
@@ -90,11 +100,11 @@ def _fold(found: Round, rows: Any, mailbox: str) -> None:
             found.removed[key] = None
             continue
         found.removed.pop(key, None)
-        master = row.get("seriesMasterId")
-        if row.get("type") == "seriesMaster":
+        master, kind = row.get("seriesMasterId"), row.get("type")
+        if kind == "seriesMaster":
             found.singles.pop(key, None)
             found.series[key] = None
-        elif (isinstance(master, str) and master) or row.get("type") in _INSTANCES:
+        elif (isinstance(master, str) and master) or kind in _INSTANCES:
             if isinstance(master, str) and master:
                 found.series[master] = None
             else:

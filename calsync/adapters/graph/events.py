@@ -31,7 +31,11 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
     span: Window | None = None
     if raw.get("type") == "seriesMaster" and not isinstance(raw.get("cancelledOccurrences"), list):
         span = _listing_span(box, raw)
-        listed = list(instances(box, str(raw.get("id", "")), span))
+        try:
+            listed = list(instances(box, str(raw.get("id", "")), span))
+        except _Refused as error:
+            # Of this one item: the mailbox itself answers, and asking again says the same.
+            return Unknown(key=str(raw.get("id", "")), reason=error.what, poison=True)
     seen = read_event(
         raw,
         titles=box.pair.titles,
@@ -43,6 +47,10 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
     if isinstance(seen, Seen) and seen.tag is not None and _AGAIN in seen.tag:
         return replace(seen, tag=seen.tag.partition(_AGAIN)[0])
     return seen
+
+
+class _Refused(BadAnswer):
+    """Graph will not take the request as it is, now or later."""
 
 
 def _listing_span(box: Box, raw: Mapping[str, Any]) -> Window:
@@ -63,14 +71,19 @@ def instances(box: Box, key: str, span: Window) -> Iterator[dict[str, Any]]:
 
 
 def pages(box: Box, target: str, *, operation: str) -> Iterator[dict[str, Any]]:
-    """All rows of a list. Raises what a refusal means, and BadAnswer for pages without an end."""
+    """All rows of a list. Raises what a refusal means (``_Refused`` for a wrong request), and
+    BadAnswer for pages without an end."""
     followed: set[str] = set()
     link: Any = target
     while isinstance(link, str) and link:
         if link in followed or len(followed) >= _MOST_PAGES:
             raise BadAnswer("the pages do not come to an end", where=box.mailbox)
         followed.add(link)
-        body = check(box.get(link, operation=operation), box.mailbox)
+        answer = box.get(link, operation=operation)
+        if not answer.ok and (verdict := judge(answer)).meaning is Meaning.INPUT:
+            what = f"{verdict.row.what} ({verdict.code or answer.status})"
+            raise _Refused(what, where=box.mailbox, todo=verdict.row.todo)
+        body = check(answer, box.mailbox)
         rows = body.get("value")
         if not isinstance(rows, list):
             raise BadAnswer("a page has no list of events", where=box.mailbox)

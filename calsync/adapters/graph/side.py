@@ -10,7 +10,7 @@ from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.delta import PAGE_SIZE, read_round
 from calsync.adapters.graph.events import find_tag, read_keys, read_raw, read_series
-from calsync.adapters.graph.links import user_path
+from calsync.adapters.graph.links import AllowedOrigin, user_path
 from calsync.adapters.graph.places import resource_calendars
 from calsync.adapters.graph.writes import carry_out, create_body, created, guarded
 from calsync.adapters.wrap.port import Caller
@@ -58,6 +58,7 @@ class GraphSide:
         self._clock = clock
         self._subject_fallback = subject_fallback
         self._page_size = page_size
+        self._origin = AllowedOrigin(cloud.graph)
 
     @property
     def side(self) -> Side:
@@ -73,7 +74,14 @@ class GraphSide:
 
     def pull(self, pair: Pair, cursor: str | None, window: Window) -> Pull:
         box = self._box(pair)
-        found = read_round(self._caller, box.mailbox, cursor, window, page_size=self._page_size)
+        found = read_round(
+            self._caller,
+            box.mailbox,
+            cursor,
+            window,
+            page_size=self._page_size,
+            origin=self._origin,
+        )
         if found.strange:
             log.warning("pair %s: %d items without an id were passed over", pair.id, found.strange)
         singles = [read_raw(box, raw) for raw in found.singles.values()]

@@ -20,7 +20,9 @@ import pytest
 from calsync.engine.context import Span
 from calsync.mapping.booking import READ_ONLY
 from calsync.model import Seen
+from tests.fidelity import csdl
 from tests.fidelity.csdl import shared_folder
+from tests.fidelity.exchanges import faults
 from tests.support.company import (
     Company,
     Instance,
@@ -196,9 +198,16 @@ def test_a_new_export_over_the_old_one_changes_nothing(stage: Stage) -> None:
     assert len(again["skipped"]) == 58
     items = one.tenant.items(room.address)
     for item in items:
-        one.tenant.act("set", id=item["event"]["id"], graph={"importance": "high"})
+        key = item["event"]["id"]
+        one.tenant.act("set", room=room.address, id=key, graph={"importance": "high"})
     for before, after in zip(items, one.tenant.items(room.address), strict=True):
         assert before["event"]["@odata.etag"] != after["event"]["@odata.etag"]
     report = one.sync(room)
     assert (report.observed, report.effects) == (58, 0)
     assert (one.numbers(), len(one.tenant.writes())) == (number, writes)
+
+
+@pytest.mark.skipif(csdl.metadata_file() is None, reason="Graph metadata not found")
+def test_every_exchange_is_as_the_metadata_says(stage: Stage) -> None:
+    for company in (stage.one, stage.two):
+        assert faults(company.tenant.exchanges) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -36,23 +36,27 @@ from calsync.sandbox import (
 from calsync.settings import Settings, parse
 
 DOMAIN = "contoso.example"
+START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 LIVE = ("pending", "confirmed")
 
 
-class ShiftedClock:
-    """The machine's time, ``days`` later: both ends of a test may be moved together."""
+class RunningClock:
+    """Begins at START whenever the test runs, goes as time goes, and can be put forward."""
 
     def __init__(self) -> None:
-        self.days = 0.0
+        self._ahead = START - datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(days=self.days)
+        return self()
 
     def monotonic(self) -> float:
         return time.monotonic()
 
-    def __call__(self) -> datetime:
-        return self.now()
+    def forward(self, **span: float) -> None:
+        self._ahead += timedelta(**span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,9 @@ class Instance(NamedTuple):
 class Tenant:
     """A sandbox tenant on loopback, and its control interface over HTTP."""
 
-    def __init__(self, clock: Callable[[], datetime] | None = None, **switches: Any) -> None:
-        self.server = SandboxServer(create_sandbox(seed=1, clock=clock))
+    def __init__(self, **switches: Any) -> None:
+        self.clock = RunningClock()
+        self.server = SandboxServer(create_sandbox(seed=1, clock=self.clock))
         self.exchanges: list[Exchange] = []
         answer = self.server.answer
 
@@ -316,8 +321,8 @@ def _said(row: dict[str, Any]) -> Instance:
 
 
 @contextmanager
-def a_tenant(clock: Callable[[], datetime] | None = None, **switches: Any) -> Iterator[Tenant]:
-    tenant = Tenant(clock, **switches)
+def a_tenant(**switches: Any) -> Iterator[Tenant]:
+    tenant = Tenant(**switches)
     try:
         yield tenant
     finally:
@@ -326,14 +331,20 @@ def a_tenant(clock: Callable[[], datetime] | None = None, **switches: Any) -> It
 
 @contextmanager
 def a_company(
-    folder: Path, tenant: Tenant, *, span: Span | None = None, clock: ShiftedClock | None = None
+    folder: Path,
+    tenant: Tenant,
+    *,
+    span: Span | None = None,
+    notices_from: str = "",
 ) -> Iterator[Company]:
-    """A calsync of its own in ``folder``, on ``tenant``, with its API served."""
+    """A calsync of its own in ``folder``, on ``tenant`` and its clock, with its API
+    served. ``notices_from``:
+    the mailbox that sends notices, where they are wanted."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "secret").write_text(DEFAULT_SECRET, encoding="utf-8")
-    settings = _settings(folder, tenant)
+    settings = _settings(folder, tenant, notices_from)
     with ExitStack() as ends:
-        home = bootstrap.open_home(settings, clock)
+        home = bootstrap.open_home(settings, tenant.clock)
         ends.callback(home.close)
         system = bootstrap.connect(home)
         ends.callback(system.close)
@@ -357,7 +368,8 @@ def a_company(
         yield Company(tenant, system, api, session)
 
 
-def _settings(folder: Path, tenant: Tenant) -> Settings:
+def _settings(folder: Path, tenant: Tenant, notices_from: str) -> Settings:
+    notices = f'[notices]\nenabled = true\nsender = "{notices_from}"' if notices_from else ""
     return parse(
         f"""
         [database]
@@ -370,6 +382,7 @@ def _settings(folder: Path, tenant: Tenant) -> Settings:
         login_url = "{tenant.url}"
         graph_url = "{tenant.url}"
         client_secret_file = "{folder}/secret"
+        {notices}
         """
     )
 

@@ -72,7 +72,7 @@ def _mail(pair: Pair, room: Room | None, notice: Notice, address: str) -> dict[s
     return {
         "message": {
             "subject": _subject(notice.kind, name, at),
-            "body": {"contentType": "Text", "content": _text(pair, notice, name, at)},
+            "body": {"contentType": "text", "content": _text(pair, notice, name, at)},
             "toRecipients": [
                 {"emailAddress": {"name": line(notice.person.name), "address": address}}
             ],

@@ -71,7 +71,7 @@ def test_a_confirmation():
     assert not call.repeatable, "a mail is never repeated by itself"
     message = call.body["message"]
     assert message["subject"] == "Confirmed: Atlas, 2026-12-01 09:00 to 10:00 (Europe/Berlin)"
-    assert message["body"]["contentType"] == "Text"
+    assert message["body"]["contentType"] == "text"
     (to,) = message["toRecipients"]
     assert to["emailAddress"] == {"name": "Ada Bcc: x@y", "address": "ada@contoso.example"}
     assert "Layoffs" not in str(call.body)

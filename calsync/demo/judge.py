@@ -88,6 +88,7 @@ def judge(records: Records) -> Report:
             f"{records.idle.app_writes} writes to mailboxes and {records.idle.feed_lines} lines in "
             f"the platform's feed within {records.idle.seconds:.1f} s in which nobody acted"
         )
+    details += _broken_answers(records)
     if not records.rested:
         details.append("the two sides did not come to rest in time")
     return report | _extras(records) | {"ok": not details, "details": details}
@@ -96,6 +97,15 @@ def judge(records: Records) -> Report:
 def _clashes(races: Sequence[Clash], rest: Mapping[Side, Mapping[str, State]]) -> dict[str, int]:
     parked = sum(unresolved(race, rest) for race in races)
     return {"happened": len(races), "resolved": len(races) - parked, "parked": parked}
+
+
+def _broken_answers(records: Records) -> list[str]:
+    """An API that fails is not in order, whatever became of the bookings."""
+    return [
+        f"the {line['side']} side answered {line['answer']['status']} to {line['did']}"
+        for line in records.log
+        if line["kind"] == "act" and (line.get("answer") or {}).get("status", 0) >= 500
+    ]
 
 
 def _extras(records: Records) -> Report:

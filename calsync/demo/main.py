@@ -55,8 +55,14 @@ def run_demo(
     ``faults``: share of calls that the tenant throttles. ``pace``: acts a second; None: as many
     as fit the number of rooms. 0 only where the verdict is in order.
     """
-    seed = SystemRandom().randrange(1, 1_000_000) if seed is None else seed
     console = Console(stderr=as_json)
+    if report is not None:
+        try:
+            report.touch()
+        except OSError as error:
+            console.print(f"The report cannot be written: {error}", style="red", markup=False)
+            return 2
+    seed = SystemRandom().randrange(1, 1_000_000) if seed is None else seed
     cast = Cast(seed=seed, rooms=rooms, events_per_room=events_per_room, faults=faults)
     console.print(f"calsync demo: seed {seed}, {rooms} rooms, {seconds:g} s")
     try:
@@ -66,7 +72,7 @@ def run_demo(
     except KeyboardInterrupt:
         console.print("Interrupted; everything was stopped.")
         return INTERRUPTED
-    except StageError as error:
+    except (RuntimeError, OSError) as error:  # a process that died, and what clients say of it
         console.print(f"The demo could not run: {error}", style="red", markup=False)
         return 1
     if report is not None:
@@ -260,4 +266,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--pace", type=float, help="acts a second; default: by the number of rooms")
     chosen = parser.parse_args(arguments)
+    if chosen.rooms < 1 or chosen.seconds <= 0 or not 0 <= chosen.faults < 1:
+        parser.error("needs 1 room, some seconds, and a share of faults below 1")
     return run_demo(**vars(chosen))

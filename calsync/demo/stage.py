@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -81,9 +83,10 @@ class Stage:
 
     def close(self) -> None:
         """End every process, whatever happened; ``serve`` first, by SIGTERM."""
-        self.stop("serve")
-        self.stop("sandbox")
-        self._ends.close()
+        with _deaf():
+            self.stop("serve")
+            self.stop("sandbox")
+            self._ends.close()
 
     def _folder(self) -> Path:
         if self.keep is not None:
@@ -114,12 +117,13 @@ class Stage:
         )
         self._running[name] = process
         assert process.stdout is not None
-        line = process.stdout.readline()
+        ready, _, _ = select.select([process.stdout], [], [], _START_S)
+        line = process.stdout.readline() if ready else "it said nothing. "
         try:
-            ready: dict[str, Any] = json.loads(line)
+            facts: dict[str, Any] = json.loads(line)
         except ValueError:
             raise StageError(f"{name} did not start: {line}{self.log_of(name)}") from None
-        return ready
+        return facts
 
     def _open(self, path: Path) -> IO[str]:
         return self._ends.enter_context(path.open("w", encoding="utf-8"))
@@ -264,6 +268,21 @@ class Stage:
         if done.returncode:
             raise StageError(f"no API token: {done.stdout}{done.stderr}")
         return str(json.loads(done.stdout)["token"])
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """A second Ctrl-C must not keep the processes from being ended."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    try:
+        old = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    except ValueError:  # not on the main thread: no signal arrives here
+        old = {}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
 
 
 def _quoted(text: object) -> str:

@@ -8,13 +8,14 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +34,7 @@ from calsync.settings import Settings, parse
 SECRET_ENV = "CALSYNC_FAULT_SECRET"
 SENDER = "calsync@contoso.example"
 ADA, BOB = "ada@contoso.example", "bob@contoso.example"
+COMMAND = (sys.executable, "-m", "calsync.cli.main")
 #: One busy time of a room: start and end in UTC.
 Taken = tuple[datetime, datetime]
 _rooms = itertools.count(1)
@@ -146,11 +148,12 @@ def settings_text(firm: Company, database: Path | str, rooms: dict[str, str], **
     """A settings file. ``rooms``: id to mailbox. ``more``: graph_url, login_url, tenant_id,
     secret_env, notices (the sender), poll, titles, extra (appended)."""
     notices = more.get("notices")
+    titles = str(more.get("titles", False)).lower()
     lines = [
         f'[database]\nurl = "sqlite:///{database}"',
         f'[api]\nhost = "127.0.0.1"\nport = {more.get("port", 0)}',
         f"[worker]\npoll_floor = {more.get('poll', 1.0)}\npoll_ceiling = {more.get('poll', 1.0)}"
-        "\nthreads = 4",
+        f'\nthreads = 4\nshutdown_grace = "{more.get("grace", "4s")}"',
         *([f'[notices]\nenabled = true\nsender = "{notices}"'] if notices else []),
         '[[connections]]\nname = "sandbox"\ncloud = "custom"\n'
         f'tenant_id = "{more.get("tenant_id", firm.tenant)}"\nclient_id = "{firm.client_id}"\n'
@@ -161,7 +164,7 @@ def settings_text(firm: Company, database: Path | str, rooms: dict[str, str], **
     for room, mailbox in rooms.items():
         lines.append(
             f'[[rooms]]\nid = "{room}"\nname = "{room}"\nzone = "UTC"\nbuilding = "HQ"\n'
-            f'capacity = 8\nmailbox = "{mailbox}"\ntitles = {str(more.get("titles", False)).lower()}'
+            f'capacity = 8\nmailbox = "{mailbox}"\ntitles = {titles}'
         )
     return "\n\n".join([*lines, more.get("extra", "")]) + "\n"
 
@@ -273,7 +276,7 @@ class Said:
 
 def calsync(*arguments: str, timeout: float = 20.0, env: dict[str, str] | None = None) -> Said:
     done = subprocess.run(
-        [sys.executable, "-m", "calsync.cli.main", *arguments],
+        [*COMMAND, *arguments],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -316,8 +319,7 @@ class Serving:
             self.write_settings()
         with (self.folder / "serve.log").open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "calsync.cli.main", "serve", "--json"]
-                + ["--settings", str(self.settings)],
+                [*COMMAND, "serve", "--json", "--settings", str(self.settings)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -363,13 +365,26 @@ class Serving:
         answer = self.call("GET", f"/v1/rooms/{room}/occupancy?{query}")
         assert answer.status_code == 200, answer.text
         return Counter(
-            (_utc(row["utcStart"]), _utc(row["utcEnd"])) for row in answer.json()["items"]
+            (_utc(row["startUtc"]), _utc(row["endUtc"])) for row in answer.json()["items"]
         )
 
     def fact(self, room: str) -> dict[str, Any]:
         """What ``calsync status --json`` says of a room."""
         found: dict[str, Any] = self.cli("status", room, "--json").json()["rooms"][0]
         return found
+
+    def query(self, sql: str) -> list[Any]:
+        """A look into calsync's database, only to know when to look at the stores."""
+        path = f"file:{self.folder / 'calsync.db'}?mode=ro"
+        with closing(sqlite3.connect(path, uri=True, timeout=5.0)) as connection:
+            return connection.execute(sql).fetchall()
+
+    def synced(self) -> bool:
+        """Every room was read on both sides at least once."""
+        found = self.query(
+            "SELECT COUNT(*) FROM room_sync s JOIN pair p ON p.id = s.pair_id WHERE synced_at > 0"
+        )
+        return bool(found[0][0] >= len(self.rooms))
 
     def equal(self, room: str) -> bool:
         return self.firm.taken(self.rooms[room]) == self.taken(room)
@@ -382,7 +397,7 @@ def serving(firm: Company, folder: Path, rooms: dict[str, str], **more: Any) -> 
         yield made
     finally:
         firm.calm()
-        if made.process is not None and made.process.poll() is None:
+        if made.process is not None:
             made.end(signal.SIGKILL)
 
 

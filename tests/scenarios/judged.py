@@ -37,6 +37,7 @@ class Run:
         self.rows: dict[str, Row] = {}
         self.revisions: dict[str, int] = {}
         self.uids: dict[str, str] = {}
+        self.refusals: dict[str, dict[str, Any]] = {}
 
     # -- people -----------------------------------------------------------------------------
 
@@ -99,6 +100,14 @@ class Run:
         self._feed(seconds, name, by_sync=True, tombstone=not state)
         self._show("platform", name, state)
 
+    def refuse_in_part(self, seconds: float, key: str, state: State, dates: list[str]) -> None:
+        """Take refused dates (or a refused move, without dates) back on the platform."""
+        name = self.name(key)
+        self._bump(name)
+        self._feed(seconds, name, by_sync=True)
+        self._show("platform", name, state)
+        self.refusals[name] = {"reason": "taken", "dates": dates}
+
     def change_on_platform(self, seconds: float, key: str, state: State) -> None:
         """Carry a change over to a platform-born booking."""
         name = self.name(key)
@@ -109,7 +118,7 @@ class Run:
     def answer(self, seconds: float, key: str, *, mails: int = 1, rejected: bool = False) -> None:
         """Confirm or reject a platform-born booking, with so many mails."""
         name = self.name(key)
-        refusal = {"reason": "taken", "dates": []} if rejected else None
+        refusal = {"reason": "taken", "dates": []} if rejected else self.refusals.get(name)
         status = "rejected" if rejected else "confirmed"
         self.rows[name] = Row(name, ROOM.id, status, "booking", "", refusal)
         self._bump(name)

@@ -228,3 +228,47 @@ def test_a_run_that_did_not_come_to_rest_is_not_ok() -> None:
     run = clean()
     run.records.rested = False
     assert not judge(run.end())["ok"]
+
+
+def _series() -> list[dict[str, object]]:
+    return [{**one(10), "slot": one(10)["start"]}, {**one(12), "slot": one(12)["start"]}]
+
+
+def test_a_series_may_lose_the_dates_it_lost_a_clash_for_and_no_others() -> None:
+    for kept, lost in ((one(12)["start"], 0), (one(10)["start"], 1)):
+        run = clean()
+        run.act(6.0, "outlook", "o2", {"set": [one(10)]})
+        run.act(6.05, "platform", "p2", {"set": _series()})
+        run.read(6.1)
+        state = {i["slot"]: i for i in _series() if i["slot"] == kept}
+        run.refuse_in_part(6.2, "p2", state, ["2026-12-01T11:00:00"])  # 10:00 UTC in Berlin
+        run.to_calendar(6.3, "p2", state)
+        run.answer(6.4, "p2")
+        run.to_platform(6.5, "o2", {"": one(10)})
+        report = judge(run.end())
+        assert report["lost"] == lost, report["details"]
+        assert report["clashes"]["happened"] == 1
+        if not lost:
+            assert report["ok"], report["details"]
+
+
+def test_a_move_that_lost_a_clash_leaves_the_booking_where_it_was() -> None:
+    run = clean()
+    run.act(6.0, "outlook", "o2", {"set": [one(16)]})
+    run.act(6.05, "platform", "p1", {"time": one(16)}, saw={"": one(14)})
+    run.read(6.1)
+    run.refuse_in_part(6.2, "p1", {"": one(14)}, [])
+    run.answer(6.3, "p1")
+    run.to_platform(6.4, "o2", {"": one(16)})
+    report = judge(run.end())
+    assert report["ok"], report["details"]
+    assert report["clashes"] == {"happened": 1, "resolved": 1, "parked": 0}
+
+
+def test_an_api_that_fails_is_not_in_order() -> None:
+    run = clean()
+    run.act(6, "platform", "p9", {"set": [one(8)]}, accepted=False)
+    run.records.log[-1]["answer"] = {"status": 500}
+    report = judge(run.end())
+    assert not report["ok"]
+    assert report["refused_by_the_side"] == 1

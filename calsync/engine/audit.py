@@ -11,7 +11,6 @@ from typing import Any
 from calsync.model import Effect, EffectKind, Link, Pair, Plan, Presence, Side
 from calsync.ports import AuditEntry, AuditStep
 
-
 _CREATES = frozenset({EffectKind.CREATE_BOOKING, EffectKind.CREATE_EVENT})
 
 

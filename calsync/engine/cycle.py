@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from calsync.conflicts.clash import shown
 from calsync.engine import audit
 from calsync.engine.calls import Steps
 from calsync.engine.context import Context
@@ -16,10 +17,10 @@ from calsync.engine.pull import Gathered, gather
 from calsync.engine.push import clear_doubts, push
 from calsync.engine.refusals import with_alternatives
 from calsync.errors import CalsyncError, StoreError, Throttled
-from calsync.model import Conflict, Halt, Link, LinkState, Pair, Plan, Skip, Window
+from calsync.model import Conflict, Halt, Link, Pair, Plan, Skip, Window
 from calsync.ports import Commit, RoomState
 from calsync.reconcile.guard import check
-from calsync.reconcile.plan import reconcile
+from calsync.reconcile.plan import OUTSIDE, in_window, reconcile
 
 #: Rounds of one cycle: a refused date takes three (change, create, confirm), a merge two.
 MAX_ROUNDS = 6
@@ -46,7 +47,8 @@ class CycleReport:
 
 
 def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]:
-    """Bring one room to rest. ``full``: read everything anew and roll the window on.
+    """Bring one room to rest. ``full``: then read everything anew, count what the change feeds
+    had not told (drift), and roll the window on.
 
     Never raises for what a side did, or a pair that cannot be worked: the report says what is
     wrong, the state keeps it. Raises StoreError: nothing can be kept then.
@@ -57,7 +59,11 @@ def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]
         report.error = state.halted
         return report
     try:
-        yield from _cycle(ctx, pair, report, full=full)
+        if full and state.window is not None:
+            # What is merely new must not count as drift.
+            yield from _cycle(ctx, pair, report, full=False)
+        if not report.error:
+            yield from _cycle(ctx, pair, report, full=full)
     except Throttled as error:
         report.wait, report.error = error.retry_after, str(error)
     except StoreError:
@@ -109,6 +115,7 @@ def _work(
 ) -> Steps[None]:
     assert state.window is not None
     quiet, window = not state.imported, state.window
+    held = ctx.state(pair)
     ctx.resting.discard(pair.id)
     links = dict(found.links)
     seen_booking, seen_calendar = found.booking, found.calendar
@@ -130,7 +137,8 @@ def _work(
             return
         plan.effects = with_alternatives(ctx, pair, plan.effects, window)
         if number == 0 and full:
-            state = replace(state, compared_at=now, drift=_drift(plan, links, state))
+            drift = _drift(plan, links, held.window, pair.zone) if held.imported else 0
+            state = replace(state, compared_at=now, drift=drift)
         _commit(ctx, pair, plan, links, state, now, brief=quiet)
         links.update({link.id: link for link in plan.links})
         report.skips = plan.skips
@@ -144,7 +152,8 @@ def _work(
             report.error = "; ".join(sorted(set(pushed.reasons)))
             break
         seen_booking, seen_calendar = {}, {}
-    report.unsettled = bool(ctx.store.unsettled(pair.id))
+    waiting = {skip.link_id for skip in plan.skips if skip.reason == OUTSIDE}
+    report.unsettled = any(lk.id not in waiting for lk in ctx.store.unsettled(pair.id))
     _rest(ctx, pair, state, report)
 
 
@@ -216,21 +225,21 @@ def _failed(ctx: Context, pair: Pair, report: CycleReport) -> None:
     ctx.unsaved.add(pair.id)
 
 
-def _drift(plan: Plan, before: dict[str, Link], state: RoomState) -> int:
-    """What a full compare found that the change feeds had not told: links that moved."""
-    if not state.imported:
-        return 0
-    moved = 0
+def _drift(plan: Plan, before: dict[str, Link], covered: Window | None, zone: str) -> int:
+    """What a full compare found that the change feeds had not told: items that are new, gone or
+    different. Items that the rolled window has just reached are none."""
+    count = 0
     for link in plan.links:
         was = before.get(link.id)
-        if was is None or link.state is LinkState.BURIED:
-            moved += was is None
-        elif (was.booking.fingerprint, was.event.fingerprint) != (
-            link.booking.fingerprint,
-            link.event.fingerprint,
-        ):
-            moved += 1
-    return moved
+        if was is None:
+            there = shown(link, link.origin)
+            count += there is not None and covered is not None and in_window(there, covered, zone)
+        else:
+            count += (was.booking.fingerprint, was.event.fingerprint) != (
+                link.booking.fingerprint,
+                link.event.fingerprint,
+            )
+    return count
 
 
 def preview(ctx: Context, pair: Pair) -> Steps[Plan]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from calsync.conflicts.clash import shown
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.errors import CursorExpired
@@ -23,6 +24,7 @@ from calsync.model import (
     Window,
 )
 from calsync.ports import SyncSide
+from calsync.reconcile.plan import in_window
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,7 +73,7 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
     shown = yield from pull_side(calendar, pair, calendar_cursor, window)
     found.booking_cursor, found.calendar_cursor = booked.cursor, shown.cursor
     for side, pull in ((Side.BOOKING, booked), (Side.CALENDAR, shown)):
-        yield from _take(ctx, pair, found, side, pull)
+        yield from _take(ctx, pair, found, side, pull, window)
     if pair.id not in ctx.resting:
         for link in ctx.store.unsettled(pair.id):
             found.links.setdefault(link.id, link)
@@ -81,7 +83,9 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
     return found
 
 
-def _take(ctx: Context, pair: Pair, found: Gathered, side: Side, pull: Pull) -> Steps[None]:
+def _take(
+    ctx: Context, pair: Pair, found: Gathered, side: Side, pull: Pull, window: Window
+) -> Steps[None]:
     seen = found.seen(side)
     for obs in pull.observations:
         seen[obs.key] = obs
@@ -95,7 +99,7 @@ def _take(ctx: Context, pair: Pair, found: Gathered, side: Side, pull: Pull) -> 
         ]
         for link in linked:
             found.links[link.id] = link
-        here = [lk for lk in linked if lk.half(side).presence is Presence.PRESENT]
+        here = [lk for lk in linked if _expected(lk, side, pair, window)]
         if here and not seen:
             # The guard asks the admin; the reads below are what an approval will act on.
             found.emptied = side.value
@@ -108,6 +112,13 @@ def _take(ctx: Context, pair: Pair, found: Gathered, side: Side, pull: Pull) -> 
     for link in links:
         found.links.setdefault(link.id, link)
     yield from _confirm(ctx, pair, found, side, hints, links)
+
+
+def _expected(link: Link, side: Side, pair: Pair, window: Window) -> bool:
+    """True where a complete listing of the window should hold the link's item: it is there as
+    far as we know, and its time lies in the window. What ended before is not looked for."""
+    there = shown(link, side)
+    return there is not None and in_window(there, window, pair.zone)
 
 
 def _confirm(

@@ -69,6 +69,10 @@ def reconcile(
     return room.plan()
 
 
+#: Why an item is let be until the window, rolled on by the nightly compare, reaches it.
+OUTSIDE = "outside the window that is synced"
+
+
 class _Room:
     """The working state of one call; nothing of it outlives the call."""
 
@@ -214,7 +218,7 @@ class _Room:
         if decision.verb in (Verb.CREATE_BOOKING, Verb.CREATE_EVENT):
             assert decision.target is not None
             if not in_window(decision.target, self.window, self.pair.zone):
-                return Decision(verb=Verb.SKIP, why="outside the window that is synced")
+                return Decision(verb=Verb.SKIP, why=OUTSIDE)
         return decision
 
     # -- 4 ----------------------------------------------------------------------------------

@@ -84,6 +84,7 @@ class MemorySide:
         self.log: list[tuple[EffectKind, str]] = []
         self._rooms = list(rooms)
         self.now = EPOCH
+        self.items_hidden_before: datetime | None = None
 
     # -- what people do ---------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ class MemorySide:
         if cursor is not None and self.rng.random() < self.faults.void_cursor:
             raise CursorExpired("the sync state is void")
         start, end = int(cursor) if cursor else 0, len(self.feed)
-        keys = list(dict.fromkeys(self.feed[start:])) if cursor is not None else list(self.items)
+        keys = list(dict.fromkeys(self.feed[start:])) if cursor is not None else self._listed()
         self.rng.shuffle(keys)
         found: list[Observation] = []
         hints: list[str] = []
@@ -175,6 +176,15 @@ class MemorySide:
             cursor=str(end),
             complete=cursor is None,
         )
+
+    def _listed(self) -> list[str]:
+        """A listing of the window leaves out what ended before it."""
+        before = self.items_hidden_before
+        return [
+            k
+            for k, i in self.items.items()
+            if before is None or i.occupancy.end.replace(tzinfo=UTC) > before
+        ]
 
     def read(self, pair: Pair, keys: Sequence[str]) -> list[Observation]:
         return [self._read(k) for k in keys]

@@ -139,19 +139,29 @@ def double_booked(
     return list(pairs.values())
 
 
-def _reads(records: Records) -> dict[str, list[datetime]]:
-    """When calsync read each room, by mailbox, in order."""
-    found: dict[str, list[datetime]] = {}
+def _reads(records: Records) -> dict[str, list[tuple[datetime, datetime]]]:
+    """When each of calsync's reads of a room was answered, and when it began, by mailbox.
+
+    A read that was throttled began with the first call that was: calsync had read its own side
+    by then, and waited.
+    """
+    found: dict[str, list[tuple[datetime, datetime]]] = {}
+    waiting: dict[str, datetime] = {}
     for call in records.calls:
+        mailbox, at = call["mailbox"], instant(call["time"])
+        if call["status"] in (429, 503):
+            waiting.setdefault(mailbox, at)
+            continue
+        began = waiting.pop(mailbox, at)
         if call["method"] == "GET" and call["operation"] in _ROOM_READS and call["status"] < 300:
-            found.setdefault(call["mailbox"], []).append(instant(call["time"]))
+            found.setdefault(mailbox, []).append((at, began))
     return found
 
 
 def _doubled(
     one: Story,
     two: Story,
-    reads: Mapping[str, list[datetime]],
+    reads: Mapping[str, list[tuple[datetime, datetime]]],
     rest: Mapping[Side, Mapping[str, State]],
 ) -> Iterator[str]:
     sides: tuple[Side, Side] = ("outlook", "platform")
@@ -163,7 +173,7 @@ def _doubled(
         for write in mine.writes:
             if write.kind != "write":
                 continue
-            before = [when for when in reads.get(mine.room.mailbox, ()) if when <= write.at]
+            before = [start for end, start in reads.get(mine.room.mailbox, ()) if end <= write.at]
             if not before:
                 continue
             began = before[-1] - READ_SLACK

@@ -237,6 +237,8 @@ class Stage:
             f"[database]\nurl = {_quoted(f'sqlite:///{self.database}')}",
             '[api]\nhost = "127.0.0.1"\nport = 0',
             f"[worker]\npoll_floor = {cast.poll_floor}\npoll_ceiling = {cast.poll_ceiling}",
+            # People act in seconds as others do in weeks, and no admin is there to be asked.
+            "[guard]\nmax_deletions = 100",
             f"[notices]\nenabled = true\nsender = {_quoted(SENDER)}",
             "[[connections]]\n"
             f'name = "sandbox"\ntenant_id = {_quoted(facts["tenant"])}\n'

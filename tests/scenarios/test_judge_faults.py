@@ -168,6 +168,19 @@ def test_a_write_onto_time_read_as_taken_is_a_double_booking() -> None:
     assert report["double_booked_by_calsync"] == 1
 
 
+def test_what_came_while_a_read_was_throttled_had_not_been_read() -> None:
+    for status, doubled in ((429, 0), (200, 1)):
+        run = clean()
+        run.act(6, "outlook", "o2", {"set": [one(10)]})
+        run.read(6.1)
+        run.records.calls[-1]["status"] = status
+        run.act(6.2, "platform", "p2", {"set": [one(10)]})
+        run.read(7.1)
+        run.to_platform(7.2, "o2", {"": one(10)})
+        run.answer(7.3, "p2", rejected=True)
+        assert judge(run.end())["double_booked_by_calsync"] == doubled
+
+
 def test_an_overlap_at_rest_that_people_did_not_make_is_a_double_booking() -> None:
     run = _clash()
     run.to_calendar(6.2, "p2", {"": one(10)})

@@ -25,7 +25,8 @@ class Half:
     """One side of a link: the newest accepted observation.
 
     ``seen`` is None where it equals the base of the link (the usual case, kept once), or
-    where the item is not present. ``fingerprint`` is that of what is there (empty where it is not PRESENT).
+    where the item is not present. ``fingerprint`` is that of what is there; empty where nothing
+    is (not PRESENT).
     ``since``: when the item came to claim its present time on this side, by that side's
     clock (its creation, later the last change that moved it).
     """

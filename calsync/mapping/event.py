@@ -106,7 +106,7 @@ def _read(key: str, event: Mapping[str, Any], how: Reading, parts: Parts | None)
     owned = is_owned(event)
     if not owned and response(event) == "declined":
         return Gone(key=key, absence=Absence.DECLINED, mark=mark)
-    span = read_span(event, event.get("isAllDay"))
+    span = read_span(event, event.get("isAllDay"), how.room_zone)
     look = read_look(event, how, owned=owned)
     version = text_of(event, "@odata.etag") or text_of(event, "changeKey")
     if parts is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 
 from calsync.mapping import zones
@@ -23,6 +23,7 @@ _PRIVATE: Final = frozenset({"private", "confidential", "personal"})
 #: An invitation nobody has answered yet. ``none`` and ``notResponded`` mean the same.
 _UNANSWERED: Final = frozenset({"none", "notResponded", "tentativelyAccepted"})
 
+_MIDNIGHT: Final = time(0)
 _EPOCH: Final = datetime(1970, 1, 1)
 _WALL: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|\+00:00)?", re.ASCII
@@ -64,10 +65,10 @@ class Reading:
     subject_fallback: str | None = None
 
 
-def read_span(event: Mapping[str, Any], all_day: object) -> Span:
-    """Start and end. Timed: converted to UTC. All-day: the date parts, never converted."""
+def read_span(event: Mapping[str, Any], all_day: object, room_zone: str) -> Span:
+    """Start and end. Timed: converted to UTC. All-day: whole days, of the zone it was made in."""
     if all_day is True:
-        return _whole_days(event)
+        return _whole_days(event, room_zone)
     start, end = _instant(event, "start"), _instant(event, "end")
     return _checked(start, end, all_day=False)
 
@@ -115,14 +116,32 @@ def _wall(text: str, member: str) -> datetime:
         raise Poison(member, text) from None
 
 
-def _whole_days(event: Mapping[str, Any]) -> Span:
+def _whole_days(event: Mapping[str, Any], room_zone: str) -> Span:
     start, end = _wall_of(event, "start"), _wall_of(event, "end")
+    if start.time() != _MIDNIGHT:
+        start, end = _days_of_instants(event, start, end, room_zone)
     first = datetime(start.year, start.month, start.day)
     last = datetime(end.year, end.month, end.day)
     # An end of 23:59:59, or none at all, means that its day is taken.
     if last < end or last == first:
         last += timedelta(days=1)
     return _checked(first, last, all_day=True)
+
+
+def _days_of_instants(
+    event: Mapping[str, Any], start: datetime, end: datetime, room_zone: str
+) -> tuple[datetime, datetime]:
+    """How an all-day event of another zone reads under UTC is not documented: as its dates, or
+    as the instants of its midnights. Those are midnights in the zone it was made in, or in the
+    room's; what is neither stays as it is."""
+    for name in (event.get("originalStartTimeZone"), room_zone):
+        zone = zones.resolve(name).iana if isinstance(name, str) else None
+        if zone is not None:
+            first = zones.day_at(start.replace(tzinfo=UTC), zone)
+            after = zones.day_at(end.replace(tzinfo=UTC), zone)
+            if first is not None and after is not None:
+                return datetime.combine(first, _MIDNIGHT), datetime.combine(after, _MIDNIGHT)
+    return start, end
 
 
 def _wall_of(event: Mapping[str, Any], name: str) -> datetime:

@@ -218,9 +218,8 @@ def _slot_of(series: _Series, event: Mapping[str, Any]) -> datetime:
     wall = zones.to_wall(at.replace(tzinfo=UTC), series.home)
     if series.occ.all_day:
         # The instant of a midnight in the home zone, or the date as if it were UTC.
-        if wall.time() != _MIDNIGHT and at.time() == _MIDNIGHT:
-            wall = at
-        return series.slot(wall.date())
+        begun = zones.day_at(at.replace(tzinfo=UTC), series.home)
+        return series.slot(begun or (at if at.time() == _MIDNIGHT else wall).date())
     slot = series.slot(wall.date())
     if slot == wall:
         return slot
@@ -234,7 +233,7 @@ def _slot_of(series: _Series, event: Mapping[str, Any]) -> datetime:
 def _override(series: _Series, event: Mapping[str, Any], slot: datetime) -> Override:
     occ = series.occ
     all_day = event.get("isAllDay", occ.all_day)
-    span = read_span(event, all_day)
+    span = read_span(event, all_day, series.how.room_zone)
     start, end = _walls(span, series.zone)
     # The slot in the gap reads back an hour later than it is named.
     if not span.all_day and zones.to_utc(slot, series.zone).replace(tzinfo=None) == span.start:
@@ -264,7 +263,7 @@ def _fit_instants(
     for event in instances:
         if event.get("type") == "exception":
             continue
-        span = read_span(event, event.get("isAllDay", False))
+        span = read_span(event, event.get("isAllDay", False), series.how.room_zone)
         start, end = _walls(span, series.zone)
         slot = _nearest(series, start)
         if slot in overrides or slot in excluded:
@@ -290,7 +289,7 @@ def _missing(
         if event.get("originalStart") is not None:
             listed.add(_slot_of(series, event))
         else:
-            span = read_span(event, event.get("isAllDay", series.occ.all_day))
+            span = read_span(event, event.get("isAllDay", series.occ.all_day), series.how.room_zone)
             listed.add(_nearest(series, _walls(span, series.zone)[0]))
     window = parts.span
     if window is not None:

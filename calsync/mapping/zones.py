@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -178,3 +178,12 @@ def to_wall(instant: datetime, zone: str) -> datetime:
         return instant.astimezone(tz).replace(tzinfo=None, fold=0)
     except OverflowError:
         return _FIRST if instant.year == 1 else _LAST
+
+
+def day_at(instant: datetime, zone: str) -> date | None:
+    """The day that begins at an aware instant in ``zone``; None where no day begins then. On a
+    day whose midnight the clocks skip (Cairo in spring) it begins at one."""
+    wall = to_wall(instant, zone)
+    if wall.time() == time(0) or to_utc(datetime.combine(wall.date(), time(0)), zone) == instant:
+        return wall.date()
+    return None

@@ -84,10 +84,10 @@ def slot_of(row: Mapping[str, Any], series: Occupancy, room_zone: str) -> dateti
     if at is None:
         return None
     if series.all_day:
-        wall = zones.to_wall(at, room_zone)
         # Midnight of the zone it was made in, or its date as if that were UTC.
-        day = wall if wall.time() == time() else at
-        return datetime.combine(day, time())
+        made_in = zones.resolve(row.get("originalStartTimeZone")).iana
+        days = (zones.day_at(at, zone) for zone in (made_in, room_zone) if zone is not None)
+        return datetime.combine(next((day for day in days if day), at.date()), time())
     zone = series.zone or room_zone
     wall = zones.to_wall(at, zone)
     if wall.time() == series.start.time():

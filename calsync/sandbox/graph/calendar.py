@@ -56,9 +56,7 @@ def stored_all(world: World, request: Request, box: Mailbox) -> Iterable[Item]:
 
 def find(world: World, request: Request, box: Mailbox, event_id: str) -> tuple[Item, date | None]:
     """The item of an id and, for an instance, its date."""
-    key, folder, day = box.parse_id(
-        event_id, immutable=request.immutable and world.switches.immutable_ids
-    )
+    key, folder, day = box.parse_id(event_id, immutable=request.immutable)
     item = stored(world, request, box, key)
     if item is None or (folder and folder != item.folder):
         raise not_found()

@@ -67,6 +67,8 @@ class GraphFront:
         return response
 
     def _handled(self, request: Request) -> Response:
+        if not self.world.switches.immutable_ids:  # a mailbox that ignores the preference
+            request.preferences.pop("idtype", None)
         try:
             return self.routes.route(request)
         except Refusal as refusal:

@@ -160,6 +160,29 @@ def test_all_day_is_the_date_part_and_never_converted() -> None:
     assert seen(late).occupancy == occ
 
 
+@pytest.mark.parametrize(
+    ("made_in", "start", "end"),
+    [
+        ("Tokyo Standard Time", "2026-11-19T15:00:00.0000000", "2026-11-21T15:00:00.0000000"),
+        ("Eastern Standard Time", "2026-11-20T05:00:00.0000000", "2026-11-22T05:00:00.0000000"),
+        # Of a custom zone nothing is known; the room's own midnights are.
+        ("tzone://Microsoft/Custom", "2026-11-19T23:00:00.0000000", "2026-11-21T23:00:00.0000000"),
+        ("tzone://Microsoft/Custom", "2026-11-20T07:00:00.0000000", "2026-11-21T23:59:59.0000000"),
+    ],
+)
+def test_all_day_as_instants_of_its_midnights(made_in: str, start: str, end: str) -> None:
+    """No document says whether an all-day event reads under UTC as dates or as instants."""
+    days = {
+        **EVENT,
+        "isAllDay": True,
+        "originalStartTimeZone": made_in,
+        "start": {"dateTime": start, "timeZone": "UTC"},
+        "end": {"dateTime": end, "timeZone": "UTC"},
+    }
+    occ = seen(days).occupancy
+    assert (occ.start, occ.end) == (datetime(2026, 11, 20), datetime(2026, 11, 22))
+
+
 def test_an_end_one_second_early_stays_as_it_is() -> None:
     odd = {**EVENT, "end": {"dateTime": "2026-11-20T23:59:59.0000000", "timeZone": "UTC"}}
     assert seen(odd).occupancy.end == datetime(2026, 11, 20, 23, 59, 59)

@@ -126,3 +126,19 @@ def test_the_canonical_text_of_a_series() -> None:
         '"overrides":[{"id":"2026-01-05T09:00:00","start":"2026-01-05T09:00:00",'
         '"end":"2026-01-05T11:00:00","busy":"free","title":"\\u00c9"}]}}'
     )
+
+
+@pytest.mark.parametrize(
+    ("instant", "zone", "day"),
+    [
+        ("2026-11-20T23:00", "Europe/Berlin", "2026-11-21"),
+        ("2026-11-20T22:00", "Europe/Berlin", None),
+        # Cairo's clocks go from 00:00 to 01:00 that night.
+        ("2027-04-29T22:00", "Africa/Cairo", "2027-04-30"),
+        ("2027-04-29T21:00", "Africa/Cairo", None),
+        ("2027-04-30T00:00", "UTC", "2027-04-30"),
+    ],
+)
+def test_the_day_that_begins_at_an_instant(instant: str, zone: str, day: str | None) -> None:
+    found = zones.day_at(datetime.fromisoformat(instant).replace(tzinfo=UTC), zone)
+    assert found == (date.fromisoformat(day) if day else None)

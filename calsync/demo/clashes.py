@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
+from typing import Any
 
 from calsync.demo.records import Records, instant
 from calsync.demo.story import Act, Story
@@ -147,8 +148,10 @@ def _reads(records: Records) -> dict[str, list[tuple[datetime, datetime]]]:
     """
     found: dict[str, list[tuple[datetime, datetime]]] = {}
     waiting: dict[str, datetime] = {}
+    # A call refused at the door does not say whose mailbox it was for; its address does.
+    users = {_user(call): call["mailbox"] for call in records.calls if call["mailbox"]}
     for call in records.calls:
-        mailbox, at = call["mailbox"], instant(call["time"])
+        mailbox, at = users.get(_user(call), ""), instant(call["time"])
         if call["status"] in (429, 503):
             waiting.setdefault(mailbox, at)
             continue
@@ -156,6 +159,11 @@ def _reads(records: Records) -> dict[str, list[tuple[datetime, datetime]]]:
         if call["method"] == "GET" and call["operation"] in _ROOM_READS and call["status"] < 300:
             found.setdefault(mailbox, []).append((at, began))
     return found
+
+
+def _user(call: Mapping[str, Any]) -> str:
+    """The user segment of a call's path; empty where it is for no mailbox."""
+    return str(call.get("path", "")).partition("/users/")[2].partition("/")[0].casefold()
 
 
 def _doubled(

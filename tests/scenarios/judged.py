@@ -79,6 +79,7 @@ class Run:
         self.records.calls.append(
             {
                 "time": at(seconds), "method": "GET", "operation": "calendarView/delta",
+                "path": f"/v1.0/users/{ROOM.mailbox}/calendarView/delta",
                 "mailbox": ROOM.mailbox, "status": 200,
             }
         )  # fmt: skip

@@ -52,8 +52,8 @@ class Driver:
         platform: Callable[[], Platform],
     ) -> None:
         self.people = people
-        self._one = _Hands(sandbox(), platform())
-        self._other = _Hands(sandbox(), platform())
+        self._one = _Hands(sandbox(), platform(), people)
+        self._other = _Hands(sandbox(), platform(), people)
         self._pool = ThreadPoolExecutor(1, "rival")
 
     def close(self) -> None:
@@ -119,16 +119,18 @@ def span_of(state: State) -> tuple[datetime, datetime]:
 class _Hands:
     """One person's clients."""
 
-    def __init__(self, sandbox: Sandbox, platform: Platform) -> None:
-        self.sandbox, self.platform = sandbox, platform
+    def __init__(self, sandbox: Sandbox, platform: Platform, people: People) -> None:
+        self.sandbox, self.platform, self.people = sandbox, platform, people
 
     # -- looking ----------------------------------------------------------------------------
 
     def look_at_outlook(self, known: Known) -> Look | None:
         rows = self.sandbox.instances(known.room.mailbox, *span_of(known.state))
         images = calendar_images(as_room(known.room), rows)
+        others = {one.uid for one in self.people.known.values() if one is not known}
         for image in images:
-            if image.key == known.uid or (not known.uid and self._is(image, known)):
+            mine = not known.uid and image.key not in others and self._is(image, known)
+            if image.key == known.uid or mine:
                 known.uid = image.key
                 return Look(image.key, image.state)
         return None
@@ -168,7 +170,7 @@ class _Hands:
             person=wish.person,
             did=wish.did,
             saw=None if look is None else list(look.state.values()),
-            fight=wish.blind and wish.did != "squeeze",
+            fight=wish.blind and wish.did not in ("squeeze", "book taken"),
             **said,
         )
 

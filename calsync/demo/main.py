@@ -144,6 +144,9 @@ def _run(
         finally:
             watcher.stop()
             driver.close()
+        if keep is not None:
+            lines = "".join(f"{json.dumps(line)}\n" for line in records.log)
+            (keep / "acts.jsonl").write_text(lines, encoding="utf-8")
         made = judge(records)
         took = stage.stop("serve")
         made["serve_stopped_in_s"] = round(took, 2)

@@ -154,7 +154,7 @@ class Wish:
     """One intended act. `slot` names a date of a series; `shape` what is wanted.
 
     `rival` is what somebody on the other side wants at the same time, `gap` seconds later.
-    `blind`: the person does not look whether the booking still shows what it showed before.
+    `blind`: whatever is touched is left alone from then on; `over`: whose time is wanted.
     """
 
     number: int
@@ -170,6 +170,7 @@ class Wish:
     rival: Wish | None = None
     gap: float = 0.0
     blind: bool = False
+    over: Known | None = None
 
     @property
     def key(self) -> str:
@@ -215,6 +216,8 @@ class People:
             known.retired = True
         if not accepted:
             return
+        if wish.over is not None:
+            wish.over.retired = True
         op = op or wish.op
         if known is None:
             assert wish.shape is not None
@@ -425,7 +428,12 @@ class People:
     def _taken(self, side: Side) -> Wish | None:
         """Somebody wants a room that is visibly taken. The side itself refuses."""
         found = self._over()
-        return found and self._book(side, found[0].room, found[1], did="book taken")
+        if found is None:
+            return None
+        wish = self._book(side, found[0].room, found[1], did="book taken")
+        # Where the side does not show it yet, this is a fight like any other.
+        wish.blind, wish.over = True, found[0]
+        return wish
 
     def _squeeze(self, side: Side) -> Wish | None:
         """A delegate writes over a booking on purpose, in sight of it."""

@@ -144,6 +144,15 @@ def _home_zone(event: Mapping[str, Any], recurrence: Mapping[str, Any]) -> str |
     return None
 
 
+def lacks_zone(event: Mapping[str, Any]) -> bool:
+    """Whether the wall time of this series repeats in a zone we have no rules for (a legacy
+    custom zone): only its listed instances tell when it takes place."""
+    raw = event.get("recurrence")
+    if not isinstance(raw, dict) or event.get("isAllDay") is True:
+        return False
+    return _home_zone(event, raw) is None
+
+
 def _walls(span: Span, zone: str) -> tuple[datetime, datetime]:
     if span.all_day:
         return span.start, span.end

@@ -13,7 +13,7 @@ from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.errors import Meaning, as_error, check, judge
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import BadAnswer
-from calsync.mapping.event import TAG_PREFIX, read_event
+from calsync.mapping.event import TAG_PREFIX, lacks_zone, read_event
 from calsync.model import Absence, Gone, Observation, Seen, Unknown, Window
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,13 @@ _AGAIN = "~"
 
 def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
     """What one event says. A master is read with its exceptions and removed dates: from its own
-    members, or from its instances where the cloud (or the answer) lacks these."""
+    members, or from its instances where the cloud (or the answer) lacks these, or where nothing
+    else tells when it takes place."""
     listed: list[dict[str, Any]] | None = None
     span: Window | None = None
-    if raw.get("type") == "seriesMaster" and not isinstance(raw.get("cancelledOccurrences"), list):
+    if raw.get("type") == "seriesMaster" and (
+        not isinstance(raw.get("cancelledOccurrences"), list) or lacks_zone(raw)
+    ):
         span = _listing_span(box, raw)
         try:
             listed = list(instances(box, str(raw.get("id", "")), span))

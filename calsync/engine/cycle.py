@@ -17,7 +17,7 @@ from calsync.engine.pull import Gathered, gather
 from calsync.engine.push import clear_doubts, push
 from calsync.engine.refusals import with_alternatives
 from calsync.errors import CalsyncError, StoreError, Throttled
-from calsync.model import Conflict, Halt, Link, Pair, Plan, Skip, Window
+from calsync.model import Conflict, Effect, EffectKind, Halt, Link, Pair, Plan, Skip, Window
 from calsync.ports import Commit, RoomState
 from calsync.reconcile.guard import check
 from calsync.reconcile.plan import OUTSIDE, in_window, reconcile
@@ -152,9 +152,30 @@ def _work(
             report.error = "; ".join(sorted(set(pushed.reasons)))
             break
         seen_booking, seen_calendar = {}, {}
+        if not quiet and _answer_is_due(plan.effects, links):
+            again = yield from gather(ctx, pair, window)
+            links.update(again.links)
+            seen_booking, seen_calendar = again.booking, again.calendar
+            state = replace(
+                state,
+                booking_cursor=again.booking_cursor,
+                calendar_cursor=again.calendar_cursor,
+            )
     waiting = {skip.link_id for skip in plan.skips if skip.reason == OUTSIDE}
     report.unsettled = any(lk.id not in waiting for lk in ctx.store.unsettled(pair.id))
     _rest(ctx, pair, state, report)
+
+
+def _answer_is_due(effects: list[Effect], links: dict[str, Link]) -> bool:
+    """True where a person is about to be told yes.
+
+    The calendar is read once more before that: whoever booked there between our reading and
+    our write shows now, and a lost race gets one answer (no) instead of two (yes, then no).
+    """
+    return any(e.kind in _ANSWERS and links[e.link_id].pending for e in effects)
+
+
+_ANSWERS = frozenset({EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT})
 
 
 def _guard(

@@ -62,15 +62,22 @@ def pull_side(side: SyncSide, pair: Pair, cursor: str | None, window: Window) ->
 
 
 def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> Steps[Gathered]:
-    """Read both sides. The booking side first: what is about to be written to the calendar is
-    then never older than the calendar's own reading."""
+    """Read both sides, each as late as can be before anything is written to it.
+
+    A remote booking side is read first, so that the calendar's reading is never the older one.
+    A local one is read last: it costs nothing, and a booking that was made while the calendar
+    took its time to answer is seen before something is mirrored onto its slot.
+    """
     state = ctx.state(pair)
     found = Gathered()
-    calendar = ctx.calendar(pair)
     booking_cursor = None if full else state.booking_cursor
     calendar_cursor = None if full else state.calendar_cursor
-    booked = yield from pull_side(ctx.booking, pair, booking_cursor, window)
-    shown = yield from pull_side(calendar, pair, calendar_cursor, window)
+    if ctx.booking.capabilities.local:
+        shown = yield from pull_side(ctx.calendar(pair), pair, calendar_cursor, window)
+        booked = yield from pull_side(ctx.booking, pair, booking_cursor, window)
+    else:
+        booked = yield from pull_side(ctx.booking, pair, booking_cursor, window)
+        shown = yield from pull_side(ctx.calendar(pair), pair, calendar_cursor, window)
     found.booking_cursor, found.calendar_cursor = booked.cursor, shown.cursor
     for side, pull in ((Side.BOOKING, booked), (Side.CALENDAR, shown)):
         yield from _take(ctx, pair, found, side, pull, window)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from calsync.mapping.expand import busy_intervals
 from calsync.model import (
     ClashPolicy,
     EditPolicy,
+    Effect,
     EffectKind,
     Frequency,
     Interval,
@@ -19,6 +21,8 @@ from calsync.model import (
     NoticeKind,
     Nth,
     Occupancy,
+    Outcome,
+    Pair,
     Person,
     Recurrence,
     Rule,
@@ -280,6 +284,26 @@ def test_a_lost_race_gets_one_answer_even_when_the_reply_is_lost() -> None:
     w.heal()
     w.restart()
     w.rest()
+    assert notices(w) == [(NoticeKind.REJECTED, ANNA.address)]
+
+
+def test_a_race_between_reading_and_writing_gets_one_answer() -> None:
+    """A delegate blocks the slot after the calendar was read and before our event is made: the
+    booking is refused, and nobody was told yes before."""
+    w = world()
+    book(w, "b", single(1, title="booking"))
+    apply = w.calendar.apply
+
+    def slow(pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
+        w.calendar.apply = apply  # type: ignore[method-assign]
+        invite(w, "e", single(1, title="block"), owned=True)
+        w.tick()
+        return apply(pair, effects)
+
+    w.calendar.apply = slow  # type: ignore[method-assign]
+    w.rest()
+    assert [o.title for o in w.shown(Side.CALENDAR)] == ["block"]
+    assert w.shown(Side.BOOKING) == w.shown(Side.CALENDAR)
     assert notices(w) == [(NoticeKind.REJECTED, ANNA.address)]
 
 

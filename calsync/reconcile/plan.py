@@ -402,7 +402,13 @@ class _Room:
 
 
 def _same(obs: Observation, version: str, base: str) -> bool:
-    return isinstance(obs, Seen) and obs.fingerprint == base and obs.version == version
+    # A part of a booking may wait for an answer again though it did not change itself.
+    return (
+        isinstance(obs, Seen)
+        and obs.fingerprint == base
+        and obs.version == version
+        and not obs.pending
+    )
 
 
 def _content_changed(before: Link, after: Link) -> bool:

@@ -76,7 +76,7 @@ class Stage:
     # -- the platform -------------------------------------------------------------------------
 
     def book(self, **doc: Any) -> Any:
-        return self.company.book(self.place, **doc)
+        return self.company.book(self.place, **{"title": "Plan", **doc})
 
     def platform(self, low: date = LOW, high: date = HIGH) -> list[Instance]:
         return self.company.occupancy(self.place, low, high)
@@ -91,8 +91,9 @@ class Stage:
         """ONE cycle makes both sides equal, with so many instances; then nothing is written."""
         self.company.sync(self.place)
         shown = self.calendar()
-        assert differences(shown, self.platform()) == []
-        assert len(shown) == instances, shown
+        found = differences(shown, self.platform())
+        assert found == [], found
+        assert len(shown) == instances, (len(shown), shown[:20])
         statuses = {one["bookingStatus"] for one in self.company.bookings(self.place)}
         assert statuses <= {"confirmed"}
         self.company.at_rest(self.place)

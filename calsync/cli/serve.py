@@ -103,5 +103,6 @@ class _Stops:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._worker.stop.set()
         self._system.stop.set()
+        self._system.home.db.hurry()
         # Wakes the control loop from its wait.
         self._worker.tick()

@@ -11,13 +11,17 @@ import typer
 from calsync.cli.choke import FAILED
 from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, chosen_pairs, opened
 from calsync.cli.output import ago, print_json, print_line, print_table, when
-from calsync.model import Pair
+from calsync.model import Link, Pair
 from calsync.ports import NoticeState, RoomState
 from calsync.store.lease import Holder, holder
 from calsync.store.reports import Counts
 
 if TYPE_CHECKING:
     from calsync.bootstrap import Home
+
+
+#: Most bookings that wait for a person, and reasons, that are shown of a room.
+SHOWN = 20
 
 
 class Health(StrEnum):
@@ -51,6 +55,7 @@ def status(
     with opened(settings) as home:
         facts = _facts(home, rooms or [])
         notices = home.reports.notice_counts()
+        troubles = _troubles(home)
         running = holder(home.db, home.clock)
         now = home.clock.now()
     if as_json:
@@ -59,23 +64,33 @@ def status(
                 "process": running,
                 "rooms": facts,
                 "notices": {state.value: notices.get(state, 0) for state in NoticeState},
+                "notice_troubles": troubles,
             }
         )
     else:
         _print(facts, notices, running, now)
+        _print_waiting(facts, troubles)
     if check and any(fact["health"] is not Health.OK for fact in facts):
         raise typer.Exit(FAILED)
 
 
 def _facts(home: Home, rooms: list[str]) -> list[dict[str, Any]]:
     states, counts = home.store.states(), home.reports.counts()
+    parked: dict[str, list[Link]] = {}
+    for link in home.reports.parked():
+        parked.setdefault(link.pair_id, []).append(link)
     return [
-        _fact(pair, states.get(pair.id, RoomState(pair_id=pair.id)), counts.get(pair.id, Counts()))
+        _fact(
+            pair,
+            states.get(pair.id, RoomState(pair_id=pair.id)),
+            counts.get(pair.id, Counts()),
+            parked.get(pair.id, []),
+        )
         for pair in chosen_pairs(home, rooms)
     ]
 
 
-def _fact(pair: Pair, state: RoomState, counts: Counts) -> dict[str, Any]:
+def _fact(pair: Pair, state: RoomState, counts: Counts, parked: list[Link]) -> dict[str, Any]:
     return {
         "room_id": pair.room_id,
         "mailbox": pair.mailbox,
@@ -92,7 +107,22 @@ def _fact(pair: Pair, state: RoomState, counts: Counts) -> dict[str, Any]:
         "unsettled": counts.unsettled,
         "open_effects": counts.open_effects,
         "conflicts": counts.conflicts,
+        "waiting": [
+            {"id": link.booking.key or link.event.key or link.id, "reason": link.reason}
+            for link in parked[:SHOWN]
+        ],
     }
+
+
+def _troubles(home: Home) -> list[dict[str, Any]]:
+    """Why notices did not leave, newest first; each reason once."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for state in (NoticeState.QUEUED, NoticeState.FAILED, NoticeState.DOUBTFUL):
+        for record in home.reports.notices(state=state):
+            if record.reason:
+                entry = {"state": state, "reason": record.reason, "last_at": record.changed_at}
+                found.setdefault((state.value, record.reason), entry)
+    return list(found.values())[:SHOWN]
 
 
 def health(state: RoomState, counts: Counts) -> Health:
@@ -141,3 +171,16 @@ def _print(
     told = [f"{count} {state.value}" for state, count in notices.items()]
     if told:
         print_line(f"Notices: {', '.join(told)}.")
+
+
+def _print_waiting(facts: list[dict[str, Any]], troubles: list[dict[str, Any]]) -> None:
+    """What waits for a person, and why; and why notices did not leave."""
+    for fact in facts:
+        for entry in fact["waiting"]:
+            print_line(f"Parked in room {fact['room_id']}: {entry['id']}: {entry['reason']}")
+        if len(fact["waiting"]) < fact["parked"]:
+            print_line(f"Parked in room {fact['room_id']}: {fact['parked']} in all")
+    if any(fact["waiting"] for fact in facts):
+        print_line("The history of one: calsync explain ID")
+    for trouble in troubles:
+        print_line(f"Notices {trouble['state'].value}: {trouble['reason']}")

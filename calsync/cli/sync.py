@@ -82,11 +82,11 @@ def _notify(system: System) -> int:
     home, total = system.home, 0
     pairs = {pair.id: pair for pair in home.store.pairs()}
     rooms = {stored.room.id: stored.room for stored in home.bookings.rooms()}
-    while sent := run_inline(
-        deliver_notices(home.store, system.notifier, pairs=pairs, rooms=rooms)
-    ):
-        total += sent
-    return total
+    while True:
+        done = run_inline(deliver_notices(home.store, system.notifier, pairs=pairs, rooms=rooms))
+        total += done.sent
+        if not done.sent or done.wait:
+            return total
 
 
 def _print(results: list[dict[str, Any]], sent: int) -> None:

@@ -16,10 +16,10 @@ from calsync.model import Pair, Room
 from calsync.pacing.backoff import backoff
 from calsync.ports import Delivery, DeliveryReport, NoticeState, Notifier, Store, StoredNotice
 
-#: Tries of a notice that was certainly not sent, before it is given up: about eight hours.
+#: Tries of a notice that was certainly not sent, before it is given up: after some five hours.
 MAX_TRIES = 15
 #: Seconds between two tries where the channel asks for no longer wait: first, and at most.
-FIRST_WAIT, LONGEST_WAIT = 30.0, 3600.0
+FIRST_WAIT, LONGEST_WAIT = 1.0, 3600.0
 
 
 @dataclass(frozen=True, slots=True)

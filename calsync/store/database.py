@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
@@ -24,6 +25,9 @@ from calsync.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StoreEr
 
 #: Seconds a transaction waits for the database's write lock before it gives up.
 BUSY_TIMEOUT = 5.0
+
+#: Milliseconds of one piece of that wait, after which it is looked whether the process ends.
+_PIECE_MS = 100
 
 _WRITES = {"calsync_write": True}
 _GLANCES = {"calsync_glance": True}
@@ -47,6 +51,8 @@ class Database:
         # SQLite wakes a waiting writer by polling with growing sleeps, which lets a bulk import
         # starve the API. Writers of one process queue here instead.
         self._writer = threading.Lock()
+        # A plain flag: a signal handler may set it while this very thread waits.
+        self._ending = False
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         #: The file of a SQLite database; None in memory and for servers.
         self.path = _file_of(self._url) if self.is_sqlite else None
@@ -76,7 +82,7 @@ class Database:
             pool_timeout=30.0,
         )
         event.listen(engine, "connect", self._prepare)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", self._begin)
         return engine
 
     def _prepare(self, connection: sqlite3.Connection, _record: Any) -> None:
@@ -129,7 +135,37 @@ class Database:
         """Close every connection. The last one of a SQLite file also folds the WAL into it."""
         self.engine.dispose()
 
+    def hurry(self) -> None:
+        """This process is ending: from now on nobody waits for a locked database."""
+        self._ending = True
+
     # --- helpers ---------------------------------------------------------------------------
+
+    def _begin(self, connection: Connection) -> None:
+        """On SQLite, where the driver starts no transactions by itself."""
+        options = connection.get_execution_options()
+        if options.get("calsync_write", False):
+            self._take_write_lock(connection.connection.dbapi_connection)
+        elif not options.get("calsync_glance", False):
+            connection.exec_driver_sql("BEGIN")
+
+    def _take_write_lock(self, connection: Any) -> None:
+        """BEGIN IMMEDIATE, with SQLite's own wait in pieces: it cannot be ended from outside."""
+        until = monotonic() + self._busy_timeout
+        whole = int(self._busy_timeout * 1000)
+        connection.execute(f"PRAGMA busy_timeout = {min(_PIECE_MS, whole)}")
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    waits = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                    if not waits or self._ending or monotonic() >= until:
+                        raise
+                else:
+                    return
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {whole}")
 
     @contextmanager
     def _once(self) -> Iterator[None]:
@@ -168,13 +204,6 @@ class Database:
             raise known from error
         except sqlite3.Error as error:
             raise _of_sqlite(error, self.where) from error
-
-
-def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get("calsync_glance", False):
-        writes = options.get("calsync_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _parse(url: str) -> URL:

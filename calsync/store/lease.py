@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from calsync.errors import AnotherProcess
+from calsync.errors import AnotherProcess, DatabaseBusy
 from calsync.ports import Clock
 from calsync.store.codec import instant, micros
 from calsync.store.database import Database
@@ -69,9 +70,10 @@ class ProcessLease:
         self.acquire()
 
     def release(self) -> None:
-        """Give the lease back; harmless where it is not held."""
+        """Give the lease back; harmless where it is not held. Where the database is locked it
+        stays: it ends with this process, or by its time."""
         sql = self._sql("DELETE FROM process_lease WHERE owner = ?")
-        with self._db.write() as connection:
+        with suppress(DatabaseBusy), self._db.write() as connection:
             connection.exec_driver_sql(sql, (self._owner,))
 
 

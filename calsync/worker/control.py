@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from calsync.engine.calls import Steps
 from calsync.engine.context import Context
 from calsync.engine.cycle import CycleReport, cycle
-from calsync.engine.notify import deliver_notices
+from calsync.engine.notify import Delivered, deliver_notices
 from calsync.errors import AnotherProcess, CalsyncError, StoreError
 from calsync.model import Pair
 from calsync.ports import Clock, Notifier
@@ -90,6 +90,7 @@ class Worker:
         self.on_report = on_report
         self._rng = random.Random(seed)
         self._notices_due = True
+        self._notices_at = float("-inf")
         self.cycles = 0
 
     # -- from other threads -------------------------------------------------------------------
@@ -162,7 +163,8 @@ class Worker:
 
     def _start_due(self) -> None:
         now = self._clock.monotonic()
-        if self._notices_due and self._notifier is not None and _NOTICES not in self._jobs:
+        idle = _NOTICES not in self._jobs and now >= self._notices_at
+        if self._notices_due and self._notifier is not None and idle:
             self._notices_due = False
             self._begin(_NOTICES, self._notices(self._notifier))
         while len(self._jobs) < self._capacity:
@@ -216,7 +218,9 @@ class Worker:
     def _finished(self, job: str, value: Any) -> None:
         now = self._clock.monotonic()
         if job == _NOTICES:
-            self._notices_due = bool(value)
+            delivered: Delivered = value
+            self._notices_due = bool(delivered.sent)
+            self._notices_at = now + delivered.wait
             return
         report: CycleReport = value
         self.cycles += 1
@@ -262,7 +266,7 @@ class Worker:
 
     # -- housekeeping -------------------------------------------------------------------------
 
-    def _notices(self, notifier: Notifier) -> Steps[int]:
+    def _notices(self, notifier: Notifier) -> Steps[Delivered]:
         rooms = {room.id: room for room in self.ctx.booking.rooms()}
         return (
             yield from deliver_notices(self.ctx.store, notifier, pairs=self._pairs, rooms=rooms)

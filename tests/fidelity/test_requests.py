@@ -216,7 +216,7 @@ def _mail(company: Company) -> None:
             limit=50,
         )
     )
-    assert sent
+    assert sent.sent
 
 
 def test_all_of_it_is_as_the_metadata_says(run: tuple[str, list[Exchange]]) -> None:

@@ -25,9 +25,10 @@ from typing import Any
 import requests
 
 from calsync import bootstrap
+from calsync.adapters.hub.tokens import SCOPES
 from calsync.engine.calls import run_inline
 from calsync.engine.cycle import CycleReport, cycle
-from calsync.engine.notify import deliver_notices
+from calsync.engine.notify import Delivered, deliver_notices
 from calsync.model import Interval, Pair
 from calsync.settings import Settings, parse
 
@@ -222,7 +223,7 @@ class Office:
     def status(self, booking_id: str) -> str:
         return self.home.bookings.booking(booking_id).booking.status.value
 
-    def notify(self) -> int:
+    def notify(self) -> Delivered:
         assert self.system.notifier is not None
         pairs = {pair.id: pair for pair in self.home.store.pairs()}
         rooms = {stored.room.id: stored.room for stored in self.home.bookings.rooms()}
@@ -330,7 +331,9 @@ class Serving:
         assert line, self.log
         self.url = json.loads(line)["url"]
         if not self.token:
-            self.token = self.cli("tokens", "create", "test", "--json").json()["token"]
+            home = bootstrap.open_home(parse(self.settings.read_text(encoding="utf-8")))
+            self.token = home.bookings.tokens.create("test", SCOPES)[1]
+            home.close()
 
     def end(self, number: int = signal.SIGTERM, *, within: float = 10.0) -> tuple[int, float]:
         """Send a signal; the exit status, and how many seconds it took."""
@@ -385,6 +388,9 @@ class Serving:
             "SELECT COUNT(*) FROM room_sync s JOIN pair p ON p.id = s.pair_id WHERE synced_at > 0"
         )
         return bool(found[0][0] >= len(self.rooms))
+
+    def wait_imported(self) -> None:
+        until(lambda: self.query("SELECT MIN(imported) FROM room_sync")[0][0] == 1)
 
     def equal(self, room: str) -> bool:
         return self.firm.taken(self.rooms[room]) == self.taken(room)

@@ -50,7 +50,8 @@ def read_round(
     origin: AllowedOrigin | None = None,
 ) -> Round:
     """All pages since the cursor; a full round where it is None or was made for another window
-    or mailbox. ``origin``: where the link that ends the round must lead. Raises CursorExpired, BadAnswer, ForbiddenLink, and what the caller raises."""
+    or mailbox. ``origin``: where the link that ends the round must lead. Raises CursorExpired,
+    BadAnswer, ForbiddenLink, and what the caller raises."""
     resume = None if cursor is None else _resume(cursor, mailbox, window)
     found = Round(full=resume is None)
     link = resume or _first(mailbox, window)

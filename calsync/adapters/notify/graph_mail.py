@@ -14,6 +14,14 @@ from calsync.errors import ForbiddenLink, NotSignedIn, SideError, Throttled
 from calsync.model import Notice, NoticeKind, Pair, Room
 from calsync.ports import Delivery, DeliveryReport
 
+_CLOSED = (
+    Meaning.SIGN_IN,
+    Meaning.DENIED,
+    Meaning.MAILBOX,
+    Meaning.GONE,
+    Meaning.FULL,
+    Meaning.THROTTLED,
+)
 #: Refusals that an admin can end: the notice waits this long (seconds) before another try.
 _CLOSED_DOOR_S = 300.0
 
@@ -45,10 +53,10 @@ class GraphMail:
             return _not_sent(error.what, error.retry_after)
         except SideError as error:
             return DeliveryReport(delivery=Delivery.IN_DOUBT, reason=error.what)
-        return _report(answer)
+        return _report(answer, self._sender)
 
 
-def _report(answer: Answer) -> DeliveryReport:
+def _report(answer: Answer, sender: str) -> DeliveryReport:
     if answer.ok:
         return DeliveryReport(delivery=Delivery.SENT)
     verdict = judge(answer)
@@ -57,8 +65,12 @@ def _report(answer: Answer) -> DeliveryReport:
         return _not_sent(reason, answer.retry_after or 10.0)
     if answer.status >= 500 or answer.status == 408:
         return DeliveryReport(delivery=Delivery.IN_DOUBT, reason=reason)
-    if verdict.meaning in (Meaning.SIGN_IN, Meaning.DENIED, Meaning.FULL, Meaning.THROTTLED):
-        return _not_sent(f"{reason}. {verdict.row.todo}", _CLOSED_DOOR_S)
+    if verdict.meaning in _CLOSED:
+        # All of these are about the sender's mailbox, and an admin can put them right.
+        if verdict.meaning in (Meaning.GONE, Meaning.MAILBOX):
+            reason = f"the mailbox that sends cannot be found ({verdict.code or answer.status})"
+        todo = "Check sender under [notices], and that the app may send mail from it (Mail.Send)"
+        return _not_sent(f"{sender}: {reason}. {todo}", _CLOSED_DOOR_S)
     return DeliveryReport(delivery=Delivery.REFUSED, reason=f"{reason}. {verdict.row.todo}".strip())
 
 

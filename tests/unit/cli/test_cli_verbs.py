@@ -184,11 +184,12 @@ def test_status_tells_who_runs(cli: Cli, settings_file: Path) -> None:
 def test_status_keys_are_stable(cli: Cli) -> None:
     mapped(cli)
     found = cli("status", "--json").json
-    assert set(found) == {"process", "rooms", "notices"}
+    assert set(found) == {"process", "rooms", "notices", "notice_troubles"}
     assert set(found["notices"]) == {state.value for state in NoticeState}
     assert set(found["rooms"][0]) == {
         "room_id", "mailbox", "connection", "health", "synced_at", "compared_at", "drift",
         "halted", "error", "failures", "links", "parked", "unsettled", "open_effects", "conflicts",
+        "waiting",
     }  # fmt: skip
 
 

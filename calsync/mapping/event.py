@@ -36,6 +36,7 @@ from calsync.mapping.event_write import (
     single_patch,
 )
 from calsync.mapping.fingerprint import fingerprint
+from calsync.mapping.split import lives
 from calsync.mapping.text import clean_title
 from calsync.model import NOBODY, Absence, Gone, Interval, Occupancy, Person, Seen, Unknown
 
@@ -114,6 +115,9 @@ def _read(key: str, event: Mapping[str, Any], how: Reading, parts: Parts | None)
         occ = _single(span, look)
     else:
         occ = read_series(event, span, look, how, parts)
+        if occ.recurrence is not None and not lives(occ, occ.recurrence):
+            # Every date was removed, one by one: nothing of it takes place any more.
+            return Gone(key=key, absence=Absence.CANCELLED, mark=mark)
         version = f"{version}{_PARTS_MARK}{_parts_hash(parts)}"
         mark = max([mark, *(ticks(one) for one in parts.exceptions)])
     tag = event.get("transactionId")

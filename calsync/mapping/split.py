@@ -98,7 +98,7 @@ def _uncrossed(suffix: str, occ: Occupancy, series: Recurrence, room_zone: str) 
     """The series without the overrides it cannot hold, and those as single items."""
     out = _crossing(occ, series)
     if not out:
-        return [Part(suffix, occ)] if _lives(occ, series) else []
+        return [Part(suffix, occ)] if lives(occ, series) else []
     names = {override.recurrence_id for override in out}
     slots = {at for at in names if is_slot(series.rule, occ.start, at)}
     rest = replace(
@@ -107,12 +107,12 @@ def _uncrossed(suffix: str, occ: Occupancy, series: Recurrence, room_zone: str) 
         overrides=tuple(o for o in series.overrides if o.recurrence_id not in names),
     )
     singles = [_single(override, occ, room_zone) for override in out]
-    if not _lives(occ, rest):
+    if not lives(occ, rest):
         return singles
     return [Part(suffix, replace(occ, recurrence=rest)), *singles]
 
 
-def _lives(occ: Occupancy, series: Recurrence) -> bool:
+def lives(occ: Occupancy, series: Recurrence) -> bool:
     """Whether any occurrence is left. Exchange keeps no series without one."""
     if series.rule.endless or series.overrides:
         return True

@@ -326,3 +326,19 @@ def test_zones_by_either_name(scene: Scene, zone: str) -> None:
     room.settle(25)
     room.outlook("cancel_occurrence", made, date="2027-03-14")
     room.settle(24)
+
+
+@pytest.mark.parametrize("born", ["outlook", "platform"])
+def test_all_dates_removed_one_by_one(room: Stage, born: str) -> None:
+    """Nothing is left of the series, so nothing is left of the booking."""
+    if born == "outlook":
+        room.put("2026-12-01T10:00", "2026-12-01T11:00", daily("2026-12-01", 2))
+    else:
+        room.book(start="2026-12-01T10:00:00", duration="PT1H", rrule="FREQ=DAILY;COUNT=2")
+    room.settle(2)
+    made = room.item()["event"]
+    room.outlook("remove", made, date="2026-12-01")
+    room.settle(1)
+    room.outlook("remove", made, date="2026-12-02")
+    room.settle(0)
+    assert room.company.bookings(room.place) == []

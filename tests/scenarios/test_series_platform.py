@@ -293,3 +293,22 @@ def test_a_date_moved_past_its_neighbour(room: Stage) -> None:
     assert "2026-12-02T09:00:00Z" in starts(room.settle(6))
     room.company.cancel(booking)
     room.settle(0)
+
+
+def test_a_date_changed_twice_where_it_stands_far_from_its_slot(room: Stage) -> None:
+    """A cloud that does not tell the exceptions lists them where they stand now."""
+    booking = room.book(
+        start="2026-12-01T10:00:00", duration="PT1H", rrule="FREQ=WEEKLY;BYDAY=TU;COUNT=4"
+    )
+    room.settle(4)
+    slot = "2026-12-08T10:00:00"
+    room.company.change_date(booking, slot, start="2026-12-13T16:00:00")
+    room.settle(4)
+    room.company.change_date(booking, slot, title="Other", freeBusyStatus="free")
+    assert {one.title for one in room.settle(4)} == {"Plan", "Other"}
+    room.company.change_date(booking, slot, start=slot)
+    assert "2026-12-08T09:00:00Z" in starts(room.settle(4))
+    room.company.change_date(booking, slot, start="2026-12-13T16:00:00")
+    room.settle(4)
+    room.company.drop_date(booking, slot)
+    room.settle(3)

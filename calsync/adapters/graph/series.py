@@ -40,13 +40,15 @@ def occurrence_ids(
 ) -> dict[datetime, str]:
     """Ids of the occurrences at these recurrence-ids; removed ones are missing.
 
-    ``raw`` is the master: its exceptions are known by their original start, because they may
-    stand far from it; the others are listed around their slots.
+    ``raw`` is the master: its exceptions are known by their original start; the others, and all
+    where a cloud does not tell the exceptions, are listed around where they stand now.
     """
     found: dict[datetime, str] = {}
     exceptions = raw.get("exceptionOccurrences")
     _note(box, found, exceptions if isinstance(exceptions, list) else (), series)
-    for group in _groups([slot for slot in slots if slot not in found]):
+    moved = series.recurrence.overrides if series.recurrence is not None else ()
+    stands = {override.recurrence_id: override.start for override in moved}
+    for group in _groups([stands.get(slot, slot) for slot in slots if slot not in found]):
         low = zones.to_utc(group[0], series.zone or box.pair.zone) - _DAY
         high = zones.to_utc(group[-1], series.zone or box.pair.zone) + series.duration + _DAY
         _note(box, found, instances(box, str(raw["id"]), Window(low, high)), series)

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+import logging
 import os
 import re
 import signal
@@ -15,17 +17,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import requests
 
 from calsync import bootstrap
 from calsync.adapters.hub.tokens import SCOPES
+from calsync.cli.main import run
 from calsync.engine.calls import run_inline
 from calsync.engine.cycle import CycleReport, cycle
 from calsync.engine.notify import Delivered, deliver_notices
@@ -54,10 +58,10 @@ def taken(start: datetime, minutes: int = 60) -> Taken:
 class Company:
     """The sandbox's process, seen through its control side."""
 
-    def __init__(self, facts: dict[str, str], process: subprocess.Popen[str]) -> None:
+    def __init__(self, facts: dict[str, str]) -> None:
         self.url, self.tenant = facts["url"], facts["tenant"]
         self.client_id, self.secret = facts["client_id"], facts["client_secret"]
-        self.process = process
+        self.nursery = Nursery()
         self.session = requests.Session()
         self.session.trust_env = False
 
@@ -130,12 +134,14 @@ def company() -> Iterator[Company]:
     )
     assert process.stdout is not None
     try:
-        made = Company(json.loads(process.stdout.readline()), process)
+        facts = json.loads(process.stdout.readline())
+        os.environ[SECRET_ENV] = facts["client_secret"]
+        made = Company(facts)
         for address in (ADA, BOB, SENDER):
             made.control("POST", "people", {"address": address})
-        os.environ[SECRET_ENV] = made.secret
         yield made
         made.session.close()
+        made.nursery.close()
     finally:
         process.terminate()
         process.wait(10)
@@ -275,17 +281,88 @@ class Said:
         return json.loads(self.out)
 
 
-def calsync(*arguments: str, timeout: float = 20.0, env: dict[str, str] | None = None) -> Said:
+def calsync(*arguments: str, env: dict[str, str] | None = None) -> Said:
+    """A verb of the command line, in this process; what it printed, and its exit status."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    try:
+        with redirect_stdout(out), redirect_stderr(err), patch.dict(os.environ, env or {}):
+            run(arguments)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    assert "Traceback" not in out.getvalue() + err.getvalue(), err.getvalue()
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def calsync_apart(*arguments: str) -> Said:
+    """The same in a process of its own."""
     done = subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        env={**os.environ, **(env or {})},
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=20, check=False
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+class Nursery:
+    """A process that forks ``calsync`` processes (see ``nursery.py``)."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.scenarios.nursery"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            start_new_session=True,
+        )
+
+    def ask(self, **job: Any) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+
+class Process:
+    """A ``calsync serve``; ``pid`` may be sent signals."""
+
+    def __init__(self, nursery: Nursery, settings: Path) -> None:
+        self._nursery = nursery
+        self._out = settings.with_name("serve.out")
+        self._out.write_text("", encoding="utf-8")
+        arguments = ["serve", "--json", "--settings", str(settings)]
+        self.log = settings.with_name("serve.log")
+        self.pid = nursery.ask(arguments=arguments, out=str(self._out), log=str(self.log))
+        self.code: int | None = None
+
+    @property
+    def runs(self) -> bool:
+        """False once it ended, however."""
+        if (
+            self.code is None
+            and Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2][1] == "Z"
+        ):
+            self.code = self._nursery.ask(wait=self.pid)
+        return self.code is None
+
+    def ready(self) -> str:
+        """Where it listens."""
+        until(lambda: self._out.read_text(encoding="utf-8").endswith("\n") or not self.runs)
+        assert self.runs, self.log.read_text(encoding="utf-8")
+        return str(json.loads(self._out.read_text(encoding="utf-8"))["url"])
 
 
 @dataclass(slots=True)
@@ -296,7 +373,7 @@ class Serving:
     folder: Path
     rooms: dict[str, str]
     more: dict[str, Any] = field(default_factory=dict)
-    process: subprocess.Popen[str] | None = None
+    process: Process | None = None
     url: str = ""
     token: str = ""
 
@@ -318,18 +395,8 @@ class Serving:
     def start(self) -> None:
         if not self.settings.exists():
             self.write_settings()
-        with (self.folder / "serve.log").open("a", encoding="utf-8") as log:
-            self.process = subprocess.Popen(
-                [*COMMAND, "serve", "--json", "--settings", str(self.settings)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, self.log
-        self.url = json.loads(line)["url"]
+        self.process = Process(self.firm.nursery, self.settings)
+        self.url = self.process.ready()
         if not self.token:
             home = bootstrap.open_home(parse(self.settings.read_text(encoding="utf-8")))
             self.token = home.bookings.tokens.create("test", SCOPES)[1]
@@ -337,20 +404,18 @@ class Serving:
 
     def end(self, number: int = signal.SIGTERM, *, within: float = 10.0) -> tuple[int, float]:
         """Send a signal; the exit status, and how many seconds it took."""
-        assert self.process is not None
-        assert self.process.stdout is not None
+        process = self.process
+        assert process is not None
         began = time.monotonic()
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        try:
-            code = self.process.wait(within)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise AssertionError(f"still there after {within} s: {self.log}") from None
-        finally:
-            self.process.stdout.close()
-        return code, time.monotonic() - began
+        if process.runs:
+            os.kill(process.pid, number)
+        while process.runs:
+            if time.monotonic() > began + within:
+                os.kill(process.pid, signal.SIGKILL)
+                raise AssertionError(f"still there after {within} s: {self.log}")
+            time.sleep(0.01)
+        assert process.code is not None
+        return process.code, time.monotonic() - began
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}

@@ -33,7 +33,7 @@ from calsync.adapters.wrap.paced import Paced
 from calsync.adapters.wrap.retried import Retried
 from calsync.engine.context import Context, Span
 from calsync.errors import UsageError
-from calsync.model import ClashPolicy, EditPolicy, Pair, Room
+from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Pair, Room
 from calsync.ports import CalendarSide, Clock, Notifier
 from calsync.reconcile.guard import Limits
 from calsync.settings import Connection, RoomEntry, Settings
@@ -231,6 +231,9 @@ def connect(home: Home, *, owner: str = "calsync", dry_run: bool = False) -> Sys
         owner=owner,
         span=Span(past_days=settings.window.past_days, future_days=settings.window.future_days),
         limits=Limits(floor=settings.guard.max_deletions, share=settings.guard.max_share),
+        notices=frozenset(
+            NoticeKind(kind) for kind in settings.notices.kinds if settings.notices.enabled
+        ),
     )
     return System(
         home=home, links=links, stop=stop, context=context, notifier=_notifier(settings, links)

@@ -64,6 +64,11 @@ def _grid(occ: Occupancy) -> Hashable:
     return (occ.start, occ.end, occ.zone, occ.all_day, rule)
 
 
+def same_grid(one: Occupancy, other: Occupancy) -> bool:
+    """True where both give their dates the same recurrence-ids."""
+    return _grid(one) == _grid(other)
+
+
 def _schedule(occ: Occupancy) -> Hashable:
     return (occ.start, occ.end, occ.zone, occ.all_day, occ.recurrence)
 

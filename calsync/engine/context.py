@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from calsync.errors import UsageError
-from calsync.model import Pair, Window
+from calsync.model import NoticeKind, Pair, Window
 from calsync.ports import BookingSide, CalendarSide, Clock, RoomState, Store
 from calsync.reconcile.guard import Limits
 
@@ -31,7 +31,8 @@ class Context:
 
     ``resting``: pairs that have nothing unsettled and nothing in doubt, so that an idle cycle
     needs no look into the database. ``unsaved``: states whose cursors moved over nothing;
-    stored in bulk now and then (an older cursor only means reading again).
+    stored in bulk now and then (an older cursor only means reading again). ``notices``: the
+    kinds that leave; others are never queued, so that switching them on later sends no old mail.
     """
 
     store: Store
@@ -41,6 +42,7 @@ class Context:
     owner: str
     span: Span = Span()
     limits: Limits = field(default_factory=Limits)
+    notices: frozenset[NoticeKind] = frozenset(NoticeKind)
     states: dict[str, RoomState] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
     resting: set[str] = field(default_factory=set)
@@ -70,6 +72,13 @@ class Context:
         if fence is None:
             fence = self.fences[pair.id] = self.store.claim(pair.id, self.owner)
         return fence
+
+    def forget(self, pair_id: str) -> None:
+        """Drop what is remembered of a room that is not mapped any more."""
+        self.states.pop(pair_id, None)
+        self.fences.pop(pair_id, None)
+        self.resting.discard(pair_id)
+        self.unsaved.discard(pair_id)
 
     def save_idle(self) -> None:
         """Store the states of rooms whose cursors moved over nothing."""

@@ -79,6 +79,7 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
     state = ctx.state(pair)
     quiet = not state.imported
     if pair.id not in ctx.resting and not (yield from clear_doubts(ctx, pair, quiet=quiet)):
+        # Tried: going on without the answer loses deletions that meet the doubtful item.
         report.error, report.unsettled = "an earlier write is still in doubt", True
         return
     started = ctx.clock.now()
@@ -119,6 +120,7 @@ def _work(
     ctx.resting.discard(pair.id)
     links = dict(found.links)
     seen_booking, seen_calendar = found.booking, found.calendar
+    fresh: Gathered | None = found
     for number in range(MAX_ROUNDS):
         now = ctx.clock.now()
         plan = reconcile(
@@ -131,7 +133,7 @@ def _work(
             importing=quiet,
         )
         if not state.approved:
-            report.halt = _guard(ctx, pair, plan, found if number == 0 else None, now)
+            report.halt = _guard(ctx, pair, plan, fresh, now)
         if report.halt is not None:
             _stop(ctx, pair, report)
             return
@@ -145,17 +147,17 @@ def _work(
         report.conflicts.extend(plan.conflicts)
         if not plan.effects:
             break
-        pushed = yield from push(ctx, pair, plan.effects, links, quiet=quiet)
+        pushed = yield from push(ctx, pair, plan.effects, links, window=window, quiet=quiet)
         report.effects += pushed.executed
         report.wait = max(report.wait, pushed.wait)
         if not pushed.executed:
             report.error = "; ".join(sorted(set(pushed.reasons)))
             break
-        seen_booking, seen_calendar = {}, {}
-        if not quiet and _answer_is_due(plan.effects, links):
+        seen_booking, seen_calendar, fresh = {}, {}, None
+        if not quiet and number + 1 < MAX_ROUNDS and _answer_is_due(plan.effects, links):
             again = yield from gather(ctx, pair, window)
             links.update(again.links)
-            seen_booking, seen_calendar = again.booking, again.calendar
+            seen_booking, seen_calendar, fresh = again.booking, again.calendar, again
             state = replace(
                 state,
                 booking_cursor=again.booking_cursor,
@@ -194,6 +196,8 @@ def _stop(ctx: Context, pair: Pair, report: CycleReport) -> None:
     report.error = report.halt.reason
     state = replace(ctx.state(pair), halted=report.halt.reason, approved=False)
     ctx.states[pair.id] = state
+    # From here on the admin's answer, made in another process, stands in the database.
+    ctx.unsaved.discard(pair.id)
     ctx.store.commit(Commit(pair_id=pair.id, fence=ctx.fence(pair), state=state))
 
 

@@ -24,6 +24,7 @@ from calsync.model import (
     Window,
 )
 from calsync.ports import SyncSide
+from calsync.reconcile.join import link_id
 from calsync.reconcile.plan import in_window
 
 
@@ -95,8 +96,11 @@ def _take(
 ) -> Steps[None]:
     seen = found.seen(side)
     for obs in pull.observations:
+        before = seen.get(obs.key)
+        if isinstance(before, Seen) and isinstance(obs, Seen) and obs.mark < before.mark:
+            continue  # A feed may replay: of two states told at once, the newer one counts.
         seen[obs.key] = obs
-    hints = [k for k in pull.hints if k not in seen]
+    hints = list(pull.hints)
     if pull.complete:
         linked = [
             link
@@ -116,9 +120,19 @@ def _take(
     if not keys:
         return
     links = ctx.store.links_by_key(pair.id, side, keys)
-    for link in links:
+    former = _former(ctx, pair, side, seen.keys() - {lk.half(side).key for lk in links})
+    for link in (*links, *former.values()):
         found.links.setdefault(link.id, link)
-    yield from _confirm(ctx, pair, found, side, hints, links)
+    yield from _confirm(ctx, pair, found, side, [*hints, *former], links)
+
+
+def _former(ctx: Context, pair: Pair, side: Side, keys: Iterable[str]) -> dict[str, Link]:
+    """Links born from these keys whose item has another key by now (it was made anew): what is
+    shown under the former key may be a late replay."""
+    if ctx.state(pair).window is None:
+        return {}
+    born = {link_id(pair.id, side, key): key for key in keys}
+    return {born[link.id]: link for link in ctx.store.links_by_id(list(born))}
 
 
 def _expected(link: Link, side: Side, pair: Pair, window: Window) -> bool:
@@ -139,7 +153,8 @@ def _confirm(
     """Read what a hint says is gone, and what would come back from behind a tombstone.
 
     A hint of an unknown key says nothing to us (Graph sends those for anything outside the
-    window). An item that shows again after its burial may be a late replay: read it, too.
+    window). An item that shows again after its burial, or beside the news of its removal, may
+    be a late replay: read it, too.
     """
     seen = found.seen(side)
     linked = {link.half(side).key: link for link in links}
@@ -150,8 +165,10 @@ def _confirm(
         and isinstance(seen.get(key), Seen)
         and link.half(side).presence is Presence.GONE
     ]
-    doubtful = [k for k in hints if k in linked and linked[k].state is not LinkState.BURIED]
-    yield from _read(ctx, pair, found, side, [*doubtful, *again])
+    doubtful = [
+        k for k in hints if k in seen or (k in linked and linked[k].state is not LinkState.BURIED)
+    ]
+    yield from _read(ctx, pair, found, side, list(dict.fromkeys([*doubtful, *again])))
 
 
 def _look_again(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:

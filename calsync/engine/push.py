@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from calsync.conflicts.clash import shown
 from calsync.engine import audit
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.errors import AccessDenied, NotSignedIn, SideError, Throttled
+from calsync.mapping.expand import busy_intervals
 from calsync.model import (
+    Done,
     Effect,
     EffectKind,
+    Gone,
     InDoubt,
     Later,
     Link,
     Notice,
     Observation,
+    Occupancy,
     Outcome,
     Pair,
+    Presence,
+    Seen,
     Side,
+    Stale,
     Unknown,
+    Window,
 )
 from calsync.ports import Commit, OpenEffect, SyncSide
+from calsync.reconcile.observe import with_half
+from calsync.reconcile.rebase import bury
 from calsync.reconcile.settle import resolve, settle
+
+_CHANGES = frozenset({EffectKind.CHANGE_EVENT.value, EffectKind.CHANGE_BOOKING.value})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +54,7 @@ def push(
     effects: Sequence[Effect],
     links: dict[str, Link],
     *,
+    window: Window,
     quiet: bool,
 ) -> Steps[Pushed]:
     """Carry out ``effects``, in order per side; ``links`` is brought up to date in place.
@@ -51,12 +65,54 @@ def push(
     pushed = Pushed()
     for side in (Side.BOOKING, Side.CALENDAR):
         mine = [e for e in effects if e.kind.side is side]
-        if not mine:
-            continue
+        # What frees time, or moves, goes first and by itself: what would be made on time that
+        # turned out not to be free waits.
+        former, made = [e for e in mine if e.was is not None], [e for e in mine if e.was is None]
+        kept: list[Occupancy] = []
+        outcomes: list[Outcome] = []
         port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
-        outcomes = yield from _apply(port, pair, mine)
-        _record(ctx, pair, mine, outcomes, links, pushed, quiet=quiet)
+        if former:
+            outcomes = yield from _apply(port, pair, former)
+            _record(ctx, pair, former, outcomes, links, pushed, quiet=quiet)
+            kept = _kept(former, outcomes)
+        stopped = any(isinstance(o, InDoubt | Later) for o in outcomes)
+        held = [e for e in made if stopped or _meets(e.target, kept, window, pair.zone)]
+        made = [e for e in made if e not in held]
+        if held:
+            later = [Later(0.0, "what goes before it is not done") for _ in held]
+            _record(ctx, pair, held, later, links, pushed, quiet=quiet)
+        if made:
+            outcomes = yield from _apply(port, pair, made)
+            _record(ctx, pair, made, outcomes, links, pushed, quiet=quiet)
     return pushed
+
+
+def _kept(effects: Sequence[Effect], outcomes: Sequence[Outcome]) -> list[Occupancy]:
+    """The time that these effects were to free, or to leave, and that is not known to be free."""
+    kept: list[Occupancy] = []
+    for effect, outcome in zip(effects, outcomes, strict=True):
+        match outcome:
+            case Done(now=Gone()):
+                continue
+            case Done(now=Seen() as now) | Stale(now=Seen() as now):
+                kept += [now.occupancy] if effect.kind.frees or isinstance(outcome, Stale) else []
+            case Stale(now=Gone()):
+                continue
+            case _:
+                kept += [effect.was] if effect.was is not None else []
+    return kept
+
+
+def _meets(target: Occupancy | None, kept: Sequence[Occupancy], window: Window, zone: str) -> bool:
+    if target is None or not kept:
+        return False
+    wanted = busy_intervals(target, window, zone)
+    return any(
+        one.meets(other)
+        for occ in kept
+        for other in busy_intervals(occ, window, zone)
+        for one in wanted
+    )
 
 
 def _apply(port: SyncSide, pair: Pair, effects: list[Effect]) -> Steps[list[Outcome]]:
@@ -85,7 +141,8 @@ def _record(
     quiet: bool,
 ) -> None:
     now = ctx.clock.now()
-    changed: dict[str, Link] = {}
+    changed = _make_way(ctx, pair, effects, outcomes)
+    links.update(changed)
     settled: list[str] = []
     notices: list[Notice] = []
     entries = []
@@ -93,7 +150,7 @@ def _record(
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
         links[link.id] = changed[link.id] = result.link
-        notices.extend(result.notices)
+        notices.extend(n for n in result.notices if n.kind in ctx.notices)
         entries.append(audit.outcome(pair, effect, result.what, now))
         if not result.open:
             settled.append(effect.id)
@@ -117,6 +174,27 @@ def _record(
     )
 
 
+def _make_way(
+    ctx: Context, pair: Pair, effects: Sequence[Effect], outcomes: Sequence[Outcome]
+) -> dict[str, Link]:
+    """Links without content that hold the key of an item which turns out to be our own create:
+    it was first seen when it could not be read, and nobody knew whose it was. They are buried."""
+    gone: dict[str, Link] = {}
+    for side in Side:
+        made = {
+            outcome.now.key: effect.link_id
+            for effect, outcome in zip(effects, outcomes, strict=True)
+            if effect.key is None and effect.kind.side is side
+            if isinstance(outcome, Done)
+        }
+        for link in ctx.store.links_by_key(pair.id, side, list(made)) if made else ():
+            half = link.half(side)
+            empty = link.base is None and link.half(side.other).presence is Presence.NEVER
+            if empty and half.key is not None and made[half.key] != link.id:
+                gone[link.id] = bury(with_half(link, side, replace(half, key=None)))
+    return gone
+
+
 def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[bool]:
     """Look up every effect whose outcome was never recorded, before anything else is done.
 
@@ -125,8 +203,8 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[bool]:
     open_effects = ctx.store.open_effects(pair.id)
     if not open_effects:
         return True
-    links = {lk.id: lk for lk in ctx.store.links_by_id([o.link_id for o in open_effects])}
     cleared = True
+    links = {lk.id: lk for lk in ctx.store.links_by_id([o.link_id for o in open_effects])}
     for side in (Side.BOOKING, Side.CALENDAR):
         mine = [o for o in open_effects if EffectKind(o.kind).side is side]
         if not mine:
@@ -164,25 +242,38 @@ def _look_up(
             keys = [o.key for o in others if o.key is not None]
             results = yield Call("read", lambda: port.read(pair, keys), local)
             found.update({o.id: r for o, r in zip(others, results, strict=True)})
+        # A change may have made the item anew, under another key: it then carries our tag.
+        anew = [o for o in others if o.kind in _CHANGES and isinstance(found[o.id], Gone)]
+        if anew:
+            tags = [o.link_id for o in anew]
+            by_tag = yield Call("find", lambda: port.find(pair, tags), local)
+            found.update({o.id: by_tag[o.link_id] for o in anew if o.link_id in by_tag})
     except SideError as error:
         return [Unknown(key=o.key or "", reason=str(error)) for o in effects]
     return [found[o.id] for o in effects]
 
 
 def _effect_again(open_effect: OpenEffect, link: Link) -> Effect:
-    """The outbox row as an effect. ``merged``: the base stays where it is; both sides, once
-    equal, move it by themselves, so nothing needs to be remembered of the target."""
+    """The outbox row as an effect. The target of a create is what the other side still shows, if
+    that has not changed since. Else ``merged``: the base stays where it is; both sides, once
+    equal, move it by themselves."""
+    kind = EffectKind(open_effect.kind)
+    source = link.half(kind.side.other)
+    target = None
+    if open_effect.key is None and source.fingerprint == open_effect.fingerprint:
+        target = shown(link, kind.side.other)
     return Effect(
         id=open_effect.id,
-        kind=EffectKind(open_effect.kind),
+        kind=kind,
         link_id=open_effect.link_id,
         revision=open_effect.revision,
         why="looked up after its reply was lost",
         key=open_effect.key,
         version=open_effect.version,
-        was=link.half(EffectKind(open_effect.kind).side).seen or link.base,
+        was=link.half(kind.side).seen or link.base,
+        target=target,
         fingerprint=open_effect.fingerprint,
         refusal=link.refusal,
         person=link.person,
-        merged=True,
+        merged=target is None,
     )

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from calsync.conflicts.clash import shown
-from calsync.conflicts.merge import merge
+from calsync.conflicts.merge import merge, same_grid
 from calsync.conflicts.policy import edit_winner
 from calsync.model import (
     Change,
@@ -152,15 +152,20 @@ def _write_event(link: Link, mine: Occupancy | None, theirs: Occupancy | None) -
         verb=Verb.WRITE_BOOKING,
         why=_NOT_OURS,
         target=theirs,
-        conflict=Conflict(
-            kind=ConflictKind.EDIT,
-            link_id=link.id,
-            other_link_id=None,
-            policy="capability",
-            winner=Side.CALENDAR,
-            reason=_NOT_OURS,
-            lost=mine,
-        ),
+        conflict=_capability(link, mine),
+    )
+
+
+def _capability(link: Link, lost: Occupancy) -> Conflict:
+    """The record of an edit that cannot take effect."""
+    return Conflict(
+        kind=ConflictKind.EDIT,
+        link_id=link.id,
+        other_link_id=None,
+        policy="capability",
+        winner=Side.CALENDAR,
+        reason=_NOT_OURS,
+        lost=lost,
     )
 
 
@@ -185,9 +190,9 @@ def dropped_dates(base: Occupancy | None, now: Occupancy) -> tuple[datetime, ...
 def _both_edited(link: Link, mine: Occupancy, theirs: Occupancy, policy: EditPolicy) -> Decision:
     if link.booking.fingerprint == link.event.fingerprint:
         return Decision(verb=Verb.REBASE, why="both sides made the same change", target=mine)
-    winner = edit_winner(policy, link.origin)
     if not link.event.owned:
-        winner = Side.CALENDAR
+        return _organisers(link, mine, theirs)
+    winner = edit_winner(policy, link.origin)
     merged = merge(link.base, mine, theirs, winner or link.origin)
     conflict = None
     if merged.conflicts:
@@ -204,7 +209,7 @@ def _both_edited(link: Link, mine: Occupancy, theirs: Occupancy, policy: EditPol
         )
         if winner is None:
             return Decision(verb=Verb.PARK, why=conflict.reason, conflict=conflict)
-    target = merged.value if link.event.owned else theirs
+    target = merged.value
     if target == theirs:
         verb = Verb.WRITE_BOOKING
     elif target == mine:
@@ -212,6 +217,22 @@ def _both_edited(link: Link, mine: Occupancy, theirs: Occupancy, policy: EditPol
     else:
         verb = Verb.WRITE_BOTH
     return Decision(verb=verb, why="edits of both sides merged", target=target, conflict=conflict)
+
+
+def _organisers(link: Link, mine: Occupancy, theirs: Occupancy) -> Decision:
+    """Both sides changed an attendee's copy: dates can be given up; all else is the organiser's,
+    and what was wanted on the booking side is kept on record."""
+    series = theirs.recurrence
+    if series is not None and link.base is not None and same_grid(link.base, theirs):
+        held = tuple(d for d in dropped_dates(link.base, mine) if d not in series.excluded)
+        if held:
+            return Decision(
+                verb=Verb.DECLINE_DATES, why="dates given up on the booking side", dates=held
+            )
+    conflict = None
+    if merge(link.base, mine, theirs, Side.BOOKING).value != theirs:
+        conflict = _capability(link, mine)
+    return Decision(verb=Verb.WRITE_BOOKING, why=_NOT_OURS, target=theirs, conflict=conflict)
 
 
 def _delete_or_edit(

@@ -113,11 +113,12 @@ def refusal_of(verdict: Verdict) -> Refusal:
     )
 
 
-def refused(link: Link, verdict: Verdict) -> tuple[Link, Effect]:
+def refused(link: Link, verdict: Verdict, *, whole: bool = False) -> tuple[Link, Effect]:
     """The loser's link, in flight, and the one effect by which it is refused.
 
     ``link`` is the loser's newest state; its item on the calendar must not be ``owned`` where
-    it was claimed there (nobody could be told: the caller parks it).
+    it was claimed there (nobody could be told: the caller parks it). ``whole``: a move that
+    lost cannot go back, since its former time was booked meanwhile: all of it is rejected.
     """
     refusal, why = refusal_of(verdict), "lost a clash"
     if verdict.loser.side is Side.CALENDAR:
@@ -128,7 +129,12 @@ def refused(link: Link, verdict: Verdict) -> tuple[Link, Effect]:
     if verdict.dates:
         # Some dates of a series: the rest of it stands, and one message will say so.
         target = without_dates(verdict.loser.occupancy, verdict)
-    elif link.base is not None and link.event.presence is Presence.PRESENT and verdict.loser.new:
+    elif (
+        not whole
+        and link.base is not None
+        and link.event.presence is Presence.PRESENT
+        and verdict.loser.new
+    ):
         # A move that lost: the booking goes back to the time that it still holds.
         mine = shown(link, Side.BOOKING) or link.base
         target = replace(link.base, title=mine.title, busy=mine.busy, private=mine.private)

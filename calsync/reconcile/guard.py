@@ -25,20 +25,31 @@ class Limits:
 
 
 _DELETIONS = frozenset(
-    {EffectKind.DELETE_EVENT, EffectKind.DECLINE_EVENT, EffectKind.DELETE_BOOKING}
+    {
+        EffectKind.DELETE_EVENT,
+        EffectKind.DECLINE_EVENT,
+        EffectKind.DELETE_BOOKING,
+        EffectKind.REJECT_BOOKING,
+    }
 )
 _CHANGES = frozenset({EffectKind.CHANGE_EVENT, EffectKind.CHANGE_BOOKING})
 
 
 def disruptive(effects: Iterable[Effect]) -> int:
-    """How many items the effects delete or move in time."""
-    count = 0
-    for effect in effects:
-        if effect.kind in _DELETIONS:
-            count += 1
-        elif effect.kind in _CHANGES and effect.was is not None and effect.target is not None:
-            count += not same_schedule(effect.was, effect.target)
-    return count
+    """How many bookings the effects delete or move in time.
+
+    The items of a booking that is carried as several share its uid: one person who cancels it
+    has cancelled one booking.
+    """
+    return len({effect.uid or effect.link_id for effect in effects if _disrupts(effect)})
+
+
+def _disrupts(effect: Effect) -> bool:
+    if effect.kind in _DELETIONS:
+        return True
+    if effect.kind in _CHANGES and effect.was is not None and effect.target is not None:
+        return not same_schedule(effect.was, effect.target)
+    return False
 
 
 def check(

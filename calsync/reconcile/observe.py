@@ -43,7 +43,8 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
         case Gone():
             if obs.mark is not None and obs.mark < half.mark:
                 return None
-            mark = half.mark if obs.mark is None else max(half.mark, obs.mark)
+            # An absence is newer than everything shown before, also where it carries no mark.
+            mark = half.mark + 1 if obs.mark is None else max(half.mark, obs.mark)
             taken = with_half(
                 link,
                 side,
@@ -75,7 +76,8 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
                 return replace(taken, state=LinkState.PARKED, reason=obs.reason)
         case _:
             assert_never(obs)
-    if taken.state is LinkState.PARKED and half.presence is Presence.UNKNOWN:
+    unread = half.presence is Presence.UNKNOWN and link.reason == half.reason
+    if taken.state is LinkState.PARKED and unread and not isinstance(obs, Unknown):
         # It was parked because it could not be understood, and now it can.
         taken = replace(taken, state=LinkState.ACTIVE, reason="")
     return taken
@@ -85,6 +87,9 @@ def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
     half = half_of(link, side, obs, now)
     if side is Side.BOOKING:
         person = obs.person if obs.person.address else link.person
+        if link.refusal is not None and not link.refusal.dates and half.since != link.booking.since:
+            # Moved again since the refused move: nothing is left to be told of that one.
+            link = replace(link, refusal=None)
         return replace(link, booking=half, pending=obs.pending, person=person, seats=obs.seats)
     person = obs.person if link.origin is Side.CALENDAR else link.person
     return replace(link, event=half, person=person)

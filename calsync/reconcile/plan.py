@@ -16,7 +16,7 @@ from datetime import datetime
 
 from calsync.conflicts.clash import Claim, Verdict, judge, shown
 from calsync.conflicts.merge import same_schedule
-from calsync.mapping.expand import extent
+from calsync.mapping.expand import busy_intervals, extent
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Effect,
@@ -31,14 +31,25 @@ from calsync.model import (
     Seen,
     Side,
     Skip,
+    Unknown,
     Window,
 )
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
 from calsync.reconcile.effects import conflict_of, effect_of, in_flight, refused
 from calsync.reconcile.join import Joiner, strangers, succeed
-from calsync.reconcile.observe import accept, with_half
+from calsync.reconcile.observe import accept, last_seen, with_half
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase
+
+#: The side whose state such a decision carries over: the claim is the one made there.
+_TAKEN_FROM = {
+    Verb.CREATE_BOOKING: Side.CALENDAR,
+    Verb.WRITE_BOOKING: Side.CALENDAR,
+    Verb.REVIVE_BOOKING: Side.CALENDAR,
+    Verb.CREATE_EVENT: Side.BOOKING,
+    Verb.WRITE_EVENT: Side.BOOKING,
+    Verb.REVIVE_EVENT: Side.BOOKING,
+}
 
 #: Writes of one link that may go by without both sides agreeing, before it is parked.
 MAX_ATTEMPTS = 8
@@ -82,6 +93,7 @@ class _Room:
         self.changed: dict[str, Link] = {}
         self.matched: dict[Side, set[str]] = {Side.BOOKING: set(), Side.CALENDAR: set()}
         self.decisions: dict[str, Decision] = {}
+        self.claims: list[Claim] = []
         self.out = Plan()
 
     # -- 1 ----------------------------------------------------------------------------------
@@ -122,12 +134,20 @@ class _Room:
 
     def _absorb(self, link: Link, ob: Observation | None, oe: Observation | None) -> None:
         before = link
-        for side, obs in ((Side.BOOKING, ob), (Side.CALENDAR, oe)):
+        offered = ((Side.BOOKING, ob), (Side.CALENDAR, oe))
+        if link.state is LinkState.BURIED:
+            back = {
+                side: obs
+                for side, obs in offered
+                if (isinstance(obs, Seen) and obs.mark > link.half(side).mark)
+                # It was shown again, but the read that has to confirm it failed: look again.
+                or (isinstance(obs, Unknown) and not obs.poison)
+            }
+            if back:
+                self._revive(link, back)
+            return
+        for side, obs in offered:
             if obs is None:
-                continue
-            if link.state is LinkState.BURIED:
-                if isinstance(obs, Seen) and obs.mark > link.half(side).mark:
-                    self._revive(link, side, obs)
                 continue
             taken = accept(link, side, obs, self.now)
             if taken is None:
@@ -141,7 +161,7 @@ class _Room:
                 # Somebody changed it since it was parked: that is a new chance.
                 link = replace(link, state=LinkState.ACTIVE, reason="", attempts=0)
             self.changed[link.id] = link
-        elif link.state is not LinkState.BURIED:
+        else:
             self.changed.setdefault(link.id, link)
 
     @staticmethod
@@ -155,17 +175,17 @@ class _Room:
             return link
         return replace(link, claim=side)
 
-    def _revive(self, tomb: Link, side: Side, obs: Seen) -> None:
-        """An item came back after its burial (restored by a person): a new life, a new link."""
-        half = tomb.half(side)
-        new = succeed(tomb, side)
-        fresh = replace(half, presence=Presence.GONE)
-        new = with_half(new, side, fresh)
-        taken = accept(new, side, obs, self.now)
-        if taken is None:
-            return
-        self.changed[tomb.id] = with_half(tomb, side, replace(half, key=None))
-        self.changed[taken.id] = taken
+    def _revive(self, tomb: Link, back: Mapping[Side, Seen | Unknown]) -> None:
+        """An item came back after its burial (restored by a person): a new life, a new link.
+        Where both sides came back they are still one booking."""
+        new = succeed(tomb, next(iter(back)))
+        for side, obs in back.items():
+            half = tomb.half(side)
+            new = with_half(new, side, replace(half, presence=Presence.GONE))
+            new = accept(new, side, obs, self.now) or new
+            tomb = with_half(tomb, side, replace(half, key=None))
+        self.changed[tomb.id] = tomb
+        self.changed[new.id] = new
 
     # -- 2 ----------------------------------------------------------------------------------
 
@@ -194,6 +214,10 @@ class _Room:
         if joined and isinstance(obs, Seen):
             why = "recognised by our tag" if obs.tag == link.id else "the same on both sides"
             taken = replace(taken, in_flight=False, origin=_origin(taken, side, obs))
+            if taken.state is LinkState.BURIED:
+                # Our own create, come late: its booking was given up meanwhile, so it goes, too.
+                taken = rebase(taken, obs.occupancy, obs.fingerprint)
+            taken = replace(taken, state=LinkState.ACTIVE, reason="")
             self.out.rulings.append(Ruling(link.id, "join", why))
         joiner.links[taken.id] = taken
         self.changed[taken.id] = taken
@@ -224,9 +248,9 @@ class _Room:
     # -- 4 ----------------------------------------------------------------------------------
 
     def judge(self) -> None:
-        claims = self._claims()
+        self.claims = self._claims()
         for verdict in judge(
-            claims,
+            self.claims,
             policy=self.pair.clash_policy,
             window=self.window,
             zone=self.pair.zone,
@@ -251,9 +275,39 @@ class _Room:
         elif verdict.loser.side is Side.CALENDAR and link.event.owned:
             self.decisions.pop(link.id, None)
             self.park(link, "it clashes with a booking, and nobody could be told of a refusal")
+        elif link.attempts >= MAX_ATTEMPTS:
+            self._hold(verdict)
+            self.park(link, f"its refusal did not take effect after {link.attempts} tries")
         else:
             self.decisions.pop(link.id, None)
-            self._file(*refused(link, verdict))
+            since = self._booked_since(verdict)
+            for claim in since:
+                # It waits until the loser has left the time for good.
+                self.decisions.pop(claim.link.id, None)
+            self._file(*refused(link, verdict, whole=bool(since)))
+
+    def _hold(self, verdict: Verdict) -> None:
+        """What would fill the loser's time is decided anew once it is known what became of it."""
+        for claim in (verdict.loser, *verdict.winners):
+            self.decisions.pop(claim.link.id, None)
+
+    def _booked_since(self, verdict: Verdict) -> list[Claim]:
+        """Who wants the time that the loser, a moved booking, would have to go back to."""
+        link = verdict.loser.link
+        if verdict.loser.side is Side.CALENDAR or verdict.dates or link.base is None:
+            return []
+        back = busy_intervals(link.base, self.window, self.pair.zone)
+        return [
+            claim
+            for claim in self.claims
+            if claim.new
+            and claim.link.id != link.id
+            and any(
+                one.meets(other)
+                for other in busy_intervals(claim.occupancy, self.window, self.pair.zone)
+                for one in back
+            )
+        ]
 
     def _file(self, link: Link, effect: Effect) -> None:
         self.changed[link.id] = link
@@ -279,23 +333,32 @@ class _Room:
 
     def _parked_claim(self, link: Link) -> list[Claim]:
         """What is parked still takes the room in the calendar, and is not refused unasked."""
-        there = shown(link, Side.CALENDAR)
+        there = last_seen(link, Side.CALENDAR)
         if there is None:
             return []
         at = link.event.since or link.event.created or self.now
         return [Claim(link=link, occupancy=there, side=Side.CALENDAR, at=at, fixed=True, new=False)]
 
     def _moves(self, link_id: str, decision: Decision) -> bool:
-        base = self.changed[link_id].base
-        assert decision.target is not None
-        return base is None or not same_schedule(base, decision.target)
+        """True where the decision takes time that its side does not hold now: also where it puts
+        back what was moved away, since that time may have been booked meanwhile."""
+        link, target = self.changed[link_id], decision.target
+        assert target is not None
+        if link.base is None or not same_schedule(link.base, target):
+            return True
+        side = _TAKEN_FROM.get(decision.verb)
+        if side is None:
+            return False
+        there = shown(link, side.other)
+        return there is None or not same_schedule(there, target)
 
     def _claim(self, link: Link, decision: Decision | None) -> list[Claim]:
         side = link.claimed_on
         if decision is not None:
             occupancy = decision.target
+            side = _TAKEN_FROM.get(decision.verb, side)
         else:
-            occupancy = shown(link, side) or link.base
+            occupancy = last_seen(link, side) or link.base
             pending = self.decisions.get(link.id)
             if pending is not None and pending.verb in (
                 Verb.DELETE_BOOKING,
@@ -412,14 +475,13 @@ def _same(obs: Observation, version: str, base: str) -> bool:
 
 
 def _content_changed(before: Link, after: Link) -> bool:
-    return (before.booking.fingerprint, before.event.fingerprint) != (
-        after.booking.fingerprint,
-        after.event.fingerprint,
-    )
+    """True where a side shows something else now. Not being readable for a while is no change."""
+    return any(last_seen(before, side) != last_seen(after, side) for side in Side)
 
 
 def _present(link: Link) -> bool:
-    return Presence.PRESENT in (link.booking.presence, link.event.presence)
+    """True where some side shows the item, or did and cannot be read just now."""
+    return any(last_seen(link, side) is not None for side in Side)
 
 
 def _origin(link: Link, side: Side, obs: Seen) -> Side:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import assert_never
 
 from calsync.model import (
+    Absence,
     Done,
     Effect,
     EffectKind,
@@ -41,6 +42,10 @@ class Settled:
 
 def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet: bool) -> Settled:
     """Apply ``outcome`` to the newest state of ``link``. ``quiet``: no notice to anyone."""
+    told = effect.refusal is not None and effect.kind is EffectKind.CHANGE_BOOKING
+    if told and isinstance(outcome, Stale | Later | Refused):
+        # It did not take effect, so there is nothing to tell; it is decided anew.
+        link = replace(link, refusal=None)
     match outcome:
         case Done():
             return _done(link, effect, outcome, now=now, quiet=quiet)
@@ -75,9 +80,12 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
     state = done.now
     what = "confirmed" if done.complete else "confirmed in part"
     if isinstance(state, Gone):
+        if effect.target is not None and link.base is None:
+            # Made, and removed by a person before we saw it: that is a deletion, not a failure.
+            link = rebase(link, effect.target, effect.fingerprint)
         link = accept(link, side, state, now) or link
         pending = link.pending and side is Side.CALENDAR
-        notices = () if quiet else _rejection(link, effect)
+        notices = () if quiet else _rejection(link, effect, state)
         link = replace(link, pending=pending, in_flight=False)
         return Settled(link=link, notices=notices, what=what)
     half = half_of(link, side, state, now)
@@ -93,10 +101,11 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
         return Settled(link=replace(link, refusal=None), notices=notices, what=what)
     if effect.kind is EffectKind.DECLINE_EVENT or effect.merged:
         return Settled(link=_agreed(link, state), what=what)
-    if not done.complete:
-        return Settled(link=rebase(link, state.occupancy, state.fingerprint), what=what)
     target = effect.target
     assert target is not None
+    if not done.complete and target.recurrence is not None:
+        return Settled(link=rebase(link, state.occupancy, state.fingerprint), what=what)
+    # A single item is made whole or not at all: what differs is what people changed since.
     return Settled(link=rebase(link, target, effect.fingerprint), what=what)
 
 
@@ -127,9 +136,11 @@ def _confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]
     )
 
 
-def _rejection(link: Link, effect: Effect) -> tuple[Notice, ...]:
+def _rejection(link: Link, effect: Effect, state: Gone) -> tuple[Notice, ...]:
     if effect.kind is not EffectKind.REJECT_BOOKING or not link.person.address:
         return ()
+    if state.absence is not Absence.REFUSED:
+        return ()  # Its owner was faster and gave it up: there is nothing to refuse any more.
     if effect.was is None or effect.key is None:
         return ()
     return (
@@ -145,6 +156,15 @@ def _rejection(link: Link, effect: Effect) -> tuple[Notice, ...]:
     )
 
 
+def _unread(kind: EffectKind, found: Unknown) -> Outcome:
+    """In doubt until it can be read; what cannot be understood must not hold up the room."""
+    if not found.poison:
+        return InDoubt(found.reason)
+    if kind in (EffectKind.CREATE_EVENT, EffectKind.CREATE_BOOKING):
+        return Refused(found.reason, "poison")
+    return Stale(None)
+
+
 def resolve(
     kind: EffectKind,
     *,
@@ -158,7 +178,7 @@ def resolve(
     ``found``: the item under our tag (creates) or its key; None = no item carries the tag.
     """
     if isinstance(found, Unknown):
-        return InDoubt(found.reason)
+        return _unread(kind, found)
     match kind:
         case EffectKind.CREATE_EVENT | EffectKind.CREATE_BOOKING:
             if isinstance(found, Seen):

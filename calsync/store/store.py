@@ -244,11 +244,23 @@ class SqlStore:
         run_many(connection, self._sql("DELETE FROM effect WHERE id = ?"), settled)
         effects = [_effect_row(effect, pair_id, now) for effect in commit.effects]
         run_many(connection, self._put_effect, effects)
-        conflicts = [_conflict_row(conflict, pair_id, now) for conflict in commit.conflicts]
-        run_many(connection, self._put_conflict, conflicts)
+        self._put_conflicts(connection, commit, now)
         notices = [_notice_row(notice, pair_id, zone, now) for notice in commit.notices]
         run_many(connection, self._put_notice, notices)
         run_many(connection, self._put_audit, [_audit_row(entry) for entry in commit.audit])
+
+    def _put_conflicts(self, connection: Connection, commit: Commit, now: int) -> None:
+        """A decision that was put off is made again: its conflict is recorded once."""
+        known = self._sql(
+            "SELECT 1 FROM conflict WHERE link_id = ? AND kind = ? AND policy = ? AND reason = ?"
+            " AND COALESCE(winner, '') = ?"
+            " AND COALESCE(lost, '') = ? LIMIT 1"
+        )
+        for conflict in commit.conflicts:
+            row = _conflict_row(conflict, commit.pair_id, now)
+            same = (row[2], row[4], row[5], row[7], row[6] or "", row[8] or "")
+            if connection.exec_driver_sql(known, same).first() is None:
+                connection.exec_driver_sql(self._put_conflict, row)
 
     def _check_fence(self, connection: Connection, pair_id: str, fence: int) -> None:
         # An UPDATE, not a SELECT: on PostgreSQL it also locks the row until the end.

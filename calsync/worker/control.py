@@ -46,7 +46,10 @@ def _calm_collector() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
+    """What a call gave. ``steps``: the job it belongs to, which may have been replaced since."""
+
     job: str
+    steps: Steps[Any]
     value: Any
 
 
@@ -156,8 +159,7 @@ class Worker:
             return
         match message:
             case _Result():
-                self._in_call.discard(message.job)
-                self._advance(message.job, message.value)
+                self._take_in(message)
             case _Ask():
                 self._guarded("a request", message.act)
 
@@ -181,6 +183,11 @@ class Worker:
         self._jobs[job] = steps
         self._advance(job, None)
 
+    def _take_in(self, result: _Result) -> None:
+        if self._jobs.get(result.job) is result.steps:
+            self._in_call.discard(result.job)
+            self._advance(result.job, result.value)
+
     def _advance(self, job: str, value: Any) -> None:
         """Drive one job until it needs the pool, or ends."""
         steps = self._jobs.get(job)
@@ -196,7 +203,7 @@ class Worker:
                     return
                 if not call.local:
                     self._in_call.add(job)
-                    self._pool.submit(call.run, lambda v: self._inbox.put(_Result(job, v)))
+                    self._pool.submit(call.run, lambda v: self._inbox.put(_Result(job, steps, v)))
                     return
                 try:
                     value = call.run()
@@ -224,7 +231,10 @@ class Worker:
             return
         report: CycleReport = value
         self.cycles += 1
-        if report.halt is not None or self.ctx.states[job].halted:
+        state = self.ctx.states.get(job)
+        if report.halt is not None:
+            log.warning("room %s was stopped, and waits for you: %s", job, report.halt.reason)
+        if report.halt is not None or (state is not None and state.halted):
             self._timetable.hold(job, now)
         elif report.error:
             log.warning("room %s: %s", job, report.error)
@@ -243,6 +253,8 @@ class Worker:
         else:
             why = f"something unforeseen went wrong ({type(error).__name__}); the log has it all"
         self.ctx.resting.discard(job)
+        # The room may have been mapped anew: its lease is taken again at its next use.
+        self.ctx.fences.pop(job, None)
         state = self.ctx.states.get(job)
         if state is not None:
             # Stored with the next housekeeping, where ``calsync status`` finds it.
@@ -259,8 +271,7 @@ class Worker:
             except queue.Empty:
                 break
             if isinstance(message, _Result):
-                self._in_call.discard(message.job)
-                self._advance(message.job, message.value)
+                self._take_in(message)
         for steps in self._jobs.values():
             steps.close()
 
@@ -294,8 +305,7 @@ class Worker:
         stored = {pair.id: pair for pair in self.ctx.store.pairs()}
         for pair_id in self._pairs.keys() - stored.keys():
             self._timetable.remove(pair_id)
-            self.ctx.states.pop(pair_id, None)
-            self.ctx.unsaved.discard(pair_id)
+            self.ctx.forget(pair_id)
         for pair_id in stored:
             self._timetable.add(pair_id, now)
         self._pairs = stored

@@ -20,7 +20,8 @@ class PollSettings:
 
 @dataclass(slots=True)
 class Turn:
-    """One room's place in the plan. ``due`` is in monotonic seconds."""
+    """One room's place in the plan. ``due`` is in monotonic seconds. ``not_before``: a side asked
+    to be left alone until then, whatever happens on the other."""
 
     pair_id: str
     due: float
@@ -29,6 +30,8 @@ class Turn:
     running: bool = False
     again: bool = False
     full: bool = False
+    full_next: bool = False
+    not_before: float = 0.0
 
 
 @dataclass(slots=True)
@@ -56,13 +59,16 @@ class Timetable:
         if turn.running:
             turn.again = True
         elif turn.due > now and not turn.failures:
-            self._set(turn, now)
+            self._set(turn, max(now, turn.not_before))
 
     def compare_all(self, now: float) -> None:
         """Every room gets a full compare with its next turn."""
         for turn in self.turns.values():
-            turn.full = True
-            if not turn.running:
+            if turn.running:
+                # Its cycle may have read already: the compare is the next one.
+                turn.full_next = True
+            else:
+                turn.full = True
                 self._set(turn, min(turn.due, now))
 
     def next_due(self) -> float | None:
@@ -90,11 +96,13 @@ class Timetable:
         turn = self.turns.get(pair_id)
         if turn is None:
             return
-        turn.running, turn.failures, turn.full = False, 0, False
+        turn.running, turn.failures = False, 0
+        turn.full, turn.full_next = turn.full_next, False
         turn.interval = next_interval(
             turn.interval, floor=self.poll.floor, ceiling=self.poll.ceiling, active=active
         )
-        soon = 0.0 if turn.again else turn.interval
+        soon = 0.0 if turn.again or turn.full else turn.interval
+        turn.not_before = now + wait
         self._set(turn, now + max(wait, soon))
 
     def fail(self, pair_id: str, now: float, *, jitter: float, wait: float = 0.0) -> None:

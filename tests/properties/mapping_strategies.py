@@ -15,7 +15,7 @@ from tzlocal.windows_tz import win_tz
 from calsync.mapping import dates
 from calsync.mapping.canon import canonical_occupancy
 from calsync.mapping.event import SeriesChange
-from calsync.mapping.split import why_unsayable
+from calsync.mapping.split import lives, why_unsayable
 from calsync.model import (
     Busy,
     Frequency,
@@ -227,14 +227,26 @@ def series(draw: st.DrawFn, *, any_rule: bool = True) -> Occupancy:
     )
 
 
-sayable_series = series(any_rule=False).filter(lambda occ: why_unsayable(occ) is None)
-occupancies = st.one_of(singles(), series(), sayable_series)
-
-
 def in_gap(wall: datetime, zone: str) -> bool:
     rules_of = ZoneInfo(zone)
     back = wall.replace(tzinfo=rules_of).astimezone(UTC).astimezone(rules_of)
     return back.replace(tzinfo=None) != wall
+
+
+def at_home(occ: Occupancy) -> bool:
+    """What Graph keeps as it is said: a series with a date left (the last one takes it along),
+    and no changed date at a wall time that the clocks skip (it reads back an hour later)."""
+    if occ.recurrence is None:
+        return True
+    times = [at for o in occ.recurrence.overrides if not o.all_day for at in (o.start, o.end)]
+    zone = occ.zone or ROOM_ZONE
+    return lives(occ, occ.recurrence) and not any(in_gap(at, zone) for at in times)
+
+
+sayable_series = series(any_rule=False).filter(
+    lambda occ: why_unsayable(occ) is None and at_home(occ)
+)
+occupancies = st.one_of(singles(), series(), sayable_series)
 
 
 def window(first: date, days: int) -> Interval:

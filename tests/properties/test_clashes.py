@@ -332,20 +332,20 @@ def test_no_new_double_booking(seed: int) -> None:
             w.cycle()
     w.rest()
     assert w.shown(Side.BOOKING) == w.shown(Side.CALENDAR)
-    taken = sorted((i.start, i.end) for o in w.shown(Side.CALENDAR) for i in _times(o))
+    taken = sorted((i.start, i.end) for o in w.shown(Side.CALENDAR) for i in times(o))
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(taken))
     per_booking = [n.notice.booking_key for n in w.store.ledger.values()]
     assert len(per_booking) == len(set(per_booking)), "somebody got two answers"
 
 
-def _times(occ: Occupancy) -> list[Interval]:
+def times(occ: Occupancy) -> list[Interval]:
     start = single(0).start.replace(tzinfo=World().clock.now().tzinfo)
     return busy_intervals(occ, Interval(start, start + timedelta(days=200)), "UTC")
 
 
 def _free(w: World, side: Side, occ: Occupancy) -> bool:
     """What both the platform and the room's attendant do: refuse what they see is taken."""
-    wanted = _times(occ)
+    wanted = times(occ)
     return not any(
-        t.meets(i) for o in w.side(side).live().values() for t in _times(o) for i in wanted
+        t.meets(i) for o in w.side(side).live().values() for t in times(o) for i in wanted
     )

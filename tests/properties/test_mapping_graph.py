@@ -31,6 +31,7 @@ from tests.properties.mapping_strategies import (
     FALLBACK,
     ROOM_ZONE,
     Remembering,
+    at_home,
     law,
     overrides,
     plain_rules,
@@ -89,6 +90,8 @@ def test_a_change_of_exceptions_and_looks_arrives(
     assert was.recurrence is not None
     target = data.draw(variants(was))
     assume(why_unsayable(target) is None)
+    # A series that loses its last date is gone in Graph; that is a case of its own.
+    assume(at_home(target))
     graph = written(was)
     graph.follow = follow
     change = changed(was, target)

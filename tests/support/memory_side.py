@@ -55,6 +55,7 @@ class Item:
     pending: bool = False
     person: Person = NOBODY
     deleted: bool = False
+    absence: Absence = Absence.READ
     history: list[Seen] = field(default_factory=list)
 
 
@@ -106,6 +107,7 @@ class MemorySide:
             self.items[key] = item
         item.occupancy, item.mark, item.modified = occ, mark, self.now
         item.deleted, item.pending, item.person = False, pending, person
+        item.absence = Absence.READ
         item.history.append(self._seen(item))
         self.feed.append(key)
         return item
@@ -194,8 +196,14 @@ class MemorySide:
             return Unknown(key=key, reason="not readable just now")
         item = self.items.get(key)
         if item is None or item.deleted:
-            return Gone(key=key, absence=Absence.READ, mark=item.mark if item else None)
+            return self._gone(key)
         return self._seen(item)
+
+    def _gone(self, key: str) -> Gone:
+        item = self.items.get(key)
+        if item is None:
+            return Gone(key=key, absence=Absence.READ)
+        return Gone(key=key, absence=item.absence, mark=item.mark)
 
     def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
         return {
@@ -226,7 +234,7 @@ class MemorySide:
         assert effect.key is not None
         item = self.items.get(effect.key)
         if item is None or item.deleted:
-            gone = Gone(key=effect.key, absence=Absence.READ, mark=item.mark if item else None)
+            gone = self._gone(effect.key)
             if kind in (EffectKind.CHANGE_BOOKING, EffectKind.CHANGE_EVENT):
                 return Stale(gone)
             return Done(gone)
@@ -245,7 +253,9 @@ class MemorySide:
         if kind is EffectKind.DECLINE_EVENT and effect.refusal and effect.refusal.dates:
             return self._decline_dates(item, effect)
         self.remove(effect.key)
-        return Done(Gone(key=effect.key, absence=Absence.READ, mark=item.mark))
+        if kind is EffectKind.REJECT_BOOKING:
+            item.absence = Absence.REFUSED
+        return Done(self._gone(effect.key))
 
     def _decline_dates(self, item: Item, effect: Effect) -> Outcome:
         assert effect.refusal is not None
@@ -260,6 +270,8 @@ class MemorySide:
     def _create(self, effect: Effect) -> Outcome:
         assert effect.target is not None
         for item in self.items.values():
+            if item.tag == effect.tag and item.deleted:
+                return Done(self._gone(item.key))
             if item.tag == effect.tag:
                 return Done(self._seen(item), complete=item.occupancy == effect.target)
         self.writes += 1

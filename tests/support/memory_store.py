@@ -104,7 +104,7 @@ class MemoryStore:
             )
         for effect_id in commit.settled:
             self.outbox.pop(effect_id, None)
-        self.conflicts.extend(commit.conflicts)
+        self.conflicts.extend(c for c in commit.conflicts if c not in self.conflicts)
         for n in commit.notices:
             key = (n.booking_key, n.revision, n.person.address, n.kind.value)
             if key not in self.ledger:

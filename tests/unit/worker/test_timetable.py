@@ -61,6 +61,8 @@ def test_what_a_side_asked_for_is_waited_even_when_triggered() -> None:
     t.trigger("a", 0.0)
     t.finish("a", 0.0, active=True, wait=30.0)
     assert t.next_due() == 30.0
+    t.trigger("a", 5.0)
+    assert t.next_due() == 30.0
 
 
 def test_failures_back_off_and_triggers_do_not_hurry_them() -> None:

@@ -205,25 +205,32 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[bool]:
         return True
     cleared = True
     links = {lk.id: lk for lk in ctx.store.links_by_id([o.link_id for o in open_effects])}
+    void = [o.id for o in open_effects if not _stands(o, links.get(o.link_id))]
+    if void:
+        ctx.store.commit(Commit(pair_id=pair.id, fence=ctx.fence(pair), settled=void))
     for side in (Side.BOOKING, Side.CALENDAR):
-        mine = [o for o in open_effects if EffectKind(o.kind).side is side]
+        mine = [
+            o
+            for o in open_effects
+            if EffectKind(o.kind).side is side and _stands(o, links.get(o.link_id))
+        ]
         if not mine:
             continue
         port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
         found = yield from _look_up(port, pair, mine)
-        known = [o for o in mine if o.link_id in links]
-        effects = [_effect_again(o, links[o.link_id]) for o in known]
+        effects = [_effect_again(o, links[o.link_id]) for o in mine]
         outcomes = [
             resolve(EffectKind(o.kind), version=o.version, wanted=o.fingerprint, found=f)
             for o, f in zip(mine, found, strict=True)
-            if o.link_id in links
         ]
         cleared = cleared and not any(isinstance(o, InDoubt) for o in outcomes)
         _record(ctx, pair, effects, outcomes, links, Pushed(), quiet=quiet)
-        orphans = [o.id for o in mine if o.link_id not in links]
-        if orphans:
-            ctx.store.commit(Commit(pair_id=pair.id, fence=ctx.fence(pair), settled=orphans))
     return cleared
+
+
+def _stands(open_effect: OpenEffect, link: Link | None) -> bool:
+    """False where the link has moved on: it was forgotten, or recognised by our tag meanwhile."""
+    return link is not None and link.in_flight and link.revision == open_effect.revision
 
 
 def _look_up(

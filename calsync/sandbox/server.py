@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import ssl
 import struct
@@ -10,14 +11,16 @@ import time
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
-from .graph.request import Response, merge_headers
+from .graph.request import VERSIONS, Response, merge_headers, segments_of
 
 if TYPE_CHECKING:
     from .control import Control
 
 BROKEN = b'{"error":{"code":"InternalServerError","message":"a defect of the sandbox itself"}}'
+PACKED = (
+    b'{"error":{"code":"UnsupportedMediaType","message":"The content encoding is not supported."}}'
+)
 PHRASES = {
     410: "Gone",
     412: "Precondition Failed",
@@ -116,12 +119,12 @@ class SandboxServer:
 
     def _caller(self, target: str, headers: dict[str, str]) -> tuple[str, str] | None:
         """(application, mailbox) of a Graph call on a mailbox, else None."""
-        parts = target.partition("?")[0].split("/")
-        # target is absolute: scheme, "", host, "v1.0", "users", who, …
-        if len(parts) < 6 or parts[3] != "v1.0" or parts[4] != "users":
+        # target is absolute: scheme, "", host, path
+        parts = segments_of(target.partition("?")[0].split("/", 3)[-1])
+        if len(parts) < 3 or parts[0] not in VERSIONS or parts[1].casefold() != "users":
             return None
         token = self.control.world.tokens.get(headers.get("authorization", "").partition(" ")[2])
-        name = unquote(parts[5]).casefold()
+        name = parts[2].casefold()
         box = self.control.world.user_ids.get(name)
         return (token.app.client_id if token else ""), (box.address.casefold() if box else name)
 
@@ -140,14 +143,21 @@ def _handler(owner: SandboxServer) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(length) if length else b""
             if "chunked" in (self.headers.get("Transfer-Encoding") or "").lower():
                 body = self._chunks()
+            packed = (self.headers.get("Content-Encoding") or "identity").lower()
+            if packed == "gzip" and body:
+                body = gzip.decompress(body)
+            elif packed != "identity":
+                # SDKs that compress request bodies send them again plain after this.
+                self._send(Response(415, {"Content-Type": "application/json"}, PACKED))
+                return
             host = self.headers.get("Host") or "localhost"
             target = (
                 self.path if self.path.startswith("http") else f"{owner.scheme}://{host}{self.path}"
             )
             try:
-                response = owner.answer(
-                    self.command, target, merge_headers(self.headers.items()), body
-                )
+                # HEAD is a GET whose body stays here.
+                method = "GET" if self.command == "HEAD" else self.command
+                response = owner.answer(method, target, merge_headers(self.headers.items()), body)
             except Exception:
                 owner.failures.append(traceback.format_exc())
                 response = Response(500, {"Content-Type": "application/json"}, BROKEN)
@@ -191,6 +201,6 @@ def _handler(owner: SandboxServer) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: Any) -> None:
             """Silence: the call log tells more."""
 
-        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = do_HEAD = handle_one
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = do_HEAD = do_OPTIONS = handle_one
 
     return Handler

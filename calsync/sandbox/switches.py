@@ -39,6 +39,9 @@ class Switches:
     delta_rounds_kept: int = 64
     # Reading: extended properties by $expand in a plain calendarView (sources contradict).
     calendar_view_expands_tags: bool = False
+    # uid and occurrenceId: of the beta metadata only, but answered by v1.0 in recorded answers
+    # of public clients since 2024.
+    beta_members_in_v1: bool = False
     # Attendant.
     tentative_blocks: bool = True
     # Accept = Delete + Create with a new id (seen in ews-managed-api #255).

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 def context(host: str) -> tuple[ssl.SSLContext, bytes]:
@@ -19,6 +19,7 @@ def context(host: str) -> tuple[ssl.SSLContext, bytes]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "calsync sandbox")])
     now = datetime.now(UTC)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     names: list[x509.GeneralName] = [
         x509.DNSName("localhost"),
         x509.IPAddress(ip_address("127.0.0.1")),
@@ -35,6 +36,14 @@ def context(host: str) -> tuple[ssl.SSLContext, bytes]:
         .not_valid_after(now + timedelta(days=30))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        # Clients that check strictly (Python 3.13, Go) want the uses and key ids of RFC 5280.
+        .add_extension(_usage(), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(identifier, critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
+            critical=False,
+        )
         .sign(key, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM)
@@ -47,3 +56,18 @@ def context(host: str) -> tuple[ssl.SSLContext, bytes]:
         path.write_bytes(private + pem)
         made.load_cert_chain(path)
     return made, pem
+
+
+def _usage() -> x509.KeyUsage:
+    """It signs itself and the handshake."""
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=True,
+        crl_sign=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

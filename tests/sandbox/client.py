@@ -66,6 +66,8 @@ class Graph:
         self, method: str, path: str, body: Any = None, /, *, prefer: str = "", **headers: str
     ) -> Response:
         sent = {"Authorization": f"Bearer {self.token}"}
+        if body is not None:
+            sent["Content-Type"] = "application/json"
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         if prefer:
             sent["Prefer"] = prefer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +16,8 @@ from .request import Request, Response, answer
 if TYPE_CHECKING:
     from ..world import App, Tenant, World
 
+# Entra documents the token endpoint and the issuer (…/{tenant}/v2.0) as audiences.
+_AUDIENCE = re.compile(r"/(oauth2(/v2\.0)?/token|v2\.0)/?$")
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -72,8 +75,13 @@ def _secure(base: str) -> str:
     return f"https://{base.removeprefix('http://')}" if base.startswith("http://") else base
 
 
-def token(world: World, request: Request, tenant_name: str, lifetime_s: int) -> Response:
-    """POST /{tenant}/oauth2/v2.0/token, grant_type=client_credentials."""
+def token(
+    world: World, request: Request, tenant_name: str, lifetime_s: int, *, v1: bool = False
+) -> Response:
+    """POST /{tenant}/oauth2/v2.0/token, grant_type=client_credentials.
+
+    The older v1 endpoint, /{tenant}/oauth2/token, names a `resource` instead of a scope.
+    """
     form = {
         name: values[0]
         for name, values in parse_qs(request.body.decode("utf-8", "replace")).items()
@@ -110,7 +118,15 @@ def token(world: World, request: Request, tenant_name: str, lifetime_s: int) -> 
     refusal = _credential(world, form, app)
     if refusal is not None:
         return refusal
-    if not any(scope.endswith("/.default") for scope in form.get("scope", "").split()):
+    if v1 and not form.get("resource"):
+        return _error(
+            world,
+            400,
+            "invalid_request",
+            900144,
+            "The request body must contain the following parameter: 'resource'.",
+        )
+    if not v1 and not any(one.endswith("/.default") for one in form.get("scope", "").split()):
         return _error(
             world,
             400,
@@ -137,10 +153,17 @@ def token(world: World, request: Request, tenant_name: str, lifetime_s: int) -> 
     seconds = lifetime_s - 1 if lifetime_s > 1 else lifetime_s
     body = {
         "token_type": "Bearer",
-        "expires_in": seconds,
-        "ext_expires_in": seconds,
+        "expires_in": str(seconds) if v1 else seconds,
+        "ext_expires_in": str(seconds) if v1 else seconds,
         "access_token": text,
     }
+    if v1:
+        begins = int(now.timestamp())
+        body |= {
+            "expires_on": str(begins + lifetime_s),
+            "not_before": str(begins),
+            "resource": form["resource"],
+        }
     return answer(
         200,
         body,
@@ -209,7 +232,7 @@ def _assertion(world: World, form: dict[str, str], app: App) -> Response | None:
             700021,
             "Client assertion application identifier doesn't match 'client_id' parameter.",
         )
-    if not federated and not str(claims.get("aud", "")).rstrip("/").endswith("/token"):
+    if not federated and not _AUDIENCE.search(str(claims.get("aud", ""))):
         return _error(
             world,
             401,

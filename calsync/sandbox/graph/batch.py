@@ -83,7 +83,7 @@ def _run(front: GraphFront, outer: Request, part: dict[str, Any]) -> dict[str, A
     body = part.get("body")
     payload = b"" if body is None else json.dumps(body).encode()
     headers = {str(name): str(value) for name, value in (part.get("headers") or {}).items()}
-    inner = take_apart(part["method"], f"/v1.0{url}", headers, payload, outer.base)
+    inner = take_apart(part["method"], f"/{outer.version}{url}", headers, payload, outer.base)
     inner.app, inner.tenant, inner.any_iana = outer.app, outer.tenant, outer.any_iana
     inner.flags.update(
         {

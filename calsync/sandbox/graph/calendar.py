@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 PAGE = 10  # Graph's default page of events and calendarView
 MOST = 1000
+MOST_DAYS = 1825
+EXTENSION = "Microsoft.OutlookServices.OpenTypeExtension."
 MASTER_ONLY = ("cancelledOccurrences", "exceptionOccurrences")
 
 
@@ -33,7 +36,9 @@ def style_of(world: World, request: Request) -> Style:
         request.applied.append('outlook.body-content-type="text"')
     if request.immutable:
         request.applied.append('IdType="ImmutableId"')
-    return Style(request.zone(), text, request.immutable, world.switches.all_day_floats)
+    switches = world.switches
+    beta = request.version == "beta" or switches.beta_members_in_v1
+    return Style(request.zone(), text, request.immutable, switches.all_day_floats, beta)
 
 
 def stored(world: World, request: Request, box: Mailbox, key: str) -> Item | None:
@@ -129,8 +134,11 @@ def attach(
             if values:
                 shown["singleValueExtendedProperties"] = values
         elif folded == "extensions":
+            asked = {one.removeprefix(EXTENSION).casefold() for one in odata.named_ids(options)}
             shown["extensions"] = [
-                extension(kind, body) for kind, body in found.item.extensions.items()
+                extension(kind, body)
+                for kind, body in found.item.extensions.items()
+                if not asked or kind.casefold() in asked
             ]
         elif folded == "attachments":
             shown["attachments"] = []
@@ -139,7 +147,9 @@ def attach(
         elif folded == "instances" and found.item.rule:
             shown["instances"] = []
         elif folded == "calendar":
-            shown["calendar"] = {"id": calendar_id(box), "name": "Calendar"}
+            from .folders import calendar
+
+            shown["calendar"] = calendar(box)
         elif folded == "exceptionoccurrences":
             continue
         else:
@@ -156,7 +166,7 @@ def extension(name: str, body: Any) -> dict[str, Any]:
     """An open extension."""
     return {
         "@odata.type": "#microsoft.graph.openTypeExtension",
-        "id": f"Microsoft.OutlookServices.OpenTypeExtension.{name}",
+        "id": f"{EXTENSION}{name}",
         **body,
     }
 
@@ -194,8 +204,37 @@ def get_event(world: World, request: Request, box: Mailbox, event_id: str) -> Re
             ]
     shown = odata.pick(full, names)
     attach(box, found, shown, wanted, style)
-    context = f"{request.base}/v1.0/$metadata#users('{box.user_id}')/events/$entity"
+    context = request.context(names, entity=True)
     return answer(200, {"@odata.context": context, **shown}, {"ETag": render.etag(box, item)})
+
+
+def member(
+    world: World, request: Request, box: Mailbox, event_id: str, rest: list[str]
+) -> Response:
+    """GET /events/{id}/calendar, /attachments, or a plain member; /$value gives it bare."""
+    item, day = find(world, request, box, event_id)
+    name, folded = rest[0], rest[0].casefold()
+    if folded == "attachments" and len(rest) == 1:
+        return answer(200, {"@odata.context": request.context(), "value": []})
+    if folded == "calendar" and len(rest) == 1:
+        from .folders import calendar, one
+
+        return one(request, calendar(box))
+    shown = render.event(box, shown_instance(item, day), style_of(world, request))
+    value = next((one for key, one in shown.items() if key.casefold() == folded), None)
+    bare = len(rest) == 2 and rest[1] == "$value" and not isinstance(value, dict | list)
+    if not (len(rest) == 1 or bare) or name.startswith("@"):
+        raise Refusal(400, "BadRequest", f"Resource not found for the segment '{rest[-1]}'.")
+    if value is None:
+        known = any(key.casefold() == folded for key in shown)
+        if known:
+            return Response(204, {})
+        raise Refusal(400, "BadRequest", f"Resource not found for the segment '{name}'.")
+    if bare:
+        text = json.dumps(value) if isinstance(value, bool | int) else str(value)
+        return Response(200, {"Content-Type": "text/plain"}, text.encode())
+    plain = value if isinstance(value, dict) else {"value": value}
+    return answer(200, {"@odata.context": request.context(), **plain})
 
 
 def list_events(world: World, request: Request, box: Mailbox) -> Response:
@@ -205,7 +244,6 @@ def list_events(world: World, request: Request, box: Mailbox) -> Response:
         request,
         box,
         [whole(item) for item in stored_all(world, request, box)],
-        "events",
         view=False,
     )
 
@@ -213,9 +251,14 @@ def list_events(world: World, request: Request, box: Mailbox) -> Response:
 def calendar_view(world: World, request: Request, box: Mailbox) -> Response:
     """GET /calendarView: single events and the instances of series, by start."""
     low, high = window(request)
+    if high - low > timedelta(days=MOST_DAYS):
+        raise bad_request(  # microsoft-graph-docs #6284
+            "Your request can't be completed. The range between the start and end dates is "
+            f"greater than the allowed range. Maximum number of days: {MOST_DAYS}"
+        )
     found = [one for item in stored_all(world, request, box) for one in expand(item, low, high)]
     found.sort(key=lambda one: (one.when.start_utc, one.item.key))
-    return _list(world, request, box, found, "calendarView", view=True)
+    return _list(world, request, box, found, view=True)
 
 
 def instances(world: World, request: Request, box: Mailbox, event_id: str) -> Response:
@@ -225,11 +268,11 @@ def instances(world: World, request: Request, box: Mailbox, event_id: str) -> Re
         raise bad_request("The event is not a recurring master.", "ErrorInvalidRequest")
     low, high = window(request)
     found = sorted(expand(item, low, high), key=lambda one: one.when.start_utc)
-    return _list(world, request, box, found, "instances", view=False)
+    return _list(world, request, box, found, view=False)
 
 
 def _list(
-    world: World, request: Request, box: Mailbox, found: list[Instance], name: str, *, view: bool
+    world: World, request: Request, box: Mailbox, found: list[Instance], *, view: bool
 ) -> Response:
     style, query = style_of(world, request), request.query
     if request.flags.get("empty_list"):
@@ -244,7 +287,8 @@ def _list(
     found = _ordered(box, found, query, style)
     total = len(found)
     skip = odata.whole_number(query, "$skip", 0, 10**9)
-    top = odata.whole_number(query, "$top", request.page_size(PAGE, MOST), MOST)
+    # A larger $top is no error here, it is cut to the largest page (microsoft-graph-docs #12653).
+    top = min(MOST, odata.whole_number(query, "$top", request.page_size(PAGE, MOST), 10**9))
     page = found[skip : skip + top]
     if request.flags.get("short_page") and len(page) > 1:
         page = page[: len(page) // 2]
@@ -261,9 +305,7 @@ def _list(
         if wanted:
             attach(box, one, shown, wanted, style)
         rows.append(shown)
-    body: dict[str, Any] = {
-        "@odata.context": f"{request.base}/v1.0/$metadata#users('{box.user_id}')/{name}"
-    }
+    body: dict[str, Any] = {"@odata.context": request.context(names)}
     if query.get("$count", "").casefold() == "true":
         body["@odata.count"] = total
     body["value"] = rows

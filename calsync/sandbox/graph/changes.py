@@ -218,7 +218,7 @@ def _page(
     if request.flags.get("empty_list"):
         rows, refs = [], current.refs[offset:]
     body: dict[str, Any] = {
-        "@odata.context": f"{request.base}/v1.0/$metadata#Collection(event)",
+        "@odata.context": f"{request.metadata}#Collection(event)",
         "value": rows,
     }
     after = offset + len(refs)

@@ -1,4 +1,4 @@
-"""Places, users, calendars and mailbox settings."""
+"""Places and mailbox settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from ..problems import Refusal
 from ..zones import supported, windows_name
 from . import query as odata
-from .calendar import calendar_id
 from .request import Request, Response, answer, collection_context
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from ..world import Tenant, World
 
 PAGE = 100
+PLACE_TYPES = frozenset({"room", "roomlist", "workspace", "desk", "building", "floor", "section"})
 NO_KEY_IN_CHINA = ("placeId", "parentId")
 
 
@@ -63,27 +63,20 @@ def room_list(tenant: Tenant, building: str, address: str) -> dict[str, Any]:
 
 
 def places(world: World, request: Request, tenant: Tenant, rest: list[str]) -> Response:
-    """GET /places/…"""
+    """GET /places/…: a type, a place, or what is inside a room list."""
+    _ = world
     if not rest:
         raise Refusal(400, "BadRequest", "A place type is required.")
-    kind = rest[0].casefold()
+    kind, inside = place_type(rest[0]), [place_type(one) for one in rest[1:]]
     rooms = [box for box in tenant.rooms() if box.place is not None and not box.place.hidden]
-    if len(rest) == 1 and kind == "microsoft.graph.room":
-        return _page(request, [room(box) for box in rooms], "places/microsoft.graph.room")
-    if len(rest) == 1 and kind == "microsoft.graph.roomlist":
-        lists = [room_list(tenant, name, address) for name, address in tenant.lists.items()]
-        return _page(request, lists, "places/microsoft.graph.roomList")
-    if len(rest) == 1 and kind in (
-        "microsoft.graph.workspace",
-        "microsoft.graph.desk",
-        "microsoft.graph.building",
-    ):
-        return _page(request, [], f"places/{rest[0]}")
-    if (
-        len(rest) == 3
-        and rest[1].casefold() == "microsoft.graph.roomlist"
-        and rest[2] in ("rooms", "workspaces")
-    ):
+    if kind and not inside:
+        if kind == "room":
+            return page(request, [room(box) for box in rooms])
+        if kind == "roomlist":
+            lists = [room_list(tenant, name, address) for name, address in tenant.lists.items()]
+            return page(request, lists)
+        return page(request, [])
+    if len(rest) == 3 and inside[0] == "roomlist" and rest[2].casefold() in ("rooms", "workspaces"):
         # A room list is addressed by its e-mail address.
         names = [
             name
@@ -92,12 +85,41 @@ def places(world: World, request: Request, tenant: Tenant, rest: list[str]) -> R
         ]
         if not names:
             raise Refusal(404, "ResourceNotFound", f"The room list '{rest[0]}' is not found.")
-        inside = [room(box) for box in rooms if box.place and box.place.building == names[0]]
-        return _page(request, inside if rest[2] == "rooms" else [], f"places/{rest[0]}/rooms")
-    if len(rest) <= 2:
+        found = [room(box) for box in rooms if box.place and box.place.building == names[0]]
+        return page(request, found if rest[2].casefold() == "rooms" else [])
+    if len(rest) == 1 or (len(rest) == 2 and inside[0]):
         return _one(request, tenant, rest[0])
-    _ = world
     raise Refusal(400, "BadRequest", f"Resource not found for the segment '{rest[-1]}'.")
+
+
+def place_type(segment: str) -> str | None:
+    """room of microsoft.graph.room. `graph` is the metadata's alias of the namespace, and the
+    SDKs write it.
+    """
+    space, _, name = segment.casefold().rpartition(".")
+    return name if space in ("graph", "microsoft.graph") and name in PLACE_TYPES else None
+
+
+def find_rooms(request: Request, tenant: Tenant, name: str) -> Response:
+    """GET /beta/users/{id}/findRooms and findRoomLists, older than places and still called."""
+    function, _, rest = name.partition("(")
+    found = {address: building for building, address in tenant.lists.items()}
+    if function.casefold() == "findrooms":
+        wanted = rest.rstrip(")").partition("=")[2].strip("'").casefold()
+        buildings = {known for address, known in found.items() if address.casefold() == wanted}
+        found = {
+            box.address: box.name
+            for box in tenant.rooms()
+            if box.place and not box.place.hidden
+            if not wanted or box.place.building in buildings
+        }
+    return answer(
+        200,
+        {
+            "@odata.context": collection_context(request, "microsoft.graph.emailAddress"),
+            "value": [{"name": title, "address": address} for address, title in found.items()],
+        },
+    )
 
 
 def _one(request: Request, tenant: Tenant, name: str) -> Response:
@@ -124,59 +146,38 @@ def _one(request: Request, tenant: Tenant, name: str) -> Response:
     raise Refusal(404, "ResourceNotFound", f"The place '{name}' is not found.")
 
 
-def _page(request: Request, rows: list[dict[str, Any]], name: str) -> Response:
-    query = request.query
+def page(request: Request, rows: list[dict[str, Any]]) -> Response:
+    """One page of places."""
     for option in ("$orderby", "$expand", "$search"):
-        if option in query:
+        if option in request.query:
             raise Refusal(400, "BadRequest", f"The query option {option} is not supported.")
+    return plain_page(request, rows)
+
+
+def plain_page(
+    request: Request, rows: list[dict[str, Any]], defaults: tuple[str, ...] | None = None
+) -> Response:
+    """One page of plain rows: $filter, $count, $top, $skip, $select (`defaults` without it)."""
+    query = request.query
     if query.get("$filter"):
         test = odata.compile_filter(query["$filter"])
         rows = [row for row in rows if test(row)]
     if request.flags.get("empty_list"):
         rows = []
+    names = odata.selected(query)
     skip = odata.whole_number(query, "$skip", 0, 10**9)
     top = odata.whole_number(query, "$top", request.page_size(PAGE), 1000)
-    page = rows[skip : skip + top]
-    if request.flags.get("short_page") and len(page) > 1:
-        page = page[: len(page) // 2]
-    body: dict[str, Any] = {"@odata.context": f"{request.base}/v1.0/$metadata#{name}"}
+    found = rows[skip : skip + top]
+    if request.flags.get("short_page") and len(found) > 1:
+        found = found[: len(found) // 2]
+    body: dict[str, Any] = {"@odata.context": request.context(names)}
     if query.get("$count", "").casefold() == "true":
         body["@odata.count"] = len(rows)
-    body["value"] = [odata.pick(row, odata.selected(query)) for row in page]
-    if skip + len(page) < len(rows):
-        options = {**query, "$top": str(top), "$skip": str(skip + len(page))}
+    body["value"] = [odata.pick(row, names or defaults) for row in found]
+    if skip + len(found) < len(rows):
+        options = {**query, "$top": str(top), "$skip": str(skip + len(found))}
         body["@odata.nextLink"] = f"{request.base}{request.path}?{urlencode(options, safe='$:')}"
     return answer(200, body)
-
-
-def user(box: Mailbox) -> dict[str, Any]:
-    """microsoft.graph.user, the members a directory read gives."""
-    return {
-        "businessPhones": [],
-        "displayName": box.name,
-        "givenName": None,
-        "jobTitle": None,
-        "mail": box.address,
-        "mobilePhone": None,
-        "officeLocation": None,
-        "preferredLanguage": None,
-        "surname": None,
-        "userPrincipalName": box.address,
-        "id": box.user_id,
-    }
-
-
-def users(request: Request, tenant: Tenant) -> Response:
-    """GET /users."""
-    return _page(request, [user(box) for box in tenant.boxes.values()], "users")
-
-
-def one_user(request: Request, box: Mailbox) -> Response:
-    """GET /users/{id}."""
-    context = f"{request.base}/v1.0/$metadata#users/$entity"
-    return answer(
-        200, {"@odata.context": context, **odata.pick(user(box), odata.selected(request.query))}
-    )
 
 
 def mailbox_settings(request: Request, box: Mailbox, rest: list[str]) -> Response:
@@ -193,7 +194,6 @@ def mailbox_settings(request: Request, box: Mailbox, rest: list[str]) -> Respons
         "workingHours": working_hours(label),
         "userPurpose": "room" if box.place else "user",
     }
-    context = f"{request.base}/v1.0/$metadata#users('{box.user_id}')/mailboxSettings"
     if rest:
         found = odata.value_at(whole, rest[0])
         if found is None:
@@ -201,12 +201,12 @@ def mailbox_settings(request: Request, box: Mailbox, rest: list[str]) -> Respons
         return answer(
             200,
             {
-                "@odata.context": f"{context}/{rest[0]}",
+                "@odata.context": request.context(),
                 **(found if isinstance(found, dict) else {"value": found}),
             },
         )
-    shown = odata.pick(whole, odata.selected(request.query))
-    return answer(200, {"@odata.context": context, **shown})
+    names = odata.selected(request.query)
+    return answer(200, {"@odata.context": request.context(names), **odata.pick(whole, names)})
 
 
 def working_hours(label: str) -> dict[str, Any]:
@@ -219,37 +219,20 @@ def working_hours(label: str) -> dict[str, Any]:
     }
 
 
-def calendar(box: Mailbox) -> dict[str, Any]:
-    """microsoft.graph.calendar."""
-    return {
-        "id": calendar_id(box),
-        "name": "Calendar",
-        "color": "auto",
-        "hexColor": "",
-        "isDefaultCalendar": True,
-        "changeKey": f"{box.tag}==",
-        "canShare": True,
-        "canViewPrivateItems": True,
-        "canEdit": True,
-        "allowedOnlineMeetingProviders": ["teamsForBusiness"],
-        "defaultOnlineMeetingProvider": "teamsForBusiness",
-        "isTallyingResponses": True,
-        "isRemovable": False,
-        "owner": {"name": box.name, "address": box.address},
-    }
-
-
-def supported_zones(request: Request, segment: str) -> Response:
-    """GET /users/{id}/outlook/supportedTimeZones."""
-    names = supported("iana" if "iana" in segment.casefold() else "windows")
-    rows = [{"alias": name, "displayName": name} for name in names]
-    return answer(
-        200,
-        {
-            "@odata.context": collection_context(request, "microsoft.graph.timeZoneInformation"),
-            "value": rows,
-        },
-    )
+def outlook(request: Request, name: str) -> Response:
+    """GET /users/{id}/outlook/…: zones, languages, categories."""
+    folded = name.casefold()
+    kind, rows = "outlookCategory", list[dict[str, Any]]()
+    if folded.startswith("supportedtimezones"):
+        names = supported("iana" if "iana" in folded else "windows")
+        kind, rows = "timeZoneInformation", [{"alias": one, "displayName": one} for one in names]
+    elif folded.startswith("supportedlanguages"):
+        kind = "localeInfo"
+        rows = [{"locale": "en-GB", "displayName": "English (United Kingdom)"}]
+    elif folded != "mastercategories":
+        raise Refusal(400, "BadRequest", f"Resource not found for the segment '{name}'.")
+    context = collection_context(request, f"microsoft.graph.{kind}")
+    return answer(200, {"@odata.context": context, "value": rows})
 
 
 def translate_ids(world: World, request: Request, box: Mailbox) -> Response:

@@ -15,11 +15,13 @@ from .. import faults as fault_kinds
 from ..faults import Faults
 from ..problems import Refusal
 from ..throttle import Throttle
-from .request import Request, Response, answer, take_apart
+from .request import VERSIONS, Request, Response, answer, take_apart
 from .routes import Routes
 
 if TYPE_CHECKING:
     from ..world import World
+
+EXPOSED = "ETag, Location, Preference-Applied, Retry-After, request-id, client-request-id"
 
 
 class GraphFront:
@@ -44,6 +46,8 @@ class GraphFront:
         self.world.settle()
         request = take_apart(method, target, headers, body, self.base)
         request.any_iana = self.world.switches.any_iana_zone
+        if request.method == "OPTIONS":
+            return preflight(request)
         response = self._faulty(request) if self.faults.armed else self._handled(request)
         self._finish(request, response)
         return response
@@ -109,6 +113,11 @@ class GraphFront:
             headers["client-request-id"] = (
                 request.headers.get("client-request-id") or headers["request-id"]
             )
+            if request.segments[:1] and request.segments[0] in VERSIONS:
+                headers["OData-Version"] = "4.0"
+            if "origin" in request.headers:
+                headers["Access-Control-Allow-Origin"] = "*"
+                headers["Access-Control-Expose-Headers"] = EXPOSED
             if request.applied:
                 headers["Preference-Applied"] = ", ".join(dict.fromkeys(request.applied))
         self.record(request, response.status)
@@ -144,6 +153,20 @@ class GraphFront:
             "innerError": {"request-id": request_id, "date": self.world.iso()[:19]},
         }
         return answer(429, {"error": error}, {"Retry-After": f"{self.throttle.retry_after_s:g}"})
+
+
+def preflight(request: Request) -> Response:
+    """What a browser asks before a call from a page of another origin."""
+    wanted = request.headers.get("access-control-request-headers", "*")
+    return Response(
+        200,
+        {
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD",
+            "Access-Control-Allow-Headers": wanted,
+            "Access-Control-Max-Age": "3600",
+        },
+    )
 
 
 def encode(content: object) -> bytes:

@@ -87,14 +87,20 @@ def expanded(query: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 def tag_ids(options: Mapping[str, str]) -> list[str]:
     """Ids named by singleValueExtendedProperties($filter=id eq '…' or id eq '…'), canonical."""
-    ids = re.findall(r"id\s+eq\s+'((?:[^']|'')*)'", options.get("$filter", ""), re.IGNORECASE)
+    ids = named_ids(options)
     if not ids:
         raise Refusal(
             400,
             "ErrorInvalidUrlQueryFilter",
             "The $expand of extended properties needs a $filter by id.",
         )
-    return [canonical_tag(one.replace("''", "'")) for one in ids]
+    return [canonical_tag(one) for one in ids]
+
+
+def named_ids(options: Mapping[str, str]) -> list[str]:
+    """Ids named by a nested $filter=id eq '…' or id eq '…'."""
+    found = re.findall(r"\bid\s+eq\s+'((?:[^']|'')*)'", options.get("$filter", ""), re.IGNORECASE)
+    return [one.replace("''", "'") for one in found]
 
 
 @lru_cache(maxsize=512)

@@ -100,7 +100,7 @@ class Reader:
             tags=read_tags(raw["singleValueExtendedProperties"])
             if raw.get("singleValueExtendedProperties")
             else {},
-            extensions=_extensions(raw.get("extensions") or []),
+            extensions=read_extensions(raw.get("extensions") or []),
             transaction_id=transaction,
         )
 
@@ -366,7 +366,8 @@ def _location(raw: object) -> dict[str, Any]:
     return made
 
 
-def _extensions(raw: object) -> dict[str, dict[str, Any]]:
+def read_extensions(raw: object) -> dict[str, dict[str, Any]]:
+    """Open extensions of a body: name -> members."""
     if not isinstance(raw, list):
         raise bad_body("The value of 'extensions' must be a collection.")
     made = {}
@@ -374,5 +375,7 @@ def _extensions(raw: object) -> dict[str, dict[str, Any]]:
         name = one.get("extensionName") if isinstance(one, Mapping) else None
         if not isinstance(name, str):
             raise bad_body("An open extension needs an extensionName.")
-        made[name] = {key: value for key, value in one.items() if not key.startswith("@")}
+        made[name] = {
+            key: value for key, value in one.items() if not key.startswith("@") and key != "id"
+        }
     return made

@@ -6,8 +6,9 @@ import html
 import re
 from base64 import b64encode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ..items import Attendee, Instance, Item, Person, When, stamp, whole
 from ..recurrence import show
@@ -53,6 +54,8 @@ class Style:
     text: bool = False
     immutable: bool = False
     floats: bool = True
+    # Members of the beta metadata: uid, occurrenceId.
+    beta: bool = False
 
 
 DEFAULT = Style()
@@ -110,7 +113,7 @@ def occurrence_uid(uid: str, found: Instance) -> str:
 
 
 def event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
-    """The full v1.0 event, without expanded members. The caller must not change it: it is kept."""
+    """The full event, without expanded members. The caller must not change it: it is kept."""
     key = (found.day, style)
     kept = found.item.cache.get(key)
     if kept is None:
@@ -139,6 +142,7 @@ def _event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
         "lastModifiedDateTime": stamp(item.modified),
         "changeKey": mark,
         "categories": props["categories"],
+        "transactionId": item.transaction_id,
         "originalStartTimeZone": slot.start_zone.label,
         "originalEndTimeZone": slot.end_zone.label,
         "iCalUId": occurrence_uid(item.uid, found),
@@ -156,7 +160,7 @@ def _event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
         "seriesMasterId": None if found.day is None else box.id_of(item, immutable=style.immutable),
         "showAs": props["showAs"],
         "type": found.kind,
-        "webLink": f"https://outlook.office365.com/owa/?itemid={own_id}&exvsurl=1&path=/calendar/item",
+        "webLink": f"https://outlook.office365.com/owa/?itemid={quote(own_id)}&exvsurl=1&path=/calendar/item",
         "onlineMeetingUrl": None,
         "isOnlineMeeting": props["isOnlineMeeting"],
         "onlineMeetingProvider": props["onlineMeetingProvider"],
@@ -180,8 +184,11 @@ def _event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
         "organizer": recipient(item.organizer),
         "onlineMeeting": props["onlineMeeting"],
     }
-    if item.transaction_id is not None:
-        shown["transactionId"] = item.transaction_id
+    if style.beta:
+        shown["uid"] = item.uid
+        shown["occurrenceId"] = (
+            None if found.day is None else occurrence_id(box, item, found.day, style)
+        )
     if found.day is not None:
         shown["originalStart"] = original_start(found)
     return shown
@@ -207,11 +214,15 @@ def slim(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
     }
 
 
+def occurrence_id(box: Mailbox, item: Item, day: date, style: Style) -> str:
+    """OID.{masterId}.{yyyy-mm-dd}, the date in the zone of the series."""
+    return f"OID.{box.id_of(item, immutable=style.immutable)}.{day.isoformat()}"
+
+
 def cancelled_occurrences(box: Mailbox, item: Item, style: Style) -> list[str]:
     """occurrenceId strings OID.{masterId}.{yyyy-mm-dd} of removed and of cancelled instances."""
-    series = box.id_of(item, immutable=style.immutable)
     flagged = {day for day, one in item.overrides.items() if one.is_cancelled}
-    return [f"OID.{series}.{day.isoformat()}" for day in sorted(item.cancelled | flagged)]
+    return [occurrence_id(box, item, day, style) for day in sorted(item.cancelled | flagged)]
 
 
 def exceptions(box: Mailbox, item: Item, style: Style) -> list[dict[str, Any]]:

@@ -7,15 +7,30 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from ..problems import bad_body
+from ..problems import Refusal, bad_body
 from ..zones import UTC_ZONE, Zone, zone
 
 if TYPE_CHECKING:
     from ..world import App, Tenant
 
-_PREFERENCE = re.compile(r'([A-Za-z][\w.\-]*)\s*=\s*("([^"]*)"|[^,;\s]+)')
+VERSIONS = ("v1.0", "beta")
+# A value without quotes may hold blanks: outlook.timezone=Pacific Standard Time.
+_PREFERENCE = re.compile(r'([A-Za-z][\w.\-]*)\s*=\s*("([^"]*)"|[^,;"]+)')
+_KEYED = re.compile(r"^([A-Za-z]\w*)\('((?:[^']|'')*)'\)$")
+_OPTIONS = frozenset(
+    {"select", "expand", "filter", "orderby", "top", "skip", "count", "search"}
+    | {"skiptoken", "deltatoken"}
+)
+# Entity sets whose next segment is a key; lower case -> as the metadata spells it.
+_SETS = {
+    name.lower(): name
+    for name in ("users", "events", "calendars", "calendarGroups", "places", "subscriptions")
+}
+_SPELLING = _SETS | {
+    name.lower(): name for name in ("calendar", "calendarView", "instances", "mailboxSettings")
+}
 JSON_TYPE = (
     "application/json;odata.metadata=minimal;odata.streaming=true;"
     "IEEE754Compatible=false;charset=utf-8"
@@ -62,14 +77,32 @@ class Request:
     def json(self) -> dict[str, Any]:
         """The body as a JSON object; refuses anything else as Graph's reader does."""
         if not self.body.strip():
-            raise bad_body("Empty Payload. JSON content expected.")
+            raise Refusal(400, "BadRequest", "Empty Payload. JSON content expected.")
         try:
             read = json.loads(self.body)
         except ValueError:
-            raise bad_body("Unable to read JSON request payload.") from None
+            raise Refusal(
+                400,
+                "BadRequest",
+                "Unable to read JSON request payload. Please ensure Content-Type header is set "
+                "and payload is of valid JSON format.",
+            ) from None
         if not isinstance(read, dict):
             raise bad_body("Unable to read JSON request payload. A JSON object is expected.")
         return read
+
+    def check_type(self) -> None:
+        """A written body must say that it is JSON (messages as Graph words them)."""
+        kind = self.headers.get("content-type", "")
+        if self.method in ("POST", "PATCH", "PUT") and self.body and "json" not in kind.casefold():
+            raise Refusal(
+                400,
+                "BadRequest",
+                "Entity only allows writes with a JSON Content-Type header."
+                if kind
+                else "Write requests (excluding DELETE) must contain the Content-Type header "
+                "declaration.",
+            )
 
     def json_or_empty(self) -> dict[str, Any]:
         """As `json`, with an empty body read as {}: actions may be called without one."""
@@ -79,6 +112,30 @@ class Request:
     def immutable(self) -> bool:
         """Whether immutable ids were asked for."""
         return self.preferences.get("idtype", "").casefold() == "immutableid"
+
+    @property
+    def version(self) -> str:
+        """The endpoint called, v1.0 or beta: both serve the same routes here."""
+        return self.segments[0] if self.segments[:1] == ["beta"] else "v1.0"
+
+    @property
+    def metadata(self) -> str:
+        """What every context annotation begins with."""
+        return f"{self.base}/{self.version}/$metadata"
+
+    def context(self, names: tuple[str, ...] | None = None, *, entity: bool = False) -> str:
+        """`@odata.context`: the set as the client addressed it, with the members it selected."""
+        path, place, parts = "", 1, self.segments
+        while place < len(parts):
+            name = parts[place]
+            keyed = name.casefold() in _SETS and place + 1 < len(parts)
+            path += "/" + _SPELLING.get(name.casefold(), name)
+            # The key of the entity answered is not part of its set.
+            if keyed and not (entity and place + 2 == len(parts)):
+                path += f"('{quote(parts[place + 1], safe='')}')"
+            place += 2 if keyed else 1
+        chosen = f"({','.join(names)})" if names else ""
+        return f"{self.metadata}#{path[1:]}{chosen}{'/$entity' if entity else ''}"
 
     def zone(self) -> Zone:
         """The zone asked by Prefer: outlook.timezone, else UTC."""
@@ -102,17 +159,44 @@ def take_apart(
     if parts.scheme:
         base = f"{parts.scheme}://{parts.netloc}"
     lowered = {name.lower(): value for name, value in headers.items()}
-    segments = [unquote(one) for one in parts.path.split("/") if one]
+    segments = segments_of(parts.path)
     query: dict[str, str] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True) if parts.query else ():
-        query.setdefault(name if not name.startswith("$") else name.lower(), value)
+        query.setdefault(_option(name), value)
     made = Request(method.upper(), base, parts.path, segments, query, lowered, body, parts.query)
     wanted = lowered.get("prefer")
     if wanted:
         for found in _PREFERENCE.finditer(wanted):
-            value = found.group(3) if found.group(3) is not None else found.group(2)
-            made.preferences.setdefault(found.group(1).casefold(), value)
+            value = found.group(3) if found.group(3) is not None else found.group(2).strip()
+            name = found.group(1).casefold()
+            # OData 4.01 spells it without the prefix.
+            made.preferences.setdefault(
+                "odata.maxpagesize" if name == "maxpagesize" else name, value
+            )
     return made
+
+
+def segments_of(path: str) -> list[str]:
+    """Path segments, decoded. A key may stand in parentheses: users('a@b') is users/a@b."""
+    found: list[str] = []
+    for raw in path.split("/"):
+        text = unquote(raw)
+        keyed = _KEYED.match(text) if text.endswith("')") else None
+        if keyed:
+            found += [keyed.group(1), keyed.group(2).replace("''", "'")]
+        elif text:
+            found.append(text)
+    if found and found[0].casefold() in VERSIONS:
+        found[0] = found[0].casefold()
+    return found
+
+
+def _option(name: str) -> str:
+    """System options are read without regard to case, and their $ may be left out."""
+    folded = name.lower()
+    if folded.startswith("$"):
+        return folded
+    return f"${folded}" if folded in _OPTIONS else name
 
 
 def merge_headers(pairs: list[tuple[str, str]]) -> dict[str, str]:
@@ -136,4 +220,4 @@ def answer(status: int, content: object, headers: Mapping[str, str] | None = Non
 
 def collection_context(request: Request, kind: str) -> str:
     """The context annotation of a collection of complex values."""
-    return f"{request.base}/v1.0/$metadata#Collection({kind})"
+    return f"{request.metadata}#Collection({kind})"

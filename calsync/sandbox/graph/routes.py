@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..problems import Refusal, access_denied
-from . import auth, calendar, changes, directory, schedule, writes
+from . import auth, calendar, changes, directory, extensions, folders, schedule, users, writes
 from .batch import run_batch
-from .request import Request, Response, answer
+from .request import VERSIONS, Request, Response, answer
 from .writes import Written
 
 if TYPE_CHECKING:
@@ -28,10 +28,16 @@ ACTIONS = frozenset(
         "snoozereminder",
     }
 )
+# Known resources the application has no permission for: refused, not unknown.
+DIRECTORY = frozenset(
+    {"groups", "organization", "domains", "applications", "serviceprincipals", "devices"}
+    | {"directoryobjects", "directoryroles", "contacts", "subscribedskus"}
+)
+MAIL = frozenset({"messages", "mailfolders", "contacts", "contactfolders", "people", "todo"})
 
 
 class Routes:
-    """Entra's endpoints and Graph v1.0."""
+    """Entra's endpoints and Graph, v1.0 and beta."""
 
     def __init__(self, front: GraphFront) -> None:
         self.front = front
@@ -42,14 +48,17 @@ class Routes:
         parts = request.segments
         if not parts:
             raise _no_route(request)
-        if parts[0] == "v1.0":
+        if parts[0] in VERSIONS:
+            if parts[-1] == "$count" and len(parts) > 2:
+                return self._count(request)
             return self._graph(request, parts[1:])
-        if len(parts) == 4 and parts[1:] == ["oauth2", "v2.0", "token"]:
+        if parts[1:] in (["oauth2", "v2.0", "token"], ["oauth2", "token"]):
             request.flags["operation"] = "token"
             if request.method != "POST":
                 raise Refusal(405, "MethodNotAllowed", "The token endpoint takes POST.")
-            return auth.token(self.world, request, parts[0], self.front.token_lifetime_s)
-        if len(parts) == 4 and parts[1:] == ["v2.0", ".well-known", "openid-configuration"]:
+            v1, seconds = len(parts) == 3, self.front.token_lifetime_s
+            return auth.token(self.world, request, parts[0], seconds, v1=v1)
+        if parts[-2:] == [".well-known", "openid-configuration"] and len(parts) in (3, 4):
             request.flags["operation"] = "openid"
             return auth.discovery(request, parts[0])
         if parts == ["common", "discovery", "instance"]:
@@ -57,9 +66,23 @@ class Routes:
             return auth.instance_discovery(request)
         if len(parts) >= 3 and parts[-2:] == ["v2.0", "keys"]:
             return answer(200, {"keys": []})
-        if parts[0] == "beta":
-            raise Refusal(404, "BadRequest", "The beta endpoint is not served.")
         raise _no_route(request)
+
+    def _count(self, request: Request) -> Response:
+        """GET …/$count: the bare number, as text."""
+        if request.method != "GET":
+            raise _wrong_method(request)
+        request.segments = request.segments[:-1]
+        advanced = request.headers.get("consistencylevel", "").casefold() == "eventual"
+        if [one.casefold() for one in request.segments[1:]] == ["users"] and not advanced:
+            raise Refusal(400, "Request_BadRequest", "$count is not currently supported.")
+        kept = ("$filter", "$search", "startdatetime", "enddatetime")
+        asked = {key: one for key, one in request.query.items() if key.casefold() in kept}
+        request.query = {**asked, "$count": "true", "$top": "1"}
+        total = self.route(request).json().get("@odata.count")
+        if total is None:
+            raise _no_route(request)
+        return Response(200, {"Content-Type": "text/plain"}, str(total).encode())
 
     def _graph(self, request: Request, parts: list[str]) -> Response:
         if request.app is None:
@@ -68,6 +91,7 @@ class Routes:
         tenant = request.tenant
         if tenant is None or not parts:
             raise _no_route(request)
+        request.check_type()
         head = parts[0].casefold()
         if head == "$batch" and request.method == "POST":
             request.flags["operation"] = "$batch"
@@ -76,18 +100,21 @@ class Routes:
             raise Refusal(
                 400, "BadRequest", "/me request is only valid with delegated authentication flow."
             )
-        if head == "places" and request.method == "GET":
+        if head == "places":
             request.flags["operation"] = "places"
-            self._need(request, "Place.Read.All", code="Authorization_RequestDenied")
+            role = "Place.Read.All" if request.method == "GET" else "Place.ReadWrite.All"
+            self._need(request, role, code="Authorization_RequestDenied")
             self._throttle(request, "places")
             return directory.places(self.world, request, tenant, parts[1:])
         if head == "users":
             if len(parts) == 1 and request.method == "GET":
                 request.flags["operation"] = "users"
                 self._need(request, "User.Read.All", code="Authorization_RequestDenied")
-                return directory.users(request, tenant)
+                return users.users(request, tenant)
             if len(parts) > 1:
                 return self._user(request, tenant, parts[1], parts[2:])
+        if head in DIRECTORY or head == "users":
+            self._need(request, "Directory.ReadWrite.All", code="Authorization_RequestDenied")
         raise _no_route(request)
 
     def _need(self, request: Request, role: str, code: str = "ErrorAccessDenied") -> None:
@@ -126,7 +153,7 @@ class Routes:
         if not rest and request.method == "GET":
             request.flags["operation"] = "user"
             self._need(request, "User.Read.All", code="Authorization_RequestDenied")
-            return directory.one_user(request, box)
+            return users.one_user(request, box)
         request.flags["operation"] = rest[0] if rest else "user"
         self._throttle(request, box.address)
         scope = request.app.scope if request.app else None
@@ -145,61 +172,58 @@ class Routes:
         return self._mailbox(request, tenant, box, rest)
 
     def _mailbox(self, request: Request, tenant: Tenant, box: Mailbox, rest: list[str]) -> Response:
-        if not rest:
-            raise _no_route(request)
-        head = rest[0].casefold()
-        if head == "mailboxsettings" and request.method == "GET":
-            request.flags["operation"] = "mailboxSettings"
-            self._need(request, "MailboxSettings.Read")
-            return directory.mailbox_settings(request, box, rest[1:])
-        if head == "sendmail" and request.method == "POST":
-            request.flags["operation"] = "sendMail"
-            self._need(request, "Mail.Send")
-            return schedule.send_mail(self.world, request, box)
-        if head == "outlook" and len(rest) == 2:
-            request.flags["operation"] = "supportedTimeZones"
-            return directory.supported_zones(request, rest[1])
-        if head == "translateexchangeids" and request.method == "POST":
-            request.flags["operation"] = "translateExchangeIds"
-            return directory.translate_ids(self.world, request, box)
-        self._need(request, "Calendars.ReadWrite" if request.method != "GET" else "Calendars.Read")
-        if head == "calendars":
-            rows = [directory.calendar(box)]
-            if len(rest) == 1:
-                request.flags["operation"] = "calendars"
-                return answer(
-                    200,
-                    {
-                        "@odata.context": f"{request.base}/v1.0/$metadata#users/calendars",
-                        "value": rows,
-                    },
-                )
-            if rest[1] != calendar.calendar_id(box):
-                raise Refusal(
-                    404, "ErrorItemNotFound", "The specified object was not found in the store."
-                )
-            rest = ["calendar", *rest[2:]]
-            head = "calendar"
-        if head == "calendar":
-            if len(rest) == 1:
-                request.flags["operation"] = "calendar"
-                return answer(
-                    200,
-                    {
-                        "@odata.context": f"{request.base}/v1.0/$metadata#users/calendar/$entity",
-                        **directory.calendar(box),
-                    },
-                )
-            rest = rest[1:]
-            head = rest[0].casefold()
-            if head.rpartition(".")[2] == "getschedule" and request.method == "POST":
+        found = self._beside(request, tenant, box, rest)
+        if found is not None:
+            return found
+        head, method = rest[0].casefold(), request.method
+        action = rest[-1].rpartition(".")[2].casefold()
+        reads = method == "GET" or action == "getschedule"
+        self._need(request, "Calendars.Read" if reads else "Calendars.ReadWrite")
+        if head in ("calendar", "calendars", "calendargroups"):
+            request.flags["operation"] = rest[0]
+            inside = folders.descend(request, box, rest)
+            if isinstance(inside, Response):
+                return inside
+            rest, head = inside, inside[0].casefold()
+            if action == "getschedule" and len(rest) == 1 and method == "POST":
                 request.flags["operation"] = "getSchedule"
                 return schedule.get_schedule(self.world, request, tenant)
-        if head == "calendarview" and request.method == "GET":
+        if head == "calendarview" and method == "GET":
             return self._view(request, box, rest[1:])
         if head == "events":
             return self._events(request, box, rest[1:])
         raise _no_route(request)
+
+    def _beside(
+        self, request: Request, tenant: Tenant, box: Mailbox, rest: list[str]
+    ) -> Response | None:
+        """What a mailbox has besides calendars; None for another path."""
+        if not rest:
+            raise _no_route(request)
+        head, method = rest[0].casefold(), request.method
+        if head == "mailboxsettings":
+            request.flags["operation"] = "mailboxSettings"
+            role = "MailboxSettings.Read" if method == "GET" else "MailboxSettings.ReadWrite"
+            self._need(request, role)
+            return directory.mailbox_settings(request, box, rest[1:])
+        if head == "sendmail" and method == "POST":
+            request.flags["operation"] = "sendMail"
+            self._need(request, "Mail.Send")
+            return schedule.send_mail(self.world, request, box)
+        if head == "outlook" and len(rest) == 2 and method == "GET":
+            request.flags["operation"] = rest[1].partition("(")[0]
+            return directory.outlook(request, rest[1])
+        if head == "translateexchangeids" and method == "POST":
+            request.flags["operation"] = "translateExchangeIds"
+            return directory.translate_ids(self.world, request, box)
+        if head == "findmeetingtimes" or head in MAIL:
+            # findMeetingTimes is delegated only; mail would need Mail.Read and the like.
+            raise access_denied()
+        if head in ("photo", "photos"):
+            raise Refusal(404, "ImageNotFound", "The photo wasn't found.")
+        if head.partition("(")[0] in ("findrooms", "findroomlists") and request.version == "beta":
+            return directory.find_rooms(request, tenant, rest[0])
+        return None
 
     def _view(self, request: Request, box: Mailbox, rest: list[str]) -> Response:
         if not rest:
@@ -248,13 +272,17 @@ class Routes:
         flags["operation"] = f"event/{rest[1].rpartition('.')[2]}"
         if len(rest) == 2 and action == "instances" and method == "GET":
             return calendar.instances(self.world, request, box, event_id)
-        if len(rest) == 2 and action == "extensions" and method == "POST":
-            return self._written(
-                request,
-                box,
-                "extend",
-                lambda: writes.put_extension(self.world, request, box, event_id),
-            )
+        if action == "extensions" and len(rest) <= 3:
+            name = rest[2] if len(rest) == 3 else None
+            if method == "GET":
+                return extensions.read(self.world, request, box, event_id, name)
+            if method in (("POST",) if name is None else ("PATCH", "DELETE")):
+                return self._written(
+                    request,
+                    box,
+                    "extend",
+                    lambda: extensions.write(self.world, request, box, event_id, name),
+                )
         if len(rest) == 2 and action in ACTIONS and method == "POST":
             return self._written(
                 request,
@@ -262,6 +290,8 @@ class Routes:
                 action,
                 lambda: writes.act(self.world, request, box, event_id, rest[1]),
             )
+        if method == "GET":
+            return calendar.member(self.world, request, box, event_id, rest[1:])
         raise _no_route(request)
 
     def _written(
@@ -306,7 +336,7 @@ def _is_delta(segment: str) -> bool:
 
 def _no_route(request: Request) -> Refusal:
     last = request.segments[-1] if request.segments else ""
-    if request.segments and request.segments[0] != "v1.0":
+    if request.segments and request.segments[0] not in VERSIONS:
         return Refusal(404, "ResourceNotFound", "Invalid version or path.")
     return Refusal(400, "BadRequest", f"Resource not found for the segment '{last}'.")
 

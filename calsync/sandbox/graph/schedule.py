@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DIGITS = {"free": "0", "tentative": "1", "busy": "2", "oof": "3", "workingElsewhere": "4"}
 MOST_ENTRIES = 1000
+MOST_DAYS = timedelta(days=62)
 
 
 def get_schedule(world: World, request: Request, tenant: Tenant) -> Response:
@@ -37,6 +38,13 @@ def get_schedule(world: World, request: Request, tenant: Tenant) -> Response:
         )
     if high <= low or high - low < timedelta(minutes=step):
         raise bad_request("The time window is shorter than the interval.", "ErrorInvalidParameter")
+    if high - low > MOST_DAYS:
+        raise bad_request(
+            "The requested time duration specified for FreeBusyViewOptions.TimeWindow is too "
+            f"long. The allowed limit = {MOST_DAYS.days} days; the actual limit = "
+            f"{-(-(high - low) // timedelta(days=1))} days.",
+            "ErrorTimeIntervalTooBig",
+        )
     rows = [_schedule(world, request, tenant, str(address), low, high, step) for address in wanted]
     return answer(
         200,

@@ -8,7 +8,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from .. import answers, events
-from ..events import Fields
 from ..items import Item
 from ..problems import Refusal, bad_body, bad_request
 from . import render
@@ -64,8 +63,8 @@ def create(world: World, request: Request, box: Mailbox) -> Written:
         return Written(raised, item, None, tuple(raw))
     # The POST answer does not echo extended properties.
     shown = render.master(box, item, style_of(world, request))
-    context = f"{request.base}/v1.0/$metadata#users('{box.user_id}')/events/$entity"
-    location = f"{request.base}/v1.0/users/{box.user_id}/events/{shown['id']}"
+    context = request.context(entity=True)
+    location = f"{request.base}/{request.version}/users('{box.user_id}')/events('{shown['id']}')"
     made = answer(
         201,
         {"@odata.context": context, **shown},
@@ -101,7 +100,7 @@ def update(world: World, request: Request, box: Mailbox, event_id: str) -> Writt
     made = events.update(world, box, item, day, replace(fields, transaction_id=None))
     made = disturb(world, request, box, made)
     shown = render.event(box, shown_instance(made, day), style_of(world, request))
-    context = f"{request.base}/v1.0/$metadata#users('{box.user_id}')/events/$entity"
+    context = request.context(entity=True)
     return Written(
         answer(200, {"@odata.context": context, **shown}, {"ETag": shown["@odata.etag"]}),
         made,
@@ -256,15 +255,3 @@ def _cancel(
     comment = _typed(raw, "Comment", str, "")
     events.delete(world, box, item, day, comment=comment)
     return Written(Response(202, {}), item, day, ("cancelled",))
-
-
-def put_extension(world: World, request: Request, box: Mailbox, event_id: str) -> Written:
-    """POST /events/{id}/extensions."""
-    item, _ = find(world, replace_flags(request), box, event_id)
-    fields = Reader(world, None)
-    read: Fields = fields.event({"extensions": [request.json()]})
-    made = world.put(box, replace(item, extensions={**item.extensions, **read.extensions}))
-    (name, body), *_rest = read.extensions.items()
-    from .calendar import extension
-
-    return Written(answer(201, extension(name, body)), made, None, ("extensions",))

@@ -256,7 +256,9 @@ def office(firm: Company, folder: Path, **more: Any) -> Iterator[Office]:
     rooms = more.pop("rooms", None) or {"hall": firm.new_room()}
     imported = more.pop("imported", True)
     more.setdefault("poll", 60.0)
-    made = Office(firm, parse(settings_text(firm, folder / "calsync.db", rooms, **more)))
+    text = settings_text(firm, folder / "calsync.db", rooms, **more)
+    (folder / "calsync.toml").write_text(text, encoding="utf-8")
+    made = Office(firm, parse(text))
     try:
         for room in rooms if imported else ():
             made.rest(room)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -155,6 +156,36 @@ def test_a_full_disk_stops_nothing_for_good(firm: Company, tmp_path: Path) -> No
         made.system.context.states.clear()
         made.rest()
         assert made.equal() == wanted
+
+
+def test_a_full_disk_under_a_running_process(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """The quota of the process ends where its write-ahead log does: nothing can be stored."""
+    rooms = {"hall": firm.new_room()}
+    with serving(firm, tmp_path, rooms) as made:
+        made.start()
+        until(made.synced)
+        made.book("hall", day(3))
+        until(lambda: made.equal("hall") and made.taken("hall"))
+        assert made.process is not None
+        pid, endless = made.process.pid, resource.RLIM_INFINITY
+        size = (tmp_path / "calsync.db-wal").stat().st_size
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, endless))
+        firm.book(rooms["hall"], day(5))
+        answer = made.book("hall", day(4))
+        assert answer.status_code in (503, 507), answer.text
+        assert "full" in answer.text
+        until(lambda: "Free some space" in made.log)
+        assert made.call("GET", "/v1/rooms").status_code == 200
+        assert made.taken("hall") == Counter([taken(day(3))])
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (endless, endless))
+        until(lambda: made.book("hall", day(6)).status_code == 201)
+        wanted = Counter(taken(day(number)) for number in (3, 5, 6))
+        until(lambda: made.taken("hall") == wanted == firm.taken(rooms["hall"]))
+        assert made.process.runs
+        assert made.end()[0] == 0
 
 
 @pytest.mark.usefixtures("impatient")
@@ -420,6 +451,7 @@ def test_the_guard_stops_a_room_and_resume_lets_it_go(
             firm.act("cancel", iCalUId=meeting["iCalUId"])
         fact = until(lambda: (f := made.fact("hall"))["halted"] and f)
         assert fact["health"] == "stopped"
+        assert "was stopped, and waits for you" in made.log
         assert "9 of 12" in fact["halted"]
         assert made.taken("hall").total() == 12
         plan = made.cli("plan", "hall")

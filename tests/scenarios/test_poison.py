@@ -22,6 +22,7 @@ from tests.scenarios.fault_kit import (
     ADA,
     Company,
     Office,
+    calsync,
     change_events,
     day,
     office,
@@ -253,6 +254,13 @@ def test_what_graph_will_not_take_is_parked_and_said(
         assert parked.booking.key == long
         assert "five years" in parked.reason
         assert made.firm.taken(made.pair("hall").mailbox) == Counter([taken(day(3))])
+        settings = ("--settings", str(tmp_path / "calsync.toml"))
+        said = calsync("status", *settings)
+        assert f"Parked in room hall: {long}: {parked.reason}" in said.out
+        (room,) = calsync("status", *settings, "--json").json()["rooms"]
+        assert room["health"] == "waiting"
+        assert room["waiting"] == [{"id": long, "reason": parked.reason}]
+        assert f"parked: {parked.reason}" in calsync("explain", long, *settings).out
         # Asked once, not again and again; a change by a person is a new chance.
         posts = [line for line, _ in hop.seen if line.startswith("POST")]
         assert len(posts) == 2

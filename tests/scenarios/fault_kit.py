@@ -20,8 +20,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -250,6 +252,15 @@ class Office:
         return calendar
 
 
+@cache
+def _empty_database() -> bytes:
+    """Made once: the migrations have suites of their own."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "calsync.db"
+        bootstrap.open_home(parse(f'[database]\nurl = "sqlite:///{path}"')).close()
+        return path.read_bytes()
+
+
 @contextmanager
 def office(firm: Company, folder: Path, **more: Any) -> Iterator[Office]:
     """One room ``hall`` that is imported and at rest (``rooms``: others; ``imported`` False)."""
@@ -258,6 +269,7 @@ def office(firm: Company, folder: Path, **more: Any) -> Iterator[Office]:
     more.setdefault("poll", 60.0)
     text = settings_text(firm, folder / "calsync.db", rooms, **more)
     (folder / "calsync.toml").write_text(text, encoding="utf-8")
+    (folder / "calsync.db").write_bytes(_empty_database())
     made = Office(firm, parse(text))
     try:
         for room in rooms if imported else ():

@@ -140,10 +140,13 @@ class Mailbox:
         text = f"ev{self.tag}{folder:02x}{item.key}{day.strftime('%Y%m%d') if day else '00000000'}"
         return ("AAkA" if immutable else "AAMk") + urlsafe_b64encode(text.encode()).decode()
 
-    def parse_id(self, text: str, *, immutable: bool) -> tuple[str, int, date | None]:
-        """Key, folder and date of an id; refuses other forms (ErrorInvalidIdMalformed)."""
-        head = "AAkA" if immutable else "AAMk"
-        if not text.startswith(head):
+    def parse_id(self, text: str, *, immutable: bool | None) -> tuple[str, int, date | None]:
+        """Key, folder and date of an id; refuses other forms (ErrorInvalidIdMalformed).
+
+        With `immutable` None an id of either form is taken: it says itself which one it is.
+        """
+        heads = {True: ("AAkA",), False: ("AAMk",), None: ("AAkA", "AAMk")}[immutable]
+        if not text.startswith(heads):
             raise malformed_id()
         try:
             plain = urlsafe_b64decode(text[4:].encode()).decode("ascii")

@@ -57,6 +57,9 @@ class Switches:
     # Cloud: the US Government and China clouds lack cancelledOccurrences and exceptionOccurrences.
     national_cloud: bool = False
     immutable_ids: bool = True
+    # Whether an address must name an event by the form of id that the Prefer header asks for.
+    # The documents speak of the ids in answers only.
+    ids_of_asked_form: bool = False
     actions_case_sensitive: bool = False
 
     def show(self) -> dict[str, object]:

@@ -250,6 +250,9 @@ def test_ids(graph: Graph) -> None:
         graph.ok("GET", f"{ROOM}/events/{kept['id']}", prefer='IdType="ImmutableId"')["id"]
         == kept["id"]
     )
+    # Either form names the event, the header chooses that of the answer.
+    assert graph.ok("GET", f"{ROOM}/events/{kept['id']}")["id"] != kept["id"]
+    graph.switch(ids_of_asked_form=True)
     assert graph.refused("GET", f"{ROOM}/events/{kept['id']}") == (400, "ErrorInvalidIdMalformed")
     assert (
         graph.refused("GET", f"{ROOM}/events/{made['id']}", prefer='IdType="ImmutableId"')[1]

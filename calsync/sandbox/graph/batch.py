@@ -23,7 +23,7 @@ def run_batch(front: GraphFront, request: Request) -> Response:
         raise _malformed("Invalid batch payload format.")
     if len(parts) > MOST:
         raise _malformed("Number of batch request steps exceeds the maximum value of 20.")
-    checked = [_check(part) for part in parts]
+    checked = [_check(part, request) for part in parts]
     ids = [part["id"] for part in checked]
     if len(set(ids)) != len(ids):
         raise _malformed("Request Id must be unique in a batch.")
@@ -49,11 +49,13 @@ def _malformed(message: str) -> Refusal:
     return Refusal(400, "BadRequest", message)
 
 
-def _check(part: object) -> dict[str, Any]:
+def _check(part: object, outer: Request) -> dict[str, Any]:
     if not isinstance(part, dict) or not all(
         isinstance(part.get(name), str) for name in ("id", "method", "url")
     ):
         raise _malformed("A batch request step needs id, method and url.")
+    # Relative by the documents; the Python SDK writes the whole address of the same endpoint.
+    part = {**part, "url": part["url"].removeprefix(f"{outer.base}/{outer.version}")}
     if part["url"].startswith(("http:", "https:")) or "$batch" in part["url"]:
         raise _malformed("The url of a batch request step must be relative and may not be a batch.")
     headers = {str(name).lower() for name in part.get("headers") or {}}

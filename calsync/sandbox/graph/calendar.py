@@ -61,7 +61,8 @@ def stored_all(world: World, request: Request, box: Mailbox) -> Iterable[Item]:
 
 def find(world: World, request: Request, box: Mailbox, event_id: str) -> tuple[Item, date | None]:
     """The item of an id and, for an instance, its date."""
-    key, folder, day = box.parse_id(event_id, immutable=request.immutable)
+    form = request.immutable if world.switches.ids_of_asked_form else None
+    key, folder, day = box.parse_id(event_id, immutable=form)
     item = stored(world, request, box, key)
     if item is None or (folder and folder != item.folder):
         raise not_found()

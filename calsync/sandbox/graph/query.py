@@ -216,9 +216,21 @@ class _Parser:
         if self.peek()[1] == "(":
             return self.call(path)
         operator = self.next()[1].lower()
+        if operator == "in":
+            return self.one_of(path)
         if operator not in _RANKS:
             raise invalid(f"Invalid filter clause: operator expected, found '{operator}'.")
         return _compare(path, operator, self.literal())
+
+    def one_of(self, path: str) -> Test:
+        """path in ('a','b')."""
+        self.need("(")
+        tests = [_compare(path, "eq", self.literal())]
+        while self.peek()[1] == ",":
+            self.next()
+            tests.append(_compare(path, "eq", self.literal()))
+        self.need(")")
+        return lambda event: any(test(event) for test in tests)
 
     def call(self, path: str) -> Test:
         collection, _, function = path.rpartition("/")

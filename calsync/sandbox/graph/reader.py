@@ -171,7 +171,7 @@ class Reader:
         people: dict[str, Attendee] = {}
         for one in raw:
             address = one.get("emailAddress") if isinstance(one, Mapping) else None
-            if not isinstance(address, Mapping) or not isinstance(address.get("address"), str):
+            if not isinstance(address, Mapping) or "@" not in str(address.get("address")):
                 raise bad_property("At least one recipient isn't valid.")
             kind = _word("type", one.get("type") or "required", KINDS)
             known = self.world.box(address["address"])

@@ -128,7 +128,11 @@ class Request:
         path, place, parts = "", 1, self.segments
         while place < len(parts):
             name = parts[place]
-            keyed = name.casefold() in _SETS and place + 1 < len(parts)
+            keyed = (
+                name.casefold() in _SETS
+                and place + 1 < len(parts)
+                and "graph." not in parts[place + 1]  # a type, as in places/microsoft.graph.room
+            )
             path += "/" + _SPELLING.get(name.casefold(), name)
             # The key of the entity answered is not part of its set.
             if keyed and not (entity and place + 2 == len(parts)):

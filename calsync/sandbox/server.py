@@ -9,10 +9,12 @@ import struct
 import threading
 import time
 import traceback
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from .graph.request import VERSIONS, Response, merge_headers, segments_of
+from .notifier import Notifier, post
 
 if TYPE_CHECKING:
     from .control import Control
@@ -69,6 +71,8 @@ class SandboxServer:
         self.scheme = "https" if tls else "http"
         self.url = f"{self.scheme}://{host}:{bound[1]}"
         control.front.base = self.url
+        self.notifier = Notifier()
+        control.front.subscriptions.post = post
 
     def start(self) -> SandboxServer:
         """Serve in a thread of its own."""
@@ -82,6 +86,7 @@ class SandboxServer:
         """Close the socket and wait for the thread."""
         self._server.shutdown()
         self._server.server_close()
+        self.notifier.stop()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
@@ -100,7 +105,7 @@ class SandboxServer:
         who = self._caller(target, headers)
         if who is None:
             with self.lock:
-                return self.control.handle(method, target, headers, body)
+                return self._handled(method, target, headers, body)
         throttle = self.control.front.throttle
         allowed = throttle.enter(*who)
         try:
@@ -110,12 +115,17 @@ class SandboxServer:
             if self.service_time_s:
                 time.sleep(self.service_time_s)
             with self.lock:
-                response = self.control.handle(method, target, headers, body)
+                response = self._handled(method, target, headers, body)
             if response.delay_s:
                 time.sleep(response.delay_s)
             return response
         finally:
             throttle.leave(*who)
+
+    def _handled(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
+        response = self.control.handle(method, target, headers, body)
+        self.notifier.send(self.control.front.subscriptions.due())
+        return response
 
     def _caller(self, target: str, headers: dict[str, str]) -> tuple[str, str] | None:
         """(application, mailbox) of a Graph call on a mailbox, else None."""
@@ -144,8 +154,11 @@ def _handler(owner: SandboxServer) -> type[BaseHTTPRequestHandler]:
             if "chunked" in (self.headers.get("Transfer-Encoding") or "").lower():
                 body = self._chunks()
             packed = (self.headers.get("Content-Encoding") or "identity").lower()
-            if packed == "gzip" and body:
-                body = gzip.decompress(body)
+            if packed == "gzip":
+                try:
+                    body = gzip.decompress(body)
+                except (OSError, EOFError, zlib.error):
+                    body = b""  # read as an empty payload, which Graph refuses
             elif packed != "identity":
                 # SDKs that compress request bodies send them again plain after this.
                 self._send(Response(415, {"Content-Type": "application/json"}, PACKED))

@@ -17,6 +17,7 @@ from ..problems import Refusal
 from ..throttle import Throttle
 from .request import VERSIONS, Request, Response, answer, take_apart
 from .routes import Routes
+from .subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from ..world import World
@@ -37,6 +38,7 @@ class GraphFront:
         self.calls: list[dict[str, Any]] = []
         self.counts: Counter[tuple[str, str, str, int]] = Counter()
         self.log_reads = True
+        self.subscriptions = Subscriptions(world)
         self.routes = Routes(self)
 
     def handle(

@@ -113,6 +113,10 @@ class Routes:
                 return users.users(request, tenant)
             if len(parts) > 1:
                 return self._user(request, tenant, parts[1], parts[2:])
+        if head == "subscriptions":
+            request.flags["operation"] = "subscriptions"
+            self._need(request, "Calendars.Read")
+            return self.front.subscriptions.handle(request, tenant, parts[1:])
         if head in DIRECTORY or head == "users":
             self._need(request, "Directory.ReadWrite.All", code="Authorization_RequestDenied")
         raise _no_route(request)

@@ -182,6 +182,32 @@ def test_filters_with_in(graph: Graph, made: Any) -> None:
         assert len(graph.ok("GET", f"{ROOM}/events?$filter={text}")["value"]) == count
 
 
+def test_filters_compare_instants(graph: Graph, made: Any) -> None:
+    """The event begins at 09:00 UTC, 10:00 in Berlin."""
+    for literal, count in (
+        ("2026-12-01T09:00:00Z", 1),
+        ("2026-12-01T10:00:00+01:00", 1),
+        ("2026-12-01T09:00:00", 1),
+        ("2026-12-01T09:30:00", 0),
+    ):
+        text = quote(f"start/dateTime ge '{literal}'")
+        rows = graph.ok(
+            "GET", f"{ROOM}/events?$filter={text}", prefer=f'outlook.timezone="{BERLIN}"'
+        )
+        assert len(rows["value"]) == count
+
+
+def test_html_bodies_come_back_as_documents(graph: Graph) -> None:
+    for kind, content in (("html", "<b>Tea</b> &amp; cake"), ("text", "Tea & cake")):
+        body = event(body={"contentType": kind, "content": content})
+        made = graph.ok("POST", f"{ROOM}/events", body)
+        assert made["body"]["contentType"] == "html"
+        assert made["body"]["content"].startswith("<html>")
+        assert made["bodyPreview"] == "Tea & cake"
+        again = graph.ok("PATCH", f"{ROOM}/events/{made['id']}", {"body": made["body"]})
+        assert again["body"] == made["body"]
+
+
 def test_limits_of_windows(graph: Graph) -> None:
     wide = "startDateTime=2020-01-01T00:00:00Z&endDateTime=2026-01-01T00:00:00Z"
     answer = graph.call("GET", f"{ROOM}/calendarView?{wide}").json()["error"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ..items import Instance, Item, expand, instance, whole
 from ..problems import Refusal, bad_request, not_found
+from ..zones import UTC_ZONE
 from . import query as odata
 from . import render
 from .render import Style
@@ -331,6 +333,8 @@ def _filtered(
     test = odata.compile_filter(text)
     with_tags = "extendedproperties" in text.casefold()
     kept = []
+    # Times are compared in UTC, whatever zone the answer is asked in.
+    style = replace(style, zone=UTC_ZONE)
     for one in found:
         shown = render.event(box, one, style)
         if with_tags:

@@ -242,21 +242,21 @@ def master(box: Mailbox, item: Item, style: Style) -> dict[str, Any]:
 def _body(stored: dict[str, str] | None, *, text: bool) -> dict[str, str]:
     body = stored or EMPTY_BODY
     if not text:
-        if body["contentType"] == "text" and body["content"]:
-            # Exchange answers HTML unless text is asked for.
-            return {
-                "contentType": "html",
-                "content": f"<html><body>{html.escape(body['content'])}</body></html>",
-            }
-        return (
-            dict(body)
-            if body["contentType"] == "html"
-            else {"contentType": "html", "content": body["content"]}
-        )
+        content = body["content"]
+        if body["contentType"] == "text":
+            content = html.escape(content)
+        # Exchange keeps a whole document, whatever fragment was written.
+        whole_document = not content or "<html" in content[:200].casefold()
+        return {"contentType": "html", "content": content if whole_document else _wrapped(content)}
     return {
         "contentType": "text",
         "content": _plain(body["content"]) if body["contentType"] == "html" else body["content"],
     }
+
+
+def _wrapped(content: str) -> str:
+    head = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
+    return f"<html>\r\n<head>\r\n{head}\r\n</head>\r\n<body>\r\n{content}\r\n</body>\r\n</html>\r\n"
 
 
 def _plain(content: str) -> str:

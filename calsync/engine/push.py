@@ -33,6 +33,7 @@ from calsync.model import (
 )
 from calsync.ports import Commit, OpenEffect, SyncSide
 from calsync.reconcile.observe import with_half
+from calsync.reconcile.order import waves
 from calsync.reconcile.rebase import bury
 from calsync.reconcile.settle import resolve, settle
 
@@ -65,25 +66,22 @@ def push(
     pushed = Pushed()
     for side in (Side.BOOKING, Side.CALENDAR):
         mine = [e for e in effects if e.kind.side is side]
-        # What frees time, or moves, goes first and by itself: what would be made on time that
-        # turned out not to be free waits.
-        former, made = [e for e in mine if e.was is not None], [e for e in mine if e.was is None]
-        kept: list[Occupancy] = []
-        outcomes: list[Outcome] = []
         port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
-        if former:
-            outcomes = yield from _apply(port, pair, former)
-            _record(ctx, pair, former, outcomes, links, pushed, quiet=quiet)
-            kept = _kept(former, outcomes)
-        stopped = any(isinstance(o, InDoubt | Later) for o in outcomes)
-        held = [e for e in made if stopped or _meets(e.target, kept, window, pair.zone)]
-        made = [e for e in made if e not in held]
-        if held:
-            later = [Later(0.0, "what goes before it is not done") for _ in held]
-            _record(ctx, pair, held, later, links, pushed, quiet=quiet)
-        if made:
-            outcomes = yield from _apply(port, pair, made)
-            _record(ctx, pair, made, outcomes, links, pushed, quiet=quiet)
+        kept: list[Occupancy] = []
+        stopped = False
+        # What would be put on time that turned out not to be free waits.
+        for wave in waves(mine, lambda occ: busy_intervals(occ, window, pair.zone)):
+            held = [e for e in wave if stopped or _meets(e.target, kept, window, pair.zone)]
+            ready = [e for e in wave if e not in held] if held else wave
+            if held:
+                later = [Later(0.0, "what goes before it is not done") for _ in held]
+                _record(ctx, pair, held, later, links, pushed, quiet=quiet)
+                kept += [e.was for e in held if e.was is not None]
+            if ready:
+                outcomes = yield from _apply(port, pair, ready)
+                _record(ctx, pair, ready, outcomes, links, pushed, quiet=quiet)
+                kept += _kept(ready, outcomes)
+                stopped = stopped or any(isinstance(o, InDoubt | Later) for o in outcomes)
     return pushed
 
 

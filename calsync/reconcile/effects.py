@@ -140,7 +140,8 @@ def refused(link: Link, verdict: Verdict, *, whole: bool = False) -> tuple[Link,
         target = replace(link.base, title=mine.title, busy=mine.busy, private=mine.private)
         why = "its move lost a clash"
     else:
-        link = in_flight(link)
+        # Kept on the link: if the reply is lost, the person is told the reason all the same.
+        link = in_flight(replace(link, refusal=refusal))
         decision = Decision(verb=Verb.NOTHING, why=why)
         return link, _effect(link, EffectKind.REJECT_BOOKING, decision, refusal)
     link = in_flight(replace(link, refusal=refusal))

@@ -52,7 +52,8 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
                     half,
                     presence=Presence.GONE,
                     key=half.key or obs.key,
-                    seen=None,
+                    # While a write is in doubt, what it was about is kept for the answer.
+                    seen=last_seen(link, side) if link.in_flight else None,
                     fingerprint="",
                     mark=mark,
                     reason=obs.absence.value,

@@ -20,6 +20,7 @@ from calsync.mapping.expand import busy_intervals, extent
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Effect,
+    Interval,
     Link,
     LinkState,
     Observation,
@@ -94,6 +95,7 @@ class _Room:
         self.matched: dict[Side, set[str]] = {Side.BOOKING: set(), Side.CALENDAR: set()}
         self.decisions: dict[str, Decision] = {}
         self.claims: list[Claim] = []
+        self.returned: list[tuple[Link, dict[Side, Seen | Unknown]]] = []
         self.out = Plan()
 
     # -- 1 ----------------------------------------------------------------------------------
@@ -131,6 +133,8 @@ class _Room:
             ):
                 continue
             self._absorb(link, ob, oe)
+        for tomb, back in self.returned:
+            self._revive(tomb, back)
 
     def _absorb(self, link: Link, ob: Observation | None, oe: Observation | None) -> None:
         before = link
@@ -144,7 +148,7 @@ class _Room:
                 or (isinstance(obs, Unknown) and not obs.poison)
             }
             if back:
-                self._revive(link, back)
+                self.returned.append((link, back))
             return
         for side, obs in offered:
             if obs is None:
@@ -176,9 +180,9 @@ class _Room:
         return replace(link, claim=side)
 
     def _revive(self, tomb: Link, back: Mapping[Side, Seen | Unknown]) -> None:
-        """An item came back after its burial (restored by a person): a new life, a new link.
-        Where both sides came back they are still one booking."""
-        new = succeed(tomb, next(iter(back)))
+        """An item came back after its burial (restored by a person): a new life, a new link, if
+        none waits for it. Where both sides came back they are still one booking."""
+        new = self._awaits(back) or succeed(tomb, next(iter(back)))
         for side, obs in back.items():
             half = tomb.half(side)
             new = with_half(new, side, replace(half, presence=Presence.GONE))
@@ -186,6 +190,24 @@ class _Room:
             tomb = with_half(tomb, side, replace(half, key=None))
         self.changed[tomb.id] = tomb
         self.changed[new.id] = new
+
+    def _awaits(self, back: Mapping[Side, Seen | Unknown]) -> Link | None:
+        """The link of the same booking (by its uid) whose item is just to be made anew there."""
+        if len(back) != 1:
+            return None
+        ((side, obs),) = back.items()
+        if not isinstance(obs, Seen) or not obs.uid:
+            return None
+        for one in self.all:
+            link = self.changed.get(one.id, one)
+            if (
+                link.state is LinkState.ACTIVE
+                and link.half(side).presence is Presence.NEVER
+                and link.half(side.other).uid == obs.uid
+                and not link.in_flight
+            ):
+                return link
+        return None
 
     # -- 2 ----------------------------------------------------------------------------------
 
@@ -296,17 +318,13 @@ class _Room:
         link = verdict.loser.link
         if verdict.loser.side is Side.CALENDAR or verdict.dates or link.base is None:
             return []
-        back = busy_intervals(link.base, self.window, self.pair.zone)
+        back = self._times(link.base)
         return [
             claim
             for claim in self.claims
             if claim.new
             and claim.link.id != link.id
-            and any(
-                one.meets(other)
-                for other in busy_intervals(claim.occupancy, self.window, self.pair.zone)
-                for one in back
-            )
+            and any(one.meets(other) for other in self._times(claim.occupancy) for one in back)
         ]
 
     def _file(self, link: Link, effect: Effect) -> None:
@@ -385,14 +403,37 @@ class _Room:
     # -- 5 ----------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
+        self._let_merges_go_first()
         for link_id, decision in self.decisions.items():
             self._carry_out(self.changed[link_id], decision)
         originals = {link.id: link for link in self.all}
         self.out.links = [
             link for link in self.changed.values() if originals.get(link.id) is not link
         ]
-        self.out.effects = in_order(self.out.effects)
+        self.out.effects = in_order(self.out.effects, self._times)
         return self.out
+
+    def _times(self, occ: Occupancy) -> list[Interval]:
+        return busy_intervals(occ, self.window, self.pair.zone)
+
+    def _let_merges_go_first(self) -> None:
+        """A merge writes the event now and the booking in the next round: until then the booking
+        still stands where it was, and nothing else is booked there."""
+        left = [
+            span
+            for link_id, decision in self.decisions.items()
+            if decision.verb is Verb.WRITE_BOTH
+            and (there := shown(self.changed[link_id], Side.BOOKING)) is not None
+            and decision.target is not None
+            and not same_schedule(there, decision.target)
+            for span in self._times(there)
+        ]
+        for link_id, decision in list(self.decisions.items()) if left else ():
+            if _TAKEN_FROM.get(decision.verb) is Side.CALENDAR and decision.target is not None:
+                wanted = self._times(decision.target)
+                if any(one.meets(other) for one in wanted for other in left):
+                    del self.decisions[link_id]
+                    self.out.skips.append(Skip(link_id, "its time is about to be left by another"))
 
     def _carry_out(self, link: Link, decision: Decision) -> None:
         if decision.conflict is not None:
@@ -421,7 +462,7 @@ class _Room:
                 self._give_new_life(link, decision)
                 return
             case _:
-                self.send(link, decision)
+                self.send(self._claim_taken(link, decision), decision)
 
     def _settled(self, link: Link) -> None:
         """Both sides agree. A booking that still waits is told so; then the link rests."""
@@ -443,6 +484,18 @@ class _Room:
         self.changed[link.id] = bury(with_half(link, lives, replace(half, key=None, seen=None)))
         verb = Verb.CREATE_BOOKING if lives is Side.CALENDAR else Verb.CREATE_EVENT
         self.send(new, replace(decision, verb=verb, conflict=None))
+
+    @staticmethod
+    def _claim_taken(link: Link, decision: Decision) -> Link:
+        """The time that is carried over was claimed on the side it is taken from: also where it
+        puts back what people moved on the other side but could not move."""
+        side = _TAKEN_FROM.get(decision.verb)
+        if side is None or decision.target is None or link.base is None:
+            return link
+        there = shown(link, side.other)
+        if there is None or same_schedule(there, decision.target):
+            return link
+        return replace(link, claim=side)
 
     def park(self, link: Link, why: str) -> None:
         """Nothing more happens to the link until a person, or a new change, moves it."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from calsync.conflicts.merge import same_grid
+from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Absence,
     Done,
@@ -18,6 +20,7 @@ from calsync.model import (
     LinkState,
     Notice,
     NoticeKind,
+    Occupancy,
     Outcome,
     Presence,
     Refused,
@@ -28,6 +31,9 @@ from calsync.model import (
 )
 from calsync.reconcile.observe import accept, half_of, with_half
 from calsync.reconcile.rebase import rebase
+
+#: Effects that refuse what a person asked; the reason stays on the link until they are told.
+_REFUSING = frozenset({EffectKind.CHANGE_BOOKING, EffectKind.REJECT_BOOKING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +48,7 @@ class Settled:
 
 def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet: bool) -> Settled:
     """Apply ``outcome`` to the newest state of ``link``. ``quiet``: no notice to anyone."""
-    told = effect.refusal is not None and effect.kind is EffectKind.CHANGE_BOOKING
+    told = effect.refusal is not None and effect.kind in _REFUSING
     if told and isinstance(outcome, Stale | Later | Refused):
         # It did not take effect, so there is nothing to tell; it is decided anew.
         link = replace(link, refusal=None)
@@ -60,8 +66,9 @@ def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet
             return Settled(link=replace(link, in_flight=False), what="stale: changed meanwhile")
         case Stale(now=seen):
             assert seen is not None
+            link = replace(link, in_flight=False)
             taken = accept(link, effect.kind.side, seen, now) or link
-            return Settled(link=replace(taken, in_flight=False), what="stale: changed meanwhile")
+            return Settled(link=taken, what="stale: changed meanwhile")
         case Later():
             # Nothing was tried, so nothing counts as an attempt.
             link = replace(link, in_flight=False, attempts=max(0, link.attempts - 1))
@@ -83,11 +90,11 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
         if effect.target is not None and link.base is None:
             # Made, and removed by a person before we saw it: that is a deletion, not a failure.
             link = rebase(link, effect.target, effect.fingerprint)
+        link = replace(link, in_flight=False)
         link = accept(link, side, state, now) or link
         pending = link.pending and side is Side.CALENDAR
         notices = () if quiet else _rejection(link, effect, state)
-        link = replace(link, pending=pending, in_flight=False)
-        return Settled(link=link, notices=notices, what=what)
+        return Settled(link=replace(link, pending=pending), notices=notices, what=what)
     half = half_of(link, side, state, now)
     if half.mark < link.half(side).mark:
         # A newer reading than our own write's answer was accepted in the meantime.
@@ -104,9 +111,30 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
     target = effect.target
     assert target is not None
     if not done.complete and target.recurrence is not None:
-        return Settled(link=rebase(link, state.occupancy, state.fingerprint), what=what)
+        made = state.occupancy if effect.key is not None else _made(target, state.occupancy)
+        return Settled(link=rebase(link, made, fingerprint(made)), what=what)
     # A single item is made whole or not at all: what differs is what people changed since.
     return Settled(link=rebase(link, target, effect.fingerprint), what=what)
+
+
+def _made(target: Occupancy, now: Occupancy) -> Occupancy:
+    """What of a new series was made: ``target`` with those of its exceptions that ``now`` has, too.
+
+    The exceptions that are missing are still to be made. Everything else in which ``now`` differs
+    is what people changed since, and no reason to take it back.
+    """
+    ours, there = target.recurrence, now.recurrence
+    if ours is None or there is None or not same_grid(target, now):
+        return target
+    dates = {o.recurrence_id for o in there.overrides} | set(there.excluded)
+    return replace(
+        target,
+        recurrence=replace(
+            ours,
+            excluded=tuple(d for d in ours.excluded if d in dates),
+            overrides=tuple(o for o in ours.overrides if o.recurrence_id in dates),
+        ),
+    )
 
 
 def _agreed(link: Link, state: Seen) -> Link:

@@ -550,7 +550,6 @@ def test_a_create_whose_item_was_first_seen_unreadable_does_not_hold_up_the_room
     w.rest()
 
 
-@pytest.mark.xfail(reason="open: no patch yet", strict=True)
 def test_a_create_waits_for_what_a_merge_moves_off_its_time_in_the_next_round():
     w = world()
     book(w, "b", single(1, title="b"))

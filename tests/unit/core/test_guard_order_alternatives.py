@@ -8,13 +8,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calsync.conflicts.alternatives import free_alternatives
+from calsync.mapping.expand import ALWAYS, busy_intervals
 from calsync.model import Effect, EffectKind, Interval, Occupancy, Room
 from calsync.reconcile.guard import Limits, check, disruptive
-from calsync.reconcile.order import in_order
+from calsync.reconcile.order import in_order, waves
 
 START = datetime(2026, 3, 2, 9)
 OCC = Occupancy(start=START, end=START + timedelta(hours=1), zone="UTC")
 LATER = replace(OCC, start=START + timedelta(hours=3), end=START + timedelta(hours=4))
+LATEST = replace(OCC, start=START + timedelta(hours=5), end=START + timedelta(hours=6))
+FREE = replace(OCC, start=START + timedelta(hours=7), end=START + timedelta(hours=8))
+
+
+def times(occ: Occupancy) -> list[Interval]:
+    return busy_intervals(occ, ALWAYS, "UTC")
 
 
 def effect(kind: EffectKind, n: int = 0, **more: object) -> Effect:
@@ -26,7 +33,34 @@ def test_what_frees_goes_before_what_fills() -> None:
     move = effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=LATER)
     decline = effect(EffectKind.DECLINE_EVENT, 3)
     reject = effect(EffectKind.REJECT_BOOKING, 4, was=OCC)
-    assert in_order([create, move, decline, reject]) == [decline, reject, move, create]
+    assert in_order([create, move, decline, reject], times) == [decline, reject, move, create]
+
+
+def test_a_move_goes_after_the_one_that_leaves_its_time() -> None:
+    first = effect(EffectKind.CHANGE_EVENT, 1, was=LATEST, target=OCC)
+    second = effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=LATER)
+    third = effect(EffectKind.CHANGE_EVENT, 3, was=LATER, target=FREE)
+    assert in_order([first, second, third], times) == [third, second, first]
+    assert waves([third, second, first], times) == [[third], [second], [first]]
+
+
+def test_moves_of_different_sides_do_not_wait_for_each_other() -> None:
+    booking = effect(EffectKind.CHANGE_BOOKING, 1, was=LATER, target=OCC)
+    event = effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=LATER)
+    assert in_order([event, booking], times) == [booking, event]
+
+
+def test_two_that_swap_go_one_after_the_other() -> None:
+    one = effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=LATER)
+    two = effect(EffectKind.CHANGE_EVENT, 2, was=LATER, target=OCC)
+    assert sorted(e.id for e in in_order([one, two], times)) == ["e1", "e2"]
+    assert waves([one, two], times) == [[one], [two]]
+
+
+def test_what_is_made_is_sent_once_it_is_known_what_was_freed() -> None:
+    reject = effect(EffectKind.REJECT_BOOKING, 1, was=OCC)
+    made = [effect(EffectKind.CREATE_BOOKING, n, target=LATER) for n in (2, 3)]
+    assert waves([reject, *made], times) == [[reject], made]
 
 
 @pytest.mark.parametrize(

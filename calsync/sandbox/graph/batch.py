@@ -54,8 +54,10 @@ def _check(part: object, outer: Request) -> dict[str, Any]:
         isinstance(part.get(name), str) for name in ("id", "method", "url")
     ):
         raise _malformed("A batch request step needs id, method and url.")
-    # Relative by the documents; the Python SDK writes the whole address of the same endpoint.
-    part = {**part, "url": part["url"].removeprefix(f"{outer.base}/{outer.version}")}
+    # Relative to the version by the documents; the Python SDK writes the whole address of the
+    # same endpoint, the JavaScript SDK leaves the version in.
+    url = part["url"].removeprefix(outer.base).removeprefix(f"/{outer.version}/")
+    part = {**part, "url": url}
     if part["url"].startswith(("http:", "https:")) or "$batch" in part["url"]:
         raise _malformed("The url of a batch request step must be relative and may not be a batch.")
     headers = {str(name).lower() for name in part.get("headers") or {}}

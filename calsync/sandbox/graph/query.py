@@ -17,6 +17,7 @@ _TOKENS = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<stamp>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?)"
     r"|(?P<number>-?\d+(?:\.\d+)?)|(?P<name>[A-Za-z_@][\w@.]*(?:/[A-Za-z_@][\w@.]*)*)|(?P<mark>[(),:]))"
 )
+_FOLDING = ("tolower", "toupper")
 _RANKS = ("eq", "ne", "gt", "ge", "lt", "le")
 
 
@@ -213,14 +214,27 @@ class _Parser:
         kind, path = self.next()
         if kind != "name":
             raise invalid("Invalid filter clause: a property is expected.")
-        if self.peek()[1] == "(":
-            return self.call(path)
+        if self.peek()[1] == "(" and path.lower() not in _FOLDING:
+            test = self.call(path)
+            if self.peek()[1].lower() in ("eq", "ne"):  # contains(subject,'x') eq true
+                wanted = (self.next()[1].lower() == "eq") == bool(self.literal())
+                return lambda event: test(event) == wanted
+            return test
+        path = self.path(path)
         operator = self.next()[1].lower()
         if operator == "in":
             return self.one_of(path)
         if operator not in _RANKS:
             raise invalid(f"Invalid filter clause: operator expected, found '{operator}'.")
         return _compare(path, operator, self.literal())
+
+    def path(self, name: str) -> str:
+        """A member, or tolower(member): comparisons fold case anyway."""
+        if name.lower() in _FOLDING and self.peek()[1] == "(":
+            self.next()
+            name = self.next()[1]
+            self.need(")")
+        return name
 
     def one_of(self, path: str) -> Test:
         """path in ('a','b')."""
@@ -237,7 +251,7 @@ class _Parser:
         self.need("(")
         if function.lower() == "any":
             return self.any(collection)
-        name = self.next()[1]
+        name = self.path(self.next()[1])
         self.need(",")
         wanted = str(self.literal()).casefold()
         self.need(")")
@@ -317,6 +331,8 @@ class _Parser:
             return text
         if kind == "name" and text.lower() in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[text.lower()]
+        if kind == "name" and self.peek()[0] == "text":
+            return _unquote(self.next()[1])  # microsoft.graph.eventType'seriesMaster'
         if kind == "name" and "'" not in text:
             return text
         raise invalid("Invalid filter clause: a literal is expected.")

@@ -4,7 +4,7 @@ each room between cycles."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from calsync.errors import UsageError
@@ -31,7 +31,8 @@ class Context:
 
     ``resting``: pairs that have nothing unsettled and nothing in doubt, so that an idle cycle
     needs no look into the database. ``unsaved``: states whose cursors moved over nothing;
-    stored in bulk now and then (an older cursor only means reading again). ``notices``: the
+    stored in bulk now and then (an older cursor only means reading again). ``worked``: pairs
+    whose lease this process took at some time. ``notices``: the
     kinds that leave; others are never queued, so that switching them on later sends no old mail.
     """
 
@@ -45,6 +46,7 @@ class Context:
     notices: frozenset[NoticeKind] = frozenset(NoticeKind)
     states: dict[str, RoomState] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
+    worked: set[str] = field(default_factory=set)
     resting: set[str] = field(default_factory=set)
     unsaved: set[str] = field(default_factory=set)
 
@@ -73,10 +75,25 @@ class Context:
             fence = self.fences[pair.id] = self.store.claim(pair.id, self.owner)
         return fence
 
+    def begin(self, pair: Pair) -> None:
+        """Take the room's lease before anything is read: a reading of a time when another process
+        worked the room must never be stored. Where the lease was lost meanwhile, what is
+        remembered from before is too old."""
+        if pair.id in self.fences:
+            return
+        self.fence(pair)
+        held = self.states.get(pair.id)
+        if pair.id in self.worked and held is not None:
+            stored = self.store.states().get(pair.id, held)
+            self.states[pair.id] = replace(stored, failures=held.failures, error=held.error)
+            self.resting.discard(pair.id)
+        self.worked.add(pair.id)
+
     def forget(self, pair_id: str) -> None:
         """Drop what is remembered of a room that is not mapped any more."""
         self.states.pop(pair_id, None)
         self.fences.pop(pair_id, None)
+        self.worked.discard(pair_id)
         self.resting.discard(pair_id)
         self.unsaved.discard(pair_id)
 

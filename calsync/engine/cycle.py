@@ -54,6 +54,7 @@ def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]
     wrong, the state keeps it. Raises StoreError: nothing can be kept then.
     """
     report = CycleReport(pair_id=pair.id)
+    ctx.begin(pair)
     state = ctx.state(pair)
     if state.halted and not state.approved:
         report.error = state.halted

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -50,6 +50,16 @@ _TAKEN_FROM = {
     Verb.CREATE_EVENT: Side.BOOKING,
     Verb.WRITE_EVENT: Side.BOOKING,
     Verb.REVIVE_EVENT: Side.BOOKING,
+}
+
+#: The side that such a decision writes to in this plan.
+_FILLS = {verb: side.other for verb, side in _TAKEN_FROM.items()}
+_WRITES_TO = {
+    **_FILLS,
+    Verb.WRITE_BOTH: Side.CALENDAR,
+    Verb.DELETE_BOOKING: Side.BOOKING,
+    Verb.DELETE_EVENT: Side.CALENDAR,
+    Verb.DECLINE_DATES: Side.CALENDAR,
 }
 
 #: Writes of one link that may go by without both sides agreeing, before it is parked.
@@ -290,10 +300,10 @@ class _Room:
                     self.changed.get(claim.link.id, claim.link),
                     "two bookings claim the room at one time; a person decides",
                 )
-        elif link.in_flight:
-            # Its last write is in doubt: what would fill its time waits for the look-up.
-            for winner in verdict.winners:
-                self.decisions.pop(winner.link.id, None)
+        elif link.in_flight or link.half(verdict.loser.side).presence is Presence.UNKNOWN:
+            # Its last write is in doubt, or it cannot be read just now: what would fill its time
+            # waits until it is known what to refuse.
+            self._hold(verdict)
         elif verdict.loser.side is Side.CALENDAR and link.event.owned:
             self.decisions.pop(link.id, None)
             self.park(link, "it clashes with a booking, and nobody could be told of a refusal")
@@ -403,7 +413,7 @@ class _Room:
     # -- 5 ----------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
-        self._let_merges_go_first()
+        self._let_go_first()
         for link_id, decision in self.decisions.items():
             self._carry_out(self.changed[link_id], decision)
         originals = {link.id: link for link in self.all}
@@ -416,24 +426,47 @@ class _Room:
     def _times(self, occ: Occupancy) -> list[Interval]:
         return busy_intervals(occ, self.window, self.pair.zone)
 
-    def _let_merges_go_first(self) -> None:
-        """A merge writes the event now and the booking in the next round: until then the booking
-        still stands where it was, and nothing else is booked there."""
-        left = [
-            span
-            for link_id, decision in self.decisions.items()
-            if decision.verb is Verb.WRITE_BOTH
-            and (there := shown(self.changed[link_id], Side.BOOKING)) is not None
-            and decision.target is not None
-            and not same_schedule(there, decision.target)
-            for span in self._times(there)
-        ]
-        for link_id, decision in list(self.decisions.items()) if left else ():
-            if _TAKEN_FROM.get(decision.verb) is Side.CALENDAR and decision.target is not None:
-                wanted = self._times(decision.target)
-                if any(one.meets(other) for one in wanted for other in left):
+    def _let_go_first(self) -> None:
+        """What would be put where something still stands that is about to leave, though not by a
+        write of this plan, waits: a merge writes the booking in the next round, a write may be
+        in doubt, an item that was moved on the other side may be unreadable just now."""
+        for side in Side:
+            left = [span for occ in self._leaving(side) for span in self._times(occ)]
+            while left:
+                held = [i for i in self._filling(side) if self._wants(i, left)]
+                left = []
+                for link_id in held:
+                    link = self.changed[link_id]
                     del self.decisions[link_id]
                     self.out.skips.append(Skip(link_id, "its time is about to be left by another"))
+                    there = shown(link, side)
+                    left += self._times(there) if there is not None else []
+
+    def _leaving(self, side: Side) -> Iterator[Occupancy]:
+        """What stands on ``side`` although the other side has moved or removed it, and is not
+        written to there in this plan."""
+        written = {e.link_id for e in self.out.effects if e.kind.side is side}
+        written |= {i for i, d in self.decisions.items() if _WRITES_TO.get(d.verb) is side}
+        for one in self.all:
+            link = self.changed.get(one.id, one)
+            if link.booking.fingerprint == link.event.fingerprint or link.id in written:
+                continue
+            other = link.half(side.other)
+            if link.state is not LinkState.ACTIVE or other.presence is Presence.NEVER:
+                continue
+            there, aim = last_seen(link, side), last_seen(link, side.other)
+            if there is None or link.half(side).presence is Presence.GONE:
+                continue
+            if other.presence is Presence.GONE or aim is None or not same_schedule(there, aim):
+                yield there
+
+    def _filling(self, side: Side) -> list[str]:
+        return [i for i, d in self.decisions.items() if d.target and _FILLS.get(d.verb) is side]
+
+    def _wants(self, link_id: str, left: Sequence[Interval]) -> bool:
+        target = self.decisions[link_id].target
+        assert target is not None
+        return any(one.meets(other) for one in self._times(target) for other in left)
 
     def _carry_out(self, link: Link, decision: Decision) -> None:
         if decision.conflict is not None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from calsync.engine.calls import Call, Steps
+from calsync.engine.calls import Call, Steps, run_inline
 from calsync.engine.cycle import CycleReport, cycle
 from calsync.errors import StoreError, Throttled, Unavailable
 from calsync.model import Effect, Outcome, Stale
@@ -38,6 +38,22 @@ class Died(Exception):
 class _Stalled:
     steps: Steps[CycleReport]
     call: Call
+
+
+def _from(stalled: _Stalled) -> Steps[CycleReport]:
+    """The rest of a cycle, from the call in which it stalled."""
+    call = stalled.call
+    try:
+        while True:
+            try:
+                result = yield call
+            except Exception as error:
+                call = stalled.steps.throw(error)
+            else:
+                call = stalled.steps.send(result)
+    except StopIteration as stop:
+        report: CycleReport = stop.value
+        return report
 
 
 class Adversary:
@@ -101,6 +117,13 @@ class Adversary:
             report = self._drive(cycle(world.ctx, world.pair, full=full))
         except Died:
             self.story.tell("process", "dies")
+            world.restart()
+            report = None
+        except StoreError as error:
+            if not self.mode.zombie:
+                raise
+            # The stalled one woke up before it had ever taken the lease, and took it.
+            self.story.tell("process", f"starts again: {error}")
             world.restart()
             report = None
         self._left = None
@@ -175,16 +198,11 @@ class Adversary:
         zombie = self._stalled.pop(0)
         self.story.tell("process", f"the stalled one goes on with {zombie.call.name!r}")
         self._left = None
-        current = self.world.ctx
         try:
-            call = zombie.call
-            while True:
-                call = zombie.steps.send(call.run())
-        except StopIteration:
+            run_inline(_from(zombie))
             self.story.tell("process", "the stalled one ends its cycle")
         except StoreError as error:
             self.story.tell("process", f"the stalled one gives up: {error}")
-        assert self.world.ctx is current
 
     # -- the points inside calls and commits ------------------------------------------------
 

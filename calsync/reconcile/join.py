@@ -104,7 +104,7 @@ def succeed(link: Link, side: Side) -> Link:
     Used where one side's item lives on and the other side needs a new one.
     """
     half = link.half(side)
-    new_id = link_id(link.pair_id, side, half.key or "", f"{link.id}:{link.revision}")
+    new_id = _heir_id(link, side, half.key)
     # The marks go with the key: they still guard against late reads of it.
     return Link(
         id=new_id,
@@ -115,6 +115,15 @@ def succeed(link: Link, side: Side) -> Link:
         booking=half if side is Side.BOOKING else Half(),
         event=half if side is Side.CALENDAR else Half(),
     )
+
+
+def is_heir(link: Link, tomb: Link, side: Side) -> bool:
+    """True where ``link`` took over the item of ``side`` from ``tomb``."""
+    return link.id == _heir_id(tomb, side, link.half(side).key)
+
+
+def _heir_id(link: Link, side: Side, key: str | None) -> str:
+    return link_id(link.pair_id, side, key or "", f"{link.id}:{link.revision}")
 
 
 def strangers(seen: Mapping[str, Observation], known: set[str]) -> list[Observation]:

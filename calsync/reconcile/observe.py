@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
 from calsync.model import (
     Gone,
@@ -39,7 +40,7 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
                 return None
             if half.presence is Presence.GONE and obs.mark <= half.mark:
                 return None
-            taken = _with_seen(link, side, obs, now)
+            taken = _moved_claim(_with_seen(link, side, obs, now), link, side)
         case Gone():
             if obs.mark is not None and obs.mark < half.mark:
                 return None
@@ -94,6 +95,16 @@ def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
         return replace(link, booking=half, pending=obs.pending, person=person, seats=obs.seats)
     person = obs.person if link.origin is Side.CALENDAR else link.person
     return replace(link, event=half, person=person)
+
+
+def _moved_claim(link: Link, before: Link, side: Side) -> Link:
+    """People who move an item claim its new time on the side where they moved it."""
+    if link.base is None or link.half(side).since == before.half(side).since:
+        return link
+    other, mine = shown(link, side.other), shown(link, side)
+    if mine is None or (other is not None and same_schedule(mine, other)):
+        return link
+    return replace(link, claim=side)
 
 
 def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:

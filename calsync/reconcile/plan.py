@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,30 +37,11 @@ from calsync.model import (
 )
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
 from calsync.reconcile.effects import conflict_of, effect_of, in_flight, refused
-from calsync.reconcile.join import Joiner, strangers, succeed
+from calsync.reconcile.join import Joiner, is_heir, strangers, succeed
 from calsync.reconcile.observe import accept, last_seen, with_half
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase
-
-#: The side whose state such a decision carries over: the claim is the one made there.
-_TAKEN_FROM = {
-    Verb.CREATE_BOOKING: Side.CALENDAR,
-    Verb.WRITE_BOOKING: Side.CALENDAR,
-    Verb.REVIVE_BOOKING: Side.CALENDAR,
-    Verb.CREATE_EVENT: Side.BOOKING,
-    Verb.WRITE_EVENT: Side.BOOKING,
-    Verb.REVIVE_EVENT: Side.BOOKING,
-}
-
-#: The side that such a decision writes to in this plan.
-_FILLS = {verb: side.other for verb, side in _TAKEN_FROM.items()}
-_WRITES_TO = {
-    **_FILLS,
-    Verb.WRITE_BOTH: Side.CALENDAR,
-    Verb.DELETE_BOOKING: Side.BOOKING,
-    Verb.DELETE_EVENT: Side.CALENDAR,
-    Verb.DECLINE_DATES: Side.CALENDAR,
-}
+from calsync.reconcile.wait import TAKEN_FROM, too_early
 
 #: Writes of one link that may go by without both sides agreeing, before it is parked.
 MAX_ATTEMPTS = 8
@@ -169,7 +150,7 @@ class _Room:
                     Skip(link.id, f"late reading of the {side.value} side dropped")
                 )
                 continue
-            link = self._moved_claim(taken, link, side)
+            link = taken
         if link is not before:
             if before.state is LinkState.PARKED and _content_changed(before, link):
                 # Somebody changed it since it was parked: that is a new chance.
@@ -178,21 +159,10 @@ class _Room:
         else:
             self.changed.setdefault(link.id, link)
 
-    @staticmethod
-    def _moved_claim(link: Link, before: Link, side: Side) -> Link:
-        """People who move an item claim its new time on the side where they moved it."""
-        if link.base is None or link.half(side).since == before.half(side).since:
-            return link
-        other = shown(link, side.other)
-        mine = shown(link, side)
-        if mine is None or (other is not None and same_schedule(mine, other)):
-            return link
-        return replace(link, claim=side)
-
     def _revive(self, tomb: Link, back: Mapping[Side, Seen | Unknown]) -> None:
         """An item came back after its burial (restored by a person): a new life, a new link, if
         none waits for it. Where both sides came back they are still one booking."""
-        new = self._awaits(back) or succeed(tomb, next(iter(back)))
+        new = self._awaits(tomb, back) or succeed(tomb, next(iter(back)))
         for side, obs in back.items():
             half = tomb.half(side)
             new = with_half(new, side, replace(half, presence=Presence.GONE))
@@ -201,22 +171,18 @@ class _Room:
         self.changed[tomb.id] = tomb
         self.changed[new.id] = new
 
-    def _awaits(self, back: Mapping[Side, Seen | Unknown]) -> Link | None:
-        """The link of the same booking (by its uid) whose item is just to be made anew there."""
+    def _awaits(self, tomb: Link, back: Mapping[Side, Seen | Unknown]) -> Link | None:
+        """The link of the same booking whose item is just to be made anew where one came back."""
         if len(back) != 1:
             return None
         ((side, obs),) = back.items()
-        if not isinstance(obs, Seen) or not obs.uid:
-            return None
         for one in self.all:
             link = self.changed.get(one.id, one)
-            if (
-                link.state is LinkState.ACTIVE
-                and link.half(side).presence is Presence.NEVER
-                and link.half(side.other).uid == obs.uid
-                and not link.in_flight
-            ):
-                return link
+            waits = link.state is LinkState.ACTIVE and link.half(side).presence is Presence.NEVER
+            if waits and not link.in_flight and isinstance(obs, Seen):
+                uid = link.half(side.other).uid
+                if (uid and uid == obs.uid) or is_heir(link, tomb, side.other):
+                    return link
         return None
 
     # -- 2 ----------------------------------------------------------------------------------
@@ -374,7 +340,7 @@ class _Room:
         assert target is not None
         if link.base is None or not same_schedule(link.base, target):
             return True
-        side = _TAKEN_FROM.get(decision.verb)
+        side = TAKEN_FROM.get(decision.verb)
         if side is None:
             return False
         there = shown(link, side.other)
@@ -384,7 +350,7 @@ class _Room:
         side = link.claimed_on
         if decision is not None:
             occupancy = decision.target
-            side = _TAKEN_FROM.get(decision.verb, side)
+            side = TAKEN_FROM.get(decision.verb, side)
         else:
             occupancy = last_seen(link, side) or link.base
             pending = self.decisions.get(link.id)
@@ -427,46 +393,10 @@ class _Room:
         return busy_intervals(occ, self.window, self.pair.zone)
 
     def _let_go_first(self) -> None:
-        """What would be put where something still stands that is about to leave, though not by a
-        write of this plan, waits: a merge writes the booking in the next round, a write may be
-        in doubt, an item that was moved on the other side may be unreadable just now."""
-        for side in Side:
-            left = [span for occ in self._leaving(side) for span in self._times(occ)]
-            while left:
-                held = [i for i in self._filling(side) if self._wants(i, left)]
-                left = []
-                for link_id in held:
-                    link = self.changed[link_id]
-                    del self.decisions[link_id]
-                    self.out.skips.append(Skip(link_id, "its time is about to be left by another"))
-                    there = shown(link, side)
-                    left += self._times(there) if there is not None else []
-
-    def _leaving(self, side: Side) -> Iterator[Occupancy]:
-        """What stands on ``side`` although the other side has moved or removed it, and is not
-        written to there in this plan."""
-        written = {e.link_id for e in self.out.effects if e.kind.side is side}
-        written |= {i for i, d in self.decisions.items() if _WRITES_TO.get(d.verb) is side}
-        for one in self.all:
-            link = self.changed.get(one.id, one)
-            if link.booking.fingerprint == link.event.fingerprint or link.id in written:
-                continue
-            other = link.half(side.other)
-            if link.state is not LinkState.ACTIVE or other.presence is Presence.NEVER:
-                continue
-            there, aim = last_seen(link, side), last_seen(link, side.other)
-            if there is None or link.half(side).presence is Presence.GONE:
-                continue
-            if other.presence is Presence.GONE or aim is None or not same_schedule(there, aim):
-                yield there
-
-    def _filling(self, side: Side) -> list[str]:
-        return [i for i, d in self.decisions.items() if d.target and _FILLS.get(d.verb) is side]
-
-    def _wants(self, link_id: str, left: Sequence[Interval]) -> bool:
-        target = self.decisions[link_id].target
-        assert target is not None
-        return any(one.meets(other) for one in self._times(target) for other in left)
+        links = [self.changed.get(link.id, link) for link in self.all]
+        for link_id in too_early(links, self.decisions, self.out.effects, self._times):
+            del self.decisions[link_id]
+            self.out.skips.append(Skip(link_id, "its time is about to be left by another"))
 
     def _carry_out(self, link: Link, decision: Decision) -> None:
         if decision.conflict is not None:
@@ -522,7 +452,7 @@ class _Room:
     def _claim_taken(link: Link, decision: Decision) -> Link:
         """The time that is carried over was claimed on the side it is taken from: also where it
         puts back what people moved on the other side but could not move."""
-        side = _TAKEN_FROM.get(decision.verb)
+        side = TAKEN_FROM.get(decision.verb)
         if side is None or decision.target is None or link.base is None:
             return link
         there = shown(link, side.other)

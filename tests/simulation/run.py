@@ -76,7 +76,7 @@ class _History:
             self.adversary.heal()
             self._rest()
             self.oracle.judge()
-            self.oracle.quiet()
+            self.oracle.quiet(self.adversary.cycle)
         self.oracle.resync()
 
     def _rest(self) -> None:

@@ -238,11 +238,11 @@ class MemorySide:
             if kind in (EffectKind.CHANGE_BOOKING, EffectKind.CHANGE_EVENT):
                 return Stale(gone)
             return Done(gone)
+        if f"v{item.mark}" != effect.version:
+            return Stale(self._seen(item))
         if kind is EffectKind.CONFIRM_BOOKING:
             item.pending = False
             return Done(self._seen(item))
-        if f"v{item.mark}" != effect.version:
-            return Stale(self._seen(item))
         self.writes += 1
         self.log.append((kind, effect.key))
         if kind in (EffectKind.CHANGE_BOOKING, EffectKind.CHANGE_EVENT):

@@ -1,0 +1,79 @@
+"""What comes waits for what leaves.
+
+Some time is about to be left, though not by a write of this plan: a merge writes the event now and
+the booking in the next round; a write may be in doubt; an item that was moved on the other side
+may be unreadable just now. Until it is left, nothing is put there: one store never shows two
+bookings at one time because of calsync. (Within a plan, ``order`` sees to that.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from calsync.conflicts.clash import shown
+from calsync.conflicts.merge import same_schedule
+from calsync.model import Effect, Interval, Link, LinkState, Occupancy, Presence, Side
+from calsync.reconcile.decide import Decision, Verb
+from calsync.reconcile.observe import last_seen
+from calsync.reconcile.order import Times
+
+#: The side whose state such a decision carries over: the claim is the one made there.
+TAKEN_FROM = {
+    Verb.CREATE_BOOKING: Side.CALENDAR,
+    Verb.WRITE_BOOKING: Side.CALENDAR,
+    Verb.REVIVE_BOOKING: Side.CALENDAR,
+    Verb.CREATE_EVENT: Side.BOOKING,
+    Verb.WRITE_EVENT: Side.BOOKING,
+    Verb.REVIVE_EVENT: Side.BOOKING,
+}
+_FILLS = {verb: side.other for verb, side in TAKEN_FROM.items()}
+_WRITES_TO = {
+    **_FILLS,
+    Verb.WRITE_BOTH: Side.CALENDAR,
+    Verb.DELETE_BOOKING: Side.BOOKING,
+    Verb.DELETE_EVENT: Side.CALENDAR,
+    Verb.DECLINE_DATES: Side.CALENDAR,
+}
+
+
+def too_early(
+    links: Sequence[Link],
+    decisions: Mapping[str, Decision],
+    effects: Sequence[Effect],
+    times: Times,
+) -> list[str]:
+    """The links whose decision has to wait. ``effects`` are those that the plan has already."""
+    by_id = {link.id: link for link in links}
+    waiting: list[str] = []
+    for side in Side:
+        written = {e.link_id for e in effects if e.kind.side is side}
+        written |= {i for i, d in decisions.items() if _WRITES_TO.get(d.verb) is side}
+        left = [span for occ in _leaving(links, side, written) for span in times(occ)]
+        filling = {i: d for i, d in decisions.items() if _FILLS.get(d.verb) is side}
+        while left:
+            held = [i for i, d in filling.items() if _meets(d.target, left, times)]
+            waiting += held
+            # What waits does not leave its own time either.
+            stays = (shown(by_id[i], side) for i in held if i in by_id)
+            left = [span for occ in stays if occ is not None for span in times(occ)]
+            filling = {i: d for i, d in filling.items() if i not in held}
+    return waiting
+
+
+def _leaving(links: Iterable[Link], side: Side, written: set[str]) -> Iterator[Occupancy]:
+    """What stands on ``side`` although the other side has moved or removed it."""
+    for link in links:
+        if link.booking.fingerprint == link.event.fingerprint or link.id in written:
+            continue
+        here, other = link.half(side), link.half(side.other)
+        if link.state is not LinkState.ACTIVE or other.presence is Presence.NEVER:
+            continue
+        there, aim = last_seen(link, side), last_seen(link, side.other)
+        if there is None or here.presence is Presence.GONE:
+            continue
+        if other.presence is Presence.GONE or aim is None or not same_schedule(there, aim):
+            yield there
+
+
+def _meets(target: Occupancy | None, left: Sequence[Interval], times: Times) -> bool:
+    return target is not None and any(one.meets(two) for one in times(target) for two in left)

@@ -1,0 +1,35 @@
+"""A few hundred histories of every kind, and every point at which one process can die.
+
+``python -m tests.simulation`` runs as many more as one likes.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.modes import MODES
+from tests.simulation.run import simulate
+
+#: Histories of each mode; their seeds are those that ``python -m tests.simulation 0 N`` runs.
+EACH = 30
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_invariant_holds_in_histories_of_a_mode(mode: str) -> None:
+    for seed in range(EACH):
+        result = simulate(seed, mode)
+        assert result.error is None, f"--story {seed} --mode {mode}: {result.error}\n{result.story}"
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_process_may_die_at_any_point(seed: int) -> None:
+    """9 durable progress: before and after each call, each effect and each commit."""
+    points = simulate(seed, "quiet", rounds=1).points
+    assert points > 20
+    for point in range(points):
+        result = simulate(seed, "quiet", rounds=1, die_at=point)
+        assert result.error is None, f"point {point}: {result.error}\n{result.story}"
+
+
+def test_a_seed_tells_the_same_story_every_time() -> None:
+    assert str(simulate(5, "all").story) == str(simulate(5, "all").story)

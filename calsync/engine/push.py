@@ -9,6 +9,7 @@ from calsync.conflicts.clash import shown
 from calsync.engine import audit
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
+from calsync.engine.refusals import with_alternatives
 from calsync.errors import AccessDenied, NotSignedIn, SideError, Throttled
 from calsync.mapping.expand import busy_intervals
 from calsync.model import (
@@ -217,6 +218,9 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[bool]:
         port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
         found = yield from _look_up(port, pair, mine)
         effects = [_effect_again(o, links[o.link_id]) for o in mine]
+        window = ctx.state(pair).window
+        if window is not None:
+            effects = with_alternatives(ctx, pair, effects, window)
         outcomes = [
             resolve(EffectKind(o.kind), version=o.version, wanted=o.fingerprint, found=f)
             for o, f in zip(mine, found, strict=True)

@@ -7,17 +7,20 @@ from datetime import timedelta
 
 import pytest
 
-from calsync.errors import Unavailable
+from calsync.engine.cycle import cycle
+from calsync.errors import StoreError, Unavailable
 from calsync.model import (
     ClashPolicy,
     Done,
     EffectKind,
     InDoubt,
+    Later,
     LinkState,
     NoticeKind,
     Refused,
     Seen,
     Side,
+    Stale,
     Unknown,
 )
 from calsync.reconcile.guard import Limits
@@ -569,3 +572,238 @@ def test_a_create_waits_for_what_a_merge_moves_off_its_time_in_the_next_round():
 
     w.booking._apply = one
     w.rest()
+
+
+# --- found by the simulation (tests/simulation) ------------------------------------------------
+
+
+def no_overlap_is_written(w):
+    """Every write of calsync is checked against what stands on its side."""
+    for port in (w.booking, w.calendar):
+        real = port._apply
+
+        def one(effect, real=real, port=port):
+            out = real(effect)
+            assert overlaps(port) == [], effect
+            return out
+
+        port._apply = one
+
+
+def test_moves_go_in_the_order_in_which_they_leave_their_times():
+    w = world()
+    for slot, title in ((1, "a"), (2, "b"), (3, "c")):
+        w.calendar.put(title, single(slot, title=title))
+    w.rest()
+    for slot, title in ((4, "c"), (3, "b"), (2, "a")):
+        w.calendar.put(title, single(slot, title=title))
+    no_overlap_is_written(w)
+    w.rest()
+    assert w.shown(Side.BOOKING) == w.shown(Side.CALENDAR)
+
+
+def test_a_refused_date_is_given_up_before_its_winner_is_moved_there():
+    w = world()
+    w.calendar.put("e", single(9, title="e"))
+    w.rest()
+    book(w, "s", weekly(1, title="s"))
+    w.tick()
+    w.calendar.put("e", single(1, title="e"))
+    no_overlap_is_written(w)
+    w.rest()
+    assert w.shown(Side.BOOKING) == w.shown(Side.CALENDAR)
+    assert len(w.store.conflicts) == 1
+
+
+@pytest.mark.parametrize("change", ["title", "date"])
+def test_an_edit_of_a_created_series_survives_the_lost_reply(change):
+    w = world()
+    w.calendar.put("e", weekly(1, title="s"))
+    w.booking.faults.lose_reply = 1.0
+    w.cycle()
+    w.heal()
+    (k,) = w.booking.live()
+    occ = w.booking.live()[k]
+    day = (occ.start + timedelta(days=7),)
+    edited = (
+        replace(occ, title="s2")
+        if change == "title"
+        else replace(occ, recurrence=replace(occ.recurrence, excluded=day))
+    )
+    w.booking.put(k, edited)
+    w.rest()
+    assert w.shown(Side.CALENDAR) == w.shown(Side.BOOKING) == [edited]
+
+
+def test_time_that_was_put_back_is_claimed_where_it_was_chosen():
+    """Only the organiser can move a meeting: what its booking was moved to is put back, and who
+    books the time on the platform meanwhile races with the meeting."""
+    w = world()
+    invite(w, "e", single(1, title="e"))
+    w.rest()
+    (k,) = w.booking.live()
+    w.tick()
+    w.booking.put(k, single(5, title="e"))
+    real = w.booking.apply
+
+    def apply(pair, effects):
+        del w.booking.apply
+        book(w, "b", single(1, title="b"))
+        return real(pair, effects)
+
+    w.booking.apply = apply
+    w.rest()
+    assert titles(w, Side.CALENDAR) == titles(w, Side.BOOKING) == ["e"]
+    assert notices(w) == [(NoticeKind.REJECTED, ANNA.address)]
+
+
+def test_a_rejection_seen_before_its_lost_reply_is_looked_up_is_told_with_its_reason():
+    w = world()
+    invite(w, "e", single(1, title="e"))
+    book(w, "b", single(1, title="b"))
+    book(w, "other", single(7, title="other"))  # its answer is due: both sides are read again
+    real = w.booking.apply
+
+    def apply(pair, effects):
+        outcomes = real(pair, effects)
+        if effects[0].kind is EffectKind.REJECT_BOOKING:
+            return [InDoubt("lost") for _ in outcomes]
+        return outcomes
+
+    w.booking.apply = apply
+    w.cycle()
+    del w.booking.apply
+    w.rest()
+    told = [n.notice for n in w.store.ledger.values() if n.notice.booking_key == "b"]
+    assert [n.kind for n in told] == [NoticeKind.REJECTED]
+    assert told[0].refusal
+    assert [a.room_id for a in told[0].refusal.alternatives] == ["r2"]
+
+
+def test_who_cannot_be_read_just_now_is_refused_later_and_told():
+    w = world()
+    invite(w, "e", single(1, title="e"))
+    book(w, "b", single(1, title="b"))
+    real, tries = w.booking._apply, []
+
+    def one(effect):
+        if effect.kind is EffectKind.REJECT_BOOKING and not tries:
+            tries.append(effect)
+            return Stale(None)
+        return real(effect)
+
+    w.booking._apply = one
+    w.rest()
+    assert tries
+    assert notices(w) == [(NoticeKind.REJECTED, ANNA.address)]
+
+
+def test_nothing_is_made_on_time_that_a_move_in_doubt_has_to_leave():
+    w = world()
+    book(w, "b", single(1, title="b"))
+    w.rest()
+    w.tick()
+    w.booking.put("b", single(5, title="b"), person=ANNA)
+    book(w, "c", single(1, title="c"))
+    invite(w, "e", single(9, title="e"))  # something succeeds: there is a second round
+    no_overlap_is_written(w)
+    real = w.calendar.apply
+    w.calendar.apply = lambda pair, effects: [InDoubt("lost") for _ in effects]
+    w.cycle()
+    w.calendar.apply = real
+    w.rest()
+    assert titles(w, Side.CALENDAR) == ["b", "c", "e"]
+
+
+def test_a_booking_restored_while_it_is_made_anew_is_one_booking():
+    w = world()
+    invite(w, "e", single(1, title="e"))
+    w.calendar.items["e"].uid = "u"
+    w.rest()
+    (k,) = w.booking.live()
+    w.booking.remove(k)
+    w.calendar.put("e", single(3, title="e2"))
+    real = w.booking.apply
+    w.booking.apply = lambda pair, effects: [Later(0.0, "busy") for _ in effects]
+    w.cycle()
+    w.booking.apply = real
+    w.tick()
+    w.booking.put(k, single(1, title="e"))
+    w.rest()
+    assert titles(w, Side.BOOKING) == titles(w, Side.CALENDAR) == ["e2"]
+    assert w.store.conflicts[-1].lost == single(1, title="e")
+
+
+def test_an_event_restored_while_it_is_made_anew_is_one_booking():
+    w = world()
+    book(w, "b", single(1, title="b"))
+    w.rest()
+    (k,) = w.calendar.live()
+    w.calendar.remove(k)
+    w.booking.put("b", single(3, title="b2"), person=ANNA)
+    real = w.calendar.apply
+    w.calendar.apply = lambda pair, effects: [Later(0.0, "busy") for _ in effects]
+    w.cycle()
+    w.calendar.apply = real
+    w.tick()
+    w.calendar.put(k, single(1, title="b"))
+    w.rest()
+    assert titles(w, Side.BOOKING) == titles(w, Side.CALENDAR) == ["b2"]
+
+
+def test_what_was_read_before_another_process_took_the_room_is_never_stored():
+    w = world()
+    w.calendar.put("e", single(1, title="e"))
+    w.restart()
+    stalled = cycle(w.ctx, w.pair)
+    call = next(stalled)
+    read = call.run()  # it has seen the event, and stalls
+    w.restart()
+    w.calendar.remove("e")
+    w.cycle()
+
+    def wake():
+        answer = read
+        while True:
+            answer = stalled.send(answer).run()
+
+    with pytest.raises(StoreError, match="lease"):
+        wake()
+    w.rest()
+    assert w.shown(Side.BOOKING) == []
+
+
+def test_who_lost_the_lease_reads_again_from_where_the_room_stands():
+    w = world()
+    former = w.ctx
+    w.restart()
+    w.cycle()
+    stored = replace(w.ctx.state(w.pair), calendar_cursor="0")
+    w.store.state_map["p1"] = stored
+    former.fences.pop("p1")  # as the worker does once a commit was refused
+    former.begin(w.pair)
+    assert former.state(w.pair).calendar_cursor == "0"
+
+
+def test_a_move_that_only_a_stale_write_showed_moves_the_claim():
+    w = world()
+    w.calendar.put("e", single(1, title="e"))
+    w.rest()
+    (k,) = w.booking.live()
+    w.tick()
+    w.calendar.put("e", single(1, title="e2"))
+    real = w.booking.apply
+
+    def apply(pair, effects):
+        del w.booking.apply
+        w.tick()
+        w.booking.put(k, single(3, title="e"))
+        return real(pair, effects)
+
+    w.booking.apply = apply
+    w.cycle()
+    (link,) = only(w)
+    assert link.claimed_on is Side.BOOKING
+    w.rest()
+    assert titles(w, Side.CALENDAR) == ["e2"]
+    assert w.shown(Side.CALENDAR) == [single(3, title="e2")]

@@ -24,10 +24,10 @@ from tests.support.memory_side import Faults, MemorySide
 from tests.support.room import World
 
 _NETWORK = {"lose_reply": 0.12, "lose_request": 0.08, "later": 0.08, "void_cursor": 0.05}
-_READING = {"stale": 0.1, "unreadable": 0.08}
+_READING = {"stale": 0.2, "unreadable": 0.12}
 #: Of cycles in a mode with crashes, how many die somewhere; of their points, how far they get.
 _DEATHS, _REACH = 0.25, 16
-_CALL_FAILS, _REFUSED_AS_STALE, _ACT_MIDWAY, _STALL = 0.03, 0.03, 0.15, 0.06
+_CALL_FAILS, _REFUSED_AS_STALE, _ACT_MIDWAY, _STALL = 0.03, 0.03, 0.2, 0.06
 
 
 class Died(Exception):

@@ -1,7 +1,7 @@
 """The verdict: what must hold of both sides, whatever happened. Numbers are those of the
 invariants in the project's reliability notes:
 
-* at every write: 2 no lost booking, 3 no invented booking, 4 no new double booking;
+* at every write: 2 no lost booking, 4 no new double booking, 10 no regression;
 * at every commit: 6 at most one notice for what a person asked;
 * at rest: 1 convergence, 2 nothing vanished, no edit of one side lost, what lost is on record,
   3 no duplicates, 5 no echo, 8 quiescence, 11 the guard does not fire without cause.
@@ -31,7 +31,7 @@ from calsync.model import (
 )
 from calsync.ports import Commit
 from tests.simulation.modes import Mode
-from tests.simulation.people import Act, Kind, People, name_of, overlap
+from tests.simulation.people import Act, Kind, People, name_of, overlap, times
 from tests.simulation.story import Story, words
 from tests.support.memory_side import MemorySide
 from tests.support.memory_store import MemoryStore
@@ -54,6 +54,8 @@ class Oracle:
         self.world, self.people, self.mode, self.story = world, people, mode, story
         self._read_at = dict.fromkeys(Side, 0)
         self._written: dict[Side, set[int]] = {side: set() for side in Side}
+        self._left: dict[str, set[str | None]] = {}
+        self._late: set[str] = set()
         self._unheard: set[tuple[Side, str]] = set()
         self._answered: set[tuple[str, int]] = set()
         self._round_acts = self._round_conflicts = self._round_writes = 0
@@ -105,6 +107,12 @@ class Oracle:
         takes_effect = effect.key is None or (
             item is not None and not item.deleted and f"v{item.mark}" == effect.version
         )
+        late = effect.id not in self.world.store.outbox
+        if late and effect.target is not None:
+            # A stalled process made what nobody waits for any more: it is found, and taken back.
+            self._late.add(name_of(effect.target))
+        elif takes_effect and effect.target is not None:
+            self._no_regression(effect.target)
         if not takes_effect or not self.mode.sees:
             return
         if effect.target is not None:
@@ -113,18 +121,37 @@ class Oracle:
             assert item is not None
             self._deleted_for_a_reason(port, item.occupancy)
 
+    def _no_regression(self, target: Occupancy) -> None:
+        """10: a state that people left, and whose successor was carried over, never comes back."""
+        name = name_of(target)
+        left = self._left.setdefault(name, set())
+        if name in self._restored():
+            return
+        demand(target.title not in left, "10 no regression", f"{words(target)} was left")
+        title = target.title
+        for act in reversed(self.people.acts):
+            if act.name != name or act.before is None or act.after is None:
+                continue
+            if act.after.title == title != act.before.title:
+                left.add(act.before.title)
+                title = act.before.title
+
     def _no_double_booking(self, port: MemorySide, effect: Effect) -> None:
         """4: nothing is written onto time that calsync could know to be taken. What is parked is
         left to a person: it is shown, and it takes the room only where it stands in both."""
         assert effect.target is not None
         parked = self._parked()
+        wanted = set(times(effect.target))
+        if effect.key is not None:
+            wanted -= set(times(port.items[effect.key].occupancy))
         for key, item in port.items.items():
             if item.deleted or name_of(item.occupancy) in parked:
                 continue
             known = item.mark <= self._read_at[port.side] or item.mark in self._written[port.side]
             same = key == effect.key or item.tag == effect.tag
+            taken = any(one.meets(two) for one in wanted for two in times(item.occupancy))
             demand(
-                same or not known or not overlap(item.occupancy, effect.target),
+                same or not known or not taken,
                 "4 no new double booking",
                 f"{words(effect.target)} onto {words(item.occupancy)} on the {port.side} side",
             )
@@ -191,11 +218,10 @@ class Oracle:
         )
         for side in Side:
             counts = Counter(name_of(o) for o in self.world.shown(side))
-            # Who restores one while the other is being made, unseen, has two.
-            twice = self._restored() if self.mode.midway else set()
-            doubled = [n for n, c in counts.items() if c > 1 and n not in twice]
+            doubled = [n for n, c in counts.items() if c > 1 and n not in self._twice()]
             demand(not doubled, "3 no duplicates", f"{doubled} on the {side} side")
         here = shown[Side.BOOKING]
+        here = [o for o in here if name_of(o) not in self._late]
         meeting = [
             (words(a), words(b)) for i, a in enumerate(here) for b in here[i + 1 :] if overlap(a, b)
         ]
@@ -214,7 +240,8 @@ class Oracle:
         or is kept in a conflict record."""
         if any(a.kind is Kind.RESTORE for a in acts):
             return  # People who restore old states beside new ones: only 1, 3 and 4 hold.
-        if {(a.side, a.key) for a in acts if a.after is None} & self._unheard:
+        unheard = {(a.side, a.key) for a in acts if a.after is None} & self._unheard
+        if unheard or acts[0].name in self._late | self._twice():
             return  # Made, its reply lost, and cancelled at once: nobody can know what it showed.
         end = next((o for o in self.world.shown(Side.BOOKING) if name_of(o) == acts[0].name), None)
         records = self.world.store.conflicts[self._round_conflicts :]
@@ -260,6 +287,10 @@ class Oracle:
             # (Unless it was answered by a process that nobody listened to any more.)
             if not item.deleted and name not in self._restored() and not self.mode.zombie:
                 demand(last is not None, "6 notices", f"{key} stands, and nobody was told")
+
+    def _twice(self) -> set[str]:
+        """Who restores one while the other is being made, unseen, may have two from then on."""
+        return self._restored() if self.mode.midway else set()
 
     def _restored(self) -> set[str]:
         return {a.name for a in self.people.acts if a.kind is Kind.RESTORE}

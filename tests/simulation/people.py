@@ -32,7 +32,8 @@ from tests.support.room import World, single
 ANNA = Person("Anna", "anna@x.example")
 BERT = Person("Bert", "bert@x.example")
 WEEK = timedelta(days=7)
-SLOTS = 6
+#: Few, so that people often want the same time.
+SLOTS, WEEKS = 4, 2
 _HORIZON = Window(EPOCH - WEEK, EPOCH + 52 * WEEK)
 
 
@@ -194,7 +195,7 @@ class People:
         return self._count
 
     def _slot(self) -> int:
-        return self.rng.randrange(SLOTS) + 168 * self.rng.randrange(3)
+        return self.rng.randrange(SLOTS) + 168 * self.rng.randrange(WEEKS)
 
     def _some_time(self, title: str) -> Occupancy:
         if self.rng.random() < 0.25:

@@ -176,8 +176,7 @@ class _Room:
         if len(back) != 1:
             return None
         ((side, obs),) = back.items()
-        for one in self.all:
-            link = self.changed.get(one.id, one)
+        for link in ({link.id: link for link in self.all} | self.changed).values():
             waits = link.state is LinkState.ACTIVE and link.half(side).presence is Presence.NEVER
             if waits and not link.in_flight and isinstance(obs, Seen):
                 uid = link.half(side.other).uid

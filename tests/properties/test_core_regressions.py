@@ -602,13 +602,14 @@ def test_moves_go_in_the_order_in_which_they_leave_their_times():
     assert w.shown(Side.BOOKING) == w.shown(Side.CALENDAR)
 
 
-def test_a_refused_date_is_given_up_before_its_winner_is_moved_there():
+@pytest.mark.parametrize("key", list("efghi"))  # whatever the order of their links
+def test_a_refused_date_is_given_up_before_its_winner_is_moved_there(key):
     w = world()
-    w.calendar.put("e", single(9, title="e"))
+    w.calendar.put(key, single(9, title="e"))
     w.rest()
     book(w, "s", weekly(1, title="s"))
     w.tick()
-    w.calendar.put("e", single(1, title="e"))
+    w.calendar.put(key, single(1, title="e"))
     no_overlap_is_written(w)
     w.rest()
     assert w.shown(Side.BOOKING) == w.shown(Side.CALENDAR)
@@ -707,10 +708,12 @@ def test_nothing_is_made_on_time_that_a_move_in_doubt_has_to_leave():
     book(w, "c", single(1, title="c"))
     invite(w, "e", single(9, title="e"))  # something succeeds: there is a second round
     no_overlap_is_written(w)
-    real = w.calendar.apply
-    w.calendar.apply = lambda pair, effects: [InDoubt("lost") for _ in effects]
-    w.cycle()
-    w.calendar.apply = real
+
+    def apply(pair, effects):
+        del w.calendar.apply
+        return [InDoubt("lost") for _ in effects]
+
+    w.calendar.apply = apply
     w.rest()
     assert titles(w, Side.CALENDAR) == ["b", "c", "e"]
 
@@ -749,6 +752,25 @@ def test_an_event_restored_while_it_is_made_anew_is_one_booking():
     w.calendar.put(k, single(1, title="b"))
     w.rest()
     assert titles(w, Side.BOOKING) == titles(w, Side.CALENDAR) == ["b2"]
+
+
+def test_former_lives_restored_on_both_sides_are_one_booking():
+    w = world()
+    invite(w, "e", single(1, title="e"))
+    w.calendar.items["e"].uid = "u"
+    w.rest()
+    (former,) = w.booking.live()
+    w.booking.remove(former)
+    w.calendar.put("e", single(3, title="e2"))  # it wins: its booking is made anew
+    w.rest()
+    w.calendar.remove("e")
+    w.rest()
+    assert w.shown(Side.BOOKING) == []
+    w.tick()
+    w.calendar.put("e", single(3, title="e2"))
+    w.booking.put(former, single(1, title="e"))
+    w.rest()
+    assert len(w.shown(Side.BOOKING)) == len(w.shown(Side.CALENDAR)) == 1
 
 
 def test_what_was_read_before_another_process_took_the_room_is_never_stored():

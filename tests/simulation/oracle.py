@@ -218,7 +218,7 @@ class Oracle:
         )
         for side in Side:
             counts = Counter(name_of(o) for o in self.world.shown(side))
-            doubled = [n for n, c in counts.items() if c > 1 and n not in self._twice()]
+            doubled = [n for n, c in counts.items() if c > 1 and n not in self._twice() | parked]
             demand(not doubled, "3 no duplicates", f"{doubled} on the {side} side")
         here = shown[Side.BOOKING]
         here = [o for o in here if name_of(o) not in self._late]

@@ -658,6 +658,27 @@ def test_time_that_was_put_back_is_claimed_where_it_was_chosen():
     assert notices(w) == [(NoticeKind.REJECTED, ANNA.address)]
 
 
+def test_who_books_the_time_that_a_refused_move_goes_back_to_loses_it():
+    w = world()
+    book(w, "b", single(1, title="b"))
+    w.rest()
+    invite(w, "e", single(5, title="e"))
+    w.tick()
+    w.booking.put("b", single(5, title="b"), pending=True, person=ANNA)
+    real = w.booking.apply
+
+    def apply(pair, effects):
+        del w.booking.apply
+        book(w, "c", single(1, title="c"))
+        return real(pair, effects)
+
+    w.booking.apply = apply
+    w.rest()
+    assert titles(w, Side.CALENDAR) == titles(w, Side.BOOKING) == ["b", "e"]
+    told = [(n.notice.booking_key, n.notice.kind) for n in w.store.ledger.values()]
+    assert told[1:] == [("b", NoticeKind.REJECTED), ("c", NoticeKind.REJECTED)]
+
+
 def test_a_rejection_seen_before_its_lost_reply_is_looked_up_is_told_with_its_reason():
     w = world()
     invite(w, "e", single(1, title="e"))

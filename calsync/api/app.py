@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from calsync.adapters.hub.service import BookingService
@@ -50,7 +52,9 @@ def create_app(
     _add_pages(app, service, version)
     for kind in (problems.ApiProblem, CalsyncError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(405, _wrong_method(app))
     app.add_middleware(LastResort)
+    app.add_middleware(HeadAsGet)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
@@ -59,8 +63,30 @@ async def _answer(request: Request, error: Exception) -> Response:
     return problems.of_error(request, error)
 
 
+def _wrong_method(app: FastAPI) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """405 with every method of the address in Allow; the framework names one route's only."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        response = problems.of_error(request, error)
+        allowed = set(response.headers.get("Allow", "GET").replace(" ", "").split(","))
+        for path, item in app.openapi()["paths"].items():
+            if compile_path(path)[0].match(request.scope["path"]):
+                allowed |= {method.upper() for method in item}
+        if "GET" in allowed:
+            allowed.add("HEAD")
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+        return response
+
+    return answer
+
+
 def _add_pages(app: FastAPI, service: BookingService, version: str) -> None:
-    @app.get("/healthz", tags=["service"], summary="Is calsync's API alive?")
+    @app.get(
+        "/healthz",
+        tags=["service"],
+        summary="Is calsync's API alive?",
+        responses=openapi.answers(500, 503),
+    )
     def healthz() -> Response:
         service.ping()
         return JSONResponse({"status": "ok", "version": version})
@@ -95,11 +121,24 @@ class LastResort:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            log.info("%s %s: the client went away", scope["method"], _route(scope))
         except Exception as error:
             log.exception("%s %s failed", scope["method"], _route(scope))
             if not begun:
                 request = Request(scope)
                 await problems.of_error(request, error)(scope, receive, send)
+
+
+class HeadAsGet:
+    """HEAD is GET without the body (RFC 9110 section 9.3.2), which the server leaves out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = scope["type"] == "http" and scope["method"] == "HEAD"
+        await self._app({**scope, "method": "GET"} if head else scope, receive, send)
 
 
 def _route(scope: dict[str, Any] | Scope) -> str:

@@ -53,8 +53,8 @@ def _add_making(routes: APIRouter, api: Api) -> None:
             "Booking",
             "Book a room",
             body="BookingInput",
-            made=True,
-            codes=(409,),
+            good=(201,),
+            codes=(404, 409),
             headers=("Idempotency-Key",),
         ),
     )
@@ -81,8 +81,9 @@ def _add_making(routes: APIRouter, api: Api) -> None:
             "Booking",
             "Make or replace the booking with your own id",
             body="BookingInput",
-            made=True,
-            codes=(409, 412),
+            good=(200, 201),
+            codes=(404, 409, 412),
+            headers=("If-Match", "If-None-Match"),
         ),
     )
     def put_external(
@@ -104,7 +105,17 @@ def _add_making(routes: APIRouter, api: Api) -> None:
 
 
 def _add_changing(routes: APIRouter, api: Api) -> None:
-    @routes.get("/bookings/{booking_id}", **describe(_READ, "Booking", "One booking"))
+    @routes.get(
+        "/bookings/{booking_id}",
+        **describe(
+            _READ,
+            "Booking",
+            "One booking",
+            good=(200, 304),
+            codes=(404,),
+            headers=("If-None-Match",),
+        ),
+    )
     def get(request: Request, booking_id: str, token: ApiToken = api.needs(_READ)) -> Response:
         shown = api.service.booking(booking_id)
         if none_match(request, shown.booking.revision):
@@ -119,7 +130,7 @@ def _add_changing(routes: APIRouter, api: Api) -> None:
             "Booking",
             "Change a booking by a merge patch (RFC 7396)",
             body="BookingPatch",
-            codes=(409, 412, 428),
+            codes=(404, 409, 412, 428),
             headers=("If-Match",),
         ),
     )
@@ -140,7 +151,8 @@ def _add_changing(routes: APIRouter, api: Api) -> None:
             _WRITE,
             None,
             "Cancel a booking; one made in Outlook is declined for the room",
-            codes=(412, 428),
+            good=(204,),
+            codes=(404, 412, 428),
             headers=("If-Match",),
         ),
     )
@@ -160,7 +172,7 @@ def _add_occurrences(routes: APIRouter, api: Api) -> None:
             "Booking",
             "Change one date of a series",
             body="OverridePatch",
-            codes=(409, 412, 428),
+            codes=(404, 409, 412, 428),
             headers=("If-Match",),
         ),
     )
@@ -181,7 +193,7 @@ def _add_occurrences(routes: APIRouter, api: Api) -> None:
             _WRITE,
             "Booking",
             "Cancel one date of a series",
-            codes=(412, 428),
+            codes=(404, 409, 412, 422, 428),
             headers=("If-Match",),
         ),
     )
@@ -205,7 +217,7 @@ def _once(request: Request, token: ApiToken, key: str, doc: dict[str, object]) -
     def word(outcome: Shown | RoomConflict) -> tuple[int, dict[str, str], str]:
         if isinstance(outcome, RoomConflict):
             response = problems.of_conflict(
-                outcome, ids=_READ in token.scopes, instance=request.url.path
+                outcome, ids=_READ in token.scopes, instance=problems.address(request)
             )
             headers = {"Content-Type": problems.MEDIA_TYPE}
             return response.status_code, headers, bytes(response.body).decode()

@@ -27,7 +27,7 @@ def router(api: Api) -> APIRouter:
             "Changes",
             "What changed since a cursor, in order, with tombstones; without a cursor all live "
             "bookings first",
-            codes=(410,),
+            codes=(400, 404, 410, 422),
         ),
     )
     def changes(

@@ -13,10 +13,13 @@ from calsync.api.problems import KINDS, MEDIA_TYPE
 from calsync.api.schemas import SCHEMAS
 
 _HEADERS: Final = {
-    "If-Match": (True, 'The ETag of the booking as you read it, such as "3"'),
-    "Idempotency-Key": (False, "The same key and body give the stored answer again"),
+    "If-Match": 'The ETag of the booking as you read it, such as "3"',
+    "If-None-Match": "The ETag that you hold: 304 where it is still right",
+    "Idempotency-Key": "The same key and body give the stored answer again",
 }
-_ALWAYS: Final = (400, 401, 403, 404, 422)
+_ANYWHERE: Final = (401, 403, 500, 503)
+_OF_WRITES: Final = (507,)
+_OF_BODIES: Final = (400, 413, 415, 422)
 
 
 def describe(
@@ -25,52 +28,58 @@ def describe(
     summary: str,
     *,
     body: str | None = None,
-    made: bool = False,
+    good: tuple[int, ...] = (200,),
     codes: tuple[int, ...] = (),
     headers: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Keyword arguments of a route: what it gives (None: 204), takes and needs.
+    """Keyword arguments of a route: what it gives, takes and needs.
 
-    ``made``: 201 where it makes something. ``codes``: problems beyond the usual ones.
+    ``good``: statuses of success. ``codes``: problems beyond those that any such route has.
+    Together they are all the statuses that occur; tests hold the API to it.
     """
     extra: dict[str, Any] = {"security": [{"bearer": [scope]}]}
     if body is not None:
         media = "application/merge-patch+json" if body.endswith("Patch") else "application/json"
         extra["requestBody"] = {"required": True, "content": {media: _of(body)}}
     if headers:
-        extra["parameters"] = [_header(name) for name in headers]
-    wrong = (*_ALWAYS, *codes, *((413, 415) if body is not None else ()))
-    responses: dict[int | str, dict[str, Any]] = {code: _problem(code) for code in wrong}
-    if schema is None:
-        responses[204] = {"description": "Done"}
-    else:
-        good = {"description": "Done", "content": {"application/json": _of(schema)}}
-        responses[200] = good
-        if made:
-            responses[201] = {**good, "description": "Made"}
+        extra["parameters"] = [_header(name, required=428 in codes) for name in headers]
+    writes = _OF_WRITES if scope.endswith(":write") else ()
+    wrong = (*_ANYWHERE, *codes, *writes, *(_OF_BODIES if body is not None else ()))
+    responses = answers(*wrong)
+    for status in good:
+        responses[status] = {"description": _GOOD[status]}
+        if schema is not None and status != 304:
+            responses[status]["content"] = {"application/json": _of(schema)}
     return {
         "summary": summary,
         "description": f"Needs the scope `{scope}`.",
         "openapi_extra": extra,
         "responses": dict(sorted(responses.items(), key=lambda r: str(r[0]))),
         "response_class": Response,
-        "status_code": 204 if schema is None else 200,
+        "status_code": good[0],
     }
+
+
+_GOOD: Final = {200: "Done", 201: "Made", 204: "Done", 304: "You hold what there is"}
 
 
 def _of(schema: str) -> dict[str, Any]:
     return {"schema": {"$ref": f"#/components/schemas/{schema}"}}
 
 
-def _header(name: str) -> dict[str, Any]:
-    required, text = _HEADERS[name]
+def _header(name: str, *, required: bool) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "required": required,
-        "description": text,
+        "description": _HEADERS[name],
         "schema": {"type": "string"},
     }
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These problems, as a route declares them."""
+    return {status: _problem(status) for status in statuses}
 
 
 def _problem(status: int) -> dict[str, Any]:
@@ -89,6 +98,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             "RFC 9457 problems; an answer of 200 never holds an error."
         )
         doc["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+        _drop_foreign(doc)
         parts = doc.setdefault("components", {})
         parts["schemas"] = SCHEMAS
         parts["securitySchemes"] = {
@@ -100,3 +110,12 @@ def document(app: FastAPI) -> dict[str, Any]:
         }
         app.openapi_schema = doc
     return app.openapi_schema
+
+
+def _drop_foreign(doc: dict[str, Any]) -> None:
+    """FastAPI adds a 422 of its own to whatever has a parameter; ours say which have one."""
+    for item in doc["paths"].values():
+        for operation in item.values():
+            wrong = operation["responses"].get("422", {})
+            if MEDIA_TYPE not in wrong.get("content", {MEDIA_TYPE: None}):
+                del operation["responses"]["422"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -124,9 +125,14 @@ def of_conflict(error: hub.RoomConflict, *, ids: bool, instance: str = "") -> Re
     )
 
 
+def address(request: Request) -> str:
+    """The path as a URI reference: what was sent, with odd characters escaped."""
+    return quote(request.scope["path"])
+
+
 def of_error(request: Request, error: Exception) -> Response:
     """The problem for any error that an endpoint raised."""
-    path = request.url.path
+    path = address(request)
     match error:
         case ApiProblem():
             return problem(

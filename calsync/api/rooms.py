@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -24,6 +25,9 @@ from calsync.mapping.zones import resolve, to_wall
 from calsync.model import Interval, Room
 
 MAX_ROOMS = 100
+#: As the settings have it, so that every room can be mapped. (Clients drop "." and ".." from
+#: addresses.)
+_ROOM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 View = Literal["occurrences", "series"]
 
 
@@ -40,7 +44,16 @@ def router(api: Api) -> APIRouter:
         return answer({"rooms": [room_doc(r) for r in service.rooms()]})
 
     @routes.get(
-        "/rooms/{room_id}", dependencies=may_read, **describe("rooms:read", "Room", "One room")
+        "/rooms/{room_id}",
+        dependencies=may_read,
+        **describe(
+            "rooms:read",
+            "Room",
+            "One room",
+            good=(200, 304),
+            codes=(404,),
+            headers=("If-None-Match",),
+        ),
     )
     def get_room(request: Request, room_id: str) -> Response:
         room = service.room(room_id)
@@ -52,7 +65,14 @@ def router(api: Api) -> APIRouter:
     @routes.put(
         "/rooms/{room_id}",
         dependencies=may_write,
-        **describe("rooms:write", "Room", "Make or replace a room", body="RoomInput", made=True),
+        **describe(
+            "rooms:write",
+            "Room",
+            "Make or replace a room",
+            body="RoomInput",
+            good=(200, 201),
+            codes=(404,),
+        ),
     )
     def put_room(room_id: str, doc: dict[str, object] = Depends(json_body(JSON_TYPES))) -> Response:
         room, created = service.put_room(read_room(room_id, doc))
@@ -61,7 +81,9 @@ def router(api: Api) -> APIRouter:
 
     @routes.get(
         "/rooms/{room_id}/occupancy",
-        **describe("busy:read", "RoomOccupancy", "When one room is taken, in a window"),
+        **describe(
+            "busy:read", "RoomOccupancy", "When one room is taken, in a window", codes=(404, 422)
+        ),
     )
     def room_occupancy(
         room_id: str,
@@ -73,7 +95,10 @@ def router(api: Api) -> APIRouter:
         (doc,) = _occupancy(api, [room_id], window(start, end), view, token)
         return answer(doc)
 
-    @routes.get("/occupancy", **describe("busy:read", "Occupancy", "When several rooms are taken"))
+    @routes.get(
+        "/occupancy",
+        **describe("busy:read", "Occupancy", "When several rooms are taken", codes=(404, 422)),
+    )
     def occupancy(
         rooms: Annotated[str, Query(description=f"Room ids, with commas; at most {MAX_ROOMS}")],
         start: Annotated[str, Query(description=_START)],
@@ -189,13 +214,16 @@ def read_room(room_id: str, doc: dict[str, object]) -> Room:
     form.refuse_unknown(("id", "name", "building", "floor", "capacity", "timeZone"))
     if doc.get("id") not in (None, room_id):
         form.fail("id", "differs from the id in the address", "Leave it out")
-    if not _fit(room_id):
-        form.fail("id", "a room id has 1 to 64 letters, digits and the characters -_.@")
+    if not _ROOM_ID.fullmatch(room_id):
+        what = "a room id has 1 to 64 letters, digits, dots, dashes and underscores"
+        form.fail("id", what, "Begin it with a letter or digit")
+    said = len(form.errors)
     name = clean_title(form.text("name", limit=4096))
-    if name is None:
+    if name is None and len(form.errors) == said:
         form.fail("name", "is missing", "Give the room a name")
+    said = len(form.errors)
     zone = resolve(form.text("timeZone", limit=128)).iana
-    if zone is None:
+    if zone is None and len(form.errors) == said:
         form.fail("timeZone", "is missing or unknown", "Give an IANA name: Europe/Berlin")
     building = clean_title(form.text("building", limit=4096)) or ""
     floor = clean_title(form.text("floor", limit=4096)) or ""
@@ -209,8 +237,3 @@ def read_room(room_id: str, doc: dict[str, object]) -> Room:
         floor=floor,
         capacity=capacity,
     )
-
-
-def _fit(room_id: str) -> bool:
-    plain = room_id.translate(str.maketrans("", "", "-_.@"))
-    return 0 < len(room_id) <= 64 and room_id.isascii() and (not plain or plain.isalnum())

@@ -22,6 +22,7 @@ _DURATION: Final[Schema] = {
 }
 _FLAG: Final[Schema] = {"type": "boolean"}
 _WHOLE: Final[Schema] = {"type": "integer", "minimum": 1}
+_ID: Final[Schema] = {**_TEXT, "minLength": 1, "maxLength": 255}
 
 
 def _ref(name: str) -> Schema:
@@ -84,8 +85,13 @@ _ASKED: Final[Schema] = {
     **_CONTENT,
     "bookedBy": _ref("Person"),
     "seats": {**_WHOLE, "description": "How many are needed; alternatives have as many"},
-    "uid": {**_TEXT, "maxLength": 255},
-    "externalId": {**_TEXT, "maxLength": 255, "description": "Your own id, unique in the room"},
+    "uid": {**_TEXT, "minLength": 1, "maxLength": 255},
+    "externalId": {
+        **_TEXT,
+        "minLength": 1,
+        "maxLength": 255,
+        "description": "Your own id, unique in the room",
+    },
 }
 _RRULE: Final[Schema] = {
     "rrule": {
@@ -143,6 +149,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                         "nthOfPeriod": {"type": "integer"},
                     },
                     "day",
+                    closed=True,
                 )
             ),
             "byMonthDay": _list({"type": "integer"}),
@@ -151,10 +158,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "firstDayOfWeek": {"enum": ["mo", "tu", "we", "th", "fr", "sa", "su"]},
             "count": {**_WHOLE, "maximum": 10_000},
             "until": {**_LOCAL, "description": "The last local start, inclusive"},
+            "rscale": {"enum": ["gregorian", "GREGORIAN"], "default": "gregorian"},
+            "skip": {"const": "omit", "default": "omit"},
         },
         "frequency",
+        closed=True,
     ),
-    "Override": _object(_OVERRIDE),
+    "Override": _object({"@type": _TEXT, **_OVERRIDE}, closed=True),
     "OverridePatch": _object(_nullable(_OVERRIDE), closed=True),
     "BookingInput": _object({**_ASKED, **_RRULE}, "start", "duration", closed=True),
     "BookingPatch": _object(_nullable({**_ASKED, **_RRULE})),
@@ -204,7 +214,16 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "RoomOccupancy": _occupancy(),
     "Occupancy": _object({"rooms": _list(_ref("RoomOccupancy"))}, "rooms"),
-    "RoomInput": _object(_ROOM, "name", "timeZone"),
+    "RoomInput": _object(
+        {
+            "id": {**_TEXT, "description": "As in the address, or left out"},
+            **_ROOM,
+            "building": _or_null(_TEXT),
+            "floor": _or_null(_TEXT),
+        },
+        *("name", "timeZone"),
+        closed=True,
+    ),
     "Room": _object({"id": _TEXT, **_ROOM, "titles": _FLAG}, "id", "name", "timeZone", "titles"),
     "Rooms": _object({"rooms": _list(_ref("Room"))}, "rooms"),
     "Alternative": _object(

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import resource
 import socket
 import threading
+from typing import Final
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from calsync.errors import UsageError
+
+log = logging.getLogger("calsync.api")
+
+#: Connections at once; fewer where the process may open few files (a quarter of those), so that
+#: a flood never takes the files that the database and the calls to the calendars need.
+MAX_CONNECTIONS: Final = 500
+#: Seconds within which the head of a request must have come.
+HEAD_WITHIN: Final = 10.0
+#: Connections taken in one go. Where files run out, asyncio (3.11) tries, and logs, this often.
+_BACKLOG: Final = 64
 
 
 class ApiServer:
@@ -30,6 +46,8 @@ class ApiServer:
             access_log=access_log,
             server_header=False,
             lifespan="off",
+            http=_Bounded,
+            backlog=_BACKLOG,
             timeout_graceful_shutdown=1,
             h11_max_incomplete_event_size=64 * 1024,
         )
@@ -52,7 +70,7 @@ class ApiServer:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((self._host, self._port))
-            listener.listen(1024)
+            listener.listen(_BACKLOG)
         except OSError as error:
             listener.close()
             raise UsageError(
@@ -80,6 +98,55 @@ class ApiServer:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+class _Bounded(H11Protocol):
+    """One connection. One too many, or one that begins a request and does not get to the end of
+    its head, is closed without a word."""
+
+    #: When more was last said about connections that were turned away (loop time).
+    _said = float("-inf")
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > most_connections():
+            self._say_full()
+            transport.abort()
+        else:
+            self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stop_waiting()
+
+    def _await_head(self) -> None:
+        # Between two requests uvicorn's own timer runs; it ends with the next first byte.
+        between = self.timeout_keep_alive_task is not None
+        if self.conn.their_state is not h11.IDLE or between or self.transport.is_closing():
+            self._stop_waiting()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_WITHIN, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _say_full(self) -> None:
+        """Once a minute: a flood must not fill the disk with its log."""
+        if self.loop.time() - _Bounded._said >= 60.0:
+            _Bounded._said = self.loop.time()
+            log.warning("More than %d connections to the API: closing new ones", most_connections())
+
+
+def most_connections() -> int:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MAX_CONNECTIONS if files < 0 else min(MAX_CONNECTIONS, files // 4)
 
 
 class _Server(uvicorn.Server):

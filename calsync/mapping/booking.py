@@ -155,6 +155,7 @@ def read_wish(doc: Mapping[str, object], room_zone: str) -> Wish:
     """What a platform asks for. Raises InvalidBooking with everything that is wrong."""
     form = Form(doc)
     form.refuse_unknown((*WRITABLE, *READ_ONLY))
+    form.choice("@type", {"Event": None}, None)
     for name in READ_ONLY:
         if form.has(name):
             form.fail(name, "is set by calsync", "Leave it out")
@@ -187,7 +188,8 @@ def _read_name(form: Form, member: str) -> str | None:
 
 def is_name(text: str) -> bool:
     """True for what may be kept as somebody's identifier, unaltered."""
-    return len(text) <= 255 and text.isprintable() and bool(text.strip())
+    # U+FFFD stands where an address held what is not UTF-8: two ids would become one.
+    return len(text) <= 255 and text.isprintable() and bool(text.strip()) and "\ufffd" not in text
 
 
 def wish_to_json(booking: Booking, room_zone: str) -> dict[str, object]:

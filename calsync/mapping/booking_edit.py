@@ -76,7 +76,10 @@ def _moved(merged: Mapping[str, object], current: Mapping[str, object]) -> dict[
     moved = {}
     for key, patch in overrides.items():
         slot = parse_local(key)
-        moved[key if slot is None else (slot + shift).isoformat()] = patch
+        try:
+            moved[key if slot is None else (slot + shift).isoformat()] = patch
+        except OverflowError:  # so far off that the new start itself is refused
+            moved[key] = patch
     return moved
 
 

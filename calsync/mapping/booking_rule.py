@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 
 from calsync.errors import MappingError
 from calsync.mapping import rrule
-from calsync.mapping.booking_form import Form, parse_local
+from calsync.mapping.booking_form import FIRST_YEAR, Form, parse_local
 from calsync.model import Frequency, Nth, Occupancy, Rule, Weekday
 
 _FREQUENCIES = {f.value.lower(): f for f in Frequency}
@@ -58,6 +58,7 @@ def read_rule(form: Form, plain: Occupancy, room_zone: str) -> Rule | None:
     """The rule that ``form`` holds, for a series that begins as ``plain``."""
     form.refuse_unknown((*_KNOWN, *_UNSAYABLE))
     before = len(form.errors)
+    form.choice("@type", {"RecurrenceRule": None}, None)
     for name in _UNSAYABLE:
         if form.has(name):
             form.fail(name, "a room cannot be booked by this", "Use days, weeks, months or years")
@@ -127,11 +128,12 @@ def _until(form: Form, start: datetime) -> date | None:
     if parsed is None:
         form.fail("until", "is not a local date and time", "Write 2026-12-31T23:59:59")
         return None
+    if parsed.year < FIRST_YEAR:
+        form.fail("until", "lies before the start", "Set it to the last date of the series")
+        return None
     whole_day = isinstance(value, str) and len(value) == 10
     last = parsed.date()
     if not whole_day and parsed.time() < start.time():
-        if last == date.min:
-            return last
         last -= timedelta(days=1)
     return last
 
@@ -144,6 +146,7 @@ def _days(form: Form) -> tuple[Nth, ...]:
             continue
         inner = Form(entry, at=f"{form.at}/byDay/{index}", errors=form.errors)
         inner.refuse_unknown(("day", "nthOfPeriod"))
+        inner.choice("@type", {"NDay": None}, None)
         if not inner.has("day"):
             inner.fail("day", "is missing", f"Use {', '.join(_DAYS)}")
         position = inner.whole("nthOfPeriod", low=-53, high=53, default=0)

@@ -14,6 +14,8 @@ from typing import Final
 
 from calsync.mapping import dates
 from calsync.mapping.booking_form import (
+    FIRST_YEAR,
+    LAST_YEAR,
     FieldError,
     Form,
     format_duration,
@@ -109,6 +111,9 @@ def _read_overrides(form: Form, plain: Occupancy, rule: Rule) -> Recurrence:
         if slot is None:
             what = "is not a local date and time"
             form.errors.append(FieldError(at, what, "Write it as 2026-11-20T09:00:00"))
+        elif not FIRST_YEAR <= slot.year <= LAST_YEAR:
+            what = f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}"
+            form.errors.append(FieldError(at, what))
         elif slot in met:
             form.errors.append(FieldError(at, "names the same date as another entry"))
         elif not isinstance(patch, Mapping):

@@ -32,16 +32,18 @@ def decode(text: str, room_id: str | None) -> Cursor:
     """Raises CursorInvalid for what ``encode`` did not make, or made for another room."""
     try:
         raw = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        # Half a surrogate pair is JSON, and nothing that a database takes.
+        json.dumps(raw, ensure_ascii=False).encode()
     except (binascii.Error, ValueError, RecursionError):
         raw = None
     match raw:
         case [int(number), str() | None as room, str() | None as after] if number >= 0:
-            if room == room_id:
-                return Cursor(number, room, after)
-            raise CursorInvalid(
-                "this cursor was made for another choice of rooms",
-                todo="Send the same room parameter as before, or start without a cursor",
-            )
+            if room != room_id:
+                raise CursorInvalid(
+                    "this cursor was made for another choice of rooms",
+                    todo="Send the same room parameter as before, or start without a cursor",
+                )
+            return Cursor(number, room, after)
     raise CursorInvalid(
         "this is not a cursor of this feed", todo="Send a cursor as you got it, or start without"
     )

@@ -112,7 +112,10 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
     half = link.half(side)
     before = last_seen(link, side)
     since = half.since
-    if before is None or half.presence in (Presence.NEVER, Presence.GONE):
+    if half.presence is Presence.GONE:
+        # It was restored: since then it claims its time again, not since it was made.
+        since = obs.modified or now
+    elif before is None:
         since = obs.created
     elif not same_schedule(before, obs.occupancy):
         since = obs.modified or now

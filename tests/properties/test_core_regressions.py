@@ -679,6 +679,19 @@ def test_who_books_the_time_that_a_refused_move_goes_back_to_loses_it():
     assert told[1:] == [("b", NoticeKind.REJECTED), ("c", NoticeKind.REJECTED)]
 
 
+def test_what_is_restored_comes_after_what_was_booked_meanwhile():
+    w = world()
+    book(w, "b", single(1, title="b"))
+    w.rest()
+    w.booking.remove("b")
+    w.rest()
+    invite(w, "e", single(1, title="e"))
+    w.tick()
+    w.booking.put("b", single(1, title="b"), pending=True, person=ANNA)
+    w.rest()
+    assert titles(w, Side.CALENDAR) == titles(w, Side.BOOKING) == ["e"]
+
+
 def test_a_rejection_seen_before_its_lost_reply_is_looked_up_is_told_with_its_reason():
     w = world()
     invite(w, "e", single(1, title="e"))

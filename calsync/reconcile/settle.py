@@ -110,6 +110,10 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
         return Settled(link=_agreed(link, state), what=what)
     target = effect.target
     assert target is not None
+    if effect.key is None and not same_grid(target, state.occupancy):
+        # People moved it before anybody heard that it was made: they claim its new time there.
+        half = replace(link.half(side), since=state.modified or now)
+        link = replace(with_half(link, side, half), claim=side)
     if not done.complete and target.recurrence is not None:
         made = state.occupancy if effect.key is not None else _made(target, state.occupancy)
         return Settled(link=rebase(link, made, fingerprint(made)), what=what)

@@ -692,6 +692,23 @@ def test_what_is_restored_comes_after_what_was_booked_meanwhile():
     assert titles(w, Side.CALENDAR) == titles(w, Side.BOOKING) == ["e"]
 
 
+def test_an_event_moved_before_its_create_was_known_claims_its_new_time():
+    w = world()
+    book(w, "b", single(1, title="b"))
+    w.calendar.faults.lose_reply = 1.0
+    w.cycle()
+    w.heal()
+    (k,) = w.calendar.live()
+    w.tick()
+    w.calendar.put(k, single(3, title="b2"))
+    book(w, "c", single(3, title="c"))
+    w.booking.put("b", single(1, title="b3"), pending=True, person=ANNA)
+    no_overlap_is_written(w)
+    w.rest()
+    assert titles(w, Side.CALENDAR) == titles(w, Side.BOOKING) == ["b3"]
+    assert w.shown(Side.CALENDAR) == [single(3, title="b3")]
+
+
 def test_a_rejection_seen_before_its_lost_reply_is_looked_up_is_told_with_its_reason():
     w = world()
     invite(w, "e", single(1, title="e"))

@@ -155,7 +155,9 @@ def _work(
             report.error = "; ".join(sorted(set(pushed.reasons)))
             break
         seen_booking, seen_calendar, fresh = {}, {}, None
-        if not quiet and number + 1 < MAX_ROUNDS and _answer_is_due(plan.effects, links):
+        # What a stale write showed is newer than the rest of the reading: read all of it again.
+        again_due = pushed.stale or _answer_is_due(plan.effects, links)
+        if not quiet and number + 1 < MAX_ROUNDS and again_due:
             again = yield from gather(ctx, pair, window)
             links.update(again.links)
             seen_booking, seen_calendar, fresh = again.booking, again.calendar, again

@@ -43,9 +43,11 @@ _CHANGES = frozenset({EffectKind.CHANGE_EVENT.value, EffectKind.CHANGE_BOOKING.v
 
 @dataclass(slots=True, kw_only=True)
 class Pushed:
-    """What pushing did: ``executed`` effects took effect; ``wait`` seconds were asked for."""
+    """What pushing did: ``executed`` effects took effect; ``wait`` seconds were asked for;
+    ``stale``: somebody was faster than one of them."""
 
     executed: int = 0
+    stale: bool = False
     wait: float = 0.0
     reasons: list[str] = field(default_factory=list)
 
@@ -161,6 +163,7 @@ def _record(
                 pushed.reasons.append(outcome.reason)
             case _:
                 pushed.executed += 1
+                pushed.stale = pushed.stale or isinstance(outcome, Stale)
     ctx.store.commit(
         Commit(
             pair_id=pair.id,

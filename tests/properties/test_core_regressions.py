@@ -880,3 +880,26 @@ def test_a_move_that_only_a_stale_write_showed_moves_the_claim():
     w.rest()
     assert titles(w, Side.CALENDAR) == ["e2"]
     assert w.shown(Side.CALENDAR) == [single(3, title="e2")]
+
+
+def test_after_a_stale_write_everything_is_read_as_late_as_what_it_showed():
+    w = world()
+    invite(w, "e", single(1, title="e"))
+    invite(w, "f", single(3, title="f"))
+    w.rest()
+    (of_e,) = (k for k, o in w.booking.live().items() if o.title == "e")
+    w.tick()
+    w.booking.remove(of_e)
+    real = w.calendar.apply
+
+    def apply(pair, effects):
+        del w.calendar.apply
+        w.tick()
+        w.calendar.remove("f")
+        w.calendar.put("e", single(3, title="e2"), owned=False, person=BERT)
+        return real(pair, effects)
+
+    w.calendar.apply = apply
+    no_overlap_is_written(w)
+    w.rest()
+    assert titles(w, Side.CALENDAR) == titles(w, Side.BOOKING) == ["e2"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from calsync.api.problems import KINDS
+from calsync.mapping.booking import READ_ONLY
 
 Schema = dict[str, Any]
 
@@ -167,7 +168,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Override": _object({"@type": _TEXT, **_OVERRIDE}, closed=True),
     "OverridePatch": _object(_nullable(_OVERRIDE), closed=True),
     "BookingInput": _object({**_ASKED, **_RRULE}, "start", "duration", closed=True),
-    "BookingPatch": _object(_nullable({**_ASKED, **_RRULE})),
+    "BookingPatch": _object(
+        {
+            **_nullable({**_ASKED, **_RRULE}),
+            **{name: {"description": "Accepted as it was read"} for name in READ_ONLY},
+        },
+        closed=True,
+    ),
     "Booking": _object(
         {
             "id": _TEXT,
@@ -216,7 +223,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Occupancy": _object({"rooms": _list(_ref("RoomOccupancy"))}, "rooms"),
     "RoomInput": _object(
         {
-            "id": {**_TEXT, "description": "As in the address, or left out"},
+            "id": {**_or_null(_TEXT), "description": "As in the address, or left out"},
             **_ROOM,
             "building": _or_null(_TEXT),
             "floor": _or_null(_TEXT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sys
@@ -16,6 +17,7 @@ from calsync.errors import CalsyncError, SettingsError, UsageError
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
 def guarded(call: Callable[[], object]) -> int:
@@ -38,10 +40,10 @@ def guarded(call: Callable[[], object]) -> int:
             raise
         say(describe(error))
         return USAGE if isinstance(error, SettingsError | UsageError) else FAILED
-    except Exception:
+    except Exception as error:
         if os.environ.get("CALSYNC_DEBUG") == "1":
             raise
-        say(_unforeseen())
+        say(_on_disk(error) or _unforeseen())
         return FAILED
     return 0
 
@@ -71,6 +73,15 @@ def _sentence(text: str) -> str:
 def _printable(text: str) -> str:
     # Names of rooms and answers of servers come from outside: they must not steer the terminal.
     return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
+
+
+def _on_disk(error: Exception) -> str | None:
+    """Words for a disk that is full or fails under the output or the log; None for the rest."""
+    if not isinstance(error, OSError) or error.errno not in _DISK:
+        return None
+    _mute(sys.stdout)
+    what = f"what calsync had to say could not be written: {error.strerror}."
+    return f"Error: {what}\nWhere: {error.filename or 'the output'}\nTo do: Free some space there"
 
 
 def _unforeseen() -> str:

@@ -59,6 +59,7 @@ class Database:
         self.where = str(self.path) if self.path else self._url.render_as_string(hide_password=True)
         if self.path is not None:
             _make_private(self.path)
+        self._file = _identity(self.path)
         self.engine = self._make_engine()
 
     def _make_engine(self) -> Engine:
@@ -128,6 +129,7 @@ class Database:
         """
         with self._translated(), self._once(), self._turn(), self.engine.connect() as connection:
             connection = connection.execution_options(**_WRITES)
+            self._check_file()
             with connection.begin():
                 yield connection
 
@@ -140,6 +142,16 @@ class Database:
         self._ending = True
 
     # --- helpers ---------------------------------------------------------------------------
+
+    def _check_file(self) -> None:
+        """A file that was deleted or replaced still takes what we write, and loses it when we
+        end: better to refuse."""
+        if _identity(self.path) != self._file:
+            raise _unusable(
+                self.where,
+                "its file was deleted or replaced while calsync ran",
+                "Stop calsync, put the file or its backup back, and start calsync again",
+            )
 
     def _begin(self, connection: Connection) -> None:
         """On SQLite, where the driver starts no transactions by itself."""
@@ -226,6 +238,17 @@ def _file_of(url: URL) -> Path | None:
     if name.startswith("file:"):
         name = name.removeprefix("file:").split("?", 1)[0]
     return Path(name)
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file is there: device and inode."""
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make_private(path: Path) -> None:

@@ -1,8 +1,10 @@
 """Every way a command can end badly: clear words on stderr, a stable exit status."""
 
+import errno
 import logging
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -245,3 +247,25 @@ def test_the_log_file_is_private_and_holds_what_was_asked_for(tmp_path: Path) ->
 def test_a_log_file_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="log file"):
         start_logging(Log(file=os.fspath(tmp_path)))
+
+
+def test_output_onto_a_full_disk_is_no_riddle(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calsync.cli.choke._mute", lambda _: None)
+    assert guarded(_raise(OSError(errno.ENOSPC, "No space left on device"))) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["Error", "Where", "To do"]
+    assert "No space left on device" in said[0]
+
+
+@pytest.mark.parametrize("port", ["taken", "99999"])
+def test_a_sandbox_that_cannot_listen(cli: Cli, port: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = str(taken.getsockname()[1]) if port == "taken" else port
+        ran = cli("sandbox", "--port", number, "--json")
+    assert ran.status == 2
+    assert "cannot listen there" in ran.err
+    assert "Choose another --port" in ran.err

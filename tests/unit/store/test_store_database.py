@@ -301,3 +301,19 @@ def test_a_kill_keeps_what_was_committed_and_nothing_else(numbers: Database, pat
     assert done.returncode == -9
     with numbers.read() as connection:
         assert connection.exec_driver_sql("SELECT t FROM n").scalars().all() == ["kept"]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_written_to_a_file_that_is_gone(
+    numbers: Database, path: Path, replaced: bool
+) -> None:
+    """What an unlinked file takes is lost with the process: better refused than answered yes."""
+    add(numbers)
+    path.rename(path.with_suffix(".away"))
+    if replaced:
+        path.touch()
+    with pytest.raises(DatabaseUnusable, match="deleted or replaced"):
+        add(numbers)
+    path.with_suffix(".away").replace(path)
+    add(numbers)
+    assert count(numbers) == 2

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -269,3 +270,24 @@ def test_a_sandbox_that_cannot_listen(cli: Cli, port: str) -> None:
     assert ran.status == 2
     assert "cannot listen there" in ran.err
     assert "Choose another --port" in ran.err
+
+
+def test_an_interrupt_while_the_verbs_load_shows_no_traceback() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "calsync", "version"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stderr is not None
+    said = []
+    # "import time: … typer": the verbs are being loaded.
+    for line in child.stderr:
+        said.append(line)
+        if re.search(r"\btyper\.", line):
+            child.send_signal(signal.SIGINT)
+            break
+    said += child.stderr.readlines()
+    child.stderr.close()
+    assert child.wait(20) == -signal.SIGINT
+    assert "Traceback" not in "".join(said)

@@ -20,7 +20,7 @@ from calsync.errors import CalsyncError, StoreError, Throttled
 from calsync.model import Conflict, Effect, EffectKind, Halt, Link, Pair, Plan, Skip, Window
 from calsync.ports import Commit, RoomState
 from calsync.reconcile.guard import check
-from calsync.reconcile.plan import OUTSIDE, in_window, reconcile
+from calsync.reconcile.plan import OVER, in_window, reconcile
 
 #: Rounds of one cycle: a refused date takes three (change, create, confirm), a merge two.
 MAX_ROUNDS = 6
@@ -166,7 +166,7 @@ def _work(
                 booking_cursor=again.booking_cursor,
                 calendar_cursor=again.calendar_cursor,
             )
-    waiting = {skip.link_id for skip in plan.skips if skip.reason == OUTSIDE}
+    waiting = {skip.link_id for skip in plan.skips if skip.reason == OVER}
     report.unsettled = any(lk.id not in waiting for lk in ctx.store.unsettled(pair.id))
     _rest(ctx, pair, state, report)
 
@@ -221,7 +221,6 @@ def _commit(
             links=plan.links,
             effects=plan.effects,
             conflicts=plan.conflicts,
-            notices=plan.notices,
             audit=audit.of_plan(pair, plan, before, now, brief=brief),
             state=state,
         )

@@ -203,7 +203,7 @@ class Halt:
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """What a cycle intends: links to store, effects in order, conflicts, notices, skips.
+    """What a cycle intends: links to store, effects in order, conflicts, skips, rulings.
 
     If ``halt`` is set, nothing of it may be carried out.
     """
@@ -211,7 +211,6 @@ class Plan:
     links: list[Link] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     rulings: list[Ruling] = field(default_factory=list)
     halt: Halt | None = None

@@ -35,6 +35,7 @@ from calsync.model import (
     Unknown,
     Window,
 )
+from calsync.reconcile.claims import claims_of
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
 from calsync.reconcile.effects import conflict_of, effect_of, in_flight, refused
 from calsync.reconcile.join import Joiner, is_heir, strangers, succeed
@@ -72,8 +73,8 @@ def reconcile(
     return room.plan()
 
 
-#: Why an item is let be until the window, rolled on by the nightly compare, reaches it.
-OUTSIDE = "outside the window that is synced"
+#: Why an item is let be: nobody needs a room in the past.
+OVER = "over before the window that is synced"
 
 
 class _Room:
@@ -238,14 +239,19 @@ class _Room:
         decision = decide(link, self.pair.edit_policy)
         if decision.verb in (Verb.CREATE_BOOKING, Verb.CREATE_EVENT):
             assert decision.target is not None
-            if not in_window(decision.target, self.window, self.pair.zone):
-                return Decision(verb=Verb.SKIP, why=OUTSIDE)
+            # What lies beyond the window's end is carried all the same: a booking next year is
+            # one, too. Only its changes in the calendar show later (as a hint, or at night).
+            end = extent(decision.target, self.pair.zone)[1]
+            if end is not None and end <= self.window.start:
+                return Decision(verb=Verb.SKIP, why=OVER)
         return decision
 
     # -- 4 ----------------------------------------------------------------------------------
 
     def judge(self) -> None:
-        self.claims = self._claims()
+        if any(d.verb in FILLING for d in self.decisions.values()):
+            neighbours = (link for link in self.all if link.id not in self.changed)
+            self.claims = claims_of((*neighbours, *self.changed.values()), self.decisions, self.now)
         for verdict in judge(
             self.claims,
             policy=self.pair.clash_policy,
@@ -306,74 +312,6 @@ class _Room:
         self.changed[link.id] = link
         self.out.effects.append(effect)
         self.out.rulings.append(Ruling(link.id, effect.kind.value, effect.why))
-
-    def _claims(self) -> list[Claim]:
-        filling = {i for i, d in self.decisions.items() if d.verb in FILLING and self._moves(i, d)}
-        if not filling:
-            return []
-        claims: list[Claim] = []
-        neighbours = (link for link in self.all if link.id not in self.changed)
-        for link in (*neighbours, *self.changed.values()):
-            match link.state:
-                case LinkState.ACTIVE:
-                    decision = self.decisions.get(link.id) if link.id in filling else None
-                    claims.extend(self._claim(link, decision))
-                case LinkState.PARKED:
-                    claims.extend(self._parked_claim(link))
-                case LinkState.BURIED:
-                    pass
-        return claims
-
-    def _parked_claim(self, link: Link) -> list[Claim]:
-        """What is parked still takes the room in the calendar, and is not refused unasked."""
-        there = last_seen(link, Side.CALENDAR)
-        if there is None:
-            return []
-        at = link.event.since or link.event.created or self.now
-        return [Claim(link=link, occupancy=there, side=Side.CALENDAR, at=at, fixed=True, new=False)]
-
-    def _moves(self, link_id: str, decision: Decision) -> bool:
-        """True where the decision takes time that its side does not hold now: also where it puts
-        back what was moved away, since that time may have been booked meanwhile."""
-        link, target = self.changed[link_id], decision.target
-        assert target is not None
-        if link.base is None or not same_schedule(link.base, target):
-            return True
-        side = TAKEN_FROM.get(decision.verb)
-        if side is None:
-            return False
-        there = shown(link, side.other)
-        return there is None or not same_schedule(there, target)
-
-    def _claim(self, link: Link, decision: Decision | None) -> list[Claim]:
-        side = link.claimed_on
-        if decision is not None:
-            occupancy = decision.target
-            side = TAKEN_FROM.get(decision.verb, side)
-        else:
-            occupancy = last_seen(link, side) or link.base
-            pending = self.decisions.get(link.id)
-            if pending is not None and pending.verb in (
-                Verb.DELETE_BOOKING,
-                Verb.DELETE_EVENT,
-                Verb.BURY,
-            ):
-                return []
-        if occupancy is None or not _present(link):
-            return []
-        half = link.half(side)
-        return [
-            Claim(
-                link=link,
-                occupancy=occupancy,
-                side=side,
-                at=half.since or half.created or self.now,
-                fixed=side is Side.CALENDAR
-                and link.event.presence is Presence.PRESENT
-                and link.event.owned,
-                new=decision is not None,
-            )
-        ]
 
     # -- 5 ----------------------------------------------------------------------------------
 
@@ -492,11 +430,6 @@ def _same(obs: Observation, version: str, base: str) -> bool:
 def _content_changed(before: Link, after: Link) -> bool:
     """True where a side shows something else now. Not being readable for a while is no change."""
     return any(last_seen(before, side) != last_seen(after, side) for side in Side)
-
-
-def _present(link: Link) -> bool:
-    """True where some side shows the item, or did and cannot be read just now."""
-    return any(last_seen(link, side) is not None for side in Side)
 
 
 def _origin(link: Link, side: Side, obs: Seen) -> Side:

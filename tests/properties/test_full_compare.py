@@ -54,9 +54,29 @@ def test_what_the_rolled_window_reaches_is_no_drift() -> None:
     w.rest()
     far = single(24 * 367)
     w.calendar.put("far", far)
+    w.calendar.feed.pop()  # the change feed is bound to its window
     w.cycle()
     assert len(w.booking.live()) == 1, "beyond the window"
     w.clock.at += timedelta(days=30)
     w.cycle(full=True)
     assert len(w.booking.live()) == 2
     assert w.ctx.state(w.pair).drift == 0
+
+
+def test_a_booking_beyond_the_window_is_carried_at_once() -> None:
+    w = World(5)
+    w.rest()
+    w.booking.put("b", single(24 * 500), pending=True)
+    w.rest()
+    assert w.shown(Side.CALENDAR) == [single(24 * 500)]
+    assert not w.booking.items["b"].pending
+
+
+def test_what_is_over_is_not_carried() -> None:
+    w = World(6)
+    w.rest()
+    w.clock.at += timedelta(days=90)
+    w.cycle(full=True)
+    w.booking.put("b", single(1))
+    w.rest()
+    assert w.shown(Side.CALENDAR) == []

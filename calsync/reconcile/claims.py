@@ -1,0 +1,96 @@
+"""Who claims the room's time: what is decided in this plan, and what stands there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from calsync.conflicts.clash import Claim, shown
+from calsync.conflicts.merge import same_schedule
+from calsync.model import Link, LinkState, Presence, Side
+from calsync.reconcile.decide import FILLING, Decision, Verb
+from calsync.reconcile.observe import last_seen
+from calsync.reconcile.wait import TAKEN_FROM
+
+_GIVES_UP = frozenset({Verb.DELETE_BOOKING, Verb.DELETE_EVENT, Verb.BURY})
+
+
+def claims_of(
+    links: Iterable[Link], decisions: Mapping[str, Decision], now: datetime
+) -> list[Claim]:
+    """The claims of a room, or none where no decision takes time that its side did not hold.
+
+    ``links``: the newest state of every link of the plan and of its neighbours.
+    """
+    links = list(links)
+    filling = {
+        link.id
+        for link in links
+        if (decision := decisions.get(link.id)) is not None
+        and decision.verb in FILLING
+        and _takes_time(link, decision)
+    }
+    if not filling:
+        return []
+    found = []
+    for link in links:
+        match link.state:
+            case LinkState.ACTIVE:
+                claim = _claim(link, decisions.get(link.id), now=now, new=link.id in filling)
+            case LinkState.PARKED:
+                claim = _parked(link, now)
+            case LinkState.BURIED:
+                claim = None
+        if claim is not None:
+            found.append(claim)
+    return found
+
+
+def _takes_time(link: Link, decision: Decision) -> bool:
+    """True where the decision takes time that its side does not hold now: also where it puts
+    back what was moved away, since that time may have been booked meanwhile."""
+    target = decision.target
+    assert target is not None
+    if link.base is None or not same_schedule(link.base, target):
+        return True
+    side = TAKEN_FROM.get(decision.verb)
+    if side is None:
+        return False
+    there = shown(link, side.other)
+    return there is None or not same_schedule(there, target)
+
+
+def _claim(link: Link, decision: Decision | None, *, now: datetime, new: bool) -> Claim | None:
+    """What the link wants (``new``) or holds; None where it gives its time up."""
+    side = link.claimed_on
+    if new and decision is not None:
+        occupancy = decision.target
+        side = TAKEN_FROM.get(decision.verb, side)
+    elif decision is not None and decision.verb in _GIVES_UP:
+        return None
+    else:
+        occupancy = last_seen(link, side) or link.base
+    # An item that cannot be read just now still takes its time.
+    somewhere = any(last_seen(link, s) is not None for s in Side)
+    if occupancy is None or not somewhere:
+        return None
+    half = link.half(side)
+    return Claim(
+        link=link,
+        occupancy=occupancy,
+        side=side,
+        at=half.since or half.created or now,
+        fixed=side is Side.CALENDAR
+        and link.event.presence is Presence.PRESENT
+        and link.event.owned,
+        new=new,
+    )
+
+
+def _parked(link: Link, now: datetime) -> Claim | None:
+    """What is parked still takes the room in the calendar, and is not refused unasked."""
+    there = last_seen(link, Side.CALENDAR)
+    if there is None:
+        return None
+    at = link.event.since or link.event.created or now
+    return Claim(link=link, occupancy=there, side=Side.CALENDAR, at=at, fixed=True, new=False)

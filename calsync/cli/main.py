@@ -58,9 +58,8 @@ app.command("version")(version.version)
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """The entry point of the ``calsync`` command; ends the process with its exit status."""
-    command = get_command(app)
     chosen = None if arguments is None else list(arguments)
-    sys.exit(guarded(lambda: command.main(chosen, prog_name="calsync")))
+    sys.exit(guarded(lambda: get_command(app).main(chosen, prog_name="calsync")))
 
 
 if __name__ == "__main__":

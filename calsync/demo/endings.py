@@ -6,8 +6,8 @@ Admissible ends of a booking:
 * acts of both sides of which one did not see the other: the state of either side, or both edits
   merged field by field (times, title, single dates); a deletion against an edit: either;
 * the recorded loser of a real clash (``clashes``): gone, or without the dates it lost, or, for a
-  move that lost, the state before it. The record is a decline by the app in the sandbox's log,
-  or the refusal that the platform shows.
+  move that lost, the state before it, or the one that the calendar still held. The record is a
+  decline by the app in the sandbox's log, or the refusal that the platform shows.
 """
 
 from __future__ import annotations
@@ -209,7 +209,25 @@ def _with_losses(story: Story, acts: Course, rivals: int) -> list[State]:
         if moves:
             kept = [act for at, act in enumerate(story.acts) if at != moves[-1]]
             ends.append(_replay({}, kept))
+        ends += _held(story)
     return ends
+
+
+def _held(story: Story) -> list[State]:
+    """What the calendar held when a move was refused: its state after the last change there, by
+    people or by calsync.
+
+    Several quick acts on the platform reach the calendar as one; if that one is refused, the
+    booking goes back to the time that it still holds, before all of them. The act right before
+    calsync's write may have come after calsync had read.
+    """
+    there = [act.at for act in story.acts if act.side == "outlook"]
+    there += [w.at for w in story.writes if w.side == "outlook" and w.kind == "write"]
+    if not there:
+        return []
+    before = [act for act in story.acts if act.at <= max(there)]
+    # Never nothing at all: a refused move does not take the booking away.
+    return [_replay({}, acts) for acts in (before, before[:-1]) if acts]
 
 
 def _rivals(story: Story, races: Sequence[Clash]) -> int:

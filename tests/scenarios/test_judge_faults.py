@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from calsync.demo.judge import judge
 from calsync.demo.records import Idle
 from tests.scenarios.judged import Run, clean, one
@@ -277,6 +279,23 @@ def test_a_move_that_lost_a_clash_leaves_the_booking_where_it_was() -> None:
     report = judge(run.end())
     assert report["ok"], report["details"]
     assert report["clashes"] == {"happened": 1, "resolved": 1, "parked": 0}
+
+
+@pytest.mark.parametrize(("hour", "lost"), [(14, 0), (15, 0), (12, 1)])
+def test_of_two_quick_moves_the_refused_one_may_take_the_other_along(hour: int, lost: int) -> None:
+    """The calendar still holds 14:00: back to that, or to 15:00 just before, but nowhere else."""
+    run = clean()
+    run.act(6.0, "outlook", "o2", {"set": [one(16)]})
+    run.act(6.02, "platform", "p1", {"time": one(15)})
+    run.act(6.05, "platform", "p1", {"time": one(16)}, saw={"": one(14)})
+    run.read(6.1)
+    run.refuse_in_part(6.2, "p1", {"": one(hour)}, [])
+    if hour != 14:
+        run.to_calendar(6.25, "p1", {"": one(hour)}, kind="change")
+    run.answer(6.3, "p1")
+    run.to_platform(6.4, "o2", {"": one(16)})
+    report = judge(run.end())
+    assert report["lost"] == lost, report["details"]
 
 
 def test_an_api_that_fails_is_not_in_order() -> None:

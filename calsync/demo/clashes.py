@@ -16,7 +16,7 @@ from typing import Any
 
 from calsync.demo.records import Records, instant
 from calsync.demo.story import Act, Story
-from calsync.sandbox.people import Instance, Side, State, apply
+from calsync.sandbox.wishes import Instance, Side, State, apply
 
 #: calsync reads its own booking side a moment before the calendar, whose read the sandbox's log
 #: shows when it is answered: what became visible within this span may have been read or not.

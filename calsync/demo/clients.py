@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import requests
 
-from calsync.sandbox.people import utc_text
+from calsync.sandbox.wishes import utc_text
 
 TIMEOUT_S = 30.0
 

@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 
 from calsync.demo.clients import Answer, Platform, Sandbox
 from calsync.demo.records import Image, Room, calendar_images, picture, platform_images
-from calsync.sandbox.people import Known, Op, People, RoomFacts, State, Wish
+from calsync.sandbox.people import People
+from calsync.sandbox.wishes import Known, Op, RoomFacts, State, Wish
 
 _DAY = timedelta(days=1)
 OUTLOOK_KINDS = {

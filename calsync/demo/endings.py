@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from calsync.demo.clashes import Claim, Clash, overlap
 from calsync.demo.records import Image, Records, Room, picture
 from calsync.demo.story import Act, Story, refused_slots
-from calsync.sandbox.people import Side, State, apply
+from calsync.sandbox.wishes import Side, State, apply
 
 
 @dataclass(frozen=True, slots=True)

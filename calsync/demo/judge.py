@@ -26,7 +26,7 @@ from calsync.demo.endings import judge_endings
 from calsync.demo.measure import calls, latency, notices
 from calsync.demo.records import Records
 from calsync.demo.story import acts_of, stories
-from calsync.sandbox.people import Side, State
+from calsync.sandbox.wishes import Side, State
 
 Report = dict[str, Any]
 

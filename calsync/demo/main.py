@@ -25,7 +25,8 @@ from calsync.demo.records import Idle, Image, Records, calendar_images
 from calsync.demo.stage import Cast, Stage, StageError
 from calsync.demo.view import View, summary
 from calsync.demo.watcher import AHEAD, HubTables, Watcher
-from calsync.sandbox.people import Known, People, Shape
+from calsync.sandbox.people import People
+from calsync.sandbox.wishes import Known, Shape
 
 DEFAULT_SECONDS, DEFAULT_ROOMS = 60.0, 8
 #: The bound on coming to rest, in seconds.

@@ -10,7 +10,7 @@ from typing import Any
 
 from calsync.demo.records import FeedLine, Records
 from calsync.demo.story import Story, acts_of, other
-from calsync.sandbox.people import Side
+from calsync.sandbox.wishes import Side
 
 #: Calls that belong to no booking: signing in and looking rooms up.
 _UPKEEP = ("token", "discovery", "openid", "places", "users", "user", "mailboxSettings")

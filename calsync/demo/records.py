@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from calsync.sandbox.people import Instance, State
+from calsync.sandbox.wishes import Instance, State
 
 
 @dataclass(frozen=True, slots=True)

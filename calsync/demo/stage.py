@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from calsync.demo.clients import Platform, Sandbox
-from calsync.sandbox.people import RoomFacts
+from calsync.sandbox.wishes import RoomFacts
 
 SENDER = "calsync@contoso.example"
 _SECRET = "CALSYNC_DEMO_SECRET"

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from calsync.demo.records import FeedLine, Records, Room, Row, instant, picture
-from calsync.sandbox.people import Op, Side, State, apply, utc_text
+from calsync.sandbox.wishes import Op, Side, State, apply, utc_text
 
 #: ``trim``: calsync took refused dates out of a platform's booking, or a refused move back.
 WriteKind = Literal["write", "delete", "decline", "reject", "confirm", "trim"]

@@ -19,7 +19,7 @@ from calsync.demo.measure import latency
 from calsync.demo.records import Records, instant
 from calsync.demo.story import stories
 from calsync.demo.watcher import RoomView, Watcher
-from calsync.sandbox.people import Side
+from calsync.sandbox.wishes import Side
 
 _ARROWS: dict[Side, str] = {"outlook": "Outlook → platform", "platform": "platform → Outlook"}
 

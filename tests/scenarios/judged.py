@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from calsync.demo.records import FeedLine, Image, Records, Room, Row
-from calsync.sandbox.people import Instance, Op, State, apply, utc_text
+from calsync.sandbox.wishes import Instance, Op, State, apply, utc_text
 
 BEGIN = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ROOM = Room("room-1", "room-1@contoso.example", "Europe/Berlin", titles=True)

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from calsync.demo.main import run_demo
-from calsync.sandbox.people import OPENING, People, RoomFacts, Wish, apply
+from calsync.sandbox.people import OPENING, People
+from calsync.sandbox.wishes import RoomFacts, Wish, apply
 
 ROOMS = [
     RoomFacts("room-1", "room-1@contoso.example", "Europe/Berlin", "W. Europe Standard Time"),

@@ -108,7 +108,9 @@ class _Bounded(H11Protocol):
     _said = float("-inf")
     _deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(  # type: ignore[override]  # uvicorn narrows asyncio's own type, too
+        self, transport: asyncio.Transport
+    ) -> None:
         super().connection_made(transport)
         if len(self.connections) > most_connections():
             self._say_full()

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from calsync.errors import CalsyncError, SettingsError, UsageError
 
@@ -111,9 +112,9 @@ def _folders() -> list[Path]:
     return [Path(home) / "calsync", Path(tempfile.gettempdir()) / f"calsync-{os.getuid()}"]
 
 
-def _mute(stream: object) -> None:
+def _mute(stream: TextIO) -> None:
     """Keep the interpreter from failing once more when it flushes at the end."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[attr-defined]
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (OSError, ValueError, AttributeError):
         return

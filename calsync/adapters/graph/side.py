@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from calsync.adapters.graph.batch import SIZE, Part, run_batch
 from calsync.adapters.graph.box import Box
@@ -173,7 +174,7 @@ def _create_many(box: Box, effects: Sequence[Effect]) -> list[Outcome]:
             if answer is None:
                 outcomes[index] = InDoubt("the batch had no answer for it")
             else:
-                outcomes[index] = guarded(lambda e=effect, a=answer: created(box, e, a))  # type: ignore[misc]
+                outcomes[index] = guarded(partial(created, box, effect, answer))
         return Later(0.0)
 
     whole = guarded(send)

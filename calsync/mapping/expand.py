@@ -133,15 +133,6 @@ def extent(occ: Occupancy, room_zone: str) -> tuple[datetime, datetime | None]:
     return first, max([finish, *(span.end for span in spans)])
 
 
-def recurrence_ids(occ: Occupancy, window: Interval, room_zone: str) -> list[datetime]:
-    """Recurrence-ids of the instances that touch ``window``; empty for a single item."""
-    return [
-        instance.recurrence_id
-        for instance in instances(occ, window, room_zone)
-        if instance.recurrence_id is not None
-    ]
-
-
 def busy_intervals(occ: Occupancy, window: Interval, room_zone: str) -> list[Interval]:
     """The time in ``window`` that the item takes from the room; whole instances, by start."""
     return [

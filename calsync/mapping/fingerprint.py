@@ -50,11 +50,6 @@ def fingerprint(occ: Occupancy) -> str:
     return blake2b(dumps(occ).encode("ascii"), digest_size=16).hexdigest()
 
 
-def text_fingerprint(text: str) -> str:
-    """The fingerprint of a text that ``dumps`` made."""
-    return blake2b(text.encode("ascii", "backslashreplace"), digest_size=16).hexdigest()
-
-
 def loads(text: str) -> Occupancy:
     """The occupancy of a text that ``dumps`` made. Raises ValueError or KeyError for others."""
     raw: dict[str, Any] = json.loads(text)

@@ -94,7 +94,6 @@ class Worker:
         self._rng = random.Random(seed)
         self._notices_due = True
         self._notices_at = float("-inf")
-        self.cycles = 0
 
     # -- from other threads -------------------------------------------------------------------
 
@@ -230,7 +229,6 @@ class Worker:
             self._notices_at = now + delivered.wait
             return
         report: CycleReport = value
-        self.cycles += 1
         state = self.ctx.states.get(job)
         if report.halt is not None:
             log.warning("room %s was stopped, and waits for you: %s", job, report.halt.reason)

@@ -68,11 +68,6 @@ class Federated:
 Credential = Secret | Certificate | Federated
 
 
-def assertion_file(path: Path) -> Federated:
-    """An assertion that somebody else keeps fresh in a file; the file is read anew each time."""
-    return Federated(lambda: path.read_text(encoding="utf-8").strip())
-
-
 class TokenSource(Protocol):
     """Bearer tokens of one tenant. Raises NotSignedIn, Unavailable or Throttled."""
 

@@ -27,7 +27,6 @@ from calsync.adapters.graph.auth import (
     Federated,
     MsalTokens,
     Secret,
-    assertion_file,
 )
 from calsync.adapters.graph.clouds import CHINA, CLOUDS, GLOBAL, US_GOV_L5, Cloud, cloud, custom
 from calsync.adapters.graph.signin import SIGN_IN_ERRORS, explain
@@ -173,7 +172,7 @@ def test_a_federated_assertion_is_read_anew_each_time(tmp_path: Path):
     responses.post(token_url(), json=granted(1))
     responses.post(token_url(), json=granted(2))
     path = tmp_path / "assertion"
-    tokens = sign_in(assertion_file(path))
+    tokens = sign_in(Federated(lambda: path.read_text().strip()))
     with pytest.raises(errors.NotSignedIn, match="assertion"):
         tokens.token()
     path.write_text("one\n")

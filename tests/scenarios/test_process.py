@@ -129,8 +129,12 @@ def test_a_taken_port_is_said(firm: Company, tmp_path: Path) -> None:  # noqa: F
 
 
 def slot(number: int) -> datetime:
-    """Eight hours of every day from the day after tomorrow."""
-    return day(2 + number // 8) + timedelta(hours=number % 8)
+    """Every hour from the day after tomorrow; ``SLOTS`` of them lie within the 180 days that a
+    room mailbox can be booked ahead."""
+    return day(2 + number // 24) + timedelta(hours=number % 24)
+
+
+SLOTS = 24 * 170
 
 
 def test_twenty_kills_under_load_lose_and_double_nothing(

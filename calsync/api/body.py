@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from calsync.adapters.hub.desk import Precondition
 from calsync.api.problems import ApiProblem
+from calsync.bounded_json import TooDeep, read_json
 from calsync.model import Interval
 
 MAX_BODY: Final = 256 * 1024
@@ -69,7 +70,7 @@ def parse_object(body: bytes) -> dict[str, object]:
     """Strict JSON (RFC 8259, and I-JSON where that is safer): UTF-8, one object, no member
     twice, no NaN, no numbers beyond what a double holds exactly, bounded depth."""
     try:
-        value = json.loads(
+        value = read_json(
             body.decode("utf-8"),
             object_pairs_hook=_members,
             parse_constant=_no_constant,
@@ -79,7 +80,7 @@ def parse_object(body: bytes) -> dict[str, object]:
         _check(value)
     except UnicodeDecodeError:
         raise ApiProblem("malformed-request", "The body is not UTF-8.") from None
-    except RecursionError:
+    except TooDeep:
         raise ApiProblem("malformed-request", "The body is nested too deeply.") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"

@@ -88,7 +88,14 @@ def parse(source: str, *, path: str = "calsync.toml") -> Settings:
     return _anchored(settings, Path(path).parent)
 
 
+#: The reader of the standard library recurses into each; at the end of its stack, whatever else
+#: runs there fails too.
+_DEEP = re.compile(r"(?:[\[{]\s*){32}|(?:\{\s*[\w\"'.-]+\s*=\s*){32}")
+
+
 def _toml(source: str, path: str) -> dict[str, Any]:
+    if _DEEP.search(source):
+        raise _refused(path, "brackets are nested far too deep", _EXAMPLE)
     try:
         return tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:

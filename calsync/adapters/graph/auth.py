@@ -7,7 +7,6 @@ be found by another. Nothing secret appears in ``repr``, logs or errors.
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from requests.adapters import HTTPAdapter
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.retry_after import retry_after
 from calsync.adapters.graph.signin import explain
+from calsync.bounded_json import read_json
 from calsync.errors import (
     BadAnswer,
     CalsyncError,
@@ -296,6 +296,6 @@ class LoginClient:
 
 def _is_json(answer: requests.Response) -> bool:
     try:
-        return isinstance(json.loads(answer.content), dict)
-    except (ValueError, RecursionError):
+        return isinstance(read_json(answer.content), dict)
+    except ValueError:
         return False

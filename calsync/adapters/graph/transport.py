@@ -8,7 +8,6 @@ gives tokens to any host a link names.
 
 from __future__ import annotations
 
-import json
 import logging
 import ssl
 import uuid
@@ -32,6 +31,7 @@ from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.links import AllowedOrigin
 from calsync.adapters.graph.parts import longest_wait, read_answer
 from calsync.adapters.wrap.port import Answer, Call, NotSent
+from calsync.bounded_json import read_json
 from calsync.errors import BadAnswer, NotSignedIn, SideError, Unavailable, UsageError
 from calsync.ports import Clock
 
@@ -159,8 +159,8 @@ def _body(response: requests.Response, where: str) -> dict[str, Any] | None:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind.endswith("json"):
         try:
-            body = json.loads(content)
-        except (ValueError, RecursionError):
+            body = read_json(content)
+        except ValueError:
             body = None
         if isinstance(body, dict):
             return body

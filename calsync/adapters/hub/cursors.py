@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 
 from calsync.adapters.hub.problems import CursorInvalid
+from calsync.bounded_json import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,10 @@ def encode(cursor: Cursor) -> str:
 def decode(text: str, room_id: str | None) -> Cursor:
     """Raises CursorInvalid for what ``encode`` did not make, or made for another room."""
     try:
-        raw = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        raw = read_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         # Half a surrogate pair is JSON, and nothing that a database takes.
         json.dumps(raw, ensure_ascii=False).encode()
-    except (binascii.Error, ValueError, RecursionError):
+    except (binascii.Error, ValueError):
         raw = None
     match raw:
         case [int(number), str() | None as room, str() | None as after] if number >= 0:

@@ -6,13 +6,17 @@ sides; ``build_worker`` makes the half of ``calsync serve`` that syncs (the othe
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import assert_never
+
+from requests.adapters import BaseAdapter
 
 from calsync.adapters.graph.auth import (
     Certificate,
@@ -45,7 +49,7 @@ from calsync.store.pairs import Mappings
 from calsync.store.reports import Reports
 from calsync.store.retention import purge
 from calsync.store.store import SqlStore
-from calsync.worker.control import Worker
+from calsync.worker.control import Calls, Worker
 from calsync.worker.plan import PollSettings
 from calsync.worker.triggers import Triggers
 
@@ -78,23 +82,46 @@ class Home:
         self.db.dispose()
 
 
-def open_home(settings: Settings, clock: Clock | None = None) -> Home:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a run under virtual time and one seed puts in place of the machine's own.
+
+    ``wire`` carries HTTP requests instead of the network. ``stop`` makes the event on which
+    retries wait, ``wait_on`` waits for a budget of calls. ``chance`` is for jitter. ``new_id``
+    names pairs and bookings. ``ready``: the database has its tables already.
+    """
+
+    wire: Callable[[], BaseAdapter] | None = None
+    stop: Callable[[], threading.Event] = threading.Event
+    wait_on: Callable[[threading.Condition, float], object] = threading.Condition.wait
+    chance: Callable[[], float] = random.random
+    new_id: Callable[[], str] = lambda: token_hex(10)
+    ready: bool = False
+
+
+MACHINE = Surroundings()
+
+
+def open_home(
+    settings: Settings, clock: Clock | None = None, around: Surroundings = MACHINE
+) -> Home:
     """Open the database, bring its tables up to date, and take in the rooms of the settings."""
     clock = clock or SystemClock()
     db = Database(settings.database.url)
     try:
-        migrate(db)
-        hub = SqlHubStore(db)
+        if not around.ready:
+            migrate(db)
+        hub = SqlHubStore(db, monotonic=clock.monotonic)
         home = Home(
             settings=settings,
             db=db,
             clock=clock,
             store=SqlStore(db, clock),
-            mappings=Mappings(db, clock),
+            mappings=Mappings(db, clock, new_id=around.new_id),
             reports=Reports(db),
             hub=hub,
-            bookings=BookingService(hub, now=clock.now),
-            booking_side=HubSide(hub, now=clock.now),
+            bookings=BookingService(hub, now=clock.now, new_id=around.new_id),
+            booking_side=HubSide(hub, now=clock.now, new_id=around.new_id),
         )
         for entry in settings.rooms:
             _take_in(home, entry)
@@ -213,13 +240,19 @@ class System:
         self.home.close()
 
 
-def connect(home: Home, *, owner: str = "calsync", dry_run: bool = False) -> System:
+def connect(
+    home: Home,
+    *,
+    owner: str = "calsync",
+    dry_run: bool = False,
+    around: Surroundings = MACHINE,
+) -> System:
     """Add the calendar sides. Secrets are read now; no network is used yet.
 
     ``dry_run``: whatever would be written is refused by the sides themselves.
     """
-    settings, stop = home.settings, threading.Event()
-    links = {c.name: _link(c, home, stop) for c in settings.connections}
+    settings, stop = home.settings, around.stop()
+    links = {c.name: _link(c, home, stop, around) for c in settings.connections}
     calendars: dict[str, CalendarSide] = {
         name: DryRun(link.side) if dry_run else link.side for name, link in links.items()
     }
@@ -240,14 +273,16 @@ def connect(home: Home, *, owner: str = "calsync", dry_run: bool = False) -> Sys
     )
 
 
-def _link(entry: Connection, home: Home, stop: threading.Event) -> Link:
+def _link(entry: Connection, home: Home, stop: threading.Event, around: Surroundings) -> Link:
     place = _cloud(entry)
+    wire = around.wire() if around.wire is not None else None
     tokens = MsalTokens(
         cloud=place,
         tenant_id=entry.tenant_id,
         client_id=entry.client_id,
         credential=_credential(entry),
         clock=home.clock,
+        wire=wire,
     )
     transport = Transport(
         cloud=place,
@@ -255,10 +290,11 @@ def _link(entry: Connection, home: Home, stop: threading.Event) -> Link:
         tokens=tokens,
         clock=home.clock,
         pool=home.settings.worker.threads + 2,
+        wire=wire,
     )
     logged = Logged(transport)
-    paced = Paced(logged, monotonic=home.clock.monotonic, stop=stop)
-    caller = Retried(paced, stop=stop)
+    paced = Paced(logged, monotonic=home.clock.monotonic, stop=stop, wait_on=around.wait_on)
+    caller = Retried(paced, stop=stop, chance=around.chance)
     side = GraphSide(
         connection=entry.name,
         cloud=place,
@@ -313,16 +349,30 @@ def _notifier(settings: Settings, links: dict[str, Link]) -> Notifier | None:
 # --- the worker ------------------------------------------------------------------------------
 
 
-def build_worker(system: System, lease: ProcessLease | None = None) -> tuple[Worker, Triggers]:
-    """The control loop and its timed jobs; neither is started."""
-    settings, home = system.home.settings, system.home
-    worker = Worker(
+def control_loop(
+    system: System,
+    lease: ProcessLease | None = None,
+    *,
+    pool: Calls | None = None,
+    seed: int | None = None,
+) -> Worker:
+    """The control loop; not started. ``pool`` and ``seed`` for runs under virtual time."""
+    settings = system.home.settings
+    return Worker(
         system.context,
         poll=PollSettings(floor=settings.worker.poll_floor, ceiling=settings.worker.poll_ceiling),
         threads=settings.worker.threads,
         lease=lease,
         notifier=system.notifier,
+        pool=pool,
+        seed=seed,
     )
+
+
+def build_worker(system: System, lease: ProcessLease | None = None) -> tuple[Worker, Triggers]:
+    """The control loop and its timed jobs; neither is started."""
+    settings, home = system.home.settings, system.home
+    worker = control_loop(system, lease)
     triggers = Triggers(
         worker,
         tick=min(1.0, settings.worker.poll_floor / 2),

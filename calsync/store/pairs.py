@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -72,9 +72,12 @@ def room_state_of(row: Row) -> RoomState:
 class Mappings:
     """Maps and unmaps rooms. Reading them is the store's (``SqlStore.pairs``)."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, *, new_id: Callable[[], str] = lambda: uuid4().hex
+    ) -> None:
         self._db = db
         self._clock = clock
+        self._new_id = new_id
         self._sql = Statements.of(is_sqlite=db.is_sqlite).sql
 
     def find(self, room_id: str) -> Pair | None:
@@ -91,7 +94,7 @@ class Mappings:
         )
         with self._db.read() as connection:
             known = connection.exec_driver_sql(sql, (room_id, mailbox.lower())).scalar()
-        return str(known) if known is not None else uuid4().hex
+        return str(known) if known is not None else self._new_id()
 
     def save_pair(self, pair: Pair) -> None:
         """Map a room, or change its mapping (same ``pair.id``). The mailbox is kept lower case.

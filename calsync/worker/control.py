@@ -31,6 +31,14 @@ log = logging.getLogger("calsync.worker")
 _NOTICES = "\x00notices"
 
 
+class Calls(Protocol):
+    """Where blocking calls run: see ``pool``."""
+
+    def submit(self, run: Callable[[], Any], done: Callable[[Any], None]) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Lease(Protocol):
     """The right of one process to work this database."""
 
@@ -77,6 +85,7 @@ class Worker:
         clock: Clock | None = None,
         on_report: Callable[[CycleReport], None] | None = None,
         seed: int | None = None,
+        pool: Calls | None = None,
     ) -> None:
         self.ctx = ctx
         self.stop = threading.Event()
@@ -84,7 +93,7 @@ class Worker:
         self._lease, self._notifier = lease, notifier
         self._timetable = Timetable(poll)
         self._threads = threads
-        self._pool = Pool(threads)
+        self._pool: Calls = pool or Pool(threads)
         self._inbox: queue.SimpleQueue[_Result | _Ask] = queue.SimpleQueue()
         self._jobs: dict[str, Steps[Any]] = {}
         self._in_call: set[str] = set()
@@ -125,15 +134,20 @@ class Worker:
     def run(self, grace: float = 3.0) -> None:
         """Work until ``stop``; then take in what the pool still answers within ``grace`` s."""
         _calm_collector()
-        self._recover()
+        self.recover()
         while not self.stop.is_set():
-            self._start_due()
-            self._handle_one(self._patience())
+            self.step(self._patience())
         self._drain(grace)
         self._pool.close()
         self._guarded("saving cursors", self.ctx.save_idle)
 
-    def _recover(self) -> None:
+    def step(self, timeout: float = 0.0) -> None:
+        """Start what is due, and take in one message; ``timeout`` seconds to wait for it."""
+        self._start_due()
+        self._handle_one(timeout)
+
+    def recover(self) -> None:
+        """Before the first step: what another process left behind."""
         doubtful = self.ctx.store.doubt_notices()
         if doubtful:
             log.warning("%d notice(s) were being sent when calsync stopped: not resent", doubtful)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msal
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.retry_after import retry_after
@@ -95,6 +95,7 @@ class MsalTokens:
         clock: Clock,
         verify: bool | str = True,
         timeout: tuple[float, float] = (5.0, 30.0),
+        wire: BaseAdapter | None = None,
     ) -> None:
         if not _TENANT.fullmatch(tenant_id):
             raise UsageError(
@@ -105,7 +106,7 @@ class MsalTokens:
         self._client_id = client_id
         self._credential = credential
         self._monotonic = clock.monotonic
-        self._login = LoginClient(cloud, clock=clock, verify=verify, timeout=timeout)
+        self._login = LoginClient(cloud, clock=clock, verify=verify, timeout=timeout, wire=wire)
         self._lock = threading.Lock()
         self._app: msal.ConfidentialClientApplication | None = None
         # One tuple, replaced whole: read without the lock on every request.
@@ -231,7 +232,13 @@ class LoginClient:
     """
 
     def __init__(
-        self, cloud: Cloud, *, clock: Clock, verify: bool | str, timeout: tuple[float, float]
+        self,
+        cloud: Cloud,
+        *,
+        clock: Clock,
+        verify: bool | str,
+        timeout: tuple[float, float],
+        wire: BaseAdapter | None = None,
     ) -> None:
         self._clock = clock
         parts = urlsplit(cloud.login)
@@ -244,7 +251,7 @@ class LoginClient:
         # Else REQUESTS_CA_BUNDLE and proxy variables of the environment override what is set.
         self._session.trust_env = False
         self._session.verify = verify
-        adapter = HTTPAdapter(max_retries=0)
+        adapter = wire or HTTPAdapter(max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self.status = 0

@@ -19,7 +19,7 @@ from typing import Any
 import requests
 from O365 import Account, Connection, MSGraphProtocol
 from O365.utils.token import MemoryTokenBackend
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, DecodeError, IncompleteRead, NewConnectionError
@@ -52,7 +52,8 @@ class Transport:
     """Carries out calls for one tenant. Safe for several threads.
 
     ``pool``: connections kept; more callers than that wait for one. ``timeout``: seconds to
-    connect, and between two pieces of an answer. ``verify``: True, or a CA file.
+    connect, and between two pieces of an answer. ``verify``: True, or a CA file. ``wire``
+    carries the requests in place of the network.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Transport:
         timeout: tuple[float, float] = (5.0, 30.0),
         max_bytes: int = MAX_BYTES,
         verify: bool | str = True,
+        wire: BaseAdapter | None = None,
     ) -> None:
         # O365 logs error texts of the server, msal and urllib3 log addresses: names and ids
         # belong into our own records only.
@@ -78,6 +80,9 @@ class Transport:
         self._root = f"{cloud.graph}/v1.0"
         self._session = _Session(self, pool=pool, timeout=timeout, max_bytes=max_bytes)
         self._session.verify = verify
+        if wire is not None:
+            self._session.mount("https://", wire)
+            self._session.mount("http://", wire)
         self._connection = _account(cloud, tenant_id, self._session).con
 
     def __repr__(self) -> str:

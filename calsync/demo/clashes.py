@@ -143,8 +143,9 @@ def double_booked(
 def _reads(records: Records) -> dict[str, list[tuple[datetime, datetime]]]:
     """When each of calsync's reads of a room was answered, and when it began, by mailbox.
 
-    A read that was throttled began with the first call that was: calsync had read its own side
-    by then, and waited.
+    A read that was throttled or broken began with the first call that was: calsync may have read
+    its own side by then, and waited. A read that a fault spoiled does not count: what stood there
+    may not have been in it.
     """
     found: dict[str, list[tuple[datetime, datetime]]] = {}
     waiting: dict[str, datetime] = {}
@@ -152,11 +153,13 @@ def _reads(records: Records) -> dict[str, list[tuple[datetime, datetime]]]:
     users = {_user(call): call["mailbox"] for call in records.calls if call["mailbox"]}
     for call in records.calls:
         mailbox, at = users.get(_user(call), ""), instant(call["time"])
-        if call["status"] in (429, 503):
+        status = int(call["status"])
+        if status in (0, 429) or status >= 500:
             waiting.setdefault(mailbox, at)
             continue
         began = waiting.pop(mailbox, at)
-        if call["method"] == "GET" and call["operation"] in _ROOM_READS and call["status"] < 300:
+        whole = status < 300 and not call.get("faults")
+        if call["method"] == "GET" and call["operation"] in _ROOM_READS and whole:
             found.setdefault(mailbox, []).append((at, began))
     return found
 

@@ -51,10 +51,13 @@ class Driver:
         *,
         sandbox: Callable[[], Sandbox],
         platform: Callable[[], Platform],
+        hands: Callable[[Sandbox, Platform, People], Hands] | None = None,
     ) -> None:
+        """``hands``: who carries wishes out, where not the usual clients of a person."""
         self.people = people
-        self._one = _Hands(sandbox(), platform(), people)
-        self._other = _Hands(sandbox(), platform(), people)
+        hands = hands or Hands
+        self._one = hands(sandbox(), platform(), people)
+        self._other = hands(sandbox(), platform(), people)
         self._pool = ThreadPoolExecutor(1, "rival")
 
     def close(self) -> None:
@@ -117,7 +120,7 @@ def span_of(state: State) -> tuple[datetime, datetime]:
     return min(starts) - _DAY, max(starts) + 3 * _DAY
 
 
-class _Hands:
+class Hands:
     """One person's clients."""
 
     def __init__(self, sandbox: Sandbox, platform: Platform, people: People) -> None:
@@ -197,7 +200,7 @@ class _Hands:
         return not refused, op, {} if refused else {"uid": uid}
 
     def _on_platform(self, wish: Wish, look: Look | None) -> tuple[bool, Op, dict[str, str]]:
-        done = self._ask(wish, look)
+        done = self.ask(wish, look)
         booking = str(done.doc.get("id") or (look.name if look else ""))
         revision = done.doc.get("revision")
         if revision is None and look is not None and look.etag:
@@ -215,7 +218,8 @@ class _Hands:
         )
         return done.ok, wish.op, {"id": booking} if done.ok else {}
 
-    def _ask(self, wish: Wish, look: Look | None) -> Answer:
+    def ask(self, wish: Wish, look: Look | None) -> Answer:
+        """The one call to the platform that a wish is."""
         if wish.known is None:
             return self.platform.create(wish.room.id, new_booking(wish), key=f"demo-{wish.number}")
         assert look is not None

@@ -40,7 +40,8 @@ KEEPS_TITLES = {"DeleteSubject": False, "AddOrganizerToSubject": False}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """How large the company is. Polls in seconds; ``faults``: share of calls answered by 429."""
+    """How large the company is. Polls in seconds; ``faults``: share of calls answered by 429.
+    ``port``: of calsync's API, 0 = any free one."""
 
     seed: int
     rooms: int
@@ -48,6 +49,7 @@ class Cast:
     poll_floor: float = 1.0
     poll_ceiling: float = 2.0
     faults: float = 0.0
+    port: int = 0
 
 
 class StageError(RuntimeError):
@@ -126,7 +128,8 @@ class Stage:
         return facts
 
     def _open(self, path: Path) -> IO[str]:
-        return self._ends.enter_context(path.open("w", encoding="utf-8"))
+        # Appended to: a process that is started again tells its story below the former one's.
+        return self._ends.enter_context(path.open("a", encoding="utf-8"))
 
     def log_of(self, name: str) -> str:
         """The end of what a process wrote to its log."""
@@ -180,6 +183,10 @@ class Stage:
             if time.monotonic() > until:
                 raise StageError(f"the API does not answer: {self.log_of('serve')}")
             time.sleep(0.1)
+
+    def gateway(self) -> str:
+        """Where calsync finds the tenant."""
+        return str(self.facts["url"])
 
     def open_sandbox(self) -> Sandbox:
         """A client for one more thread."""
@@ -235,7 +242,7 @@ class Stage:
         shown = {one["address"]: one for one in self.sandbox.control("GET", "rooms")["value"]}
         lines = [
             f"[database]\nurl = {_quoted(f'sqlite:///{self.database}')}",
-            '[api]\nhost = "127.0.0.1"\nport = 0',
+            f'[api]\nhost = "127.0.0.1"\nport = {cast.port}',
             f"[worker]\npoll_floor = {cast.poll_floor}\npoll_ceiling = {cast.poll_ceiling}",
             # People act in seconds as others do in weeks, and no admin is there to be asked.
             "[guard]\nmax_deletions = 100",
@@ -243,7 +250,7 @@ class Stage:
             "[[connections]]\n"
             f'name = "sandbox"\ntenant_id = {_quoted(facts["tenant"])}\n'
             f'client_id = {_quoted(facts["client_id"])}\ncloud = "custom"\n'
-            f"login_url = {_quoted(facts['url'])}\ngraph_url = {_quoted(facts['url'])}\n"
+            f"login_url = {_quoted(self.gateway())}\ngraph_url = {_quoted(self.gateway())}\n"
             f'credential = "secret"\nclient_secret_env = "{_SECRET}"',
         ]
         for room in self.rooms:

@@ -125,15 +125,17 @@ class Watcher:
         tables: HubTables,
         since: datetime,
         every: float = 0.25,
+        stale: float = 2.0,
     ) -> None:
-        """``since``: the fixed begin of what is compared, so that no item drops out of a run."""
+        """``since``: the fixed begin of what is compared, so that no item drops out of a run.
+        A room is read when something happened there, and again after ``stale`` seconds."""
         self._low, self._high = since, since + AHEAD
         self.seen = Seen({room.id: RoomView(room) for room in rooms})
         self.lock = threading.Lock()
         self.failure: Exception | None = None
         self._sandbox, self._platform, self._tables = sandbox(), platform(), tables
         self._mailboxes = {room.mailbox.casefold(): room.id for room in rooms}
-        self._every = every
+        self._every, self._stale = every, stale
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="watcher", daemon=True)
         self._audit = 0
@@ -168,7 +170,7 @@ class Watcher:
         with self.lock:
             self.seen.bookings = bookings
             self._take(lines, feed, decisions, counts)
-        stale = time.monotonic() - 2.0
+        stale = time.monotonic() - self._stale
         due = [
             view
             for view in self.seen.rooms.values()

@@ -151,6 +151,19 @@ def refused(link: Link, verdict: Verdict, *, whole: bool = False) -> tuple[Link,
     return link, _effect(link, EffectKind.CHANGE_BOOKING, decision, refusal)
 
 
+def ends(verdict: Verdict, refusal: Effect) -> bool:
+    """True where ``refusal`` leaves nothing of a conflict between the loser's own two sides to be
+    decided later: that conflict has to be recorded now."""
+    match refusal.kind:
+        case EffectKind.REJECT_BOOKING:
+            return True
+        case EffectKind.CHANGE_BOOKING:
+            # Without its lost dates it is written as merged; a move goes back unmerged.
+            return bool(verdict.dates)
+        case _:
+            return not verdict.dates
+
+
 def without_dates(occ: Occupancy, verdict: Verdict) -> Occupancy:
     """The series without the dates it lost."""
     recurrence = occ.recurrence

@@ -37,7 +37,7 @@ from calsync.model import (
 )
 from calsync.reconcile.claims import claims_of
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
-from calsync.reconcile.effects import conflict_of, effect_of, in_flight, refused
+from calsync.reconcile.effects import conflict_of, effect_of, ends, in_flight, refused
 from calsync.reconcile.join import Joiner, is_heir, strangers, succeed
 from calsync.reconcile.observe import accept, last_seen, with_half
 from calsync.reconcile.order import in_order
@@ -282,12 +282,15 @@ class _Room:
             self._hold(verdict)
             self.park(link, f"its refusal did not take effect after {link.attempts} tries")
         else:
-            self.decisions.pop(link.id, None)
+            overruled = self.decisions.pop(link.id, None)
             since = self._booked_since(verdict)
             for claim in since:
                 # It waits until the loser has left the time for good.
                 self.decisions.pop(claim.link.id, None)
-            self._file(*refused(link, verdict, whole=bool(since)))
+            link, effect = refused(link, verdict, whole=bool(since))
+            if overruled is not None and overruled.conflict is not None and ends(verdict, effect):
+                self.out.conflicts.append(overruled.conflict)
+            self._file(link, effect)
 
     def _hold(self, verdict: Verdict) -> None:
         """What would fill the loser's time is decided anew once it is known what became of it."""

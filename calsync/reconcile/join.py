@@ -126,6 +126,18 @@ def _heir_id(link: Link, side: Side, key: str | None) -> str:
     return link_id(link.pair_id, side, key or "", f"{link.id}:{link.revision}")
 
 
+def never_read(link: Link) -> Side | None:
+    """The side on which ``link`` has an item of which nothing but its key is known: it could not
+    be read since it was first heard of, so nobody knows yet whose it is."""
+    if link.base is not None:
+        return None
+    for side in Side:
+        half = link.half(side)
+        if half.presence is Presence.UNKNOWN and half.seen is None:
+            return side if link.half(side.other).presence is Presence.NEVER else None
+    return None
+
+
 def strangers(seen: Mapping[str, Observation], known: set[str]) -> list[Observation]:
     """What was seen under keys without a link, in key order (the same on every run).
 

@@ -38,7 +38,7 @@ from calsync.model import (
 from calsync.reconcile.claims import claims_of
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
 from calsync.reconcile.effects import conflict_of, effect_of, ends, in_flight, refused
-from calsync.reconcile.join import Joiner, is_heir, strangers, succeed
+from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
 from calsync.reconcile.observe import accept, last_seen, with_half
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase
@@ -88,6 +88,7 @@ class _Room:
         self.decisions: dict[str, Decision] = {}
         self.claims: list[Claim] = []
         self.returned: list[tuple[Link, dict[Side, Seen | Unknown]]] = []
+        self.unread: dict[tuple[Side, str], Link] = {}
         self.out = Plan()
 
     # -- 1 ----------------------------------------------------------------------------------
@@ -141,6 +142,14 @@ class _Room:
             }
             if back:
                 self.returned.append((link, back))
+            return
+        side = never_read(link)
+        if side is not None and isinstance(dict(offered)[side], Seen):
+            # Now it shows whose it is: perhaps our own create, which another link waits for.
+            key = link.half(side).key
+            assert key is not None
+            self.unread[side, key] = link
+            self.matched[side].discard(key)
             return
         for side, obs in offered:
             if obs is None:
@@ -204,7 +213,11 @@ class _Room:
     def _adopt(self, joiner: Joiner, side: Side, obs: Observation) -> None:
         link = joiner.waiting(side, obs) if isinstance(obs, Seen) else None
         joined = link is not None
-        link = link or joiner.fresh(side, obs)
+        unread = self.unread.get((side, obs.key))
+        if joined and unread is not None:
+            without = with_half(unread, side, replace(unread.half(side), key=None))
+            self.changed[unread.id] = bury(without)
+        link = link or unread or joiner.fresh(side, obs)
         link = self.changed.get(link.id, link)
         taken = accept(link, side, obs, self.now)
         if taken is None:

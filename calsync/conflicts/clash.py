@@ -4,7 +4,8 @@ A clash is a *race between the sides*: neither claimant could see the other. An 
 people made inside one side, in sight of what stood there, is theirs; it is mirrored, not
 "fixed". The two are told apart per pair of claims:
 
-* both claimed on the same side: made inside it;
+* both claimed on the same side: made inside it, unless calsync put one of them back there
+  (its move was refused): then nobody placed that one in sight of the other;
 * on some side S, the claim made on S came later than the other one had been shown on S: made
   in sight of it;
 * otherwise neither was visible to the other: a clash, with exactly one loser per date.
@@ -32,6 +33,7 @@ class Claim:
 
     ``side``: where people claimed it; ``at``: when, by that side's clock (aware UTC).
     ``fixed``: an item of the room's own calendar; it has no organiser who could be told.
+    ``back``: not people but calsync put it where it is now on ``side``.
     """
 
     link: Link
@@ -40,6 +42,7 @@ class Claim:
     at: datetime
     fixed: bool
     new: bool
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,8 @@ def _in_sight(native: Claim, foreign: Claim) -> bool:
     there = shown(foreign.link, native.side)
     since = foreign.link.half(native.side).since
     return (
-        there is not None
+        not native.back
+        and there is not None
         and since is not None
         and same_schedule(there, foreign.occupancy)
         and since < native.at
@@ -76,7 +80,7 @@ def _in_sight(native: Claim, foreign: Claim) -> bool:
 
 def is_race(one: Claim, other: Claim) -> bool:
     """True where neither claim was made in sight of the other (see the module)."""
-    if one.side is other.side:
+    if one.side is other.side and not (one.back or other.back):
         return False
     return not _in_sight(one, other) and not _in_sight(other, one)
 
@@ -118,8 +122,8 @@ def judge(
     Claims that are not ``new`` never clash with each other: they were judged when they came.
     ``zone`` is the room's. The result does not depend on the order of ``claims``.
     """
-    sides = {c.side for c in claims}
-    if len(sides) < 2 or not any(c.new for c in claims):
+    one_side = len({c.side for c in claims}) < 2 and not any(c.back for c in claims)
+    if one_side or not any(c.new for c in claims):
         return []
     ranked = sorted(claims, key=lambda c: strength(c, policy))
     slots: list[_Slot] = []

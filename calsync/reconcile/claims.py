@@ -13,6 +13,7 @@ from calsync.reconcile.observe import last_seen
 from calsync.reconcile.wait import TAKEN_FROM
 
 _GIVES_UP = frozenset({Verb.DELETE_BOOKING, Verb.DELETE_EVENT, Verb.BURY})
+_ABSENT = frozenset({Presence.NEVER, Presence.GONE})
 
 
 def claims_of(
@@ -62,7 +63,7 @@ def _takes_time(link: Link, decision: Decision) -> bool:
 
 def _claim(link: Link, decision: Decision | None, *, now: datetime, new: bool) -> Claim | None:
     """What the link wants (``new``) or holds; None where it gives its time up."""
-    side = link.claimed_on
+    side = link.origin if _put_there(link, link.origin) else link.claimed_on
     if new and decision is not None:
         occupancy = decision.target
         side = TAKEN_FROM.get(decision.verb, side)
@@ -74,17 +75,35 @@ def _claim(link: Link, decision: Decision | None, *, now: datetime, new: bool) -
     somewhere = any(last_seen(link, s) is not None for s in Side)
     if occupancy is None or not somewhere:
         return None
-    half = link.half(side)
+    back = _put_there(link, side)
     return Claim(
         link=link,
         occupancy=occupancy,
         side=side,
-        at=half.since or half.created or now,
+        at=_since(link, side, now, back=back),
         fixed=side is Side.CALENDAR
         and link.event.presence is Presence.PRESENT
         and link.event.owned,
         new=new,
+        back=back,
     )
+
+
+def _since(link: Link, side: Side, now: datetime, *, back: bool) -> datetime:
+    """When the time was claimed; what was put there held it for as long as one side shows it."""
+    sides = [s for s in Side if link.half(s).presence not in _ABSENT] if back else [side]
+    found = [at for s in sides if (at := link.half(s).since or link.half(s).created) is not None]
+    return min(found, default=now)
+
+
+def _put_there(link: Link, side: Side) -> bool:
+    """True where calsync, not people, put the item where it is on ``side``: they claimed its time on
+    the other side, where it is gone since, or where calsync itself made it (after a refused
+    move the time counts as held there, see ``effects.refused``)."""
+    if link.claimed_on is side:
+        return False
+    held = link.half(link.claimed_on)
+    return held.presence in _ABSENT or held.since == held.created
 
 
 def _parked(link: Link, now: datetime) -> Claim | None:

@@ -393,7 +393,7 @@ class _Room:
     def _give_new_life(self, link: Link, decision: Decision) -> None:
         """One side's item lives on under a new link; the old one becomes the tombstone."""
         lives = Side.CALENDAR if decision.verb is Verb.REVIVE_BOOKING else Side.BOOKING
-        new = replace(succeed(link, lives), pending=link.pending)
+        new = replace(succeed(link, lives), pending=link.pending, claim=link.claimed_on)
         half = link.half(lives)
         if half.seen is None and link.base is not None:
             new = with_half(new, lives, replace(half, seen=link.base))

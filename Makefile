@@ -4,13 +4,14 @@
 #   make demo      show the main job (ARGS="--headless --seconds 20 --report out.json" for scripts)
 #   make test      the tests
 #   make bench     the benchmarks, into bench/report.json
+#   make kills     the real process under kill -9 (N=300), while people act on both sides
 #   make check     format, lint, types, layers
 #   make lock      resolve the dependencies of pyproject.toml anew
 #   make clean     remove .venv and caches
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check lock setup clean rebuild
+.PHONY: help demo test bench kills check lock setup clean rebuild
 
 # Python 3.11 or newer. Name one with: make PYTHON=/usr/bin/python3.11 test
 PYTHON ?=
@@ -42,6 +43,9 @@ test: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(ARGS)
+
+kills: $(READY)
+	@$(BIN)/python -m soak.kills --count $(or $(N),300) $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff check .

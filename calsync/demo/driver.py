@@ -71,8 +71,11 @@ class Driver:
             stop.wait(min(self.people.pause(per_second), max(0.0, until - time.monotonic())))
 
     def step(self) -> None:
+        """Somebody's next wish."""
+        self.live(self.people.next())
+
+    def live(self, wish: Wish) -> None:
         """One wish, with its rival where it has one."""
-        wish = self.people.next()
         looks = self._looks(wish)
         if looks is None:
             return

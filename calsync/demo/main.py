@@ -126,7 +126,7 @@ def _run(
             tables=HubTables(stage.database),
             since=since,
         )
-        _note_seeded(stage, people, since)
+        note_seeded(stage, people, since)
         if not watcher.wait_for_rest(still=0.5, limit=_IMPORT_S):
             raise StageError(f"the first import did not end: {stage.log_of('serve')}")
         driver = Driver(people, sandbox=stage.open_sandbox, platform=stage.open_platform)
@@ -139,9 +139,9 @@ def _run(
                 view.phase = "coming to rest"
                 rested = watcher.wait_for_rest(still=1.5 * cast.poll_ceiling, limit=REST_S)
                 view.phase = "looking whether anything is written while nobody acts"
-                idle = _look_at_idleness(watcher, 3 * cast.poll_ceiling + 0.5)
+                idle = look_at_idleness(watcher, 3 * cast.poll_ceiling + 0.5)
                 stage.check()
-                records = _gather(stage, watcher, idle, seconds=seconds, rested=rested)
+                records = gather(stage, watcher, idle, seconds=seconds, rested=rested)
         finally:
             watcher.stop()
             driver.close()
@@ -159,7 +159,7 @@ def _no() -> Iterator[None]:
     yield
 
 
-def _note_seeded(stage: Stage, people: People, since: datetime) -> None:
+def note_seeded(stage: Stage, people: People, since: datetime) -> None:
     """Put what was in the calendars before calsync was into the log, and into people's minds."""
     facts = {room.id: room for room in stage.rooms}
     number = 0
@@ -213,7 +213,7 @@ def _act(
         raise failed[0]
 
 
-def _look_at_idleness(watcher: Watcher, seconds: float) -> Idle:
+def look_at_idleness(watcher: Watcher, seconds: float) -> Idle:
     """Nobody acts for so long: what calsync writes all the same."""
     watcher.look()
     writes, lines = watcher.seen.writes, len(watcher.seen.feed)
@@ -227,7 +227,7 @@ def _look_at_idleness(watcher: Watcher, seconds: float) -> Idle:
     )
 
 
-def _gather(stage: Stage, watcher: Watcher, idle: Idle, *, seconds: float, rested: bool) -> Records:
+def gather(stage: Stage, watcher: Watcher, idle: Idle, *, seconds: float, rested: bool) -> Records:
     """Everything the judge is told."""
     views = watcher.seen.rooms.values()
     tables = HubTables(stage.database)

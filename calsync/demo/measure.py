@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +63,8 @@ def notices(found: Mapping[str, Story], records: Records) -> Notices:
     """Exactly one mail an answer. A person on the platform asks by making a booking or changing
     it; the answer is calsync's next line in the feed for it, before the person's next one (a
     booking changed again in the meantime is asked about once). A booking that is live at rest
-    and was not answered misses its notice, too."""
+    and was not answered misses its notice, too. One whose fate is flagged as unknown (calsync died,
+    or heard nothing, while it was sent) is not missing: it must not be sent again."""
     mails: dict[str, list[dict[str, Any]]] = {}
     for mail in records.mails:
         if mail["kind"] == "mail":
@@ -72,6 +74,7 @@ def notices(found: Mapping[str, Story], records: Records) -> Notices:
     for line in records.feed:
         feed.setdefault(line.booking, []).append(line)
     pending = {image.key for image in records.platform if image.pending}
+    flagged = Counter(address.casefold() for address in records.flagged)
     duplicated: list[str] = []
     missing: list[str] = []
     for story in found.values():
@@ -80,7 +83,8 @@ def notices(found: Mapping[str, Story], records: Records) -> Notices:
         due = sum(_answers(feed.get(one, ()), story) for one in story.ids)
         unanswered = bool(story.ids & pending)
         got = len(mails.pop(story.person.casefold(), []))
-        missing += [f"no notice to {story.person}: {story.name}"] * max(0, due + unanswered - got)
+        told = got + flagged[story.person.casefold()]
+        missing += [f"no notice to {story.person}: {story.name}"] * max(0, due + unanswered - told)
         duplicated += [f"one notice too many to {story.person}: {story.name}"] * max(0, got - due)
     for address, many in mails.items():
         duplicated += [f"a notice to {address}, who booked nothing on the platform"] * len(many)

@@ -90,6 +90,8 @@ class Records:
     throttled: int = 0
     idle: Idle = field(default_factory=Idle)
     rested: bool = True
+    #: To whom calsync tells its admin that it does not know whether a notice arrived.
+    flagged: list[str] = field(default_factory=list)
 
 
 def instant(text: str) -> datetime:

@@ -24,8 +24,8 @@ from calsync.demo.clients import Platform, Sandbox
 from calsync.sandbox.wishes import RoomFacts
 
 SENDER = "calsync@contoso.example"
-_SECRET = "CALSYNC_DEMO_SECRET"
-_START_S = 60.0
+SECRET = "CALSYNC_DEMOSECRET"
+START_S = 60.0
 _STOP_S = 10.0
 #: Windows and IANA names of the zones the rooms stand in.
 ZONES = (
@@ -107,7 +107,7 @@ class Stage:
     def _spawn(self, name: str, arguments: list[str]) -> dict[str, Any]:
         """Start a process that prints one line of JSON once it is ready."""
         log = self._open(self.folder / f"{name}.log")
-        environment = {**os.environ, _SECRET: getattr(self, "facts", {}).get("client_secret", "")}
+        environment = {**os.environ, SECRET: getattr(self, "facts", {}).get("client_secret", "")}
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             stdin=subprocess.DEVNULL,
@@ -119,7 +119,7 @@ class Stage:
         )
         self._running[name] = process
         assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], _START_S)
+        ready, _, _ = select.select([process.stdout], [], [], START_S)
         line = process.stdout.readline() if ready else "it said nothing. "
         try:
             facts: dict[str, Any] = json.loads(line)
@@ -172,7 +172,7 @@ class Stage:
         )
         self.api = str(ready["url"])
         self.platform = self.open_platform()
-        until = time.monotonic() + _START_S
+        until = time.monotonic() + START_S
         while True:
             self.check()
             try:
@@ -251,7 +251,7 @@ class Stage:
             f'name = "sandbox"\ntenant_id = {_quoted(facts["tenant"])}\n'
             f'client_id = {_quoted(facts["client_id"])}\ncloud = "custom"\n'
             f"login_url = {_quoted(self.gateway())}\ngraph_url = {_quoted(self.gateway())}\n"
-            f'credential = "secret"\nclient_secret_env = "{_SECRET}"',
+            f'credential = "secret"\nclient_secret_env = "{SECRET}"',
         ]
         for room in self.rooms:
             place = shown[room.mailbox]
@@ -271,7 +271,7 @@ class Stage:
             [sys.executable, "-m", *command, "--settings", str(self.settings), "--json"],
             capture_output=True,
             text=True,
-            timeout=_START_S,
+            timeout=START_S,
             check=False,
         )
         if done.returncode:

@@ -61,6 +61,11 @@ class HubTables:
             for key, room, status, origin, uid, refusal in self._rows(sql)
         ]
 
+    def flagged(self) -> list[str]:
+        """Whom the admin is told about: calsync does not know whether their notice arrived."""
+        sql = "SELECT recipient FROM notice WHERE state = 'doubtful'"
+        return [str(address) for (address,) in self._rows(sql)]
+
     def decisions(self, after: int) -> list[tuple[int, datetime, str, str]]:
         """calsync's audit since a line: number, when, room, what and why. For the view alone."""
         sql = (
@@ -133,7 +138,7 @@ class Watcher:
         self.seen = Seen({room.id: RoomView(room) for room in rooms})
         self.lock = threading.Lock()
         self.failure: Exception | None = None
-        self._sandbox, self._platform, self._tables = sandbox(), platform(), tables
+        self._sandbox, self._platform, self.tables = sandbox(), platform(), tables
         self._mailboxes = {room.mailbox.casefold(): room.id for room in rooms}
         self._every, self._stale = every, stale
         self._stop = threading.Event()
@@ -163,10 +168,10 @@ class Watcher:
     def look(self, *, whole: bool = False) -> None:
         """Read what is new; ``whole``: every room anew."""
         lines = self._sandbox.since("log", len(self.seen.log))
-        feed = self._tables.feed(self.seen.feed[-1].number if self.seen.feed else 0)
-        decisions = self._tables.decisions(self._audit)
+        feed = self.tables.feed(self.seen.feed[-1].number if self.seen.feed else 0)
+        decisions = self.tables.decisions(self._audit)
         counts = self._sandbox.control("GET", "calls")
-        bookings = self._tables.rows()
+        bookings = self.tables.rows()
         with self.lock:
             self.seen.bookings = bookings
             self._take(lines, feed, decisions, counts)

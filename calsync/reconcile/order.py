@@ -72,10 +72,12 @@ def _waits(effects: Sequence[Effect], times: Times) -> dict[int, set[int]]:
         return {}
     spans: list[tuple[Interval, int, bool]] = []
     for number, effect in enumerate(effects):
-        if effect.was is not None:
-            spans.extend((span, number, False) for span in times(effect.was))
-        if effect.target is not None:
-            spans.extend((span, number, True) for span in times(effect.target))
+        held = times(effect.was) if effect.was is not None else ()
+        wanted = times(effect.target) if effect.target is not None else ()
+        # Dates that a series keeps are neither left nor waited for.
+        kept = set(held).intersection(wanted) if held else ()
+        spans.extend((span, number, False) for span in held if span not in kept)
+        spans.extend((span, number, True) for span in wanted if span not in kept)
     spans.sort(key=lambda s: (s[0].start, s[0].end))
     found: dict[int, set[int]] = {}
     active: list[tuple[Interval, int, bool]] = []

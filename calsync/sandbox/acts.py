@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from . import answers, events
+from . import answers, copies, events
 from .events import Fields
 from .graph.calendar import parse_instant, shown_instance
 from .graph.reader import Reader
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NEW = ("book", "book_direct", "recur")
 CHANGES = ("move", "move_occurrence", "extend", "shorten", "retitle", "set")
 ENDS = ("cancel", "cancel_occurrence", "remove")
-OTHER = ("answer", "move_folder", "recreate")
+OTHER = ("answer", "move_folder", "recreate", "copy")
 KINDS = (*NEW, *CHANGES, *ENDS, *OTHER)
 PLAIN = (
     "subject",
@@ -196,6 +196,8 @@ def _change(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
             comment=str(raw.get("comment", "")),
         )
         return copy
+    if kind == "copy":
+        return _paste(world, raw)
     if kind in ("move_folder", "recreate"):
         copy = locate(world, {**raw, "copy": True})
         return Target(copy.box, _shift(world, copy, kind), day)
@@ -217,6 +219,16 @@ def _change(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
     fields = Reader(world, shown).event(shape)
     made = events.update(world, box, item, day, fields)
     return Target(box, made, day)
+
+
+def _paste(world: World, raw: Mapping[str, Any]) -> Target:
+    """Copy the room's own image of a meeting, into the mailbox ``to`` (default: the same one)."""
+    copied = locate(world, {**raw, "copy": True})
+    target = _room(world, {"room": raw["to"]}) if raw.get("to") else copied.box
+    shown = shown_instance(copied.item, copied.day)
+    shape = _times(raw, shown, target)
+    slot = Reader(world, shown).event(shape).slot if shape else None
+    return Target(target, copies.copy(world, shown, target, slot), None)
 
 
 def _shift(world: World, copy: Target, kind: str) -> Item:

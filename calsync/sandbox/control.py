@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from . import acts, icsload, seeding
+from . import acts, backups, icsload, seeding
 from .attendant import Processing
 from .dump import instances, item_dump
 from .faults import KINDS, Fault
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .graph.front import GraphFront
 
 PREFIX = "/_sandbox/"
+_ADMIN = ("backup", "restore", "remake", "rename")
 
 
 class Control:
@@ -34,6 +35,7 @@ class Control:
 
     def __init__(self, front: GraphFront) -> None:
         self.front = front
+        self.backups = backups.Backups(front.world)
 
     @property
     def world(self) -> World:
@@ -163,6 +165,7 @@ class Control:
         raw = request.json_or_empty()
         world = World(self.world.clock, int(raw.get("seed", self.world.seed)))
         self.front.__init__(world, base=self.front.base)  # type: ignore[misc]  # a fresh front that others keep holding
+        self.backups = backups.Backups(world)
         return {"status": "reset", "seed": world.seed}
 
     def _clock(self, request: Request) -> dict[str, object]:
@@ -276,9 +279,23 @@ class Control:
             )
         if rest[1] == "items":
             return answer(200, {"value": [item_dump(box, item) for item in box.items.values()]})
+        if rest[1] in _ADMIN and request.method == "POST":
+            return answer(200, self._administer(box, rest[1], request.json_or_empty()))
         if rest[1] == "ics" and request.method == "POST":
             return answer(200, icsload.load(self.world, box, request.body).show())
         raise Refusal(404, "UnknownControl", f"no control route {request.path}")
+
+    def _administer(self, box: Mailbox, what: str, raw: dict[str, Any]) -> dict[str, Any]:
+        """Backup, restore, remake, rename: what an admin does to a whole mailbox."""
+        name = str(raw.get("name", "backup"))
+        if what == "backup":
+            return self.backups.take(box, name)
+        if what == "restore":
+            ids, tokens = str(raw.get("ids", "same")), str(raw.get("tokens", "void"))
+            return self.backups.restore(box, name, ids=ids, tokens=tokens)
+        if what == "remake":
+            return self._show(backups.remake(self.world, box))
+        return self._show(backups.rename(self.world, box, str(raw["address"])))
 
     def _add_room(self, raw: dict[str, Any]) -> dict[str, Any]:
         tenant = self.world.tenant(raw.get("tenant"))

@@ -33,6 +33,9 @@ DURING = {
     "without_tag": "without_tag",
     "recreate": "recreate",
     "id_change": "new_id",
+    "lossy_list": "lossy_list",
+    "false_removed": "false_removed",
+    "thin_replica": "thin",
 }
 AFTER = (
     "reply_lost",

@@ -21,6 +21,8 @@ class Switches:
     duplicate_existing_id: bool = True
     # Whether extended properties of the organizer's item reach the room's copy.
     tag_reaches_room_copy: bool = False
+    # Whether a copy made in Outlook carries the transactionId of its original.
+    copy_keeps_transaction_id: bool = True
     # Answers of an attendee.
     decline_removes_copy: bool = True
     decline_occurrence_allowed: bool = True

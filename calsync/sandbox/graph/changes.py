@@ -77,7 +77,8 @@ def delta(world: World, request: Request, box: Mailbox, *, windowed: bool) -> Re
         current = _follow_up(world, request, box)
     else:
         low, high = window(request) if windowed else FOREVER
-        current = _first(world, box, low, high)
+        thin = bool(request.flags.get("lossy_list") or request.flags.get("thin"))
+        current = _first(world, box, low, high, thin=thin)
         if request.flags.get("out_of_order"):
             refs = list(current.refs)
             world.noise.shuffle(refs)
@@ -120,9 +121,12 @@ def _follow_up(world: World, request: Request, box: Mailbox) -> Round:
     if request.flags.get("replay"):
         start = max(0, start - 10)
     until = max(start, _visible(world, box))
-    if until == start:
-        return Round((), low, high, until)
     refs: list[Ref] = []
+    if request.flags.get("false_removed"):
+        living = (item for n, item in enumerate(box.items.values()) if n % 10)
+        refs += [Ref(item.key, gone=True, folder=item.folder) for item in living]
+    if until == start:
+        return Round(tuple(refs), low, high, until)
     for key in box.changed_since(start, until):
         refs.extend(_changed(world, box, key, low, high, start, immutable=request.immutable))
     if world.switches.delta_repeats:
@@ -132,9 +136,14 @@ def _follow_up(world: World, request: Request, box: Mailbox) -> Round:
     return Round(tuple(refs), low, high, until)
 
 
-def _first(world: World, box: Mailbox, low: datetime, high: datetime) -> Round:
+def _first(
+    world: World, box: Mailbox, low: datetime, high: datetime, *, thin: bool = False
+) -> Round:
+    """All that lives in the window; ``thin``: a listing that lost nine of ten items."""
     refs: list[Ref] = []
-    for item in box.items.values():
+    for number, item in enumerate(box.items.values()):
+        if thin and number % 10:
+            continue
         refs.extend(_living(world, item, low, high))
     return Round(tuple(refs), low, high, _visible(world, box))
 

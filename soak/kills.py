@@ -159,8 +159,8 @@ def _check_files(database: Path) -> list[str]:
 
 def _tracebacks(site: Site) -> list[str]:
     text = (site.folder / "serve.log").read_text(encoding="utf-8", errors="replace")
-    count = text.count("Traceback (most recent call last)")
-    return [f"{count} tracebacks in the log of serve"] if count else []
+    count = text.count("Traceback (most recent call last)") + text.count("unforeseen")
+    return [f"{count} unforeseen errors in the log of serve"] if count else []
 
 
 # --- many worlds -------------------------------------------------------------------------------

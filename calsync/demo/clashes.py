@@ -8,8 +8,9 @@ never calsync's.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import combinations
 from typing import Any
@@ -140,14 +141,27 @@ def double_booked(
     return list(pairs.values())
 
 
-def _reads(records: Records) -> dict[str, list[tuple[datetime, datetime]]]:
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """When reads of a room were answered, oldest first, and when each of them began."""
+
+    answered: list[datetime] = field(default_factory=list)
+    began: list[datetime] = field(default_factory=list)
+
+    def last_before(self, at: datetime) -> datetime | None:
+        """When the last one that was answered by then began."""
+        number = bisect_right(self.answered, at)
+        return self.began[number - 1] if number else None
+
+
+def _reads(records: Records) -> dict[str, _Reads]:
     """When each of calsync's reads of a room was answered, and when it began, by mailbox.
 
     A read that was throttled or broken began with the first call that was: calsync may have read
     its own side by then, and waited. A read that a fault spoiled does not count: what stood there
     may not have been in it.
     """
-    found: dict[str, list[tuple[datetime, datetime]]] = {}
+    found: dict[str, _Reads] = {}
     waiting: dict[str, datetime] = {}
     # A call refused at the door does not say whose mailbox it was for; its address does.
     users = {_user(call): call["mailbox"] for call in records.calls if call["mailbox"]}
@@ -160,7 +174,9 @@ def _reads(records: Records) -> dict[str, list[tuple[datetime, datetime]]]:
         began = waiting.pop(mailbox, at)
         whole = status < 300 and not call.get("faults")
         if call["method"] == "GET" and call["operation"] in _ROOM_READS and whole:
-            found.setdefault(mailbox, []).append((at, began))
+            reads = found.setdefault(mailbox, _Reads())
+            reads.answered.append(at)
+            reads.began.append(began)
     return found
 
 
@@ -172,7 +188,7 @@ def _user(call: Mapping[str, Any]) -> str:
 def _doubled(
     one: Story,
     two: Story,
-    reads: Mapping[str, list[tuple[datetime, datetime]]],
+    reads: Mapping[str, _Reads],
     rest: Mapping[Side, Mapping[str, State]],
 ) -> Iterator[str]:
     sides: tuple[Side, Side] = ("outlook", "platform")
@@ -184,10 +200,10 @@ def _doubled(
         for write in mine.writes:
             if write.kind != "write":
                 continue
-            before = [start for end, start in reads.get(mine.room.mailbox, ()) if end <= write.at]
-            if not before:
+            read = reads.get(mine.room.mailbox, _Reads()).last_before(write.at)
+            if read is None:
                 continue
-            began = before[-1] - READ_SLACK
+            began = read - READ_SLACK
             put = _put(mine, write.side, write.at)
             stood = theirs.shown(write.side, write.at)
             since = theirs.shown(write.side, began)

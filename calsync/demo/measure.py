@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from typing import Any
 
 from calsync.demo.records import FeedLine, Records
-from calsync.demo.story import Story, acts_of, other
+from calsync.demo.story import Act, Story, acts_of, other
 from calsync.sandbox.wishes import Side
 
 #: Calls that belong to no booking: signing in and looking rooms up.
@@ -38,16 +38,22 @@ class Latency:
 
 
 def latency(found: Mapping[str, Story]) -> Latency:
-    """One sample an act whose effect reached the other side: the first write of the booking
-    there after the act (its confirmation on the own side is none)."""
+    """One sample an act whose effect reached the other side (see `carried`)."""
     samples: dict[Side, list[float]] = {"outlook": [], "platform": []}
+    for act, ms in carried(found):
+        samples[act.side].append(ms)
+    return Latency(samples)
+
+
+def carried(found: Mapping[str, Story]) -> Iterator[tuple[Act, float]]:
+    """Each act whose effect reached the other side, oldest first, with the milliseconds until the
+    first write of the booking there (its confirmation on the own side is none)."""
     for story, act in acts_of(found.values()):
         target = other(act.side)
         for write in story.writes:
             if write.side == target and write.kind in _CARRIES and write.at >= act.at:
-                samples[act.side].append((write.at - act.at).total_seconds() * 1000)
+                yield act, (write.at - act.at).total_seconds() * 1000
                 break
-    return Latency(samples)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Gather: what both sides showed for one room, with every absence confirmed by a read."""
+"""Gather: what both sides showed for one room, with every absence and every overlap that only a
+change feed told confirmed by a read."""
 
 from __future__ import annotations
 
@@ -6,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from calsync.conflicts.clash import shown
+from calsync.conflicts.merge import same_schedule
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.errors import CursorExpired
-from calsync.mapping.expand import extent
+from calsync.mapping.expand import busy_intervals, extent
 from calsync.model import (
     Interval,
     Link,
@@ -32,7 +34,8 @@ from calsync.reconcile.plan import in_window
 class Gathered:
     """Observations by key per side, the links they may belong to, and the new cursors.
 
-    ``emptied`` names a side whose complete listing was empty although items are linked.
+    ``emptied`` names a side whose complete listing was empty although items are linked. ``read``:
+    keys per side whose observation is a targeted read.
     """
 
     booking: dict[str, Observation] = field(default_factory=dict)
@@ -41,6 +44,7 @@ class Gathered:
     booking_cursor: str = ""
     calendar_cursor: str = ""
     emptied: str = ""
+    read: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
 
     def seen(self, side: Side) -> dict[str, Observation]:
         return self.booking if side is Side.BOOKING else self.calendar
@@ -88,6 +92,9 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
         yield from _look_again(ctx, pair, found)
     _load_tagged(ctx, found)
     _load_neighbours(ctx, pair, found, window)
+    if state.imported:
+        for side in Side:
+            yield from _read(ctx, pair, found, side, _overlapping(found, side, window, pair.zone))
     return found
 
 
@@ -195,6 +202,7 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
     )
     for key, obs in zip(keys, results, strict=True):
         found.seen(side)[key] = obs
+        found.read[side].add(key)
 
 
 def _load_tagged(ctx: Context, found: Gathered) -> None:
@@ -221,6 +229,39 @@ def _load_neighbours(ctx: Context, pair: Pair, found: Gathered, window: Window) 
         return
     for link in ctx.store.links_meeting(pair.id, Interval(start, end)):
         found.links.setdefault(link.id, link)
+
+
+def _overlapping(found: Gathered, side: Side, window: Window, zone: str) -> list[str]:
+    """Keys on ``side`` of items that overlap there as far as their latest states tell, one of them
+    new at that time. A feed may show the old state of an item whose time somebody else took
+    since; nobody must be refused, or shown twice, for that."""
+    held = {link.half(side).key: link for link in found.links.values()}
+    states: dict[str, Occupancy] = {}
+    for key, link in held.items():
+        there = shown(link, side)
+        if key is not None and there is not None:
+            states[key] = there
+    new = set()
+    for key, obs in found.seen(side).items():
+        if not isinstance(obs, Seen):
+            states.pop(key, None)
+            continue
+        before = states.get(key)
+        if before is None or not same_schedule(before, obs.occupancy):
+            new.add(key)
+        states[key] = obs.occupancy
+    if not new:
+        return []
+    doubtful: set[str] = set()
+    active: list[tuple[Interval, str]] = []
+    times = ((one, key) for key, occ in states.items() for one in busy_intervals(occ, window, zone))
+    for one, key in sorted(times, key=lambda t: (t[0].start, t[0].end)):
+        active = [a for a in active if a[0].end > one.start]
+        for _, other in active:
+            if other != key and (key in new or other in new):
+                doubtful |= {key, other}
+        active.append((one, key))
+    return sorted(doubtful - found.read[side])
 
 
 def _new_times(found: Gathered) -> Iterator[Occupancy]:

@@ -97,8 +97,8 @@ def _since(link: Link, side: Side, now: datetime, *, back: bool) -> datetime:
 
 
 def _put_there(link: Link, side: Side) -> bool:
-    """True where calsync, not people, put the item where it is on ``side``: they claimed its time on
-    the other side, where it is gone since, or where calsync itself made it (after a refused
+    """True where calsync, not people, put the item where it is on ``side``: they claimed its time
+    on the other side, where it is gone since, or where calsync itself made it (after a refused
     move the time counts as held there, see ``effects.refused``)."""
     if link.claimed_on is side:
         return False

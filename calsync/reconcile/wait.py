@@ -71,7 +71,9 @@ def _leaving(links: Iterable[Link], side: Side, written: set[str]) -> Iterator[O
         there, aim = last_seen(link, side), last_seen(link, side.other)
         if there is None or here.presence is Presence.GONE:
             continue
-        if other.presence is Presence.GONE or aim is None or not same_schedule(there, aim):
+        moved = aim is None or not same_schedule(there, aim)
+        # What cannot be read may have been moved: who wants its time may have seen that.
+        if moved or other.presence in (Presence.GONE, Presence.UNKNOWN):
             yield there
 
 

@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 
 import msal
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
+from urllib3.exceptions import HTTPError as WireError
 
+from calsync.adapters.graph.bounds import BoundedAdapter, read_body
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.retry_after import retry_after
 from calsync.adapters.graph.signin import explain
@@ -39,6 +41,8 @@ _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
 #: msal asks anew when less than this is left of a token; we look at its cache no later.
 _MARGIN_S = 300.0
 _MAX_BYTES = 1_000_000
+#: Seconds for one whole answer: every call of the tenant waits behind it.
+_WHOLE_ANSWER_S = 30.0
 #: Seconds to stay away after a 429 of the sign-in service that names no time.
 _UNSAID_S = 60.0
 
@@ -95,6 +99,7 @@ class MsalTokens:
         clock: Clock,
         verify: bool | str = True,
         timeout: tuple[float, float] = (5.0, 30.0),
+        within: float = _WHOLE_ANSWER_S,
         wire: BaseAdapter | None = None,
     ) -> None:
         if not _TENANT.fullmatch(tenant_id):
@@ -106,7 +111,9 @@ class MsalTokens:
         self._client_id = client_id
         self._credential = credential
         self._monotonic = clock.monotonic
-        self._login = LoginClient(cloud, clock=clock, verify=verify, timeout=timeout, wire=wire)
+        self._login = LoginClient(
+            cloud, clock=clock, verify=verify, timeout=timeout, within=within, wire=wire
+        )
         self._lock = threading.Lock()
         self._app: msal.ConfidentialClientApplication | None = None
         # One tuple, replaced whole: read without the lock on every request.
@@ -224,6 +231,14 @@ def _for_msal(credential: Credential) -> str | dict[str, Any]:
             }
 
 
+class _Straight(requests.Session):
+    """Follows no redirect, and does not even prepare one: requests would read the whole body of
+    a redirect for that."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - as requests calls it
+        return None
+
+
 class LoginClient:
     """The HTTP client that msal is given: only to the sign-in hosts of one cloud.
 
@@ -238,6 +253,7 @@ class LoginClient:
         clock: Clock,
         verify: bool | str,
         timeout: tuple[float, float],
+        within: float,
         wire: BaseAdapter | None = None,
     ) -> None:
         self._clock = clock
@@ -247,11 +263,12 @@ class LoginClient:
         self._plain = parts.scheme == "http"
         self._netloc = parts.netloc
         self._timeout = timeout
-        self._session = requests.Session()
+        self._within = within
+        self._session = _Straight()
         # Else REQUESTS_CA_BUNDLE and proxy variables of the environment override what is set.
         self._session.trust_env = False
         self._session.verify = verify
-        adapter = wire or HTTPAdapter(max_retries=0)
+        adapter = wire or BoundedAdapter(seconds=within, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self.status = 0
@@ -279,10 +296,20 @@ class LoginClient:
         if self._plain:
             url = "http" + url.removeprefix("https")
         answer = self._session.request(
-            method, url, allow_redirects=False, timeout=self._timeout, **options
+            method, url, allow_redirects=False, timeout=self._timeout, stream=True, **options
         )
+        try:
+            # requests types it as always there; it has no other way to bound a body.
+            answer._content = read_body(answer, _MAX_BYTES, seconds=self._within)
+        except (WireError, TimeoutError) as error:
+            raise Unavailable(
+                f"the answer of the sign-in service was lost ({type(error).__name__})",
+                where=self._netloc,
+            ) from None
+        finally:
+            answer.close()
         self._note(answer)
-        if len(answer.content) > _MAX_BYTES or (answer.status_code == 200 and not _is_json(answer)):
+        if answer.status_code == 200 and not _is_json(answer):
             raise BadAnswer(
                 "the sign-in service did not answer in its own form",
                 where=self._netloc,

@@ -13,13 +13,12 @@ import ssl
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from time import monotonic
 from typing import Any
 
 import requests
 from O365 import Account, Connection, MSGraphProtocol
 from O365.utils.token import MemoryTokenBackend
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, DecodeError, IncompleteRead, NewConnectionError
@@ -27,6 +26,7 @@ from urllib3.exceptions import HTTPError as WireError
 
 from calsync import __version__
 from calsync.adapters.graph.auth import TokenSource
+from calsync.adapters.graph.bounds import WHOLE_ANSWER_S, BoundedAdapter, read_body
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.links import AllowedOrigin
 from calsync.adapters.graph.parts import longest_wait, read_answer
@@ -36,9 +36,6 @@ from calsync.errors import BadAnswer, NotSignedIn, SideError, Unavailable, Usage
 from calsync.ports import Clock
 
 MAX_BYTES = 64 * 1024 * 1024
-_CHUNK = 64 * 1024
-#: Seconds for one whole answer; a server that drips a byte now and then resets the read timeout.
-_WHOLE_ANSWER_S = 120.0
 _IMMUTABLE = 'IdType="ImmutableId"'
 _NEVER_CONNECTED = (
     NewConnectionError,
@@ -52,8 +49,8 @@ class Transport:
     """Carries out calls for one tenant. Safe for several threads.
 
     ``pool``: connections kept; more callers than that wait for one. ``timeout``: seconds to
-    connect, and between two pieces of an answer. ``verify``: True, or a CA file. ``wire``
-    carries the requests in place of the network.
+    connect, and between two pieces of an answer; ``within``: for one whole answer. ``verify``:
+    True, or a CA file. ``wire`` carries the requests in place of the network.
     """
 
     def __init__(
@@ -65,6 +62,7 @@ class Transport:
         clock: Clock,
         pool: int = 16,
         timeout: tuple[float, float] = (5.0, 30.0),
+        within: float = WHOLE_ANSWER_S,
         max_bytes: int = MAX_BYTES,
         verify: bool | str = True,
         wire: BaseAdapter | None = None,
@@ -78,7 +76,9 @@ class Transport:
         self._clock = clock
         self._origin = AllowedOrigin(cloud.graph)
         self._root = f"{cloud.graph}/v1.0"
-        self._session = _Session(self, pool=pool, timeout=timeout, max_bytes=max_bytes)
+        self._session = _Session(
+            self, pool=pool, timeout=timeout, within=within, max_bytes=max_bytes
+        )
         self._session.verify = verify
         if wire is not None:
             self._session.mount("https://", wire)
@@ -249,14 +249,27 @@ class _Session(requests.Session):
     """
 
     def __init__(
-        self, owner: Transport, *, pool: int, timeout: tuple[float, float], max_bytes: int
+        self,
+        owner: Transport,
+        *,
+        pool: int,
+        timeout: tuple[float, float],
+        within: float,
+        max_bytes: int,
     ) -> None:
         super().__init__()
         self._owner = owner
         self._timeout = timeout
+        self._within = within
         self._max_bytes = max_bytes
         self.trust_env = False  # see auth.py: the environment would override the CA file
-        adapter = _OneOrigin(pool_connections=4, pool_maxsize=pool, pool_block=True, max_retries=0)
+        adapter = _OneOrigin(
+            seconds=within,
+            pool_connections=4,
+            pool_maxsize=pool,
+            pool_block=True,
+            max_retries=0,
+        )
         self.mount("https://", adapter)
         self.mount("http://", adapter)
         # O365 refuses to send anything while the session has no such header.
@@ -302,7 +315,7 @@ class _Session(requests.Session):
             proxies={},
         )
         try:
-            response._content = _read(response, self._max_bytes)
+            response._content = read_body(response, self._max_bytes, seconds=self._within)
             response._content_consumed = True
         finally:
             response.close()
@@ -313,7 +326,7 @@ class _Session(requests.Session):
         return response
 
 
-class _OneOrigin(HTTPAdapter):
+class _OneOrigin(BoundedAdapter):
     """All requests go to one checked origin: its connection pool is looked up once, not by
     parsing every address several times over."""
 
@@ -336,19 +349,3 @@ class _OneOrigin(HTTPAdapter):
 
 def _judged_elsewhere() -> None:
     return None
-
-
-def _read(response: requests.Response, limit: int) -> bytes:
-    """The decoded body, in pieces, at most ``limit`` bytes and within the time for an answer."""
-    began, size, pieces = monotonic(), 0, []
-    while piece := response.raw.read1(_CHUNK, decode_content=True):
-        pieces.append(piece)
-        size += len(piece)
-        if size > limit:
-            raise BadAnswer(
-                f"the answer is longer than {limit} bytes",
-                todo="If this is a proxy's page, exclude Graph from it",
-            )
-        if monotonic() - began > _WHOLE_ANSWER_S:
-            raise Unavailable(f"the answer was not complete after {_WHOLE_ANSWER_S:.0f} s")
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -1,0 +1,1 @@
+"""Attacks on calsync, one module a kind. SECURITY.md names the test of each threat."""

@@ -15,7 +15,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from calsync.model import (
+    NONE_YET,
     Conflict,
+    EditPolicy,
     Effect,
     Interval,
     Link,
@@ -27,6 +29,7 @@ from calsync.model import (
     ResourceCalendar,
     Room,
     Side,
+    Tally,
     Window,
 )
 
@@ -121,6 +124,9 @@ class RoomState:
     ``halted``: the guard's question to the admin (empty = not halted); ``approved``: the admin
     said yes to the next plan. ``failures`` counts cycles that failed in a row.
     ``synced_at``: both sides were read and equal decisions stored ("in sync as of").
+    ``writes``: changes and deletions of the last hour. ``others``: events of the last day that
+    another calsync made. ``rejoin``: both sides are joined anew on the admin's word, who said
+    which one is right where they differ; nothing is deleted until that is done.
     """
 
     pair_id: str
@@ -135,6 +141,9 @@ class RoomState:
     synced_at: datetime | None = None
     compared_at: datetime | None = None
     drift: int = 0
+    writes: Tally = NONE_YET
+    others: Tally = NONE_YET
+    rejoin: EditPolicy | None = None
 
 
 class AuditStep(StrEnum):

@@ -44,9 +44,11 @@ from calsync.model.rooms import (
     Room,
     Side,
 )
+from calsync.model.tally import NONE_YET, Tally
 
 __all__ = [
     "NOBODY",
+    "NONE_YET",
     "Absence",
     "Alternative",
     "Busy",
@@ -91,6 +93,7 @@ __all__ = [
     "Side",
     "Skip",
     "Stale",
+    "Tally",
     "Unknown",
     "Weekday",
     "Window",

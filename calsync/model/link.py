@@ -9,6 +9,7 @@ from enum import StrEnum
 from calsync.model.occupancy import Occupancy
 from calsync.model.refusal import Refusal
 from calsync.model.rooms import NOBODY, Person, Side
+from calsync.model.tally import NONE_YET, Tally
 
 
 class Presence(StrEnum):
@@ -57,7 +58,8 @@ class Link:
     ``base`` is None until both sides have held the item. ``revision`` grows with every stored
     change; an effect of an older revision is void. ``in_flight``: an effect was sent and its
     outcome is not known yet; nothing new is decided until it is. ``attempts`` counts writes of
-    one target that did not stick (the loop breaker). ``claim``: the side on which people
+    one target that did not stick, ``writes`` those of the last hour, whether they did or not (the
+    two loop breakers). ``claim``: the side on which people
     claimed the present time (the origin, until the item is moved on the other side).
     ``refusal``: dates of this series that were refused, until the person has been told.
     """
@@ -79,6 +81,7 @@ class Link:
     seats: int | None = None
     claim: Side | None = None
     refusal: Refusal | None = None
+    writes: Tally = NONE_YET
 
     @property
     def claimed_on(self) -> Side:

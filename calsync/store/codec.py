@@ -11,6 +11,7 @@ from calsync.mapping.expand import extent
 from calsync.mapping.fingerprint import dumps, loads
 from calsync.model import (
     NOBODY,
+    NONE_YET,
     Alternative,
     Half,
     Link,
@@ -20,6 +21,7 @@ from calsync.model import (
     Presence,
     Refusal,
     Side,
+    Tally,
 )
 from calsync.store import schema
 
@@ -101,6 +103,8 @@ def link_row(link: Link, zone: str, at: int) -> tuple[object, ...]:
         link.seats,
         None if link.claim is None else link.claim.value,
         refusal_json(link.refusal),
+        link.writes.count,
+        maybe_micros(link.writes.since),
         starts,
         ends,
         is_unsettled(link),
@@ -191,7 +195,7 @@ def link_of(row: Row) -> Link:
         e_presence, e_key, e_version, e_mark, e_fingerprint, e_seen, e_created, e_owned, e_uid,
         e_reason, e_since,
         base_json, base_fingerprint, state, reason, revision, in_flight, attempts, pending,
-        person_name, person_address, seats, claim, refusal,
+        person_name, person_address, seats, claim, refusal, writes, writes_since,
     ) = row  # fmt: skip
     base = None if base_json is None else loads(base_json)
     return Link(
@@ -237,6 +241,7 @@ def link_of(row: Row) -> Link:
         seats=seats,
         claim=None if claim is None else _SIDES[claim],
         refusal=refusal_of(refusal),
+        writes=Tally(writes, instant(writes_since)) if writes_since is not None else NONE_YET,
     )
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from calsync.errors import UsageError
-from calsync.model import ClashPolicy, EditPolicy, Pair, Window
+from calsync.model import ClashPolicy, EditPolicy, Pair, Tally, Window
 from calsync.ports import Clock, RoomState
 from calsync.store.codec import (
     LINK_COLUMNS,
@@ -25,7 +25,8 @@ from calsync.store.statements import Statements, run_many
 PAIR_COLUMNS = "id, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy"
 ROOM_STATE_COLUMNS = (
     "pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported, halted,"
-    " approved, failures, error, synced_at, compared_at, drift"
+    " approved, failures, error, synced_at, compared_at, drift, writes, writes_since, others,"
+    " others_since, rejoin"
 )
 
 Row = Sequence[Any]
@@ -48,7 +49,8 @@ def pair_of(row: Row) -> Pair:
 def room_state_of(row: Row) -> RoomState:
     (
         pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported, halted,
-        approved, failures, error, synced_at, compared_at, drift,
+        approved, failures, error, synced_at, compared_at, drift, writes, writes_since, others,
+        others_since, rejoin,
     ) = row  # fmt: skip
     window = None
     if window_start is not None and window_end is not None:
@@ -66,6 +68,9 @@ def room_state_of(row: Row) -> RoomState:
         synced_at=maybe_instant(synced_at),
         compared_at=maybe_instant(compared_at),
         drift=drift,
+        writes=Tally(writes, maybe_instant(writes_since)),
+        others=Tally(others, maybe_instant(others_since)),
+        rejoin=EditPolicy(rejoin) if rejoin else None,
     )
 
 

@@ -77,6 +77,11 @@ room_sync = Table(
     Column("synced_at", BigInteger),
     Column("compared_at", BigInteger),
     Column("drift", Integer, nullable=False, server_default=text("0")),
+    Column("writes", Integer, nullable=False, server_default=text("0")),
+    Column("writes_since", BigInteger),
+    Column("others", Integer, nullable=False, server_default=text("0")),
+    Column("others_since", BigInteger),
+    Column("rejoin", String, nullable=False, server_default=text("''")),
 )
 
 
@@ -120,6 +125,8 @@ link = Table(
     Column("seats", Integer),
     Column("claim", String),
     Column("refusal", Text),
+    Column("writes", Integer, nullable=False, server_default=text("0")),
+    Column("writes_since", BigInteger),
     Column("starts", BigInteger),
     Column("ends", BigInteger),
     Column("unsettled", Boolean, nullable=False),

@@ -64,7 +64,8 @@ _NOTICES = (
 _SET_STATE = (
     "UPDATE room_sync SET calendar_cursor = ?, booking_cursor = ?, window_start = ?,"
     " window_end = ?, imported = ?, halted = ?, approved = ?, failures = ?, error = ?,"
-    " synced_at = ?, compared_at = ?, drift = ? WHERE pair_id = ?"
+    " synced_at = ?, compared_at = ?, drift = ?, writes = ?, writes_since = ?, others = ?,"
+    " others_since = ?, rejoin = ? WHERE pair_id = ?"
 )
 
 
@@ -325,6 +326,11 @@ def _state_row(state: RoomState) -> tuple[object, ...]:
         maybe_micros(state.synced_at),
         maybe_micros(state.compared_at),
         state.drift,
+        state.writes.count,
+        maybe_micros(state.writes.since),
+        state.others.count,
+        maybe_micros(state.others.since),
+        "" if state.rejoin is None else state.rejoin.value,
         state.pair_id,
     )
 

@@ -26,9 +26,11 @@ from store_samples import (
 
 from calsync.errors import StoreError
 from calsync.model import (
+    NONE_YET,
     Alternative,
     Conflict,
     ConflictKind,
+    EditPolicy,
     EffectKind,
     Frequency,
     Half,
@@ -44,6 +46,7 @@ from calsync.model import (
     Refusal,
     Rule,
     Side,
+    Tally,
     Weekday,
     Window,
 )
@@ -77,6 +80,9 @@ STATE = RoomState(
     synced_at=NOW,
     compared_at=NOW - timedelta(hours=5, microseconds=7),
     drift=2,
+    writes=Tally(17, NOW),
+    others=Tally(2, NOW - timedelta(hours=3)),
+    rejoin=EditPolicy.CALENDAR,
 )
 
 
@@ -467,6 +473,7 @@ _links = st.builds(
     seats=st.none() | st.integers(0, 999),
     claim=st.none() | st.sampled_from(Side),
     refusal=st.none() | _refusals,
+    writes=st.just(NONE_YET) | st.builds(Tally, st.integers(1, 999), _instants),
 )
 
 
@@ -479,7 +486,7 @@ def test_the_law_below_covers_every_field() -> None:
     assert {field.name for field in fields(Link)} == {
         "id", "pair_id", "origin", "booking", "event", "base", "base_fingerprint", "state",
         "reason", "revision", "in_flight", "attempts", "pending", "person", "seats", "claim",
-        "refusal",
+        "refusal", "writes",
     }  # fmt: skip
 
 

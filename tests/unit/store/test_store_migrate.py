@@ -11,11 +11,15 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from calsync.errors import DatabaseUnusable
+from calsync.model import NONE_YET
+from calsync.store.codec import LINK_COLUMNS, link_of
 from calsync.store.database import Database
 from calsync.store.migrate import config_for, facts, migrate
 from calsync.store.migrations import HEAD
+from calsync.store.pairs import ROOM_STATE_COLUMNS, room_state_of
 from calsync.store.tables import metadata
 
 
@@ -61,6 +65,46 @@ def test_down_and_up_again(db: Database) -> None:
     migrate(db)
     with db.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_links_of_the_first_form_live_on(path: Path) -> None:
+    """A database made before the loop breakers were: nothing counted, nothing lost."""
+    db = Database(f"sqlite:///{path}")
+    with db.write() as connection:
+        command.upgrade(config_for(connection), "0001")
+        _fill(connection)
+    migrate(db)
+    with db.read() as connection:
+        row = connection.exec_driver_sql(f"SELECT {LINK_COLUMNS} FROM link").one()
+        state = connection.exec_driver_sql(f"SELECT {ROOM_STATE_COLUMNS} FROM room_sync").one()
+    db.dispose()
+    link = link_of(row)
+    assert (link.id, link.writes) == ("l1", NONE_YET)
+    found = room_state_of(state)
+    assert (found.imported, found.writes, found.rejoin) == (True, NONE_YET, None)
+
+
+def _fill(connection: Connection) -> None:
+    """A pair with a link, by the columns of the first form."""
+    connection.exec_driver_sql(
+        "INSERT INTO pair (id, room_id, connection, mailbox, zone, titles, edit_policy,"
+        " clash_policy, added) VALUES ('p1', 'r', 'c', 'm', 'UTC', FALSE, 'origin', 'first', 0)"
+    )
+    connection.exec_driver_sql("INSERT INTO room_sync (pair_id, imported) VALUES ('p1', TRUE)")
+    halves = [
+        f"{side}_{name}"
+        for side in ("booking", "event")
+        for name in ("version", "mark", "fingerprint", "owned", "uid", "reason", "presence")
+    ]
+    columns = ["id", "pair_id", "origin", *halves, "base_fingerprint", "state", "reason",
+               "revision", "in_flight", "attempts", "pending", "person_name", "person_address",
+               "unsettled", "redacted", "stored_at"]  # fmt: skip
+    values = ["'l1'", "'p1'", "'booking'", *["''", "0", "''", "TRUE", "''", "''", "'never'"] * 2,
+              "''", "'active'", "''", "0", "FALSE", "0", "FALSE", "''", "''", "FALSE", "FALSE",
+              "0"]  # fmt: skip
+    connection.exec_driver_sql(
+        f"INSERT INTO link ({', '.join(columns)}) VALUES ({', '.join(values)})"
+    )
 
 
 def test_a_database_of_a_newer_calsync_is_left_alone(db: Database, path: Path) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from calsync.adapters.graph.batch import Part, run_batch
 from calsync.adapters.graph.clouds import Cloud
-from calsync.adapters.graph.links import event_path, user_path
+from calsync.adapters.graph.links import event_path, is_id, user_path
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.mapping import zones
 from calsync.model import Occupancy, Pair
@@ -130,11 +130,9 @@ class Box:
         answer = self.get(path, operation="find")
         rows = (answer.body or {}).get("value") if answer.ok else None
         found = [row for row in rows or () if isinstance(row, dict)]
-        return [
-            str(row.get("seriesMasterId") or row["id"])
-            for row in found
-            if row.get("transactionId") == transaction and row.get("id")
-        ]
+        mine = [row for row in found if row.get("transactionId") == transaction]
+        keys = [row.get("seriesMasterId") or row.get("id") for row in mine]
+        return [key for key in keys if is_id(key)]
 
     def instances(self, key: str, start: datetime, end: datetime) -> str:
         """Address of the instances of a series that meet a span (aware UTC)."""

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from calsync.adapters.graph.errors import check
-from calsync.adapters.graph.links import AllowedOrigin, user_path
+from calsync.adapters.graph.links import AllowedOrigin, is_id, user_path
 from calsync.adapters.wrap.port import Call, Caller
 from calsync.errors import BadAnswer, CursorExpired
 from calsync.model import Window
@@ -30,7 +30,7 @@ _INSTANCES = ("occurrence", "exception")
 @dataclass(slots=True, kw_only=True)
 class Round:
     """What a round showed, by id. ``singles`` raw; ``series``: ids of masters of which any
-    part was shown; ``removed``: hints; ``strange``: items without an id (counted only)."""
+    part was shown; ``removed``: hints; ``strange``: items without a usable id (counted only)."""
 
     singles: dict[str, dict[str, Any]] = field(default_factory=dict)
     series: dict[str, None] = field(default_factory=dict)
@@ -92,7 +92,7 @@ def _fold(found: Round, rows: Any, mailbox: str) -> None:
         raise BadAnswer("a page has no list of events", where=mailbox)
     for row in rows:
         key = row.get("id") if isinstance(row, dict) else None
-        if not isinstance(key, str) or not key:
+        if not is_id(key):
             found.strange += 1
             continue
         if "@removed" in row:
@@ -106,7 +106,7 @@ def _fold(found: Round, rows: Any, mailbox: str) -> None:
             found.singles.pop(key, None)
             found.series[key] = None
         elif (isinstance(master, str) and master) or kind in _INSTANCES:
-            if isinstance(master, str) and master:
+            if is_id(master):
                 found.series[master] = None
             else:
                 found.strange += 1

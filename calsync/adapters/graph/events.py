@@ -11,9 +11,10 @@ from typing import Any
 
 from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.errors import Meaning, as_error, check, judge
+from calsync.adapters.graph.links import is_id
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import BadAnswer
-from calsync.mapping.event import TAG_PREFIX, lacks_zone, read_event
+from calsync.mapping.event import TAG_PREFIX, needs_instances, read_event
 from calsync.model import Absence, Gone, Observation, Seen, Unknown, Window
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
     listed: list[dict[str, Any]] | None = None
     span: Window | None = None
     if raw.get("type") == "seriesMaster" and (
-        not isinstance(raw.get("cancelledOccurrences"), list) or lacks_zone(raw)
+        not isinstance(raw.get("cancelledOccurrences"), list) or needs_instances(raw)
     ):
         span = _listing_span(box, raw)
         try:
@@ -115,7 +116,7 @@ def one_answer(box: Box, key: str, answer: Answer | None) -> Observation:
     if answer is None:
         return Unknown(key=key, reason="the batch had no answer for it")
     if answer.ok:
-        if answer.body is None or answer.body.get("id") in (None, ""):
+        if answer.body is None or not is_id(answer.body.get("id")):
             return Unknown(key=key, reason="the answer was no event")
         # The id as we asked for it stays the key, also where a mailbox spells it anew.
         return _under(key, read_raw(box, answer.body))
@@ -176,7 +177,8 @@ def _once_more(box: Box, key: str, failed: Unknown) -> Observation:
 def find_tag(box: Box, tag: str) -> Observation | None:
     """The event that carries our tag: by the extended property, else by the transactionId it was
     created with (a create may be stored without its property). None if there is none."""
-    keys = [str(row.get("id", "")) for row in pages(box, box.tagged(tag), operation="find")]
+    rows = pages(box, box.tagged(tag), operation="find")
+    keys = [row["id"] for row in rows if is_id(row.get("id"))]
     if not keys:
         keys = by_transaction(box, transaction_id(tag))
     for seen in read_keys(box, keys) if keys else ():
@@ -192,7 +194,7 @@ def by_transaction(box: Box, transaction: str) -> list[str]:
     if answer.status == 400 or (answer.ok and answer.body is None):
         return []
     rows = check(answer, box.mailbox).get("value")
-    return [str(row["id"]) for row in rows or () if isinstance(row, dict) and row.get("id")]
+    return [row["id"] for row in rows or () if isinstance(row, dict) and is_id(row.get("id"))]
 
 
 def transaction_id(tag: str, former_key: str | None = None) -> str:

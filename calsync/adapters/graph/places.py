@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 from calsync.adapters.graph.errors import check
+from calsync.adapters.graph.links import is_id
 from calsync.adapters.wrap.port import Call, Caller
 from calsync.errors import BadAnswer
+from calsync.mapping.text import clean_title
 from calsync.model import ResourceCalendar
 
 log = logging.getLogger(__name__)
@@ -26,7 +28,7 @@ def resource_calendars(caller: Caller) -> list[ResourceCalendar]:
     _merge(rooms, _pages(caller, "/places/microsoft.graph.room?$top=100"))
     for room_list in _pages(caller, "/places/microsoft.graph.roomlist?$top=100"):
         address = room_list.get("emailAddress")
-        if isinstance(address, str) and address:
+        if _is_address(address):
             path = f"/places/{quote(address, safe='@')}/microsoft.graph.roomlist/rooms?$top=100"
             _merge(rooms, _pages(caller, path))
     if not rooms:
@@ -47,20 +49,21 @@ def _merge(rooms: dict[str, ResourceCalendar], raws: Iterator[dict[str, Any]]) -
 def _room(raw: dict[str, Any]) -> ResourceCalendar | None:
     """A place without an address has no mailbox, and cannot be paired."""
     address, capacity = raw.get("emailAddress"), raw.get("capacity")
-    if not isinstance(address, str) or "@" not in address:
+    if not _is_address(address):
         return None
     floor = raw.get("floorLabel") or raw.get("floorNumber")
     return ResourceCalendar(
-        address=address.strip().lower(),
-        name=_text(raw.get("displayName")) or address,
-        building=_text(raw.get("building")),
-        floor="" if floor is None else str(floor)[:200],
+        address=address.lower(),
+        name=clean_title(raw.get("displayName")) or address,
+        building=clean_title(raw.get("building")) or "",
+        floor="" if floor is None else clean_title(str(floor)) or "",
         capacity=capacity if type(capacity) is int and capacity > 0 else None,
     )
 
 
-def _text(value: Any) -> str:
-    return value.strip()[:200] if isinstance(value, str) else ""
+def _is_address(value: object) -> TypeGuard[str]:
+    """A mail address, in a form that a path and a database can hold."""
+    return is_id(value) and "@" in value
 
 
 def _pages(caller: Caller, target: str) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.errors import Meaning, as_outcome, judge
 from calsync.adapters.graph.events import instances, read_raw, utc
+from calsync.adapters.graph.links import is_id
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import SideError
 from calsync.mapping import zones
@@ -69,7 +70,7 @@ def _groups(slots: Sequence[datetime]) -> Iterator[list[datetime]]:
 def _note(box: Box, found: dict[datetime, str], rows: Any, series: Occupancy) -> None:
     for row in rows:
         slot = slot_of(row, series, box.pair.zone) if isinstance(row, dict) else None
-        if slot is not None and isinstance(row.get("id"), str):
+        if slot is not None and is_id(row.get("id")):
             found.setdefault(slot, row["id"])
 
 

@@ -20,6 +20,7 @@ from calsync.adapters.graph.events import (
     read_raw,
     transaction_id,
 )
+from calsync.adapters.graph.links import is_id
 from calsync.adapters.graph.series import bring, etag, fetch, occurrence_ids, still_held
 from calsync.adapters.graph.words import refusal_text
 from calsync.adapters.wrap.port import Answer, NotSent
@@ -155,7 +156,7 @@ def _adopt(box: Box, effect: Effect, answer: Answer) -> Outcome:
     """
     error = (answer.body or {}).get("error")
     given = error.get("@event.existingEventId") if isinstance(error, dict) else None
-    seen = read_keys(box, [given])[0] if isinstance(given, str) and given else None
+    seen = read_keys(box, [given])[0] if is_id(given) else None
     if not isinstance(seen, Seen):
         seen = find_tag(box, effect.tag) or _by_time(box, effect) or seen
     match seen:

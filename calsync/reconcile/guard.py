@@ -1,27 +1,43 @@
-"""The guard: a plan that would delete or move too much is refused as a whole.
+"""The guard: what calsync asks a person about instead of doing it.
 
 A listing that lost items, a restored backup or a wrong mapping look like many people who all
-cancel at once. calsync would rather ask once too often than empty a room's calendar.
+cancel at once; two programs that do not agree look like people who keep changing their minds.
+calsync would rather ask once too often than empty a room's calendar, or fight over it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from calsync.conflicts.merge import same_schedule
-from calsync.model import Effect, EffectKind, Halt
+from calsync.model import Effect, EffectKind, Halt, Link
+
+#: The span over which writes are counted, and that over which events of another calsync are.
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """At most ``floor`` items or ``share`` of the room's future items, whichever is more."""
+    """At most ``floor`` items or ``share`` of the room's future items, whichever is more, are
+    deleted or moved at once. In an hour at most ``per_booking`` writes of one booking, and
+    ``per_room`` changes and deletions in one room. In a day fewer than ``others`` events that
+    another calsync made. ``lag``: how long a side may go on showing an old state.
+    """
 
     floor: int = 5
     share: float = 0.10
+    per_booking: int = 20
+    per_room: int = 200
+    others: int = 3
+    lag: timedelta = timedelta(minutes=10)
 
     def allowed(self, future_items: int) -> int:
         return max(self.floor, int(future_items * self.share))
+
+
+USUAL = Limits()
 
 
 _DELETIONS = frozenset(
@@ -33,6 +49,9 @@ _DELETIONS = frozenset(
     }
 )
 _CHANGES = frozenset({EffectKind.CHANGE_EVENT, EffectKind.CHANGE_BOOKING})
+
+
+# --- too much at once --------------------------------------------------------------------------
 
 
 def disruptive(effects: Iterable[Effect]) -> int:
@@ -53,23 +72,88 @@ def _disrupts(effect: Effect) -> bool:
 
 
 def check(
-    effects: Iterable[Effect], *, future_items: int, limits: Limits, emptied: str = ""
+    effects: Iterable[Effect],
+    *,
+    future_items: int,
+    limits: Limits,
+    emptied: str = "",
+    writes: int = 0,
 ) -> Halt | None:
-    """Refuse, or None. ``emptied`` names a side that came up empty where the base is not."""
+    """Refuse, or None. ``emptied`` names a side that came up empty where the base is not.
+    ``writes``: changes and deletions of the last hour, before this plan."""
     if emptied:
         return Halt(
             reason=f"the {emptied} side shows no items at all, but {future_items} were agreed on",
             deletions=future_items,
             items=future_items,
         )
+    effects = tuple(effects)
     count = disruptive(effects)
-    if count <= limits.allowed(future_items):
+    if count > limits.allowed(future_items):
+        return Halt(
+            reason=(
+                f"this cycle would delete or move {count} of {future_items} future items "
+                f"(at most {limits.allowed(future_items)} go without asking)"
+            ),
+            deletions=count,
+            items=future_items,
+        )
+    more = repeatable(effects)
+    if more and writes + more > limits.per_room:
+        return Halt(
+            reason=(
+                f"{writes} changes and deletions were written within an hour, and {more} more are"
+                f" due (at most {limits.per_room} go without asking): another program may be"
+                " working against calsync in this room"
+            ),
+            deletions=count,
+            items=future_items,
+        )
+    return None
+
+
+# --- again and again ---------------------------------------------------------------------------
+
+
+def repeatable(effects: Iterable[Effect]) -> int:
+    """How many of the effects can be part of a loop. Whatever goes in circles changes or deletes;
+    who books a whole term at once only creates."""
+    return sum(effect.kind in _CHANGES or effect.kind in _DELETIONS for effect in effects)
+
+
+def counted(link: Link, effect: Effect, now: datetime) -> Link:
+    """``link`` with the write counted, if it is one that can repeat itself."""
+    if effect.kind not in _CHANGES and effect.kind not in _DELETIONS:
+        return link
+    return replace(link, writes=link.writes.plus(1, HOUR, now))
+
+
+def worn_out(link: Link, limits: Limits, now: datetime) -> str:
+    """Why the link is written no more for now; empty where it may be."""
+    count = link.writes.within(HOUR, now)
+    if count < limits.per_booking:
+        return ""
+    assert link.writes.since is not None
+    return (
+        f"it was written {count} times since {link.writes.since:%H:%M} UTC: people, or another"
+        " program, keep changing it back. Find out who (calsync explain); it is tried again when it"
+        f" changes after {link.writes.since + HOUR:%H:%M} UTC"
+    )
+
+
+# --- not alone ---------------------------------------------------------------------------------
+
+
+def not_alone(count: int, limits: Limits) -> Halt | None:
+    """Ask where another calsync works on the same mailbox. ``count``: the events it made within
+    the last day. One or two may be copies that people made from another room."""
+    if count < limits.others:
         return None
     return Halt(
         reason=(
-            f"this cycle would delete or move {count} of {future_items} future items "
-            f"(at most {limits.allowed(future_items)} go without asking)"
+            f"{count} events of the last day were made by another calsync: two of them must not"
+            " work on one mailbox. Stop the other one, or unmap the room in one of the two"
         ),
-        deletions=count,
-        items=future_items,
+        deletions=0,
+        items=count,
     )

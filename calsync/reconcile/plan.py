@@ -19,6 +19,7 @@ from calsync.conflicts.merge import same_schedule
 from calsync.mapping.expand import busy_intervals, extent
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    EditPolicy,
     Effect,
     Interval,
     Link,
@@ -35,13 +36,16 @@ from calsync.model import (
     Unknown,
     Window,
 )
+from calsync.reconcile.anew import decide_anew
 from calsync.reconcile.claims import claims_of
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
 from calsync.reconcile.effects import conflict_of, effect_of, ends, in_flight, refused
+from calsync.reconcile.guard import USUAL, Limits, counted, worn_out
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
 from calsync.reconcile.observe import accept, last_seen, with_half
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase
+from calsync.reconcile.remade import Vanished, under_new_key
 from calsync.reconcile.wait import TAKEN_FROM, too_early
 
 #: Writes of one link that may go by without both sides agreeing, before it is parked.
@@ -57,15 +61,20 @@ def reconcile(
     window: Window,
     now: datetime,
     importing: bool = False,
+    limits: Limits = USUAL,
+    rejoin: EditPolicy | None = None,
 ) -> Plan:
     """The plan for one room.
 
     ``links``: every link that an observation may belong to (by key, tag or uid), those left
     unsettled before, and the neighbours whose time an observed item may meet. A key that is
     not among the observations stands as its link last saw it. ``importing``: the room's
-    first import, when equal items on both sides are joined.
+    first import, when equal items on both sides are joined. ``limits``: how often one booking
+    is written. ``rejoin``: the admin's word on who is right while both sides are joined anew.
     """
-    room = _Room(pair=pair, window=window, now=now, importing=importing)
+    room = _Room(
+        pair=pair, window=window, now=now, importing=importing, limits=limits, rejoin=rejoin
+    )
     room.observe(links, seen_booking, seen_calendar)
     room.join(seen_booking, seen_calendar)
     room.decide()
@@ -73,6 +82,8 @@ def reconcile(
     return room.plan()
 
 
+#: Verbs that end in a write which cannot repeat itself: what is made, and what is told.
+_ONCE = frozenset({Verb.NOTHING, Verb.CREATE_BOOKING, Verb.CREATE_EVENT})
 #: Why an item is let be: nobody needs a room in the past.
 OVER = "over before the window that is synced"
 
@@ -80,8 +91,18 @@ OVER = "over before the window that is synced"
 class _Room:
     """The working state of one call; nothing of it outlives the call."""
 
-    def __init__(self, *, pair: Pair, window: Window, now: datetime, importing: bool) -> None:
+    def __init__(
+        self,
+        *,
+        pair: Pair,
+        window: Window,
+        now: datetime,
+        importing: bool,
+        limits: Limits,
+        rejoin: EditPolicy | None,
+    ) -> None:
         self.pair, self.window, self.now, self.importing = pair, window, now, importing
+        self.limits, self.rejoin = limits, rejoin
         self.all: list[Link] = []
         self.changed: dict[str, Link] = {}
         self.matched: dict[Side, set[str]] = {Side.BOOKING: set(), Side.CALENDAR: set()}
@@ -204,6 +225,7 @@ class _Room:
         known = {link.id: link for link in self.all}
         known.update(self.changed)
         joiner = Joiner(self.pair, known.values(), importing=self.importing)
+        self.vanished = {side: Vanished(side, self.all, self.changed) for side in Side}
         # Bookings first: the link of a booking that was made anew (a restored database) must
         # stand before the event that carries its tag asks for it.
         for side, found in ((Side.BOOKING, new_bookings), (Side.CALENDAR, new_events)):
@@ -211,6 +233,10 @@ class _Room:
                 self._adopt(joiner, side, obs)
 
     def _adopt(self, joiner: Joiner, side: Side, obs: Observation) -> None:
+        was = self.vanished[side].take(obs) if isinstance(obs, Seen) else None
+        if was is not None and isinstance(obs, Seen):
+            self._under_new_key(was, side, obs)
+            return
         link = joiner.waiting(side, obs) if isinstance(obs, Seen) else None
         joined = link is not None
         unread = self.unread.get((side, obs.key))
@@ -235,6 +261,13 @@ class _Room:
         if isinstance(obs, Seen):
             joiner.note(side, taken, obs)
 
+    def _under_new_key(self, was: Link, side: Side, obs: Seen) -> None:
+        """Not gone, but made anew. What the other side shows in this plan stays as accepted."""
+        now = with_half(self.changed[was.id], side, was.half(side))
+        for link in under_new_key(now, side, obs, self.now):
+            self.changed[link.id] = link
+        self.out.rulings.append(Ruling(was.id, "join", "made anew under another key"))
+
     # -- 3 ----------------------------------------------------------------------------------
 
     def decide(self) -> None:
@@ -249,7 +282,10 @@ class _Room:
                 self.decisions[link.id] = self._decision(link)
 
     def _decision(self, link: Link) -> Decision:
-        decision = decide(link, self.pair.edit_policy)
+        if self.rejoin is None:
+            decision = decide(link, self.pair.edit_policy)
+        else:
+            decision = decide_anew(link, self.rejoin)
         if decision.verb in (Verb.CREATE_BOOKING, Verb.CREATE_EVENT):
             assert decision.target is not None
             # What lies beyond the window's end is carried all the same: a booking next year is
@@ -294,6 +330,9 @@ class _Room:
         elif link.attempts >= MAX_ATTEMPTS:
             self._hold(verdict)
             self.park(link, f"its refusal did not take effect after {link.attempts} tries")
+        elif worn := worn_out(link, self.limits, self.now):
+            self._hold(verdict)
+            self.park(link, worn)
         else:
             overruled = self.decisions.pop(link.id, None)
             since = self._booked_since(verdict)
@@ -325,7 +364,7 @@ class _Room:
         ]
 
     def _file(self, link: Link, effect: Effect) -> None:
-        self.changed[link.id] = link
+        self.changed[link.id] = link if self.importing else counted(link, effect, self.now)
         self.out.effects.append(effect)
         self.out.rulings.append(Ruling(link.id, effect.kind.value, effect.why))
 
@@ -428,6 +467,10 @@ class _Room:
                 f"the two sides still differ after {link.attempts} writes ({decision.why}); "
                 "change it on one side to try again",
             )
+            return
+        worn = "" if decision.verb in _ONCE else worn_out(link, self.limits, self.now)
+        if worn:
+            self.park(link, worn)
             return
         link = in_flight(link)
         self._file(link, effect_of(link, decision))

@@ -1,0 +1,89 @@
+"""An item that vanished while an equal one came: the same booking under another key.
+
+Exchange makes some changes as Delete + Create (ews-managed-api #255), other vendors' connectors
+remake what they rewrite, and content restored into a mailbox gets new ids. Taken for a deletion
+and a booking, a person's booking would be cancelled and somebody's without a name be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from calsync.conflicts.clash import shown
+from calsync.conflicts.merge import same_schedule
+from calsync.model import Half, Link, LinkState, Presence, Seen, Side
+from calsync.reconcile.join import link_id
+from calsync.reconcile.observe import accept, with_half
+from calsync.reconcile.rebase import bury
+
+
+class Vanished:
+    """Links whose item on ``side`` was there before this plan, and is gone now."""
+
+    def __init__(self, side: Side, before: Iterable[Link], changed: Mapping[str, Link]) -> None:
+        self._side = side
+        self._links: dict[str, Link] = {}
+        self._by: dict[tuple[str, str], list[str]] = {}
+        for was in before:
+            now = changed.get(was.id)
+            if now is not None and self._is_gone(was, now):
+                self._links[was.id] = was
+                for name in self._names(was):
+                    self._by.setdefault(name, []).append(was.id)
+
+    def _is_gone(self, was: Link, now: Link) -> bool:
+        return (
+            now.state is LinkState.ACTIVE
+            and not now.in_flight
+            and was.half(self._side).presence is Presence.PRESENT
+            and now.half(self._side).presence is Presence.GONE
+        )
+
+    def _names(self, link: Link) -> list[tuple[str, str]]:
+        half = link.half(self._side)
+        names = [("tag", link.id)]
+        if half.uid:
+            names.append(("uid", half.uid))
+        if half.owned:
+            names.append(("content", half.fingerprint))
+        return names
+
+    def take(self, obs: Seen) -> Link | None:
+        """The link, as it was before this plan, whose item ``obs`` is; each only once."""
+        names = [("uid", obs.uid), ("tag", obs.tag or "")]
+        if obs.owned:
+            names.append(("content", obs.fingerprint))
+        for name in names:
+            for candidate in self._by.get(name, ()):
+                link = self._links.pop(candidate, None)
+                if link is not None:
+                    return link
+        return None
+
+
+def under_new_key(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Link]:
+    """A tombstone for the former key, which still turns late readings of it away, and the link
+    with its item under the new one. ``link``: as it was when the item was last there."""
+    half = link.half(side)
+    gone = replace(half, presence=Presence.GONE, seen=None, fingerprint="", mark=half.mark + 1)
+    tomb = bury(
+        with_half(
+            Link(
+                id=link_id(link.pair_id, side, half.key or "", f"{link.id}:{link.revision}:former"),
+                pair_id=link.pair_id,
+                origin=link.origin,
+            ),
+            side,
+            replace(gone, reason="made anew under another key"),
+        )
+    )
+    empty = with_half(link, side, Half())
+    taken = accept(empty, side, obs, now) or empty
+    before = shown(link, side)
+    if before is not None and same_schedule(before, obs.occupancy):
+        # People claimed this time when they booked it, not when it was made anew.
+        kept = replace(taken.half(side), since=half.since, created=half.created)
+        taken = with_half(taken, side, kept)
+    return tomb, replace(taken, revision=link.revision + 1)

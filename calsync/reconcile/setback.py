@@ -1,0 +1,172 @@
+"""Signs that time went back on a side: it was restored from a backup.
+
+Marks make every late reading harmless, and a restored backup is one large late reading. Left to
+themselves the rules would drop what it shows for ever, and take what it lacks for deleted. So a
+complete listing is looked through for what no late reading explains, and the admin is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from calsync.model import (
+    Absence,
+    Gone,
+    Half,
+    Halt,
+    Link,
+    LinkState,
+    Observation,
+    Presence,
+    Seen,
+    Side,
+)
+from calsync.reconcile.join import succeed
+from calsync.reconcile.observe import accept, with_half
+
+#: Newest items that are gone together: one alone is somebody who changed their mind.
+NEWEST = 2
+#: Why an item that came back is parked.
+BACK = (
+    "it was deleted, and is back since a backup was restored: delete it there, or change it there"
+    " to keep it"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBack:
+    """What ``side`` showed: ids of links. ``older``: in a state older than the one accepted.
+    ``again``: alive behind a tombstone. ``missing``: its newest items. ``told``: the side's own
+    feed ends before our cursor."""
+
+    side: Side
+    older: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    told: bool = False
+
+    @property
+    def reason(self) -> str:
+        said = [
+            f"{len(found)} {words}"
+            for found, words in (
+                (self.older, "items in an older state than calsync has seen"),
+                (self.again, "items that were deleted"),
+            )
+            if found
+        ]
+        shows = [f"shows {' and '.join(said)}"] if said else []
+        if self.missing:
+            shows.append(f"lacks its {len(self.missing)} newest items")
+        if self.told and not shows:
+            shows.append("counts its changes from an earlier time")
+        return f"the {self.side.value} side {', and '.join(shows)}"
+
+    @property
+    def halt(self) -> Halt:
+        return Halt(
+            reason=(
+                f"{self.reason}: it looks as if it was restored from a backup. Say which side is"
+                " right: calsync rooms resume, with --trust"
+            ),
+            deletions=len(self.missing),
+            items=len(self.older) + len(self.again) + len(self.missing),
+        )
+
+
+def is_older(link: Link, side: Side, obs: Observation) -> bool:
+    """True where the item stands in an older state than the one that was accepted. Not asked of
+    series: removing a changed date may take their newest mark away."""
+    half = link.half(side)
+    return (
+        isinstance(obs, Seen)
+        and link.state is not LinkState.BURIED
+        and half.presence is Presence.PRESENT
+        and obs.mark < half.mark
+        and obs.fingerprint != half.fingerprint
+        and obs.occupancy.recurrence is None
+    )
+
+
+def is_again(link: Link, side: Side, obs: Observation) -> bool:
+    """True where the item lives behind a tombstone, and nobody changed it since."""
+    half = link.half(side)
+    return (
+        isinstance(obs, Seen)
+        and link.state is LinkState.BURIED
+        and half.presence is Presence.GONE
+        and obs.mark <= half.mark
+    )
+
+
+def signs(
+    before: Iterable[Link],
+    after: Mapping[str, Link],
+    seen: Mapping[str, Observation],
+    side: Side,
+    *,
+    told: bool = False,
+) -> SetBack | None:
+    """What a complete listing of ``side`` says against time going on; None where nothing does.
+
+    ``before``: the links as stored; ``after``: those that the plan changed (an item that lives on
+    under another key is not missing). Every odd one in ``seen`` is a targeted read.
+    """
+    older, again, missing, known = [], [], [], False
+    for link in before:
+        half = link.half(side)
+        obs = seen.get(half.key) if half.key is not None else None
+        if obs is None:
+            continue
+        if is_older(link, side, obs):
+            older.append(link.id)
+        elif is_again(link, side, obs):
+            again.append(link.id)
+        elif isinstance(obs, Gone) and obs.absence in (Absence.READ, Absence.DELETED):
+            now = after.get(link.id, link).half(side)
+            if half.presence is Presence.PRESENT and now.presence is Presence.GONE:
+                missing.append(link)
+        elif isinstance(obs, Seen) and link.state is LinkState.ACTIVE:
+            known = True
+    if not told and not _are_newest(missing, seen, side, known=known):
+        missing = missing if older or again else []
+    if not (told or older or again or missing):
+        return None
+    return SetBack(
+        side=side,
+        older=tuple(older),
+        again=tuple(again),
+        missing=tuple(link.id for link in missing),
+        told=told,
+    )
+
+
+def _are_newest(
+    missing: list[Link], seen: Mapping[str, Observation], side: Side, *, known: bool
+) -> bool:
+    """True where nothing that is there was made after the first of the missing; or where nothing
+    of what was known is there at all."""
+    if len(missing) < NEWEST:
+        return False
+    if not known:
+        return True
+    made = [half.created for half in (link.half(side) for link in missing)]
+    there = [obs.created for obs in seen.values() if isinstance(obs, Seen)]
+    return all(at is not None and at > max(there) for at in made)
+
+
+def forget_marks(link: Link, side: Side) -> Link:
+    """``link``, ready to accept whatever ``side`` shows: on the admin's word only."""
+    return with_half(link, side, replace(link.half(side), mark=-1))
+
+
+def set_apart(tomb: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Link]:
+    """The tombstone without its key, and a parked link for the item that is back: it still takes
+    the room, and is neither deleted nor carried over until somebody says so."""
+    half = tomb.half(side)
+    new = with_half(succeed(tomb, side), side, Half(key=half.key))
+    new = accept(new, side, obs, now) or new
+    parked = replace(new, state=LinkState.PARKED, reason=BACK)
+    return with_half(tomb, side, replace(half, key=None)), parked

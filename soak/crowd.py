@@ -4,6 +4,7 @@ asked again once it is back, as any careful client does."""
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from threading import Event
@@ -17,8 +18,6 @@ from soak.site import Site
 
 #: The longest that calsync may be down while somebody waits for it, in seconds.
 _PATIENCE = 60.0
-#: A room with so many bookings is full: people cancel before they book there again.
-CROWDED = 120
 
 
 class PatientHands(Hands):
@@ -84,6 +83,16 @@ class Crowd(Driver):
         )
         self._site = site
         self.steps = 0
+
+    def run(self, seconds: float, *, per_second: float, stop: Event) -> None:
+        """People act for so long, at that rate however long each act takes."""
+        until = time.monotonic() + seconds
+        due = time.monotonic()
+        while not stop.is_set() and time.monotonic() < until:
+            self.step()
+            # What was missed while nobody could act is not made up for in a burst.
+            due = max(due + self.people.pause(per_second), time.monotonic() - 2.0)
+            stop.wait(max(0.0, min(due, until) - time.monotonic()))
 
     def step(self) -> None:
         for _ in range(20):

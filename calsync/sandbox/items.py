@@ -7,7 +7,7 @@ version stays readable (stale reads) and a rendered form kept in `cache` can nev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -32,15 +32,28 @@ def stamp(count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Start and end: naive wall times with their zones, and the naive UTC instants."""
+    """Start and end: naive wall times with their zones, and the naive UTC instants.
+
+    An all-day event is made of dates: it takes the days of `days_in`, the zone of the mailbox
+    that holds it (which Outlook shows; no document says it), and keeps the zone it was made in.
+    """
 
     start: datetime
     end: datetime
     start_zone: Zone
     end_zone: Zone
     all_day: bool
-    start_utc: datetime
-    end_utc: datetime
+    start_utc: datetime = field(compare=False)
+    end_utc: datetime = field(compare=False)
+    days_in: Zone | None = field(default=None, compare=False)
+
+    def held_in(self, home: Zone) -> When:
+        """The same, in a mailbox of that zone."""
+        if not self.all_day or self.days_in is home:
+            return self
+        return when(
+            self.start, self.end, self.start_zone, self.end_zone, all_day=True, days_in=home
+        )
 
 
 def when(
@@ -50,10 +63,13 @@ def when(
     end_zone: Zone | None = None,
     *,
     all_day: bool = False,
+    days_in: Zone | None = None,
 ) -> When:
     """Build a `When` from naive wall times."""
     last = end_zone or start_zone
-    return When(start, end, start_zone, last, all_day, start_zone.to_utc(start), last.to_utc(end))
+    days = days_in if all_day else None
+    begin, finish = (days or start_zone).to_utc(start), (days or last).to_utc(end)
+    return When(start, end, start_zone, last, all_day, begin, finish, days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,11 @@ class Override:
     response: tuple[str, int] | None = None
     tags: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     is_cancelled: bool = False
+
+    def held_in(self, home: Zone) -> Override:
+        """The same, in a mailbox of that zone."""
+        slot = self.when.held_in(home)
+        return self if slot is self.when else replace(self, when=slot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +196,12 @@ def generated(item: Item, day: date) -> When:
     base = item.when
     start = datetime.combine(day, base.start.time())
     return when(
-        start, start + (base.end - base.start), base.start_zone, base.end_zone, all_day=base.all_day
+        start,
+        start + (base.end - base.start),
+        base.start_zone,
+        base.end_zone,
+        all_day=base.all_day,
+        days_in=base.days_in,
     )
 
 

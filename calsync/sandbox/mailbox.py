@@ -76,7 +76,14 @@ class Mailbox:
         self.seq += 1
         tick = self.next_tick(now)
         old = self.items.get(item.key)
-        made = replace(item, change=self.seq, modified=tick, created=item.created or tick)
+        made = replace(
+            item,
+            when=item.when.held_in(self.zone),
+            overrides={day: one.held_in(self.zone) for day, one in item.overrides.items()},
+            change=self.seq,
+            modified=tick,
+            created=item.created or tick,
+        )
         self.previous[item.key] = (tick, old)
         self.items[item.key] = made
         self.by_uid[item.uid] = item.key

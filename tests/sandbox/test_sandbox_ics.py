@@ -58,7 +58,9 @@ def independent(text: bytes, home: str) -> Counter[Row]:
         return timedelta(0) if isinstance(event["DTSTART"].dt, datetime) else timedelta(days=1)
 
     def add(event: Any, start: datetime) -> None:
-        zone, all_day = zone_of(event["DTSTART"]), not isinstance(event["DTSTART"].dt, datetime)
+        all_day = not isinstance(event["DTSTART"].dt, datetime)
+        # A day is the room's own day, whatever zone the file names.
+        zone = ZoneInfo(home) if all_day else zone_of(event["DTSTART"])
         first, last = utc(start, zone), utc(start + length(event), zone)
         if first < HIGH and last > LOW:
             found[

@@ -80,6 +80,10 @@ def times(slot: When, style: Style) -> tuple[dict[str, str], dict[str, str]]:
     """start and end in the asked zone. An all-day event keeps its dates (switch all_day_floats)."""
     if slot.all_day and style.floats:
         start, end = slot.start, slot.end
+    elif slot.all_day:
+        # Or the midnights of the zone it was made in.
+        start = style.zone.to_wall(slot.start_zone.to_utc(slot.start))
+        end = style.zone.to_wall(slot.end_zone.to_utc(slot.end))
     else:
         start, end = style.zone.to_wall(slot.start_utc), style.zone.to_wall(slot.end_utc)
     label = style.zone.label

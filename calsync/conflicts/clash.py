@@ -10,8 +10,8 @@ people made inside one side, in sight of what stood there, is theirs; it is mirr
   in sight of it;
 * otherwise neither was visible to the other: a clash, with exactly one loser per date.
 
-The order of strength is total and the same on every run: what nobody can be told about
-first (an item in the room's own calendar without an organiser to refuse), then the policy,
+The order of strength is total and the same on every run: what waits for a person first, then
+what nobody can be told about (an item in the room's own calendar without an organiser), the policy,
 then the earlier claim, then the calendar, then the id.
 """
 
@@ -24,7 +24,7 @@ from typing import assert_never
 
 from calsync.conflicts.merge import same_schedule
 from calsync.mapping.expand import instances
-from calsync.model import ClashPolicy, Interval, Link, Occupancy, Presence, Side, Window
+from calsync.model import ClashPolicy, Interval, Link, LinkState, Occupancy, Presence, Side, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def is_race(one: Claim, other: Claim) -> bool:
     return not _in_sight(one, other) and not _in_sight(other, one)
 
 
-def strength(claim: Claim, policy: ClashPolicy) -> tuple[bool, bool, datetime, bool, str]:
+def strength(claim: Claim, policy: ClashPolicy) -> tuple[bool, bool, bool, datetime, bool, str]:
     """Sort key: the smallest is the strongest."""
     match policy:
         case ClashPolicy.FIRST | ClashPolicy.ASK:
@@ -97,6 +97,7 @@ def strength(claim: Claim, policy: ClashPolicy) -> tuple[bool, bool, datetime, b
         case _:
             assert_never(policy)
     return (
+        claim.link.state is not LinkState.PARKED,
         not claim.fixed,
         not preferred,
         claim.at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from calsync.conflicts.clash import Claim, shown
@@ -33,17 +33,17 @@ def claims_of(
     }
     if not filling:
         return []
-    found = []
+    found: list[Claim] = []
     for link in links:
         match link.state:
             case LinkState.ACTIVE:
                 claim = _claim(link, decisions.get(link.id), now=now, new=link.id in filling)
+                if claim is not None:
+                    found.append(claim)
             case LinkState.PARKED:
-                claim = _parked(link, now)
+                found.extend(_parked(link, now))
             case LinkState.BURIED:
-                claim = None
-        if claim is not None:
-            found.append(claim)
+                pass
     return found
 
 
@@ -106,10 +106,11 @@ def _put_there(link: Link, side: Side) -> bool:
     return held.presence in _ABSENT or held.since == held.created
 
 
-def _parked(link: Link, now: datetime) -> Claim | None:
-    """What is parked still takes the room in the calendar, and is not refused unasked."""
-    there = last_seen(link, Side.CALENDAR)
-    if there is None:
-        return None
-    at = link.event.since or link.event.created or now
-    return Claim(link=link, occupancy=there, side=Side.CALENDAR, at=at, fixed=True, new=False)
+def _parked(link: Link, now: datetime) -> Iterator[Claim]:
+    """What is parked still takes the room on each side where it stands, and is not refused
+    unasked."""
+    for side in Side:
+        there = last_seen(link, side)
+        if there is not None and link.half(side).presence is not Presence.GONE:
+            at = link.half(side).since or link.half(side).created or now
+            yield Claim(link=link, occupancy=there, side=side, at=at, fixed=True, new=False)

@@ -46,7 +46,7 @@ from calsync.reconcile.observe import accept, last_seen, with_half
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase
 from calsync.reconcile.remade import Vanished, under_new_key
-from calsync.reconcile.wait import TAKEN_FROM, too_early
+from calsync.reconcile.wait import TAKEN_FROM, onto, too_early
 
 #: Writes of one link that may go by without both sides agreeing, before it is parked.
 MAX_ATTEMPTS = 8
@@ -110,6 +110,7 @@ class _Room:
         self.claims: list[Claim] = []
         self.returned: list[tuple[Link, dict[Side, Seen | Unknown]]] = []
         self.unread: dict[tuple[Side, str], Link] = {}
+        self.parked: set[str] = set()
         self.out = Plan()
 
     # -- 1 ----------------------------------------------------------------------------------
@@ -316,10 +317,9 @@ class _Room:
         if verdict.ask:
             for claim in (verdict.loser, *verdict.winners):
                 self.decisions.pop(claim.link.id, None)
-                self.park(
-                    self.changed.get(claim.link.id, claim.link),
-                    "two bookings claim the room at one time; a person decides",
-                )
+                claimant = self.changed.get(claim.link.id, claim.link)
+                if claimant.state is not LinkState.PARKED:
+                    self.park(claimant, "two bookings claim the room at one time; a person decides")
         elif link.in_flight or link.half(verdict.loser.side).presence is Presence.UNKNOWN:
             # Its last write is in doubt, or it cannot be read just now: what would fill its time
             # waits until it is known what to refuse.
@@ -389,6 +389,11 @@ class _Room:
         for link_id in too_early(links, self.decisions, self.out.effects, self._times):
             del self.decisions[link_id]
             self.out.skips.append(Skip(link_id, "its time is about to be left by another"))
+        stopped = {i for i, d in self.decisions.items() if d.verb is Verb.PARK} | self.parked
+        held = [self.changed[link_id] for link_id in stopped]
+        for link_id in onto(held, self.decisions, self._times):
+            del self.decisions[link_id]
+            self.out.skips.append(Skip(link_id, "its time is held by one just parked"))
 
     def _carry_out(self, link: Link, decision: Decision) -> None:
         if decision.conflict is not None:
@@ -457,6 +462,7 @@ class _Room:
         self.changed[link.id] = replace(
             link, state=LinkState.PARKED, reason=why, revision=link.revision + 1
         )
+        self.parked.add(link.id)
         self.out.rulings.append(Ruling(link.id, "park", why))
 
     def send(self, link: Link, decision: Decision) -> None:

@@ -26,10 +26,9 @@ TAKEN_FROM = {
     Verb.WRITE_EVENT: Side.BOOKING,
     Verb.REVIVE_EVENT: Side.BOOKING,
 }
-_FILLS = {verb: side.other for verb, side in TAKEN_FROM.items()}
+_FILLS = {verb: side.other for verb, side in TAKEN_FROM.items()} | {Verb.WRITE_BOTH: Side.CALENDAR}
 _WRITES_TO = {
     **_FILLS,
-    Verb.WRITE_BOTH: Side.CALENDAR,
     Verb.DELETE_BOOKING: Side.BOOKING,
     Verb.DELETE_EVENT: Side.CALENDAR,
     Verb.DECLINE_DATES: Side.CALENDAR,
@@ -58,6 +57,17 @@ def too_early(
             left = [span for occ in stays if occ is not None for span in times(occ)]
             filling = {i: d for i, d in filling.items() if i not in held}
     return waiting
+
+
+def onto(held: Sequence[Link], decisions: Mapping[str, Decision], times: Times) -> list[str]:
+    """The links that want time at which one of ``held`` stands, which was not known to stay when
+    the decisions were made: they are judged anew, against it."""
+    found: list[str] = []
+    for side in Side if held else ():
+        taken = [span for lk in held if (o := shown(lk, side)) is not None for span in times(o)]
+        filling = {i: d for i, d in decisions.items() if _FILLS.get(d.verb) is side}
+        found += [i for i, d in filling.items() if _meets(d.target, taken, times)]
+    return found
 
 
 def _leaving(links: Iterable[Link], side: Side, written: set[str]) -> Iterator[Occupancy]:

@@ -99,6 +99,50 @@ def test_the_earlier_meeting_stays_and_the_booking_is_rejected_with_alternatives
     assert "already booked" in stored.notice.refusal.reason
 
 
+def test_what_waits_for_a_person_keeps_its_time_on_its_own_side() -> None:
+    """A booking that is parked stands on the platform alone. What the calendar holds beside it,
+    free there, is not put onto it: that waits for a person, too."""
+    w = world(clash_policy=ClashPolicy.ASK)
+    two_hours = replace(single(1, title="parked"), end=single(2).end)
+    book(w, "b", two_hours)
+    invite(w, "e", single(1, title="rival"))
+    w.rest()
+    assert {lk.state for lk in w.store.links("p1")} == {LinkState.PARKED}
+    invite(w, "later", single(2, title="later"))
+    w.rest()
+    assert [o.title for o in w.shown(Side.BOOKING)] == ["parked"]
+    assert {lk.state for lk in w.store.links("p1")} == {LinkState.PARKED}
+
+
+def test_what_is_parked_is_not_refused_for_what_came_before_it() -> None:
+    w = world(clash_policy=ClashPolicy.ASK)
+    invite(w, "early", single(2, title="early"), owned=True)
+    early = w.calendar.items["early"].created
+    w.calendar.items.clear()
+    w.calendar.feed.clear()
+    book(w, "b", replace(single(1, title="parked"), end=single(2).end))
+    invite(w, "e", single(1, title="rival"))
+    w.rest()
+    invite(w, "early", single(2, title="early"), owned=True)
+    w.calendar.items["early"].created = early
+    w.rest()
+    assert [o.title for o in w.shown(Side.BOOKING)] == ["parked"]
+    assert [o.title for o in w.shown(Side.CALENDAR)] == ["rival", "early"]
+
+
+def test_time_that_one_just_parked_does_not_leave_is_given_to_nobody() -> None:
+    """Moved on the platform into a clash that a person decides, it still stands in the calendar."""
+    w = world(clash_policy=ClashPolicy.ASK)
+    invite(w, "e", single(1, title="moved"), owned=True)
+    w.rest()
+    (key,) = w.booking.live()
+    w.booking.put(key, single(5, title="moved"))
+    book(w, "b", single(1, title="wants its place"))
+    invite(w, "rival", single(5, title="rival"))
+    w.rest()
+    assert sorted(str(o.title) for o in w.shown(Side.CALENDAR)) == ["moved", "rival"]
+
+
 def test_a_tie_goes_to_the_calendar() -> None:
     w = world()
     w.tick()

@@ -138,15 +138,14 @@ class Oracle:
                 title = act.before.title
 
     def _no_double_booking(self, port: MemorySide, effect: Effect) -> None:
-        """4: nothing is written onto time that calsync could know to be taken. What is parked is
-        left to a person: it is shown, and it takes the room only where it stands in both."""
+        """4: nothing is written onto time that calsync could know to be taken, also by what is
+        parked and stands on this side alone."""
         assert effect.target is not None
-        parked = self._parked()
         wanted = set(times(effect.target))
         if effect.key is not None:
             wanted -= set(times(port.items[effect.key].occupancy))
         for key, item in port.items.items():
-            if item.deleted or name_of(item.occupancy) in parked:
+            if item.deleted:
                 continue
             known = item.mark <= self._read_at[port.side] or item.mark in self._written[port.side]
             same = key == effect.key or item.tag == effect.tag

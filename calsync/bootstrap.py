@@ -44,7 +44,7 @@ from calsync.settings import Connection, RoomEntry, Settings
 from calsync.store.database import Database
 from calsync.store.hub import SqlHubStore
 from calsync.store.lease import ProcessLease
-from calsync.store.migrate import migrate
+from calsync.store.migrate import facts, migrate
 from calsync.store.pairs import Mappings
 from calsync.store.reports import Reports
 from calsync.store.retention import purge
@@ -300,6 +300,7 @@ def _link(entry: Connection, home: Home, stop: threading.Event, around: Surround
         cloud=place,
         caller=caller,
         clock=home.clock,
+        tag_key=_tag_key(home, around),
         subject_fallback=home.settings.platform.subject_fallback,
     )
     return Link(
@@ -310,6 +311,12 @@ def _link(entry: Connection, home: Home, stop: threading.Event, around: Surround
         transport=transport,
         tokens=tokens,
     )
+
+
+def _tag_key(home: Home, around: Surroundings) -> bytes:
+    """What tags are sealed under: a secret that was drawn when the database was made. A run
+    whose requests leave nowhere has none, so that one seed says the same each time."""
+    return b"" if around.wire is not None else bytes.fromhex(facts(home.db)["secret"])
 
 
 def _cloud(entry: Connection) -> Cloud:

@@ -91,6 +91,7 @@ class GraphLab:
             cloud=self.cloud,
             caller=self.caller,
             clock=self.clock,
+            tag_key=b"a secret of the tests",
             page_size=options.pop("page_size", 500),
         )
         assert not options

@@ -215,7 +215,7 @@ def _side(graph: Transport, url: str) -> GraphSide:
     from calsync.adapters.graph.clouds import custom
 
     cloud = custom(login=url, graph=url)
-    return GraphSide(connection="c", cloud=cloud, caller=graph, clock=WallClock())
+    return GraphSide(connection="c", cloud=cloud, caller=graph, clock=WallClock(), tag_key=b"")
 
 
 @pytest.mark.parametrize("follow", FOLLOWED)

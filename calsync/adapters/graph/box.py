@@ -11,6 +11,7 @@ from urllib.parse import quote
 from calsync.adapters.graph.batch import Part, run_batch
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.links import event_path, is_id, user_path
+from calsync.adapters.graph.seal import Mark, Seal
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.mapping import zones
 from calsync.model import Occupancy, Pair
@@ -36,6 +37,7 @@ class Box:
     """The mailbox of a pair, with what is needed to call it. ``now`` is aware UTC.
 
     ``subject_fallback``: the subject written where titles are not carried for the room.
+    ``seal``: what makes a tag ours.
     """
 
     caller: Caller
@@ -43,10 +45,19 @@ class Box:
     pair: Pair
     now: datetime
     subject_fallback: str
+    seal: Seal
 
     @property
     def mailbox(self) -> str:
         return self.pair.mailbox
+
+    def sealed(self, tag: str) -> str:
+        """A tag as it stands on events of this mailbox."""
+        return self.seal.close(self.mailbox, tag)
+
+    def opened(self, sealed: str) -> Mark:
+        """The tag, if it was made here for this mailbox."""
+        return self.seal.open(self.mailbox, sealed)
 
     def get_events(self, keys: Sequence[str], *, operation: str) -> list[Answer | None]:
         """Each event by id, a master with its exceptions where the cloud has them."""
@@ -107,7 +118,7 @@ class Box:
 
     def tagged(self, tag: str) -> str:
         """Address of the list of events that carry our tag."""
-        value = tag.replace("'", "''")
+        value = self.sealed(tag).replace("'", "''")
         wanted = (
             f"singleValueExtendedProperties/Any(ep: ep/id eq '{TAG_PROPERTY}'"
             f" and ep/value eq '{value}')"

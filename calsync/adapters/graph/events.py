@@ -48,8 +48,9 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         span=span,
         subject_fallback=box.subject_fallback,
     )
-    if isinstance(seen, Seen) and seen.tag is not None and _AGAIN in seen.tag:
-        return replace(seen, tag=seen.tag.partition(_AGAIN)[0])
+    if isinstance(seen, Seen) and seen.tag is not None:
+        sealed = seen.tag.partition(_AGAIN)[0]
+        return replace(seen, tag=box.opened(sealed).tag if seen.owned else None)
     return seen
 
 
@@ -176,15 +177,20 @@ def _once_more(box: Box, key: str, failed: Unknown) -> Observation:
 
 def find_tag(box: Box, tag: str) -> Observation | None:
     """The event that carries our tag: by the extended property, else by the transactionId it was
-    created with (a create may be stored without its property). None if there is none."""
+    created with (a create may be stored without its property). None if there is none.
+
+    The property goes along with a copy made in Outlook, the transactionId does not: of several,
+    the one that has both is ours, else the oldest. What somebody else organizes never is.
+    """
     rows = pages(box, box.tagged(tag), operation="find")
     keys = [row["id"] for row in rows if is_id(row.get("id"))]
     if not keys:
-        keys = by_transaction(box, transaction_id(tag))
-    for seen in read_keys(box, keys) if keys else ():
-        if isinstance(seen, Seen):
-            return seen if seen.tag is not None else replace(seen, tag=tag)
-    return None
+        keys = by_transaction(box, transaction_id(box, tag))
+    found = [s for s in read_keys(box, keys) if isinstance(s, Seen) and s.owned] if keys else []
+    if not found:
+        return None
+    ours = min(found, key=lambda seen: (seen.tag != tag, seen.created, seen.key))
+    return replace(ours, tag=tag)
 
 
 def by_transaction(box: Box, transaction: str) -> list[str]:
@@ -197,12 +203,13 @@ def by_transaction(box: Box, transaction: str) -> list[str]:
     return [row["id"] for row in rows or () if isinstance(row, dict) and is_id(row.get("id"))]
 
 
-def transaction_id(tag: str, former_key: str | None = None) -> str:
+def transaction_id(box: Box, tag: str, former_key: str | None = None) -> str:
     """The idempotency key of a create. A link whose former event is gone for good is created
     again under another one: Graph refuses a key that was used, also by a deleted event."""
+    plain = f"{TAG_PREFIX}{box.sealed(tag)}"
     if former_key is None:
-        return f"{TAG_PREFIX}{tag}"
-    return f"{TAG_PREFIX}{tag}{_AGAIN}{blake2b(former_key.encode(), digest_size=4).hexdigest()}"
+        return plain
+    return f"{plain}{_AGAIN}{blake2b(former_key.encode(), digest_size=4).hexdigest()}"
 
 
 def utc(text: object) -> datetime | None:

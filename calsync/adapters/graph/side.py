@@ -13,6 +13,7 @@ from calsync.adapters.graph.delta import PAGE_SIZE, read_round
 from calsync.adapters.graph.events import find_tag, read_keys, read_raw, read_series
 from calsync.adapters.graph.links import AllowedOrigin, user_path
 from calsync.adapters.graph.places import resource_calendars
+from calsync.adapters.graph.seal import Seal
 from calsync.adapters.graph.writes import carry_out, create_body, created, guarded
 from calsync.adapters.wrap.port import Caller
 from calsync.errors import UsageError
@@ -40,6 +41,7 @@ class GraphSide:
 
     ``caller`` is the tenant's transport in its wrappers. ``connection`` is the name pairs refer
     to: a pair of another connection is refused, so that no tenant's token serves another.
+    ``tag_key``: the secret of this installation, under which tags are sealed.
     ``subject_fallback``: the subject of events where titles are not carried.
     """
 
@@ -50,6 +52,7 @@ class GraphSide:
         cloud: Cloud,
         caller: Caller,
         clock: Clock,
+        tag_key: bytes,
         subject_fallback: str = "Booked",
         page_size: int = PAGE_SIZE,
     ) -> None:
@@ -57,6 +60,7 @@ class GraphSide:
         self._cloud = cloud
         self._caller = caller
         self._clock = clock
+        self._seal = Seal(tag_key)
         self._subject_fallback = subject_fallback
         self._page_size = page_size
         self._origin = AllowedOrigin(cloud.graph)
@@ -131,6 +135,7 @@ class GraphSide:
             pair=pair,
             now=self._clock.now(),
             subject_fallback=self._subject_fallback,
+            seal=self._seal,
         )
 
 

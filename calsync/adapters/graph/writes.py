@@ -107,8 +107,8 @@ def create_body(box: Box, effect: Effect) -> dict[str, Any]:
     body = event_body(
         bare(_target(effect)), subject_fallback=box.subject_fallback, room_zone=box.pair.zone
     )
-    body["transactionId"] = transaction_id(effect.tag, effect.key)
-    body["singleValueExtendedProperties"] = [{"id": TAG_PROPERTY, "value": effect.tag}]
+    body["transactionId"] = transaction_id(box, effect.tag, effect.key)
+    body["singleValueExtendedProperties"] = [{"id": TAG_PROPERTY, "value": box.sealed(effect.tag)}]
     return body
 
 
@@ -173,11 +173,11 @@ def _adopt(box: Box, effect: Effect, answer: Answer) -> Outcome:
 
 def _by_time(box: Box, effect: Effect) -> Seen | None:
     """The last resort: an event at the same time that carries our transactionId."""
-    wanted = transaction_id(effect.tag, effect.key)
+    wanted = transaction_id(box, effect.tag, effect.key)
     keys = by_transaction(box, wanted) if effect.key is not None else []
     keys = keys or box.at_time_of(_target(effect), wanted)
     for seen in read_keys(box, keys) if keys else ():
-        if isinstance(seen, Seen):
+        if isinstance(seen, Seen) and seen.owned:
             return seen
     return None
 

@@ -1,9 +1,9 @@
 """Which link an observation belongs to, and new links for items never seen before.
 
 A new item is first looked for among the links that wait for it: by our tag (a create whose
-reply was lost, or whose record was), by the identity that copies share (uid), and, while a
-room is imported for the first time, by equal content: so that a resync from nothing writes
-nothing.
+reply was lost, or whose record was), by the identity that copies share (uid; for an event only
+where all else speaks for it, too), and, while a room is imported for the first time, by equal
+content: so that a resync from nothing writes nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
+from calsync.conflicts.clash import shown
+from calsync.conflicts.merge import same_schedule
 from calsync.model import (
     Half,
     Link,
@@ -57,11 +59,12 @@ class Joiner:
         """A link without an item on ``side`` to which ``obs`` belongs."""
         if obs.tag is not None:
             link = self.links.get(obs.tag)
-            if link is not None and link.half(side).presence is Presence.NEVER:
+            ours = link is not None and link.pair_id == self._pair.id
+            if link is not None and ours and link.half(side).presence is Presence.NEVER:
                 return link
         if obs.uid:
             link = self._only(self._by_uid.get((side, obs.uid), ()), side)
-            if link is not None:
+            if link is not None and (side is Side.BOOKING or _same_meeting(link, obs)):
                 return link
         if self._importing:
             for candidate in self._by_content.get((side, obs.fingerprint), ()):
@@ -96,6 +99,19 @@ class Joiner:
         while new.id in self.links:
             new = replace(new, id=link_id(link.pair_id, side, new.id, "again"))
         return new
+
+
+def _same_meeting(link: Link, event: Seen) -> bool:
+    """Whether an event may be the one a booking waits for because their uids are equal.
+
+    The organizer of a meeting chooses its uid. Somebody who knows that of another's booking must
+    not get hold of it, and be able to cancel it, by inviting the room under the same one.
+    """
+    booked = shown(link, Side.BOOKING)
+    if booked is None or not same_schedule(booked, event.occupancy):
+        return False
+    one, other = link.person.address.casefold(), event.person.address.casefold()
+    return event.owned or not one or not other or one == other
 
 
 def succeed(link: Link, side: Side) -> Link:

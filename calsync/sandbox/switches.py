@@ -55,6 +55,9 @@ class Switches:
     zone_names: str = "windows"
     any_iana_zone: bool = False
     all_day_floats: bool = True
+    # A local time that the clocks skip (02:30 in spring): kept as it was said, so that a series
+    # repeats at it, or stored as the time the clocks show then.
+    skipped_times_move: bool = False
     series_change_drops_exceptions: bool = True
     # Cloud: the US Government and China clouds lack cancelledOccurrences and exceptionOccurrences.
     national_cloud: bool = False

@@ -227,6 +227,8 @@ class Reader:
         wall, offset = read_time(raw["dateTime"])
         if offset is not None:
             wall = home.to_wall(wall)
+        elif self.world.switches.skipped_times_move:
+            wall = home.to_wall(home.to_utc(wall))
         return wall, home
 
     def _zone(self, label: str) -> Zone:

@@ -244,6 +244,7 @@ def recurrence(occ: Occupancy, rule: Rule, given: Recurrence) -> Recurrence:
     for override in given.overrides:
         title = None if override.private else clean_title(override.title)
         override = override if override.title == title else replace(override, title=title)
+        override = _by_the_clock(occ, override)
         if override != unchanged(occ, override.recurrence_id) or not is_slot(
             rule, occ.start, override.recurrence_id
         ):
@@ -254,6 +255,20 @@ def recurrence(occ: Occupancy, rule: Rule, given: Recurrence) -> Recurrence:
         excluded=tuple(sorted(excluded)),
         overrides=tuple(overrides[at] for at in sorted(overrides)),
     )
+
+
+def _by_the_clock(occ: Occupancy, override: Override) -> Override:
+    """An override is one date, so its times are those that clocks show then. Only where it takes
+    the very time of its slot, and that is one the clocks skip, it keeps the name of the slot."""
+    if occ.zone is None or occ.zone == "UTC" or override.all_day:
+        return override
+    start, end = zones.real_span(override.start, override.end, occ.zone)
+    slot, over = override.recurrence_id, override.recurrence_id + occ.duration
+    if (start, end) == zones.real_span(slot, over, occ.zone):
+        start, end = slot, over
+    if (start, end) == (override.start, override.end):
+        return override
+    return replace(override, start=start, end=end)
 
 
 def unchanged(occ: Occupancy, slot: datetime) -> Override:

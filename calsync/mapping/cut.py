@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from calsync.errors import UnsayableRecurrence
-from calsync.mapping import dates
+from calsync.mapping import dates, zones
 from calsync.mapping.canon import canonical
 from calsync.mapping.recurrence import MAX_INTERVAL, to_graph
 from calsync.model import Frequency, Rule
@@ -41,6 +41,27 @@ def _shortest_gap(rule: Rule, start: datetime) -> timedelta:
     found = list(dates.dates(rule, day, day, reach))[:400]
     gaps = [later - earlier for earlier, later in pairwise(found)]
     return min(gaps, default=timedelta.max)
+
+
+def is_skipped(slot: datetime, length: timedelta, zone: str | None) -> bool:
+    """Whether the clocks skip the start or the end of an occurrence."""
+    if zone is None or zone == "UTC":
+        return False
+    return not (zones.exists(slot, zone) and zones.exists(slot + length, zone))
+
+
+def begin(rule: Rule, start: datetime, length: timedelta, zone: str | None) -> Piece | None:
+    """The rule from its first date on that the clocks do not skip; None where there is none."""
+    if not is_skipped(start, length, zone):
+        return rule, start
+    days = dates.dates(rule, start.date(), start.date(), dates.LAST_DATE)
+    slots = (datetime.combine(day, start.time()) for day in days)
+    slot = next((at for at in slots if not is_skipped(at, length, zone)), None)
+    if slot is None:
+        return None
+    if rule.count is not None:
+        rule = replace(rule, count=None, until=dates.last(rule, start.date()))
+    return canonical(rule, slot), slot
 
 
 def cut(rule: Rule, start: datetime, length: timedelta) -> list[Piece] | None:

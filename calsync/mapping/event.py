@@ -27,7 +27,7 @@ from calsync.mapping.event_fields import (
     text_of,
     ticks,
 )
-from calsync.mapping.event_series import Parts, gather, lacks_zone, read_series
+from calsync.mapping.event_series import Parts, gather, needs_instances, read_series
 from calsync.mapping.event_write import (
     SeriesChange,
     bare,
@@ -45,8 +45,8 @@ __all__ = [
     "SeriesChange",
     "bare",
     "event_body",
-    "lacks_zone",
     "master_etag",
+    "needs_instances",
     "read_event",
     "series_change",
     "single_patch",

@@ -7,7 +7,7 @@ cloud lacks those properties, its listed instances. Facts: Graph resource event
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -98,6 +98,8 @@ def read_series(
     home = _home_zone(event, raw)
     zone = how.room_zone if home is None or span.all_day else home
     start, end = _walls(span, zone)
+    if home is not None and not span.all_day:
+        start, end = _named(raw, start, end, zone, _listed_walls(parts, zone, how))
     rule, shift = _rule(raw, start, foreign=home is None and not span.all_day)
     occ = Occupancy(
         start=start,
@@ -144,13 +146,21 @@ def _home_zone(event: Mapping[str, Any], recurrence: Mapping[str, Any]) -> str |
     return None
 
 
-def lacks_zone(event: Mapping[str, Any]) -> bool:
-    """Whether the wall time of this series repeats in a zone we have no rules for (a legacy
-    custom zone): only its listed instances tell when it takes place."""
+def needs_instances(event: Mapping[str, Any]) -> bool:
+    """Whether only its listed instances tell when this series takes place: its wall time repeats
+    in a zone we have no rules for (a legacy custom zone), or its first start or end is an
+    instant with two names, because the clocks skip the other one (see ``_named``)."""
     raw = event.get("recurrence")
     if not isinstance(raw, dict) or event.get("isAllDay") is True:
         return False
-    return _home_zone(event, raw) is None
+    home = _home_zone(event, raw)
+    if home is None:
+        return True
+    try:
+        span = read_span(event, False, home)
+    except Poison:
+        return False
+    return any(zones.skipped(wall, home) is not None for wall in _walls(span, home))
 
 
 def _walls(span: Span, zone: str) -> tuple[datetime, datetime]:
@@ -160,6 +170,41 @@ def _walls(span: Span, zone: str) -> tuple[datetime, datetime]:
     end = zones.to_wall(span.end.replace(tzinfo=UTC), zone)
     # In the hour that comes twice an end may read as earlier than its start.
     return start, end if end >= start else start + (span.end - span.start)
+
+
+def _named(
+    raw: Mapping[str, Any],
+    start: datetime,
+    end: datetime,
+    zone: str,
+    listed: Iterable[tuple[datetime, datetime]],
+) -> tuple[datetime, datetime]:
+    """First start and end by the clock time at which the series repeats.
+
+    On the day the clocks go forward one instant has two names: a series that reads 03:30 there
+    may be one of 02:30 that begins in the gap. Which of the two Exchange repeats is not
+    documented, so its other dates tell; without any, the date its range begins on.
+    """
+    starts = [wall for wall in (start, zones.skipped(start, zone)) if wall is not None]
+    ends = [wall for wall in (end, zones.skipped(end, zone)) if wall is not None]
+    if len(starts) + len(ends) == 2:
+        return start, end
+    names = [(first, last) for first in starts for last in ends if last >= first]
+    for other, after in listed:
+        if zones.skipped(other, zone) is None and zones.skipped(after, zone) is None:
+            for first, last in names:
+                if first.time() == other.time() and last - first == after - other:
+                    return first, last
+    begins = raw.get("range")
+    named = begins.get("startDate") if isinstance(begins, dict) else None
+    return next(((a, b) for a, b in names if a.date().isoformat() == named), (start, end))
+
+
+def _listed_walls(parts: Parts, zone: str, how: Reading) -> Iterator[tuple[datetime, datetime]]:
+    """Where the unchanged dates stand."""
+    for event in parts.instances or ():
+        if event.get("type") != "exception":
+            yield _walls(read_span(event, event.get("isAllDay", False), how.room_zone), zone)
 
 
 def _rule(raw: Mapping[str, Any], start: datetime, *, foreign: bool) -> tuple[Rule, timedelta]:
@@ -244,11 +289,6 @@ def _override(series: _Series, event: Mapping[str, Any], slot: datetime) -> Over
     all_day = event.get("isAllDay", occ.all_day)
     span = read_span(event, all_day, series.how.room_zone)
     start, end = _walls(span, series.zone)
-    # The slot in the gap reads back an hour later than it is named.
-    if not span.all_day and zones.to_utc(slot, series.zone).replace(tzinfo=None) == span.start:
-        start, end = slot, end if end >= slot else slot + (span.end - span.start)
-        if span.end - span.start == occ.duration:
-            end = slot + occ.duration
     look = read_look(event, series.how, owned=series.owned, base=series.look)
     return Override(
         recurrence_id=slot,

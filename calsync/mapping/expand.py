@@ -12,7 +12,7 @@ from heapq import merge
 from itertools import islice
 
 from calsync.mapping import dates
-from calsync.mapping.zones import to_utc, to_wall
+from calsync.mapping.zones import span_utc, to_wall
 from calsync.model import Instance, Interval, Occupancy, Override, Recurrence
 
 _DAY = timedelta(days=1)
@@ -74,7 +74,7 @@ def _on(day: date, span: timedelta) -> date:
 def _instance(
     occ: Occupancy, start: datetime, end: datetime, room_zone: str, slot: datetime | None
 ) -> Instance:
-    begin, finish = _span(start, end, occ.zone or room_zone)
+    begin, finish = span_utc(start, end, occ.zone or room_zone)
     return Instance(
         start=begin,
         end=finish,
@@ -86,17 +86,9 @@ def _instance(
     )
 
 
-def _span(start: datetime, end: datetime, zone: str) -> tuple[datetime, datetime]:
-    """Both ends in UTC. Lengths are wall lengths, as Outlook keeps them: 20:00-08:00 over the
-    change of the clocks stays 20:00-08:00."""
-    begin, finish = to_utc(start, zone), to_utc(end, zone)
-    # A start inside the gap in spring moves forward and could pass its own end.
-    return begin, finish if finish >= begin else begin + (end - start)
-
-
 def _changed(override: Override, occ: Occupancy, room_zone: str) -> Instance:
     zone = room_zone if override.all_day or occ.zone is None else occ.zone
-    begin, finish = _span(override.start, override.end, zone)
+    begin, finish = span_utc(override.start, override.end, zone)
     return Instance(
         start=begin,
         end=finish,
@@ -118,7 +110,7 @@ def extent(occ: Occupancy, room_zone: str) -> tuple[datetime, datetime | None]:
 
     Never too small. It may be too large: excluded occurrences still count.
     """
-    first, finish = _span(occ.start, occ.end, occ.zone or room_zone)
+    first, finish = span_utc(occ.start, occ.end, occ.zone or room_zone)
     series = occ.recurrence
     if series is None:
         return first, finish
@@ -129,7 +121,7 @@ def extent(occ: Occupancy, room_zone: str) -> tuple[datetime, datetime | None]:
     final = dates.last(series.rule, occ.start.date())
     if final is not None:
         begin = datetime.combine(final, occ.start.time())
-        finish = max(finish, _span(begin, begin + occ.duration, occ.zone or room_zone)[1])
+        finish = max(finish, span_utc(begin, begin + occ.duration, occ.zone or room_zone)[1])
     return first, max([finish, *(span.end for span in spans)])
 
 

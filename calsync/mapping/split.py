@@ -4,19 +4,22 @@ Graph has one pattern a series, and no occurrence may move onto or past a neighb
 (ErrorOccurrenceCrossingBoundary, Graph docs event-update). So a booking may be several events.
 The suffix names a part within its booking: "" the series itself, "x20261120T1030" the single
 item of one recurrence-id, "s1", "s2" … the series that a rule was cut into.
+
+No series is begun at a local time that the clocks skip: what Graph makes of one is not
+documented, and a single item is written in UTC.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Final
 
 from calsync.errors import MappingError, UnsayableRecurrence
 from calsync.mapping import dates, zones
 from calsync.mapping.canon import canonical_occupancy, is_slot, unchanged
-from calsync.mapping.cut import cut, why_rule_unsayable
+from calsync.mapping.cut import Piece, begin, cut, is_skipped, why_rule_unsayable
 from calsync.mapping.expand import instances
 from calsync.model import Interval, Occupancy, Override, Recurrence
 
@@ -37,7 +40,7 @@ def why_unsayable(occ: Occupancy) -> str | None:
     """Why Graph cannot say this as one item; None where it can."""
     if occ.recurrence is None:
         return None
-    why = why_rule_unsayable(occ.recurrence.rule, occ.start, occ.duration)
+    why = _why_bare_unsayable(occ, occ.recurrence)
     if why is not None:
         return why
     strays = _strays(occ, occ.recurrence)
@@ -60,7 +63,7 @@ def split(occ: Occupancy, room_zone: str, horizon: Interval) -> list[Part]:
     series = occ.recurrence
     if series is None:
         return [Part("", occ)]
-    why = why_rule_unsayable(series.rule, occ.start, occ.duration)
+    why = _why_bare_unsayable(occ, series)
     if why is None:
         return _uncrossed("", occ, series, room_zone) or [Part("", occ)]
     pieces = _pieces(occ, series)
@@ -70,16 +73,52 @@ def split(occ: Occupancy, room_zone: str, horizon: Interval) -> list[Part]:
     for suffix, piece in pieces.items():
         if piece.recurrence is not None:
             parts += _uncrossed(suffix, piece, piece.recurrence, room_zone)
-    return parts + [_single(o, occ, room_zone) for o in _strays(occ, series)]
+    alone = [*_skipped(occ, series), *_strays(occ, series)]
+    return parts + [_single(o, occ, room_zone) for o in alone]
+
+
+def _why_bare_unsayable(occ: Occupancy, series: Recurrence) -> str | None:
+    why = why_rule_unsayable(series.rule, occ.start, occ.duration)
+    if why is None and _is_skipped(occ, occ.start):
+        # What Graph makes of a local time that does not exist is not documented.
+        return "its first date is at a time that the clocks skip"
+    return why
+
+
+def _is_skipped(occ: Occupancy, slot: datetime) -> bool:
+    return is_skipped(slot, occ.duration, occ.zone)
+
+
+def _cut(occ: Occupancy, series: Recurrence) -> list[Piece] | None:
+    if why_rule_unsayable(series.rule, occ.start, occ.duration) is None:
+        return [(series.rule, occ.start)]
+    return cut(series.rule, occ.start, occ.duration)
+
+
+def _skipped(occ: Occupancy, series: Recurrence) -> list[Override]:
+    """Dates before the first of their piece, as single items: those have no local times."""
+    known = {override.recurrence_id: override for override in series.overrides}
+    excluded = set(series.excluded)
+    alone: list[Override] = []
+    for rule, start in _cut(occ, series) or ():
+        begun = begin(rule, start, occ.duration, occ.zone)
+        end = dates.LAST_DATE if begun is None else begun[1].date() - timedelta(days=1)
+        slots = (_slot(occ, day) for day in dates.dates(rule, start.date(), start.date(), end))
+        alone += [known.get(at) or unchanged(occ, at) for at in slots if at not in excluded]
+    return alone
 
 
 def _pieces(occ: Occupancy, series: Recurrence) -> dict[str, Occupancy] | None:
     """The series a rule is cut into, each with its share of the exceptions, by suffix."""
-    found = cut(series.rule, occ.start, occ.duration)
+    found = _cut(occ, series)
     if found is None:
         return None
     pieces: dict[str, Occupancy] = {}
-    for number, (rule, start) in enumerate(found, 1):
+    for number, piece in enumerate(found, 1):
+        begun = begin(*piece, occ.duration, occ.zone)
+        if begun is None:
+            continue
+        rule, start = begun
         share = Recurrence(
             rule=rule,
             excluded=tuple(at for at in series.excluded if is_slot(rule, start, at)),

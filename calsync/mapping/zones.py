@@ -171,6 +171,45 @@ def to_utc(wall: datetime, zone: str) -> datetime:
         return (_FIRST if wall.year == 1 else _LAST).replace(tzinfo=UTC)
 
 
+def span_utc(start: datetime, end: datetime, zone: str) -> tuple[datetime, datetime]:
+    """Both ends in UTC. Lengths are wall lengths, as Outlook keeps them: 20:00-08:00 over the
+    change of the clocks stays 20:00-08:00."""
+    begin, finish = to_utc(start, zone), to_utc(end, zone)
+    # A start inside the gap in spring moves forward and could pass its own end.
+    return begin, finish if finish >= begin else begin + (end - start)
+
+
+def real_span(start: datetime, end: datetime, zone: str) -> tuple[datetime, datetime]:
+    """The same span by wall times that the clocks do show."""
+    begin, finish = span_utc(start, end, zone)
+    first, last = to_wall(begin, zone), to_wall(finish, zone)
+    # In the hour that comes twice an end may read as earlier than its start.
+    return first, last if last >= first else first + (finish - begin)
+
+
+def skipped(wall: datetime, zone: str) -> datetime | None:
+    """The wall time that the clocks skip and ``to_utc`` reads as the same instant as ``wall``:
+    02:30 for 03:30 on the day Berlin goes to summer time. None on every other day."""
+    if zone == "UTC":
+        return None
+    tz, at = zone_info(zone), to_utc(wall, zone)
+    try:
+        # Nowhere do the clocks go forward twice within 25 hours; a whole day can be skipped.
+        before = (at - timedelta(hours=25)).astimezone(tz).utcoffset()
+        now = at.astimezone(tz).utcoffset()
+        if before is None or now is None or now <= before:
+            return None
+        name = wall - (now - before)
+    except OverflowError:
+        return None
+    return name if to_utc(name, zone) == at and to_wall(at, zone) == wall else None
+
+
+def exists(wall: datetime, zone: str) -> bool:
+    """False for a wall time that the clocks skip."""
+    return to_wall(to_utc(wall, zone), zone) == wall
+
+
 def to_wall(instant: datetime, zone: str) -> datetime:
     """The naive wall time of an aware instant."""
     try:

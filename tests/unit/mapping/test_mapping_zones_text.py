@@ -142,3 +142,34 @@ def test_the_canonical_text_of_a_series() -> None:
 def test_the_day_that_begins_at_an_instant(instant: str, zone: str, day: str | None) -> None:
     found = zones.day_at(datetime.fromisoformat(instant).replace(tzinfo=UTC), zone)
     assert found == (date.fromisoformat(day) if day else None)
+
+
+@pytest.mark.parametrize(
+    ("wall", "zone", "name"),
+    [
+        ("2027-03-28T03:30", "Europe/Berlin", "2027-03-28T02:30"),
+        ("2027-03-28T04:00", "Europe/Berlin", None),
+        ("2027-03-28T01:30", "Europe/Berlin", None),
+        ("2027-03-29T03:30", "Europe/Berlin", None),
+        ("2027-10-31T02:30", "Europe/Berlin", None),
+        ("2027-10-03T02:45", "Australia/Lord_Howe", "2027-10-03T02:15"),
+        ("2027-03-28T00:30", "America/Nuuk", "2027-03-27T23:30"),
+        ("2011-12-31T10:00", "Pacific/Apia", "2011-12-30T10:00"),  # Samoa left out a whole day
+        ("2027-03-28T03:30", "UTC", None),
+        ("0001-01-01T00:30", "Europe/Berlin", None),
+    ],
+)
+def test_the_other_name_of_an_instant_after_a_gap(wall: str, zone: str, name: str | None) -> None:
+    found = zones.skipped(datetime.fromisoformat(wall), zone)
+    assert found == (None if name is None else datetime.fromisoformat(name))
+    if found is not None:
+        assert not zones.exists(found, zone)
+        assert zones.to_utc(found, zone) == zones.to_utc(datetime.fromisoformat(wall), zone)
+
+
+def test_a_span_by_times_that_clocks_show() -> None:
+    at = datetime.fromisoformat
+    found = zones.real_span(at("2027-03-28T02:15"), at("2027-03-28T02:45"), "Europe/Berlin")
+    assert found == (at("2027-03-28T03:15"), at("2027-03-28T03:45"))
+    same = at("2027-06-01T02:15"), at("2027-06-01T02:45")
+    assert zones.real_span(*same, "Europe/Berlin") == same

@@ -263,7 +263,12 @@ def connect(
         clock=home.clock,
         owner=owner,
         span=Span(past_days=settings.window.past_days, future_days=settings.window.future_days),
-        limits=Limits(floor=settings.guard.max_deletions, share=settings.guard.max_share),
+        limits=Limits(
+            floor=settings.guard.max_deletions,
+            share=settings.guard.max_share,
+            per_booking=settings.guard.max_writes_per_booking,
+            per_room=settings.guard.max_writes_per_room,
+        ),
         notices=frozenset(
             NoticeKind(kind) for kind in settings.notices.kinds if settings.notices.enabled
         ),

@@ -19,6 +19,7 @@
     │   ├── AccessDenied         signed in, but not allowed at this mailbox
     │   ├── MailboxMissing       no such mailbox, or not one this interface can open
     │   ├── CursorExpired        the resume point is void: a full listing is due
+    │   │   └── CursorAhead      the feed ends before the resume point: the side was set back
     │   └── ForbiddenLink        a link led to a host that is not ours: not followed
     └── MappingError             a value that the other form cannot say
         ├── UnsayableRecurrence  a recurrence that Graph cannot say as one series
@@ -133,6 +134,10 @@ class MailboxMissing(SideError):
 
 class CursorExpired(SideError):
     """The resume point is void; a full listing is due. Deletes nothing by itself."""
+
+
+class CursorAhead(CursorExpired):
+    """The side's feed ends before the resume point: the side was set back to an earlier time."""
 
 
 class ForbiddenLink(SideError):

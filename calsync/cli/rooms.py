@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from calsync.bootstrap import Home
 
 app = typer.Typer(help="List rooms, map them to room mailboxes, unmap them.", no_args_is_help=True)
+
+
+class Trust(StrEnum):
+    """Which side is right where both differ, while they are joined anew."""
+
+    CALENDAR = "calendar"
+    BOOKING = "booking"
+    ASK = "ask"
+
 
 RoomId = Annotated[str, typer.Argument(help="The id of the room on the booking side.")]
 
@@ -262,13 +272,21 @@ def resume(
             " still delete or move as much.",
         ),
     ] = True,
+    trust: Annotated[
+        Trust | None,
+        typer.Option(
+            help="Join both sides anew instead: nothing is deleted and nobody is told; what only"
+            " one side has is made on the other, and where both differ this side is right (ask:"
+            " those wait for you). After a restore, name the side that was not restored.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     settings: SettingsPath = DEFAULT_SETTINGS,
     as_json: AsJson = False,
 ) -> None:
-    """Let a room go on that calsync stopped because a plan would have deleted or moved much.
+    """Let a room go on that calsync stopped to ask you.
 
-    See the plan first: calsync plan ROOM
+    See why with calsync status, and what would be done with calsync plan ROOM.
     """
     with opened(settings) as home:
         pair = _mapped(home, room)
@@ -277,22 +295,32 @@ def resume(
             raise UsageError(
                 "this room was not stopped", where=f"room {room}", todo="See: calsync status"
             )
-        if approve and not yes:
-            _ask(state.halted, as_json=as_json)
-        home.mappings.resume(pair.id, approve=approve)
+        if (approve or trust) and not yes:
+            _ask(state.halted, trust, as_json=as_json)
+        if trust is not None:
+            home.mappings.rejoin(pair.id, EditPolicy(trust.value))
+        else:
+            home.mappings.resume(pair.id, approve=approve)
     if as_json:
-        print_json({"resumed": room, "approved": approve, "was": state.halted})
+        said = {"trust": trust.value} if trust is not None else {"approved": approve}
+        print_json({"resumed": room, **said, "was": state.halted})
     else:
         print_line(f"Room {room} goes on with the next sync.")
 
 
-def _ask(question: str, *, as_json: bool) -> None:
+def _ask(question: str, trust: Trust | None, *, as_json: bool) -> None:
     if as_json:
         raise UsageError(
             "with --json nobody can be asked", todo="Add --yes if the plan is what you want"
         )
     print_line(f"It was stopped because: {question}")
-    typer.confirm("Let it pass once?", abort=True)
+    if trust is None:
+        typer.confirm("Let it pass once?", abort=True)
+        return
+    right = "those wait for you" if trust is Trust.ASK else f"the {trust.value} side is right"
+    typer.confirm(
+        f"Join both sides anew? Nothing is deleted; where they differ, {right}.", abort=True
+    )
 
 
 def _mapped(home: Home, room: str) -> Pair:

@@ -176,6 +176,14 @@ def _print(
 def _print_waiting(facts: list[dict[str, Any]], troubles: list[dict[str, Any]]) -> None:
     """What waits for a person, and why; and why notices did not leave."""
     for fact in facts:
+        if fact["halted"]:
+            room = fact["room_id"]
+            print_line(
+                f"Room {room} stands still until you answer. What it would do: calsync plan {room}."
+                f" Then: calsync rooms resume {room}, with --check-again to look once more, or with"
+                " --trust SIDE to join both sides anew without deleting anything."
+            )
+    for fact in facts:
         for entry in fact["waiting"]:
             print_line(f"Parked in room {fact['room_id']}: {entry['id']}: {entry['reason']}")
         if len(fact["waiting"]) < fact["parked"]:

@@ -34,6 +34,7 @@ class Context:
     stored in bulk now and then (an older cursor only means reading again). ``worked``: pairs
     whose lease this process took at some time. ``notices``: the
     kinds that leave; others are never queued, so that switching them on later sends no old mail.
+    ``maker``: our installation's mark on the events it makes; empty = none is compared.
     """
 
     store: Store
@@ -44,6 +45,7 @@ class Context:
     span: Span = Span()
     limits: Limits = field(default_factory=Limits)
     notices: frozenset[NoticeKind] = frozenset(NoticeKind)
+    maker: str = ""
     states: dict[str, RoomState] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
     worked: set[str] = field(default_factory=set)

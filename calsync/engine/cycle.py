@@ -15,12 +15,34 @@ from calsync.engine.calls import Steps
 from calsync.engine.context import Context
 from calsync.engine.pull import Gathered, gather
 from calsync.engine.push import clear_doubts, push
+from calsync.engine.questions import (
+    answered,
+    ask,
+    counted,
+    decide_room,
+    is_certain,
+    list_again,
+    signs_of,
+    stop,
+)
 from calsync.engine.refusals import with_alternatives
 from calsync.errors import CalsyncError, StoreError, Throttled
-from calsync.model import Conflict, Effect, EffectKind, Halt, Link, Pair, Plan, Skip, Window
+from calsync.model import (
+    NONE_YET,
+    Conflict,
+    Effect,
+    EffectKind,
+    Halt,
+    Link,
+    Pair,
+    Plan,
+    Side,
+    Skip,
+    Window,
+)
 from calsync.ports import Commit, RoomState
-from calsync.reconcile.guard import check
-from calsync.reconcile.plan import OVER, in_window, reconcile
+from calsync.reconcile.plan import OVER, in_window
+from calsync.reconcile.setback import SetBack
 
 #: Rounds of one cycle: a refused date takes three (change, create, confirm), a merge two.
 MAX_ROUNDS = 6
@@ -116,28 +138,30 @@ def _work(
     full: bool,
 ) -> Steps[None]:
     assert state.window is not None
-    quiet, window = not state.imported, state.window
-    held = ctx.state(pair)
+    window, held = state.window, ctx.state(pair)
+    # What we made and do not remember was told to people in a life that the database lost.
+    quiet = not state.imported or found.forgotten > 0
     ctx.resting.discard(pair.id)
     links = dict(found.links)
-    seen_booking, seen_calendar = found.booking, found.calendar
     fresh: Gathered | None = found
     for number in range(MAX_ROUNDS):
         now = ctx.clock.now()
-        plan = reconcile(
-            links.values(),
-            seen_booking,
-            seen_calendar,
-            pair=pair,
-            window=window,
-            now=now,
-            importing=quiet,
-        )
-        if not state.approved:
-            report.halt = _guard(ctx, pair, plan, fresh, now)
+        seen = {side: fresh.seen(side) if fresh is not None else {} for side in Side}
+        plan = decide_room(ctx, pair, links, seen, state=state, window=window, now=now)
+        back = signs_of(fresh, links, plan)
+        if back and fresh is not None and (state.approved or state.rejoin is not None):
+            links = answered(ctx, pair, links, fresh, back, state=state, now=now)
+            plan = decide_room(ctx, pair, links, seen, state=state, window=window, now=now)
+        elif back and fresh is not None and not fresh.emptied:
+            _doubt(ctx, pair, back, report)
+        if report.halt is None and not (report.error or state.approved or state.rejoin):
+            report.halt = ask(ctx, pair, plan, fresh, now)
         if report.halt is not None:
-            _stop(ctx, pair, report)
+            report.error = report.halt.reason
+            stop(ctx, pair, report.halt)
+        if report.error:
             return
+        state = counted(state, plan, fresh, now)
         plan.effects = with_alternatives(ctx, pair, plan.effects, window)
         if number == 0 and full:
             drift = _drift(plan, links, held.window, pair.zone) if held.imported else 0
@@ -154,13 +178,13 @@ def _work(
         if not pushed.executed:
             report.error = "; ".join(sorted(set(pushed.reasons)))
             break
-        seen_booking, seen_calendar, fresh = {}, {}, None
+        fresh = None
         # What a stale write showed is newer than the rest of the reading: read all of it again.
         again_due = pushed.stale or _answer_is_due(plan.effects, links)
         if not quiet and number + 1 < MAX_ROUNDS and again_due:
             again = yield from gather(ctx, pair, window)
             links.update(again.links)
-            seen_booking, seen_calendar, fresh = again.booking, again.calendar, again
+            fresh = again
             state = replace(
                 state,
                 booking_cursor=again.booking_cursor,
@@ -183,25 +207,15 @@ def _answer_is_due(effects: list[Effect], links: dict[str, Link]) -> bool:
 _ANSWERS = frozenset({EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT})
 
 
-def _guard(
-    ctx: Context, pair: Pair, plan: Plan, found: Gathered | None, now: datetime
-) -> Halt | None:
-    emptied = found.emptied if found is not None else ""
-    if not plan.effects and not emptied:
-        return None
-    items = ctx.store.future_items(pair.id, now)
-    return check(plan.effects, future_items=items, limits=ctx.limits, emptied=emptied)
-
-
-def _stop(ctx: Context, pair: Pair, report: CycleReport) -> None:
-    """The guard refused: nothing of this cycle is stored but the question to the admin."""
-    assert report.halt is not None
-    report.error = report.halt.reason
-    state = replace(ctx.state(pair), halted=report.halt.reason, approved=False)
-    ctx.states[pair.id] = state
-    # From here on the admin's answer, made in another process, stands in the database.
-    ctx.unsaved.discard(pair.id)
-    ctx.store.commit(Commit(pair_id=pair.id, fence=ctx.fence(pair), state=state))
+def _doubt(ctx: Context, pair: Pair, back: list[SetBack], report: CycleReport) -> None:
+    """Time seems to have gone back on a side. It is looked at again until no late reading can
+    explain it; then the admin is asked. Nothing is done before."""
+    list_again(ctx, pair, back)
+    certain = next((one for one in back if is_certain(ctx, pair, one)), None)
+    if certain is not None:
+        report.halt = certain.halt
+    else:
+        report.error = f"{back[0].reason}: looked at again, and you are asked if it stays"
 
 
 def _commit(
@@ -236,6 +250,9 @@ def _rest(ctx: Context, pair: Pair, state: RoomState, report: CycleReport) -> No
         imported=state.imported or not report.error,
         approved=False if state.approved else state.approved,
         halted="" if state.approved else state.halted,
+        writes=NONE_YET if state.approved else state.writes,
+        others=NONE_YET if state.approved else state.others,
+        rejoin=state.rejoin if report.error else None,
     )
     if not report.unsettled and not report.error:
         ctx.resting.add(pair.id)
@@ -276,15 +293,9 @@ def preview(ctx: Context, pair: Pair) -> Steps[Plan]:
     full = state.window is None
     window: Window = state.window or ctx.span.window(now)
     found = yield from gather(ctx, pair, window, full=full)
-    plan = reconcile(
-        found.links.values(),
-        found.booking,
-        found.calendar,
-        pair=pair,
-        window=window,
-        now=now,
-        importing=not state.imported,
-    )
-    plan.halt = _guard(ctx, pair, plan, found, now)
+    seen = {side: found.seen(side) for side in Side}
+    plan = decide_room(ctx, pair, found.links, seen, state=state, window=window, now=now)
+    back = signs_of(found, found.links, plan)
+    plan.halt = back[0].halt if back else ask(ctx, pair, plan, found, now)
     plan.effects = with_alternatives(ctx, pair, plan.effects, window)
     return plan

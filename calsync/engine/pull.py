@@ -10,7 +10,7 @@ from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
-from calsync.errors import CursorExpired
+from calsync.errors import CursorAhead, CursorExpired
 from calsync.mapping.expand import busy_intervals, extent
 from calsync.model import (
     Interval,
@@ -26,8 +26,10 @@ from calsync.model import (
     Window,
 )
 from calsync.ports import SyncSide
+from calsync.reconcile.guard import others
 from calsync.reconcile.join import link_id
 from calsync.reconcile.plan import in_window
+from calsync.reconcile.setback import is_older
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +37,9 @@ class Gathered:
     """Observations by key per side, the links they may belong to, and the new cursors.
 
     ``emptied`` names a side whose complete listing was empty although items are linked. ``read``:
-    keys per side whose observation is a targeted read.
+    keys per side whose observation is a targeted read. ``complete``: sides listed in full;
+    ``told``: sides that say themselves that they were set back. ``others``: new events that another
+    calsync made; ``forgotten``: new events that we made, and know nothing of any more.
     """
 
     booking: dict[str, Observation] = field(default_factory=dict)
@@ -45,6 +49,10 @@ class Gathered:
     calendar_cursor: str = ""
     emptied: str = ""
     read: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
+    complete: set[Side] = field(default_factory=set)
+    told: set[Side] = field(default_factory=set)
+    others: int = 0
+    forgotten: int = 0
 
     def seen(self, side: Side) -> dict[str, Observation]:
         return self.booking if side is Side.BOOKING else self.calendar
@@ -54,14 +62,18 @@ class Gathered:
         return bool(self.booking or self.calendar or self.links or self.emptied)
 
 
-def pull_side(side: SyncSide, pair: Pair, cursor: str | None, window: Window) -> Steps[Pull]:
+def pull_side(
+    side: SyncSide, pair: Pair, cursor: str | None, window: Window, found: Gathered
+) -> Steps[Pull]:
     """One side's changes. A void cursor means a full listing, which deletes nothing by itself."""
     local = side.capabilities.local
     try:
         pull: Pull = yield Call("pull", lambda: side.pull(pair, cursor, window), local)
-    except CursorExpired:
+    except CursorExpired as error:
         if cursor is None:
             raise
+        if isinstance(error, CursorAhead):
+            found.told.add(side.side)
         pull = yield Call("pull", lambda: side.pull(pair, None, window), local)
     return pull
 
@@ -78,11 +90,11 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
     booking_cursor = None if full else state.booking_cursor
     calendar_cursor = None if full else state.calendar_cursor
     if ctx.booking.capabilities.local:
-        shown = yield from pull_side(ctx.calendar(pair), pair, calendar_cursor, window)
-        booked = yield from pull_side(ctx.booking, pair, booking_cursor, window)
+        shown = yield from pull_side(ctx.calendar(pair), pair, calendar_cursor, window, found)
+        booked = yield from pull_side(ctx.booking, pair, booking_cursor, window, found)
     else:
-        booked = yield from pull_side(ctx.booking, pair, booking_cursor, window)
-        shown = yield from pull_side(ctx.calendar(pair), pair, calendar_cursor, window)
+        booked = yield from pull_side(ctx.booking, pair, booking_cursor, window, found)
+        shown = yield from pull_side(ctx.calendar(pair), pair, calendar_cursor, window, found)
     found.booking_cursor, found.calendar_cursor = booked.cursor, shown.cursor
     for side, pull in ((Side.BOOKING, booked), (Side.CALENDAR, shown)):
         yield from _take(ctx, pair, found, side, pull, window)
@@ -90,7 +102,7 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
         for link in ctx.store.unsettled(pair.id):
             found.links.setdefault(link.id, link)
         yield from _look_again(ctx, pair, found)
-    _load_tagged(ctx, found)
+    _load_tagged(ctx, pair, found)
     _load_neighbours(ctx, pair, found, window)
     if state.imported:
         for side in Side:
@@ -109,6 +121,7 @@ def _take(
         seen[obs.key] = obs
     hints = list(pull.hints)
     if pull.complete:
+        found.complete.add(side)
         linked = [
             link
             for link in ctx.store.links(pair.id)
@@ -123,6 +136,12 @@ def _take(
             found.emptied = side.value
         missing = (lk.half(side).key for lk in here)
         hints = sorted({*hints, *(k for k in missing if k is not None and k not in seen)})
+        # What is older than what was accepted is a late reading, or time went back.
+        hints += [
+            k
+            for lk in linked
+            if (k := lk.half(side).key) in seen and k is not None and is_older(lk, side, seen[k])
+        ]
     keys = [*seen, *hints]
     if not keys:
         return
@@ -205,17 +224,29 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
         found.read[side].add(key)
 
 
-def _load_tagged(ctx: Context, found: Gathered) -> None:
-    """Links that new items name in our tag."""
+def _load_tagged(ctx: Context, pair: Pair, found: Gathered) -> None:
+    """Links of this room that new items name in our tag; and who made those that name no link."""
     tags = {
         obs.tag
         for side in Side
         for obs in found.seen(side).values()
         if isinstance(obs, Seen) and obs.tag is not None
     } - found.links.keys()
-    if tags:
-        for link in ctx.store.links_by_id(sorted(tags)):
+    if not tags:
+        return
+    named = ctx.store.links_by_id(sorted(tags))
+    for link in named:
+        # An event copied from another room names a link that is none of this room's business.
+        if link.pair_id == pair.id:
             found.links[link.id] = link
+    state = ctx.state(pair)
+    if state.imported:
+        known = found.links.keys() | {link.id for link in named}
+        linked = {link.event.key for link in found.links.values()}
+        new = [obs for key, obs in found.calendar.items() if key not in linked]
+        found.others, found.forgotten = others(
+            new, known, maker=ctx.maker, read_at=state.synced_at, now=ctx.clock.now()
+        )
 
 
 def _load_neighbours(ctx: Context, pair: Pair, found: Gathered, window: Window) -> None:

@@ -21,6 +21,7 @@ class Seen:
 
     ``owned``: False for an attendee's copy, which may be declined but never changed.
     ``tag``: our mark on the item, where we wrote it: the id of the link; a hint, no authority.
+    ``maker``: which installation of calsync wrote it, where the tag says so.
     ``uid``: the identity it shares with copies elsewhere (iCalUId).
     ``person``: who booked it. ``pending``: a booking that waits for the calendar's answer.
     ``created``, ``modified``: by the server's clock, aware UTC.
@@ -39,6 +40,7 @@ class Seen:
     pending: bool = False
     seats: int | None = None
     modified: datetime | None = None
+    maker: str = ""
 
 
 class Absence(StrEnum):

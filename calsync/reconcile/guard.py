@@ -7,12 +7,12 @@ calsync would rather ask once too often than empty a room's calendar, or fight o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from calsync.conflicts.merge import same_schedule
-from calsync.model import Effect, EffectKind, Halt, Link
+from calsync.model import Effect, EffectKind, Halt, Link, Observation, Seen
 
 #: The span over which writes are counted, and that over which events of another calsync are.
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -142,6 +142,35 @@ def worn_out(link: Link, limits: Limits, now: datetime) -> str:
 
 
 # --- not alone ---------------------------------------------------------------------------------
+
+
+def others(
+    new: Iterable[Observation],
+    known: Container[str],
+    *,
+    maker: str,
+    read_at: datetime | None,
+    now: datetime,
+) -> tuple[int, int]:
+    """How many of the ``new`` events another calsync made, and how many we made in a life that our
+    database does not remember: it was restored from a backup.
+
+    ``known``: ids of links that are remembered. ``maker``: our mark. ``read_at``: when the room was
+    last read. An event under our mark that was made since, while we were there all the time, was
+    made by somebody who works with a copy of our database.
+    """
+    there = read_at is not None and now - read_at < HOUR
+    foreign = forgotten = 0
+    for obs in new:
+        if not isinstance(obs, Seen) or not obs.maker:
+            continue
+        if obs.maker != maker:
+            foreign += 1
+        elif obs.tag is not None and obs.tag not in known:
+            # Under our own seal, for this mailbox: we made it.
+            since = there and read_at is not None and obs.created > read_at
+            foreign, forgotten = foreign + since, forgotten + (not since)
+    return foreign, forgotten
 
 
 def not_alone(count: int, limits: Limits) -> Halt | None:

@@ -49,10 +49,13 @@ class SyncWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardLimits:
-    """A plan that deletes or moves more than the larger of the two stops its room."""
+    """A plan that deletes or moves more than the larger of the first two stops its room. Writes of
+    one booking, and changes and deletions of one room, are counted by the hour."""
 
     max_deletions: int = field(default=5, metadata=checked(checks.whole(0, 100_000)))
     max_share: float = field(default=0.10, metadata=checked(checks.number(0.0, 1.0)))
+    max_writes_per_booking: int = field(default=20, metadata=checked(checks.whole(1, 100_000)))
+    max_writes_per_room: int = field(default=200, metadata=checked(checks.whole(1, 1_000_000)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,6 +168,19 @@ class Mappings:
         with self._db.write() as connection:
             return connection.exec_driver_sql(sql, (approve, pair_id)).rowcount > 0
 
+    def rejoin(self, pair_id: str, trust: EditPolicy) -> bool:
+        """Answer the guard: join both sides of a halted room anew, quietly and without a deletion.
+        ``trust``: who is right where both have an item and differ. False where the room was not
+        halted. Links stay: they know which item is which, and what was deleted."""
+        sql = self._sql(
+            "UPDATE room_sync SET halted = '', approved = FALSE, failures = 0, error = '',"
+            " imported = FALSE, rejoin = ?, calendar_cursor = NULL, booking_cursor = NULL,"
+            " window_start = NULL, window_end = NULL, writes = 0, writes_since = NULL,"
+            " others = 0, others_since = NULL WHERE pair_id = ? AND halted <> ''"
+        )
+        with self._db.write() as connection:
+            return connection.exec_driver_sql(sql, (trust.value, pair_id)).rowcount > 0
+
     def _check_free(self, connection: Connection, pair: Pair, mailbox: str) -> None:
         other = self._live(connection, "mailbox", mailbox)
         if other is not None and other.id != pair.id:

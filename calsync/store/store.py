@@ -237,8 +237,13 @@ class SqlStore:
         gone = [(link_id,) for link_id in commit.forget]
         run_many(connection, self._sql("DELETE FROM effect WHERE link_id = ?"), gone)
         run_many(connection, self._sql("DELETE FROM link WHERE id = ?"), gone)
-        # Tombstones first: one may give up the key that a living link takes over.
+        # Tombstones first: one may give up the key that a living link takes over. A new one may
+        # take the former key of a living link, which is therefore freed before.
         ordered = sorted(commit.links, key=lambda link: link.state is not LinkState.BURIED)
+        if ordered and ordered[0].state is LinkState.BURIED:
+            free = self._sql("UPDATE link SET booking_key = NULL, event_key = NULL WHERE id = ?")
+            living = [(link.id,) for link in ordered if link.state is not LinkState.BURIED]
+            run_many(connection, free, living)
         links = [link_row(link, zone, now) for link in ordered]
         run_many(connection, self._put_link, links)
         settled = [(effect_id,) for effect_id in commit.settled]

@@ -10,7 +10,7 @@ from calsync.adapters.hub import view
 from calsync.adapters.hub.mirror import Mirror
 from calsync.adapters.hub.overlap import busy_of
 from calsync.adapters.hub.repository import HubStore
-from calsync.errors import CursorExpired
+from calsync.errors import CursorAhead, CursorExpired
 from calsync.model import (
     Effect,
     Interval,
@@ -60,7 +60,13 @@ class HubSide:
                     complete=True,
                 )
             after = int(cursor) if cursor.isascii() and cursor.isdigit() else -1
-            if not horizon <= after <= last:
+            if after > last:
+                raise CursorAhead(
+                    "the change feed ends before the cursor: the bookings were restored from a"
+                    " backup",
+                    where=pair.room_id,
+                )
+            if after < horizon:
                 raise CursorExpired(
                     "the change feed does not reach back to the cursor", where=pair.room_id
                 )

@@ -1,0 +1,161 @@
+"""What the guard asks before a plan is carried out, and what the admin's answer means for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from calsync.engine.context import Context
+from calsync.engine.pull import Gathered
+from calsync.model import ClashPolicy, Halt, Link, Observation, Pair, Plan, Seen, Side, Window
+from calsync.ports import AuditEntry, AuditStep, Commit, RoomState
+from calsync.reconcile.guard import DAY, HOUR, check, not_alone, repeatable
+from calsync.reconcile.plan import reconcile
+from calsync.reconcile.setback import SetBack, forget_marks, set_apart, signs
+
+
+def decide_room(
+    ctx: Context,
+    pair: Pair,
+    links: Mapping[str, Link],
+    seen: Mapping[Side, Mapping[str, Observation]],
+    *,
+    state: RoomState,
+    window: Window,
+    now: datetime,
+) -> Plan:
+    """The plan of the room. While both sides are joined anew nobody is refused: two bookings that
+    claim one time wait for a person."""
+    if state.rejoin is not None:
+        pair = replace(pair, clash_policy=ClashPolicy.ASK)
+    return reconcile(
+        links.values(),
+        seen[Side.BOOKING],
+        seen[Side.CALENDAR],
+        pair=pair,
+        window=window,
+        now=now,
+        importing=not state.imported,
+        limits=ctx.limits,
+        rejoin=state.rejoin,
+    )
+
+
+# --- did time go back? -------------------------------------------------------------------------
+
+
+def signs_of(found: Gathered | None, links: Mapping[str, Link], plan: Plan) -> list[SetBack]:
+    """What the complete listings among the observations say against time going on."""
+    if found is None or not (found.complete or found.told):
+        return []
+    after = {link.id: link for link in plan.links}
+    looked = (
+        signs(links.values(), after, found.seen(side), side, told=side in found.told)
+        for side in Side
+        if side in found.complete
+    )
+    return [sign for sign in looked if sign is not None]
+
+
+def is_certain(ctx: Context, pair: Pair, back: SetBack) -> bool:
+    """False where it may still be a late reading: a copy of the mailbox that lags behind."""
+    port = ctx.booking if back.side is Side.BOOKING else ctx.calendar(pair)
+    read_at = ctx.state(pair).synced_at
+    lags = read_at is not None and ctx.clock.now() - read_at < ctx.limits.lag
+    return port.capabilities.local or not lags
+
+
+def list_again(ctx: Context, pair: Pair, back: list[SetBack]) -> None:
+    """The next cycle lists these sides in full, whatever their feeds tell."""
+    state = ctx.state(pair)
+    for side in (one.side for one in back):
+        if side is Side.BOOKING:
+            state = replace(state, booking_cursor=None)
+        else:
+            state = replace(state, calendar_cursor=None)
+    ctx.states[pair.id] = state
+
+
+def answered(
+    ctx: Context,
+    pair: Pair,
+    links: Mapping[str, Link],
+    found: Gathered,
+    back: list[SetBack],
+    *,
+    state: RoomState,
+    now: datetime,
+) -> dict[str, Link]:
+    """``links`` as the admin's answer makes them. *Let it pass*: what the sides show is right, so
+    the marks that speak against it go. *Joined anew*: what was deleted and is back is parked."""
+    changed = dict(links)
+    apart: list[Link] = []
+    for one in back:
+        seen = found.seen(one.side)
+        for link in links.values():
+            obs = seen.get(link.half(one.side).key or "")
+            if obs is None:
+                continue
+            if state.rejoin is not None and link.id in one.again and isinstance(obs, Seen):
+                apart += set_apart(changed[link.id], one.side, obs, now)
+            elif state.approved or state.rejoin is not None:
+                changed[link.id] = forget_marks(changed[link.id], one.side)
+    if apart:
+        changed.update({link.id: link for link in apart})
+        said = [
+            AuditEntry(
+                at=now,
+                pair_id=pair.id,
+                link_id=link.id,
+                step=AuditStep.DECISION,
+                what=f"park: {link.reason}",
+            )
+            for link in apart
+            if link.reason
+        ]
+        commit = Commit(pair_id=pair.id, fence=ctx.fence(pair), links=apart, audit=said)
+        ctx.store.commit(commit)
+    return changed
+
+
+# --- too much, too often, not alone ------------------------------------------------------------
+
+
+def ask(ctx: Context, pair: Pair, plan: Plan, found: Gathered | None, now: datetime) -> Halt | None:
+    """What a person must be asked before ``plan`` is carried out."""
+    state = ctx.state(pair)
+    if found is not None and found.others:
+        company = not_alone(state.others.within(DAY, now) + found.others, ctx.limits)
+        if company is not None:
+            return company
+    emptied = found.emptied if found is not None else ""
+    if not plan.effects and not emptied:
+        return None
+    return check(
+        plan.effects,
+        future_items=ctx.store.future_items(pair.id, now),
+        limits=ctx.limits,
+        emptied=emptied,
+        writes=state.writes.within(HOUR, now) if state.imported else 0,
+    )
+
+
+def counted(state: RoomState, plan: Plan, found: Gathered | None, now: datetime) -> RoomState:
+    """``state`` with what ``plan`` adds to the counts that ``ask`` goes by."""
+    if not state.imported:
+        return state
+    return replace(
+        state,
+        writes=state.writes.plus(repeatable(plan.effects), HOUR, now),
+        others=state.others.plus(found.others if found is not None else 0, DAY, now),
+    )
+
+
+def stop(ctx: Context, pair: Pair, halt: Halt) -> None:
+    """The guard refused: nothing of this cycle is stored but the question to the admin."""
+    state = replace(ctx.state(pair), halted=halt.reason, approved=False)
+    ctx.states[pair.id] = state
+    # From here on the admin's answer, made in another process, stands in the database.
+    ctx.unsaved.discard(pair.id)
+    ctx.store.commit(Commit(pair_id=pair.id, fence=ctx.fence(pair), state=state))

@@ -3,6 +3,8 @@
 #
 #   make demo      show the main job (ARGS="--headless --seconds 20 --report out.json" for scripts)
 #   make test      the tests
+#   make simulate  N histories of STEPS steps under one seed each (N=1000 STEPS=60);
+#                  SEED= tells one of them
 #   make bench     the benchmarks, into bench/report.json
 #   make kills     the real process under kill -9 (N=300), while people act on both sides
 #   make check     format, lint, types, layers
@@ -11,7 +13,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench kills check lock setup clean rebuild
+.PHONY: help demo test simulate bench kills check lock setup clean rebuild
 
 # Python 3.11 or newer. Name one with: make PYTHON=/usr/bin/python3.11 test
 PYTHON ?=
@@ -19,6 +21,11 @@ PYTHON ?=
 ARGS ?=
 # Two processes: what continuous integration has (docs/adr/0008).
 WORKERS ?= 2
+
+# Of make simulate.
+N ?= 1000
+STEPS ?= 60
+SEED ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,6 +47,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+simulate: $(READY)
+	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),-n $(N)) --steps $(STEPS) $(ARGS)
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(ARGS)

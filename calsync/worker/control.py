@@ -146,6 +146,18 @@ class Worker:
         self._start_due()
         self._handle_one(timeout)
 
+    @property
+    def idle(self) -> bool:
+        """Nothing to take in, and nothing due that could be started."""
+        now, due = self._clock.monotonic(), self.next_due()
+        full = len(self._jobs) >= self._capacity
+        rooms_wait = due is not None and due <= now and not full
+        return self._inbox.empty() and not rooms_wait and not self._notices_wait(now)
+
+    def next_due(self) -> float | None:
+        """When a room is due, in monotonic seconds."""
+        return self._timetable.next_due()
+
     def recover(self) -> None:
         """Before the first step: what another process left behind."""
         doubtful = self.ctx.store.doubt_notices()
@@ -178,8 +190,7 @@ class Worker:
 
     def _start_due(self) -> None:
         now = self._clock.monotonic()
-        idle = _NOTICES not in self._jobs and now >= self._notices_at
-        if self._notices_due and self._notifier is not None and idle:
+        if self._notifier is not None and self._notices_wait(now):
             self._notices_due = False
             self._begin(_NOTICES, self._notices(self._notifier))
         while len(self._jobs) < self._capacity:
@@ -191,6 +202,10 @@ class Worker:
                 self._timetable.remove(turn.pair_id)
             else:
                 self._begin(pair.id, cycle(self.ctx, pair, full=turn.full))
+
+    def _notices_wait(self, now: float) -> bool:
+        idle = _NOTICES not in self._jobs and now >= self._notices_at
+        return self._notices_due and self._notifier is not None and idle
 
     def _begin(self, job: str, steps: Steps[Any]) -> None:
         self._jobs[job] = steps

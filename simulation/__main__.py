@@ -1,0 +1,148 @@
+"""``python -m simulation``: run histories, print what went wrong with whom, and the verdict."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from simulation.company import CALENDARS, DATABASES
+from simulation.history import Plan, Result, run, run_lean
+from simulation.report import Report
+from simulation.shrink import shrink
+
+#: Of the seeds, how many are run twice to see that the same one gives the same trace.
+TWICE = 100
+#: Failing seeds that are told in full.
+TOLD = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    folder = Path(tempfile.mkdtemp(prefix="calsync-simulation-", dir=_fast_place()))
+    try:
+        if options.seed is not None:
+            return _one(options, folder)
+        return _many(options, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser.add_argument("-n", type=_positive, default=1000, help="histories (1000)")
+    parser.add_argument("--steps", type=_positive, default=60, help="steps of each (60)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (0)")
+    parser.add_argument("--seed", type=int, help="tell the story of this one seed")
+    parser.add_argument("--whole", action="store_true", help="with --seed: do not shrink it")
+    parser.add_argument("--calendar", choices=CALENDARS, default="graph")
+    parser.add_argument("--database", choices=DATABASES, default="sqlite")
+    parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--report", type=Path, help="write the report there (.json or .md)")
+    parser.add_argument("--all-faults", action="store_true", help="fail if a fault never struck")
+    parser.add_argument("--keep-going", action="store_true", help="do not stop at 20 failures")
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _fast_place() -> str | None:
+    """Memory in place of a disk, where there is one: a history is a thousand small commits."""
+    place = Path("/dev/shm")
+    return str(place) if os.access(place, os.W_OK) else None
+
+
+def _plan(options: argparse.Namespace, seed: int) -> Plan:
+    return Plan(
+        seed=seed, steps=options.steps, calendar=options.calendar, database=options.database
+    )
+
+
+# -- one --------------------------------------------------------------------------------------
+
+
+def _one(options: argparse.Namespace, folder: Path) -> int:
+    result = run(_plan(options, options.seed), folder)
+    if result.error and not options.whole:
+        print("It fails; leaving out what does not matter ...", file=sys.stderr)
+        result = shrink(result, folder)
+    print("\n".join(result.lines))
+    print(f"seed {options.seed}, trace {result.digest}: {result.error or 'all invariants held'}")
+    return 1 if result.error else 0
+
+
+# -- many -------------------------------------------------------------------------------------
+
+
+def _many(options: argparse.Namespace, folder: Path) -> int:
+    began = time.monotonic()
+    report = Report(steps=options.steps, calendar=options.calendar, database=options.database)
+    seeds = range(options.first, options.first + options.n)
+    for result in _results(options, [_plan(options, seed) for seed in seeds], folder):
+        report.add(result)
+        _progress(report, options.n, began)
+        if len(report.failures) >= 20 and not options.keep_going:
+            break
+    print(file=sys.stderr)
+    again = [_plan(options, seed) for seed in seeds[::TWICE]]
+    for result in _results(options, again, folder):
+        report.add_again(result)
+    report.seconds = time.monotonic() - began
+    for failure in report.failures[:TOLD]:
+        short = shrink(run(failure.plan, folder), folder)
+        print(f"\nseed {failure.plan.seed}, made short:")
+        print("\n".join(short.lines))
+        print(short.error)
+    print(report.text(all_faults=options.all_faults))
+    if options.report is not None:
+        _write(report, options)
+    return 0 if report.holds(all_faults=options.all_faults) else 1
+
+
+def _results(options: argparse.Namespace, plans: list[Plan], folder: Path) -> Iterator[Result]:
+    lean = partial(run_lean, folder=folder)
+    if options.jobs == 1:
+        yield from map(lean, plans)
+        return
+    with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
+        yield from pool.imap_unordered(lean, plans, chunksize=4)
+
+
+def _progress(report: Report, wanted: int, began: float) -> None:
+    if report.histories % 20 and report.histories != wanted:
+        return
+    seconds = time.monotonic() - began
+    line = (
+        f"\r{report.histories} of {wanted} histories, {len(report.failures)} failed,"
+        f" {seconds:.0f} s"
+    )
+    print(line, end="", file=sys.stderr, flush=True)
+
+
+def _write(report: Report, options: argparse.Namespace) -> None:
+    path: Path = options.report
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report.facts(), indent=1) if path.suffix == ".json" else report.markdown()
+    path.write_text(text + "\n", encoding="utf-8")
+    print(f"The report is in {path}.", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # Sets of strings have another order in every run otherwise, and traces with them.
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Time that moves only when somebody lets it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+#: A Friday. All histories begin here, so that a seed means the same on every day.
+START = datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+
+class VirtualClock:
+    """Wall time and monotonic seconds. ``skew``: how far a process's wall clock is off."""
+
+    def __init__(self) -> None:
+        self.elapsed = 0.0
+
+    def world(self) -> datetime:
+        """The time of Exchange."""
+        return START + timedelta(seconds=self.elapsed)
+
+    def forward(self, seconds: float) -> None:
+        self.elapsed += max(0.0, seconds)
+
+
+class ProcessClock:
+    """The clock of one machine on which calsync runs (``calsync.ports.Clock``)."""
+
+    def __init__(self, time: VirtualClock) -> None:
+        self._time = time
+        self.skew = timedelta(0)
+
+    def now(self) -> datetime:
+        return self._time.world() + self.skew
+
+    def monotonic(self) -> float:
+        return self._time.elapsed
+
+
+class Patience(threading.Event):
+    """A stop event: whoever waits on it lets virtual time pass."""
+
+    def __init__(self, time: VirtualClock) -> None:
+        super().__init__()
+        self._time = time
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.is_set():
+            self._time.forward(timeout or 0.0)
+        return self.is_set()

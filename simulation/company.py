@@ -1,0 +1,280 @@
+"""A company: a tenant with rooms, the platform's rooms, and calsync processes on one database.
+
+What a history needs to know of a calendar system or a database is behind ``CALENDARS`` and
+``DATABASES``: a further one joins by being listed there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+from requests.adapters import BaseAdapter
+
+from calsync import bootstrap
+from calsync.engine.cycle import CycleReport
+from calsync.errors import AnotherProcess
+from calsync.model import Room
+from calsync.sandbox import (
+    DEFAULT_CLIENT,
+    DEFAULT_DOMAIN,
+    DEFAULT_SECRET,
+    DEFAULT_TENANT,
+    Control,
+    create_sandbox,
+)
+from calsync.sandbox.mailbox import Mailbox
+from calsync.settings import Settings, parse
+from simulation.clock import Patience, ProcessClock, VirtualClock
+from simulation.process import Process
+
+BASE = "https://graph.sandbox"
+SENDER = f"notices@{DEFAULT_DOMAIN}"
+PEOPLE = ("ada", "ben", "cleo")
+#: Zones of rooms: IANA name, and what the mailbox calls it.
+ZONES = (
+    ("Europe/Berlin", "W. Europe Standard Time"),
+    ("America/New_York", "Eastern Standard Time"),
+    ("Asia/Kolkata", "India Standard Time"),
+    ("Australia/Lord_Howe", "Lord Howe Standard Time"),
+    ("Pacific/Kiritimati", "Line Islands Standard Time"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A room on both sides."""
+
+    id: str
+    address: str
+    zone: str
+    label: str
+    titles: bool = True
+
+
+class Calendars(Protocol):
+    """A calendar system: how settings name it, and its side of a connection."""
+
+    def settings(self, folder: Path) -> str: ...
+
+
+class GraphCalendars:
+    """Exchange Online through Microsoft Graph."""
+
+    def settings(self, folder: Path) -> str:
+        secret = folder / "secret"
+        if not secret.exists():
+            secret.write_text(DEFAULT_SECRET, encoding="utf-8")
+            secret.chmod(0o600)
+        return f"""
+            [[connections]]
+            name = "contoso"
+            tenant_id = "{DEFAULT_TENANT}"
+            client_id = "{DEFAULT_CLIENT}"
+            cloud = "custom"
+            login_url = "{BASE}"
+            graph_url = "{BASE}"
+            client_secret_file = "{secret}"
+            """
+
+
+class Databases(Protocol):
+    """A kind of database: a new one with its tables, a copy of its state, and that put back."""
+
+    def url(self, folder: Path, name: str) -> str: ...
+
+    def save(self, folder: Path, name: str) -> bytes: ...
+
+    def restore(self, folder: Path, name: str, state: bytes) -> None: ...
+
+
+class SqliteFiles:
+    """SQLite in a file of its own, begun as a copy of one that has all tables."""
+
+    def url(self, folder: Path, name: str) -> str:
+        template = folder / "template.db"
+        if not template.exists():
+            _make_template(template)
+        path = folder / f"{name}.db"
+        for leftover in folder.glob(f"{name}.db*"):
+            leftover.unlink()
+        shutil.copyfile(template, path)
+        path.chmod(0o600)
+        return f"sqlite:///{path}"
+
+    def save(self, folder: Path, name: str) -> bytes:
+        with sqlite3.connect(folder / f"{name}.db") as connection:
+            state = connection.serialize()
+        connection.close()
+        return state
+
+    def restore(self, folder: Path, name: str, state: bytes) -> None:
+        for leftover in folder.glob(f"{name}.db*"):
+            leftover.unlink()
+        path = folder / f"{name}.db"
+        path.write_bytes(state)
+        path.chmod(0o600)
+
+
+def _make_template(path: Path) -> None:
+    """A database with all tables, and the same secret and name in every run."""
+    made = path.with_suffix(f".{os.getpid()}.db")
+    home = bootstrap.open_home(parse(f'[database]\nurl = "sqlite:///{made}"'))
+    with home.db.write() as connection:
+        for key in ("installation_id", "secret"):
+            connection.exec_driver_sql("UPDATE meta SET value = ? WHERE key = ?", ("0" * 64, key))
+    home.close()
+    made.replace(path)
+
+
+CALENDARS: dict[str, Calendars] = {"graph": GraphCalendars()}
+DATABASES: dict[str, Databases] = {"sqlite": SqliteFiles()}
+
+
+@dataclass(slots=True)
+class Company:
+    """``running``: the process that works; ``stalled``: those that hang in a call."""
+
+    folder: Path
+    time: VirtualClock
+    control: Control
+    settings: Settings
+    database: Databases
+    name: str
+    chance: Callable[[], Random]
+    before_write: Callable[[], None]
+    after_write: Callable[[], None]
+    on_report: Callable[[CycleReport], None]
+    wire: Callable[[Callable[[str], None]], BaseAdapter]
+    places: list[Place] = field(default_factory=list)
+    running: Process | None = None
+    stalled: list[Process] = field(default_factory=list)
+    started: int = 0
+    _ids: int = 0
+
+    def box(self, place: Place) -> Mailbox:
+        found = self.control.world.box(place.address)
+        assert found is not None
+        return found
+
+    @property
+    def process(self) -> Process:
+        assert self.running is not None
+        return self.running
+
+    @property
+    def home(self) -> bootstrap.Home:
+        return self.process.home
+
+    # -- processes --------------------------------------------------------------------------
+
+    def start(self, *, migrate: bool = False) -> Process:
+        """A new process, as soon as no other holds the database."""
+        for _ in range(40):
+            process = self._make(migrate=migrate)
+            try:
+                process.start()
+            except AnotherProcess:
+                # The lease of one that stalls lasts 30 s.
+                process.home.db.dispose()
+                self.time.forward(31.0)
+                continue
+            self.running = process
+            return process
+        raise AssertionError("the lease of a stalled process never ends")
+
+    def _make(self, *, migrate: bool) -> Process:
+        self.started += 1
+        clock = ProcessClock(self.time)
+        chance = Random(f"process {self.started}")
+        points: list[Callable[[str], None]] = []
+        around = bootstrap.Surroundings(
+            wire=lambda: self.wire(lambda where: points[0](where)),
+            stop=lambda: Patience(self.time),
+            wait_on=lambda _, seconds: self.time.forward(seconds),
+            chance=chance.random,
+            new_id=self._new_id,
+            ready=not migrate,
+        )
+        home = bootstrap.open_home(self.settings, clock, around)
+        system = bootstrap.connect(home, owner=f"p{self.started}", around=around)
+        process = Process(
+            f"p{self.started}",
+            system,
+            rng=self.chance,
+            before_write=self.before_write,
+            after_write=self.after_write,
+            on_report=self.on_report,
+        )
+        points.append(process.point)
+        return process
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"{self._ids:020x}"
+
+    # -- rooms ------------------------------------------------------------------------------
+
+    def add_place(self, place: Place, processing: dict[str, object]) -> None:
+        self.control._add_room(
+            {
+                "address": place.address,
+                "name": place.id,
+                "zone": place.label,
+                "processing": processing,
+            }
+        )
+        self.home.bookings.put_room(Room(id=place.id, name=place.id, zone=place.zone))
+        bootstrap.map_room(self.home, room_id=place.id, mailbox=place.address, titles=place.titles)
+        self.places.append(place)
+
+    def close(self) -> None:
+        for process in (*self.stalled, *([self.running] if self.running else [])):
+            process.vanish()
+
+
+def found(
+    folder: Path,
+    name: str,
+    *,
+    seed: int,
+    calendar: str,
+    database: str,
+    chance: Callable[[], Random],
+    before_write: Callable[[], None],
+    after_write: Callable[[], None],
+    on_report: Callable[[CycleReport], None],
+    wire: Callable[[VirtualClock, Control, Callable[[str], None]], BaseAdapter],
+) -> Company:
+    """A new company without rooms; ``wire`` makes the network of each process."""
+    time = VirtualClock()
+    control = create_sandbox(seed=seed, clock=time.world, base=BASE)
+    control.front.log_reads = False
+    for person in (*PEOPLE, "notices"):
+        control.world.add_mailbox(f"{person}@{DEFAULT_DOMAIN}", person.title())
+    kind = DATABASES[database]
+    settings = parse(
+        f"""
+        [database]
+        url = "{kind.url(folder, name)}"
+        [worker]
+        poll_floor = 30
+        poll_ceiling = 60
+        [notices]
+        enabled = true
+        sender = "{SENDER}"
+        {CALENDARS[calendar].settings(folder)}
+        """
+    )
+    company = Company(
+        folder, time, control, settings, kind, name, chance, before_write, after_write, on_report,
+        lambda point: wire(time, control, point),
+    )  # fmt: skip
+    company.start()
+    return company

@@ -1,0 +1,370 @@
+"""One history, from its seed to its verdict."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+from requests.adapters import BaseAdapter
+
+from calsync.engine.cycle import CycleReport
+from calsync.sandbox import Control
+from simulation.clock import VirtualClock
+from simulation.company import ZONES, Company, Place, found
+from simulation.faults import Tally, Weather
+from simulation.judge import Judge, Violation, demand
+from simulation.people import People
+from simulation.process import Died
+from simulation.story import Story
+from simulation.troubles import Troubles
+from simulation.views import Views
+from simulation.wire import Wire
+
+#: Steps between two times at which all is well again and the judge looks.
+ROUND = 20
+#: Polls of every room by which both sides must agree and rest once all is well.
+REST = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Which history: the same plan gives the same story.
+
+    ``only``: the steps that take place (None: all); ``without``: faults that never strike;
+    ``rooms``: at most so many. All three are for shrinking.
+    """
+
+    seed: int
+    steps: int = 60
+    calendar: str = "graph"
+    database: str = "sqlite"
+    only: frozenset[int] | None = None
+    without: frozenset[int] = frozenset()
+    rooms: int = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """``error`` is empty where every invariant held."""
+
+    plan: Plan
+    digest: str
+    lines: list[str]
+    error: str
+    fired: Counter[tuple[int, str]] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    acts: int = 0
+    rests: Counter[int] = field(default_factory=Counter)
+    halts: int = 0
+
+
+def run(plan: Plan, folder: Path) -> Result:
+    """The history of ``plan``. Never raises for what calsync did wrong: that is the result."""
+    logging.disable(logging.CRITICAL)
+    history = History(plan, folder)
+    error = ""
+    try:
+        history.run()
+    except Violation as violation:
+        error = str(violation)
+    except Exception as unforeseen:
+        error = _unforeseen(unforeseen)
+    finally:
+        history.company.close()
+    return Result(
+        plan=plan,
+        digest=history.story.digest,
+        lines=history.story.lines,
+        error=error,
+        fired=history.tally.fired,
+        calls=history.tally.calls,
+        acts=len(history.people.acts),
+        rests=history.rests,
+        halts=history.halts,
+    )
+
+
+def run_lean(plan: Plan, folder: Path) -> Result:
+    """Without its story, which is long, and can be had again from the seed."""
+    return replace(run(plan, folder), lines=[])
+
+
+def _unforeseen(error: Exception) -> str:
+    trace = error.__traceback__
+    where = ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        where = f"{Path(code.co_filename).name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"unforeseen {type(error).__name__} at {where}: {error}"
+
+
+class History:
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan = plan
+        self.story, self.tally = Story(), Tally()
+        self.weather = Weather(plan.without)
+        self.rng = Random(f"{plan.seed}/start")
+        self.rests: Counter[int] = Counter()
+        self.halts = 0
+        self._begun = False
+        name = f"h{os.getpid()}"
+        self.company: Company = found(
+            folder,
+            name,
+            seed=plan.seed,
+            calendar=plan.calendar,
+            database=plan.database,
+            chance=lambda: self.rng,
+            before_write=self._before_write,
+            after_write=self._after_write,
+            on_report=self._on_report,
+            wire=self._wire,
+        )
+        views = Views()
+        self.people = People(self.company, views, self.weather, self.tally, self.story)
+        self.troubles = Troubles(self.company, self.people, self.weather, self.tally, self.story)
+        self.judge = Judge(self.company, self.people, views, self.story)
+        self._settle_in()
+        self._begun = True
+
+    def _wire(self, time: VirtualClock, control: Control, point: object) -> BaseAdapter:
+        assert callable(point)
+        return Wire(
+            control, time, self.weather, self.tally, self.story,
+            rng=lambda: self.rng, midway=self._midway, point=point,
+        )  # fmt: skip
+
+    def _settle_in(self) -> None:
+        """Rooms as the seed has them, imported and at rest."""
+        rng = self.rng
+        world = self.company.control.world
+        world.switches.set(_switches(rng))
+        rooms = min(self.plan.rooms, rng.choice((1, 1, 2, 3)))
+        for number in range(rooms):
+            zone, label = rng.choice(ZONES)
+            place = Place(f"r{number}", f"r{number}@contoso.example", zone, label)
+            with self.company.process.shelter():
+                self.company.add_place(
+                    place,
+                    {
+                        "AddOrganizerToSubject": rng.random() < 0.3,
+                        "DeleteSubject": False,
+                        "RemoveCanceledMeetings": rng.random() < 0.5,
+                        "RemovePrivateProperty": rng.random() < 0.5,
+                        "BookingWindowInDays": rng.choice((180, 1080)),
+                        "MaximumConflictInstances": rng.choice((0, 1)),
+                        "ConflictPercentageAllowed": rng.choice((0, 50)),
+                    },
+                )
+        self.company.process.worker.housekeep()
+        self._rest()
+
+    # -- steps ------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        plan = self.plan
+        for step in range(1, plan.steps + 1):
+            self.story.step = step
+            if step % ROUND == 1:
+                self.judge.begin_round()
+                self.weather.change(Random(f"{plan.seed}/weather/{step}"))
+            self.rng = Random(f"{plan.seed}/{step}")
+            if plan.only is None or step in plan.only:
+                self._guarded(self._step)
+                self.judge.after_step()
+            if step % ROUND == 0 or step == plan.steps:
+                self._come_to_rest()
+
+    def _step(self) -> None:
+        rng, company = self.rng, self.company
+        choice = rng.random()
+        if choice < 0.42:
+            self.people.act(rng)
+            if rng.random() < 0.15:
+                self.people.act(rng)
+        elif choice < 0.84:
+            company.time.forward(rng.choice((0.5, 5.0, 31.0, 61.0)))
+            self._work(rng.choice((1, 2, 3, 8, 40)))
+        elif choice < 0.89:
+            company.time.forward(rng.choice((1.0, 60.0, 600.0, 7200.0, 86400.0)))
+        elif choice < 0.94:
+            self.troubles.world(rng)
+        else:
+            self.troubles.process(rng)
+        if company.stalled and rng.random() < 0.2:
+            self.troubles.wake()
+        self.troubles.hint(rng)
+        if self.company.control.world.due:
+            company.control.world.settle()
+
+    def _work(self, calls: int) -> None:
+        process = self.company.process
+        if process.worker.stop.is_set() or not process.alive:
+            self.company.start()
+            process = self.company.process
+        process.worker.housekeep()
+        if self.rng.random() < 0.05:
+            process.worker.compare()
+        process.run(calls)
+
+    def _guarded(self, step: object) -> None:
+        assert callable(step)
+        try:
+            step()
+        except Died as died:
+            self.story.tell("process", f"dies {died}")
+            self._restart()
+
+    def _restart(self) -> None:
+        self.company.process.vanish()
+        if self.troubles.lost_state is not None:
+            self.company.database.restore(
+                self.company.folder, self.company.name, self.troubles.lost_state
+            )
+            self.troubles.lost_state = None
+            self.story.tell("process", "its last commit is lost")
+        self.company.start()
+
+    def _on_report(self, report: CycleReport) -> None:
+        did = [f"{report.effects} writes"] if report.effects else []
+        did += [f"{c.kind.value} conflict" for c in report.conflicts]
+        did += [report.error] if report.error else []
+        if did:
+            self.story.tell("calsync", "; ".join(did))
+
+    def _before_write(self) -> None:
+        if self._begun and self.troubles.lose_commit:
+            self.troubles.lost_state = self.company.database.save(
+                self.company.folder, self.company.name
+            )
+
+    def _after_write(self) -> None:
+        if self._begun and self.troubles.lose_commit and self.troubles.lost_state is not None:
+            self.troubles.lose_commit = False
+            raise Died("and the machine with it")
+
+    def _midway(self, operation: str, target: str) -> bool:
+        """People act while a request is under way (faults 29 and 45)."""
+        place = next(
+            (
+                p
+                for p in self.company.places
+                if p.address in target or self.company.box(p).user_id in target
+            ),
+            None,
+        )
+        if operation in ("change", "delete", "answer"):
+            return place is not None and self.people.touch(self.rng, place.address)
+        return self.people.act(self.rng, place)
+
+    # -- rest -------------------------------------------------------------------------------
+
+    def _come_to_rest(self) -> None:
+        self._guarded(self.troubles.heal)
+        self.story.tell("world", "all is well again")
+        self.company.time.forward(120.0)
+        self.company.control.world.settle()
+        self._rest()
+        self.judge.after_step()
+        self.judge.at_rest()
+        self.judge.quiet(self._cycles)
+
+    def _rest(self) -> None:
+        """Polls until nothing is left to do; an admin answers what the guard asks."""
+        for number in range(REST):
+            before = self.judge._writes()
+            self._poll(full=False)
+            if self._answered():
+                continue
+            if self.judge._writes() == before and self._settled():
+                self.rests[number] += 1
+                return
+        demand(False, "1 convergence", f"no rest after {REST} polls: {self._unrest()}")
+
+    def _settled(self) -> bool:
+        states = self.company.process.system.context.states.values()
+        return not any(s.error or s.halted for s in states) and not self._open()
+
+    def _open(self) -> int:
+        with self.company.process.shelter():
+            pairs = self.company.home.store.pairs()
+            return sum(len(self.company.home.store.open_effects(p.id)) for p in pairs)
+
+    def _unrest(self) -> str:
+        states = self.company.process.system.context.states.values()
+        return "; ".join(s.error or s.halted for s in states) or "still writing"
+
+    def _poll(self, *, full: bool) -> None:
+        """Let every room's next turn come, and all of its calls."""
+        process = self.company.process
+        if process.worker.stop.is_set() or not process.alive:
+            self.company.start()
+            process = self.company.process
+        process.worker.housekeep()
+        if full:
+            process.worker.compare()
+        due = process.rest_due()
+        self.company.time.forward(max(61.0, (due or 0.0) - self.company.time.elapsed))
+        for _ in range(20):
+            process.run(400)
+            if not process.calls.waiting:
+                return
+
+    def _cycles(self, full: bool) -> None:
+        self._poll(full=full)
+
+    def _answered(self) -> bool:
+        """The admin looks at what the guard asks, and says yes to what people really did."""
+        home = self.company.home
+        halted = False
+        with self.company.process.shelter():
+            for state in home.store.states().values():
+                if not state.halted:
+                    continue
+                halted = True
+                self.halts += 1
+                emptied = "shows no items" in state.halted
+                pair = next(p for p in home.store.pairs() if p.id == state.pair_id)
+                place = next(p for p in self.company.places if p.id == pair.room_id)
+                yes = not emptied or self.judge.is_empty(place, state.halted)
+                self.story.tell("admin", f"{'approves' if yes else 'resumes'}: {state.halted}")
+                home.mappings.resume(state.pair_id, approve=yes)
+        self.company.process.worker.housekeep()
+        return halted
+
+
+def _switches(rng: Random) -> dict[str, object]:
+    """Facts that no public source confirms: each is drawn anew for every history."""
+    return {
+        "if_match_patch": rng.random() < 0.7,
+        "if_match_delete": rng.random() < 0.8,
+        "stale_status": rng.choice((412, 409)),
+        "duplicate_status": rng.choice((409, 400)),
+        "duplicate_existing_id": rng.random() < 0.5,
+        "tag_reaches_room_copy": rng.random() < 0.5,
+        "decline_removes_copy": rng.random() < 0.5,
+        "decline_occurrence_allowed": rng.random() < 0.8,
+        "decline_mails_unrequested": rng.random() < 0.5,
+        "delete_by_attendee_tells_organizer": rng.random() < 0.5,
+        "respond_delay_s": rng.choice((0.0, 0.0, 20.0)),
+        "masters_in_delta": rng.random() < 0.5,
+        "removed_outside_window": rng.random() < 0.5,
+        "removed_occurrences_of_series": rng.random() < 0.5,
+        "delta_repeats": rng.random() < 0.2,
+        "delta_lag_s": rng.choice((0.0, 0.0, 0.0, 5.0)),
+        "calendar_view_expands_tags": rng.random() < 0.5,
+        "beta_members_in_v1": rng.random() < 0.5,
+        "tentative_blocks": rng.random() < 0.5,
+        "accept_recreates_copy": rng.random() < 0.2,
+        "conflict_limits": rng.choice(("both", "either")),
+        "attendant_delay_s": rng.choice((0.0, 0.0, 10.0)),
+        "series_change_drops_exceptions": rng.random() < 0.7,
+        "national_cloud": rng.random() < 0.1,
+        "immutable_ids": rng.random() < 0.85,
+        "ids_of_asked_form": rng.random() < 0.3,
+    }

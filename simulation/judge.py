@@ -1,0 +1,479 @@
+"""The verdict: a black box that reads both stores, the tenant's log, and what people did.
+
+Numbers are those of the invariants in the project's reliability notes. After every step:
+2 nothing is taken away that nobody gave up, 4 nothing is written onto time that was known to be
+taken, 6 no message twice, 10 nothing goes back to a state that its people had left. At rest:
+1 both sides show the same, 2 no act is lost in silence, 3 each booking once, 4 no overlap that
+people did not make themselves, 5 few writes, 6 everybody has an answer, 8 quiet, 14 series are
+equal instance by instance (each side is expanded by its own rules), 15 each booking can be
+explained.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from calsync.mapping.booking_values import BookingStatus
+from calsync.mapping.expand import ALWAYS
+from calsync.model import Side
+from calsync.ports import NoticeState
+from simulation.company import SENDER, Company, Place
+from simulation.people import Act, Kind, People, words
+from simulation.story import Story
+from simulation.views import Feature, Image, Views, meets, name_in
+
+
+class Violation(AssertionError):
+    """An invariant did not hold."""
+
+
+def demand(holds: bool, invariant: str, what: object) -> None:
+    if not holds:
+        raise Violation(f"invariant {invariant}: {what}")
+
+
+Place_ = tuple[Side, str]
+
+
+@dataclass(slots=True)
+class Judge:
+    """``calm``: nothing of the network or of Exchange goes wrong, so calls can be counted."""
+
+    company: Company
+    people: People
+    views: Views
+    story: Story
+    shown: dict[Place_, list[Image]] = field(default_factory=dict)
+    own: set[frozenset[str]] = field(default_factory=set)
+    left: dict[tuple[Side, str], set[int]] = field(default_factory=dict)
+    mails: int = 0
+    sent: set[tuple[str, str, str]] = field(default_factory=set)
+    read_at: dict[str, int] = field(default_factory=dict)
+    unseen: dict[str, int] = field(default_factory=dict)
+    round_acts: int = 0
+    round_log: int = 0
+    judged: int = 0
+
+    # -- after every step -------------------------------------------------------------------
+
+    def after_step(self) -> None:
+        acts = self.people.acts[self.judged :]
+        self.judged = len(self.people.acts)
+        for act in acts:
+            self._left(act)
+        for place in self.company.places:
+            for side in Side:
+                self._watch(side, place, acts)
+        self._mail()
+
+    def _left(self, act: Act) -> None:
+        """A title that people replaced on this side must not come back there by itself."""
+        before, after = _version(act.before), _version(act.after)
+        left = self.left.setdefault((act.side, act.name), set())
+        if after is not None:
+            left.discard(after)
+        if before is not None and after is not None and before != after:
+            left.add(before)
+
+    def _watch(self, side: Side, place: Place, acts: list[Act]) -> None:
+        now = self.people.images(side, place)
+        before = self.shown.get((side, place.id), [])
+        self.shown[side, place.id] = now
+        if now == before:
+            return
+        touched = {a.name for a in acts if a.side is side and a.room == place.id}
+        self._gone(side, place, before, now)
+        known = {one.key: one for one in before}
+        for image in now:
+            was = known.get(image.key)
+            if image.name in touched:
+                self._own_overlaps(image, now)
+            elif was is None or was != image:
+                self._written(side, was, image)
+
+    def _own_overlaps(self, image: Image, now: list[Image]) -> None:
+        """Who books in sight of another booking wants it so."""
+        for other in now:
+            if other.key != image.key and meets(image, other):
+                self.own.add(frozenset((image.name, other.name)))
+
+    def _gone(self, side: Side, place: Place, before: list[Image], now: list[Image]) -> None:
+        here = {one.name for one in now}
+        for image in before:
+            if image.name in here or self._given_up(image.name):
+                continue
+            demand(
+                side is Side.CALENDAR and not self._by_app(place, image),
+                "2 no lost booking",
+                f"{image.name} {words(image.features())} left the {side.value} side of {place.id},"
+                " and nobody gave it up",
+            )
+
+    def _given_up(self, name: str) -> bool:
+        """People cancelled it, or it lost and there is a record of that."""
+        cancelled = any(a.name == name and a.kind is Kind.CANCEL for a in self.people.acts)
+        return cancelled or name in self.recorded()
+
+    def _by_app(self, place: Place, image: Image) -> bool:
+        """Whether calsync took the item away (not the room's attendant, not a fault)."""
+        box = self.company.box(place)
+        uid = next((u for u, n in self.views.uids.items() if n == image.name), None)
+        tomb = box.tombs.get(image.key)
+        uid = uid or (tomb.uid if tomb is not None else None)
+        return any(
+            line["who"] == "app"
+            and line.get("iCalUId") == uid
+            and line["kind"] in ("delete", "decline", "cancel")
+            for line in self.company.control.world.log
+        )
+
+    def _written(self, side: Side, was: Image | None, image: Image) -> None:
+        """What calsync (or the attendant, or a fault of the store) wrote."""
+        version = image.version
+        if version is not None and (was is None or was.version != version):
+            back = version in self.left.get((side, image.name), set())
+            demand(
+                not back or image.name in self.recorded(),
+                "10 no regression",
+                f"{image.name} shows version {version} again on the {side.value} side",
+            )
+
+    def _mail(self) -> None:
+        mails = self.company.control.world.mails
+        for mail in mails[self.mails :]:
+            if mail["from"] != SENDER:
+                continue
+            words_ = (mail["to"], mail["subject"], str(mail.get("body", mail.get("content", ""))))
+            again = words_ in self.sent and not self._asked_again(mail["to"])
+            demand(not again, "6 notices", f"{mail['to']} gets {mail['subject']!r} twice")
+            self.sent.add(words_)
+        self.mails = len(mails)
+
+    def _asked_again(self, address: str) -> bool:
+        """Who changes a booking asks anew, and may get the same answer."""
+        name = address.partition("@")[0]
+        return sum(a.name == name and a.asks for a in self.people.acts) > 1
+
+    # -- records ----------------------------------------------------------------------------
+
+    def recorded(self) -> set[str]:
+        """Names of bookings of which calsync keeps a visible record that they lost something."""
+        return set(self.records())
+
+    def records(self) -> dict[str, set[Feature]]:
+        """By name: the features that stand in records (conflicts, refusals)."""
+        found: dict[str, set[Feature]] = {}
+        with self.company.process.shelter():
+            conflicts = self.company.home.reports.conflicts(limit=10_000)
+            names = self._link_names({r.conflict.link_id for r in conflicts})
+        for record in conflicts:
+            lost = record.conflict.lost
+            named = name_in(lost.title) if lost is not None else None
+            for name in {names.get(record.conflict.link_id), named[0] if named else None}:
+                if name is not None:
+                    known = found.setdefault(name, set())
+                    if named:
+                        known.add(("title", named[1], None))
+        for key, name in self.views.ids.items():
+            if name not in found and self._refused(key):
+                found[name] = set()
+        return found
+
+    def _link_names(self, ids: set[str]) -> dict[str, str]:
+        names = {}
+        for link in self.company.home.store.links_by_id(sorted(ids)):
+            key = (link.booking.key or "").partition("#")[0]
+            name = self.views.ids.get(key) or self.views.uids.get(link.event.uid)
+            name = name or self.views.uids.get(link.booking.uid)
+            if name is not None:
+                names[link.id] = name
+        return names
+
+    def _refused(self, booking_id: str) -> bool:
+        with self.company.home.hub.read() as tx:
+            booking = tx.bookings([booking_id]).get(booking_id)
+        if booking is None:
+            return False
+        return booking.status is BookingStatus.REJECTED or booking.refusal is not None
+
+    # -- at rest ----------------------------------------------------------------------------
+
+    def begin_round(self) -> None:
+        self.round_acts = len(self.people.acts)
+        self.round_log = len(self.company.control.world.log)
+
+    def at_rest(self) -> None:
+        with self.company.process.shelter():
+            parked = self._parked()
+            for place in self.company.places:
+                self._equal(place, parked)
+                self._once(place, parked)
+                self._overlaps(place, parked)
+            self._nothing_vanished(parked)
+            self._acts_survive(parked)
+            self._answers(parked)
+            self._explained()
+
+    def _parked(self) -> set[str]:
+        names: set[str] = set()
+        for link in self.company.home.reports.parked():
+            key = (link.booking.key or "").partition("#")[0]
+            for name in (
+                self.views.ids.get(key),
+                self.views.uids.get(link.event.uid),
+                self.views.uids.get(link.booking.uid),
+                *(
+                    named[0]
+                    for occ in (link.base, link.booking.seen, link.event.seen)
+                    if occ is not None and (named := name_in(occ.title))
+                ),
+            ):
+                if name is not None:
+                    names.add(name)
+        return names
+
+    def _equal(self, place: Place, parked: set[str]) -> None:
+        """1 and 14: instance by instance, and in what can be seen of them."""
+        shown = {}
+        for side in Side:
+            shown[side] = Counter(
+                (start, end, one.all_day, one.busy, one.private, _title(one))
+                for one in self.people.images(side, place)
+                if one.name not in parked
+                for start, end in one.times
+            )
+        extra = {
+            side: sorted((shown[side] - shown[other]).elements(), key=str)[:4]
+            for side, other in ((Side.BOOKING, Side.CALENDAR), (Side.CALENDAR, Side.BOOKING))
+        }
+        demand(
+            not any(extra.values()),
+            "1 convergence",
+            f"{place.id}: only "
+            + ", only ".join(f"{s.value}: {_say(v)}" for s, v in extra.items() if v),
+        )
+
+    def _once(self, place: Place, parked: set[str]) -> None:
+        restored = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}
+        for side in Side:
+            counts = Counter(one.name for one in self.people.images(side, place))
+            twice = [n for n, c in counts.items() if c > 1 and n not in parked | restored]
+            demand(not twice, "3 no duplicates", f"{twice} on the {side.value} side")
+        invented = [
+            one.title
+            for side in Side
+            for one in self.people.images(side, place)
+            if one.name.startswith("?")
+        ]
+        demand(not invented, "3 nothing invented", invented)
+
+    def _overlaps(self, place: Place, parked: set[str]) -> None:
+        here = [one for one in self.people.images(Side.BOOKING, place) if one.name not in parked]
+        for number, one in enumerate(here):
+            for other in here[number + 1 :]:
+                if one.name == other.name or not meets(one, other):
+                    continue
+                demand(
+                    frozenset((one.name, other.name)) in self.own or self._untellable(one, other),
+                    "4 no double booking",
+                    f"{place.id}: {one.name} {words(one.features())} and {other.name}"
+                    f" {words(other.features())}",
+                )
+
+    def _untellable(self, one: Image, other: Image) -> bool:
+        """Items of the room's own calendar have nobody who could be refused (ADR 0006)."""
+        born = {
+            a.name: a.side
+            for a in reversed(self.people.acts)
+            if a.kind in (Kind.BOOK, Kind.RESTORE)
+        }
+        return all(born.get(name) is Side.CALENDAR for name in (one.name, other.name))
+
+    def _nothing_vanished(self, parked: set[str]) -> None:
+        here = {
+            one.name
+            for place in self.company.places
+            for side in Side
+            for one in self.people.images(side, place)
+        }
+        cancelled = {a.name for a in self.people.acts if a.kind is Kind.CANCEL}
+        missing = {a.name for a in self.people.acts} - here - parked - cancelled
+        missing -= self._declined_by_room() | self._outside()
+        if missing:
+            missing -= self.recorded()
+        demand(not missing, "2 no lost booking", f"{sorted(missing)} vanished")
+
+    def _declined_by_room(self) -> set[str]:
+        """Whom the room's own attendant declined: Exchange told them."""
+        return {
+            self.views.uids[line["iCalUId"]]
+            for line in self.company.control.world.log
+            if line["who"] == "attendant"
+            and line["kind"] == "declined"
+            and line["iCalUId"] in self.views.uids
+        }
+
+    def _outside(self) -> set[str]:
+        """Booked for a time in which nothing is compared."""
+        return {a.name for a in self.people.acts if a.after is not None and not _timed(a.after)} | {
+            a.name for a in self.people.acts if a.kind is Kind.BOOK and not _timed(a.after)
+        }
+
+    def _acts_survive(self, parked: set[str]) -> None:
+        """2: each part of each act is in the end state, was overruled in sight of it, or is kept
+        in a record."""
+        acts = self.people.acts[self.round_acts :]
+        special = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}
+        special |= parked | self._declined_by_room()
+        records: set[str] | None = None
+        for name in {a.name: None for a in acts}:
+            if name in special:
+                continue
+            mine = [a for a in acts if a.name == name]
+            place = next(p for p in self.company.places if p.id == mine[0].room)
+            image = self.people.image(Side.BOOKING, place, name)
+            end = image.features() if image is not None else None
+            lost = _lost(mine, end)
+            if lost is not None and image is not None and image.version is None:
+                # Private: of its title nothing is promised.
+                lost = _lost([_untitled(a) for a in mine], end)
+            if lost is None:
+                continue
+            records = self.recorded() if records is None else records
+            demand(
+                name in records,
+                "2 no act is lost in silence",
+                f"{name}: {lost.kind.value} {words(lost.before)} -> {words(lost.after)} on the "
+                f"{lost.side.value} side; in the end {words(end)}",
+            )
+
+    def _answers(self, parked: set[str]) -> None:
+        """6: nobody waits for ever."""
+        with self.company.home.hub.read() as tx:
+            found = tx.bookings(sorted(self.views.ids))
+        for key, booking in found.items():
+            if self.views.ids[key] in parked:
+                continue
+            demand(
+                booking.status is not BookingStatus.PENDING,
+                "6 notices",
+                f"{self.views.ids[key]} still waits for its answer",
+            )
+        stuck = self.company.home.reports.notice_counts().get(NoticeState.SENDING, 0)
+        demand(not stuck, "6 notices", f"{stuck} notices are being sent for ever")
+
+    def _explained(self) -> None:
+        """15: what calsync made can be asked about."""
+        with self.company.home.hub.read() as tx:
+            for place in self.company.places:
+                held = [b for b in tx.live_bookings([place.id], ALWAYS) if b.tag]
+                keys = [b.id for b in held[:2]]
+                break
+            else:
+                keys = []
+        for key in keys:
+            demand(
+                bool(self.company.home.reports.explain(key)), "15 explainable", f"{key} is a riddle"
+            )
+
+    # -- quiet ------------------------------------------------------------------------------
+
+    def quiet(self, cycles: Callable[[bool], None]) -> None:
+        """8: at rest nothing is written, not even by a full compare."""
+        for full in (False, True):
+            before = self._writes()
+            cycles(full)
+            after = self._writes()
+            demand(before == after, "8 quiescence", f"{before} -> {after} at rest (full: {full})")
+
+    def is_empty(self, place: Place, question: str) -> bool:
+        """What an admin finds who looks at the side of which the guard says that it is empty."""
+        side = next(s for s in Side if f"the {s.value} side" in question)
+        return not self.people.images(side, place)
+
+    def _writes(self) -> tuple[int, int, int]:
+        """App writes to mailboxes; the hub's change number; conflict records."""
+        app = sum(line["who"] == "app" for line in self.company.control.world.log)
+        with self.company.process.shelter():
+            with self.company.home.hub.read() as tx:
+                number = tx.numbers()[0]
+            conflicts = len(self.company.home.reports.conflicts(limit=10_000))
+        return app, number, conflicts
+
+
+# -- parts of acts --------------------------------------------------------------------------
+
+
+def _version(features: frozenset[Feature] | None) -> int | None:
+    if features is None:
+        return None
+    return next((int(str(f[1])) for f in features if f[0] == "title"), None)
+
+
+def _timed(features: frozenset[Feature] | None) -> bool:
+    return features is not None and any(f[0] == "at" for f in features)
+
+
+def _title(image: Image) -> str:
+    """What both sides must show; what is not for showing, or no text of ours, is left out."""
+    if image.private:
+        return ""
+    return f"{image.name} v{image.version}" if image.version is not None else image.title.strip()
+
+
+def _untitled(act: Act) -> Act:
+    return replace(
+        act,
+        before=None if act.before is None else _visible(act.before),
+        after=None if act.after is None else _visible(act.after),
+    )
+
+
+def _visible(features: frozenset[Feature]) -> frozenset[Feature]:
+    return frozenset(f for f in features if f[0] != "title")
+
+
+def _say(found: Sequence[tuple[object, ...]]) -> str:
+    return "; ".join(" ".join(str(part) for part in one) for one in found)
+
+
+def _lost(acts: list[Act], end: frozenset[Feature] | None) -> Act | None:
+    """The first act of which something is missing in the end that nobody overruled in sight."""
+    for number, act in enumerate(acts):
+        later = acts[number + 1 :]
+        if act.after is None:
+            revived = any(a.after is not None and a.before is None for a in later)
+            if end is not None and not revived:
+                return act
+            continue
+        before = act.before or frozenset()
+        earlier = frozenset().union(*(a.before or frozenset() for a in acts[: number + 1]))
+        # Who goes back to an earlier state (A-B-A) changed nothing in the end.
+        added = act.after - before - earlier
+        taken = before - act.after
+        for other in later:
+            if other.before is None:
+                continue
+            after = other.after or frozenset()
+            added -= other.before - after
+            taken -= after - other.before
+        if end is None:
+            if added or taken:
+                cancelled = any(a.after is None for a in acts)
+                if not cancelled or added & _unseen_by_cancel(acts, number):
+                    return act
+            continue
+        if added - end or taken & end:
+            return act
+    return None
+
+
+def _unseen_by_cancel(acts: list[Act], number: int) -> frozenset[Feature]:
+    """Features that the cancelling person did not see."""
+    for act in acts[number + 1 :]:
+        if act.after is None and act.before is not None:
+            return (acts[number].after or frozenset()) - act.before
+    # Cancelled before: the change was made on the other side, out of sight.
+    return acts[number].after or frozenset()

@@ -1,0 +1,332 @@
+"""Troubles that no request brings: what Exchange and its admins do, what wakes rooms up, and
+what becomes of our own processes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from random import Random
+
+from calsync import bootstrap
+from calsync.errors import CalsyncError
+from calsync.sandbox.faults import Fault as Armed
+from calsync.sandbox.items import Item
+from calsync.sandbox.mailbox import Mailbox
+from simulation.company import Company, Place
+from simulation.faults import Fault, Tally, Weather, Where
+from simulation.people import People
+from simulation.process import disk_error
+from simulation.story import Story
+
+#: Items of the room of fault 56.
+MANY = 3000
+
+
+@dataclass(slots=True)
+class Troubles:
+    """``undo``: how each trouble that lasts is ended."""
+
+    company: Company
+    people: People
+    weather: Weather
+    tally: Tally
+    story: Story
+    undo: list[Callable[[], None]] = field(default_factory=list)
+    lose_commit: bool = False
+    lost_state: bytes | None = None
+    silent: bool = False
+    late: list[tuple[float, str]] = field(default_factory=list)
+
+    # -- the world --------------------------------------------------------------------------
+
+    def world(self, rng: Random) -> None:
+        fault = self.weather.one_of(Where.WORLD, rng)
+        if fault is None:
+            return
+        place = rng.choice(self.company.places)
+        if _WORLD[fault.number](self, rng, place):
+            self._struck(fault, place.id)
+
+    def _struck(self, fault: Fault, what: str) -> None:
+        self.tally.struck(fault.number, fault.where.value)
+        self.story.tell("world", f"fault {fault.number}, {fault.name}: {what}")
+
+    def _secret(self, _: Random, __: Place) -> bool:
+        tenant = self.company.control.world.tenant()
+        app = next(iter(tenant.apps.values()))
+        if app.secrets == ["rotated"]:
+            return False
+        old = list(app.secrets)
+        app.secrets = ["rotated"]
+        self.company.control.world.tokens.clear()
+        self.undo.append(lambda: app.secrets.__setitem__(slice(None), old))
+        return True
+
+    def _permission(self, rng: Random, place: Place) -> bool:
+        front = self.company.control.front
+        app = next(iter(self.company.control.world.tenant().apps.values()))
+        if app.scope is not None:
+            return False
+        boxes = self.company.control.world.tenant().boxes
+        app.scope = frozenset(a for a in boxes if a != place.address.casefold())
+        front.scope_denial = rng.choice((403, 404))
+
+        def give_back() -> None:
+            app.scope = None
+
+        self.undo.append(give_back)
+        return True
+
+    def _some_item(self, rng: Random, place: Place) -> Item | None:
+        items = [one for one in self.company.box(place).items.values() if one.live]
+        return rng.choice(items) if items else None
+
+    def _recreate(self, rng: Random, place: Place) -> bool:
+        item = self._some_item(rng, place)
+        if item is None:
+            return False
+        self.company.control.act(kind="recreate", room=place.address, iCalUId=item.uid)
+        return True
+
+    def _move_id(self, rng: Random, place: Place) -> bool:
+        item = self._some_item(rng, place)
+        if item is None:
+            return False
+        self.company.control.act(kind="move_folder", room=place.address, iCalUId=item.uid)
+        return True
+
+    def _rewrite(self, rng: Random, place: Place) -> bool:
+        self.company.control._set_room(
+            self.company.box(place),
+            {
+                "processing": {
+                    "delay_s": rng.choice((0.0, 5.0, 60.0)),
+                    "AddOrganizerToSubject": rng.random() < 0.5,
+                    "DeleteComments": True,
+                }
+            },
+        )
+        return True
+
+    def _strip(self, rng: Random, place: Place) -> bool:
+        box = self.company.box(place)
+        tagged = [one for one in box.items.values() if one.tags or one.extensions]
+        if not tagged:
+            return False
+        self.company.control.world.put(box, replace(rng.choice(tagged), tags={}, extensions={}))
+        return True
+
+    def _mailbox_moves(self, rng: Random, place: Place) -> bool:
+        box, front = self.company.box(place), self.company.control.front
+        front.faults.arm(
+            Armed(kind="mailbox_moved", count=2, path=f".*({place.address}|{box.user_id}).*")
+        )
+        for key in list(box.items):
+            box.move(key, self.company.control.world.tick())
+        _void_tokens(box)
+        self.undo.append(front.faults.clear)
+        _ = rng
+        return True
+
+    def _rename(self, rng: Random, place: Place) -> bool:
+        box = self.company.box(place)
+        if rng.random() < 0.5:
+            box.name = f"{place.id} {rng.randrange(100)}"
+        elif box.place is not None:
+            box.place = replace(box.place, hidden=not box.place.hidden)
+        return True
+
+    def _zone_rules(self, _: Random, place: Place) -> bool:
+        """An update of the zone rules touches every series, and means nothing to the room."""
+        box = self.company.box(place)
+        series = [one for one in box.items.values() if one.rule is not None]
+        for one in series:
+            self.company.control.world.put(box, one)
+        return bool(series)
+
+    def _many(self, rng: Random, place: Place) -> bool:
+        box, world = self.company.box(place), self.company.control.world
+        if rng.random() > 0.01 or len(box.items) > MANY:
+            return False
+        pattern = next((one for one in box.items.values() if one.rule is None and one.own), None)
+        if pattern is None:
+            return False
+        for number in range(MANY):
+            by = timedelta(days=30 + number // 20, minutes=-7 * 60 + 15 * (number % 20))
+            slot = pattern.when
+            moved = replace(
+                slot,
+                start=slot.start + by, end=slot.start + by + timedelta(minutes=10),
+                start_utc=slot.start_utc + by,
+                end_utc=slot.start_utc + by + timedelta(minutes=10),
+            )  # fmt: skip
+            name = f"x{900_000 + number}"
+            made = replace(
+                pattern, key=world.new_key(), uid=world.new_uid(), when=moved, created=0,
+                transaction_id=None, tags={}, props={"subject": f"{name}.0"},
+            )  # fmt: skip
+            self.people.views.uids[made.uid] = name
+            world.put(box, made)
+        return True
+
+    # -- hints ------------------------------------------------------------------------------
+
+    def hint(self, rng: Random) -> None:
+        """Hand the rooms that people changed on the platform to the worker, or fail to."""
+        rooms, self.people.hints = self.people.hints, []
+        fault = self.weather.one_of(Where.HINT, rng) if rng.random() < 0.3 else None
+        if self.silent:
+            rooms = []
+        elif fault is not None and (rooms or fault.number == 38):
+            rooms = self._spoiled(fault, rng, rooms)
+        for room in rooms:
+            self.company.process.worker.trigger(room)
+        due = [room for at, room in self.late if at <= self.company.time.elapsed]
+        self.late = [one for one in self.late if one[0] > self.company.time.elapsed]
+        for room in due:
+            self.company.process.worker.trigger(room)
+
+    def _spoiled(self, fault: Fault, rng: Random, rooms: list[str]) -> list[str]:
+        self._struck(fault, ", ".join(rooms) or "a stranger's")
+        match fault.number:
+            case 33:
+                return []
+            case 34:
+                return rooms * 5
+            case 35:
+                at = self.company.time.elapsed + 1800.0
+                self.late += [(at, room) for room in rooms]
+                return []
+            case 36:
+                return list(reversed(rooms))
+            case 37:
+                return rooms * 300
+            case 38:
+                return [*rooms, "no-such-room", "../etc", ""]
+            case _:
+                self.silent = True
+                _ = rng
+                return []
+
+    # -- processes --------------------------------------------------------------------------
+
+    def process(self, rng: Random) -> None:
+        fault = self.weather.one_of(Where.PROCESS, rng)
+        if fault is not None and _PROCESS[fault.number](self, rng):
+            self._struck(fault, self.company.process.name)
+
+    def _skew(self, rng: Random) -> bool:
+        clock = self.company.home.clock
+        clock.skew = timedelta(minutes=rng.choice((-10, -3, 3, 10)))  # type: ignore[attr-defined]  # ours: see company
+
+        def right() -> None:
+            self.company.home.clock.skew = timedelta(0)  # type: ignore[attr-defined]  # as above
+
+        self.undo.append(right)
+        return True
+
+    def _crash(self, rng: Random) -> bool:
+        self.company.process.deaths = rng.randrange(24)
+        return True
+
+    def _stall(self, _: Random) -> bool:
+        process = self.company.process
+        if not process.calls.waiting or self.company.stalled:
+            return False
+        self.company.stalled.append(process)
+        self.company.start()
+        return True
+
+    def wake(self) -> None:
+        """The stalled process goes on with the calls in which it hung."""
+        while self.company.stalled:
+            process = self.company.stalled.pop(0)
+            self.story.tell("process", f"{process.name} wakes up")
+            process.run(12)
+            process.worker.housekeep()
+            process.run(12)
+            process.vanish()
+
+    def _disk(self, rng: Random) -> bool:
+        process, what = self.company.process, rng.randrange(4)
+        if what == 3:
+            self.lose_commit = True
+            return True
+        code, words = (
+            (sqlite3.SQLITE_BUSY, "database is locked"),
+            (sqlite3.SQLITE_FULL, "database or disk is full"),
+            (sqlite3.SQLITE_READONLY, "attempt to write a readonly database"),
+        )[what]
+        process.disk += [disk_error(code, words) for _ in range(rng.randrange(1, 4))]
+        return True
+
+    def _upgrade(self, rng: Random) -> bool:
+        if rng.random() < 0.5:
+            self.company.process.stop()
+        else:
+            self.company.process.vanish()
+        self.company.start(migrate=True)
+        return True
+
+    def _configure(self, rng: Random) -> bool:
+        place = rng.choice(self.company.places)
+        with self.company.process.shelter():
+            try:
+                bootstrap.map_room(
+                    self.company.home,
+                    room_id=place.id,
+                    mailbox=place.address,
+                    titles=place.titles,
+                    edit=rng.choice(("origin", "booking", "calendar")),
+                )
+            except CalsyncError:
+                return False
+        self.company.process.worker.housekeep()
+        return True
+
+    # -- all is well again ------------------------------------------------------------------
+
+    def heal(self) -> None:
+        self.weather.clear_up()
+        self.company.control.front.faults.clear()
+        self.silent = self.lose_commit = False
+        for undo in reversed(self.undo):
+            undo()
+        self.undo.clear()
+        self.wake()
+        process = self.company.process
+        process.deaths = None
+        process.disk.clear()
+        self.late.clear()
+
+
+def _void_tokens(box: Mailbox) -> None:
+    """Every link of delta that was handed out so far has expired."""
+    box.token_serial += 1_000_000
+    box.rounds.clear()
+
+
+_WORLD: dict[int, Callable[[Troubles, Random, Place], bool]] = {
+    20: Troubles._secret,
+    21: Troubles._permission,
+    31: Troubles._recreate,
+    32: Troubles._move_id,
+    41: Troubles._rewrite,
+    46: Troubles._strip,
+    48: Troubles._mailbox_moves,
+    49: Troubles._rename,
+    50: lambda *_: False,
+    52: Troubles._zone_rules,
+    56: Troubles._many,
+}
+_PROCESS: dict[int, Callable[[Troubles, Random], bool]] = {
+    22: Troubles._skew,
+    57: Troubles._crash,
+    58: Troubles._stall,
+    59: Troubles._disk,
+    60: Troubles._upgrade,
+    61: Troubles._configure,
+    62: lambda *_: False,
+}

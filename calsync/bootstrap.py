@@ -26,6 +26,7 @@ from calsync.adapters.graph.auth import (
     Secret,
 )
 from calsync.adapters.graph.clouds import Cloud, cloud, custom
+from calsync.adapters.graph.seal import Seal
 from calsync.adapters.graph.side import GraphSide
 from calsync.adapters.graph.transport import Transport
 from calsync.adapters.hub.service import BookingService
@@ -269,6 +270,7 @@ def connect(
             per_booking=settings.guard.max_writes_per_booking,
             per_room=settings.guard.max_writes_per_room,
         ),
+        maker=Seal(_tag_key(home, around)).maker,
         notices=frozenset(
             NoticeKind(kind) for kind in settings.notices.kinds if settings.notices.enabled
         ),

@@ -49,8 +49,10 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         subject_fallback=box.subject_fallback,
     )
     if isinstance(seen, Seen) and seen.tag is not None:
-        sealed = seen.tag.partition(_AGAIN)[0]
-        return replace(seen, tag=box.opened(sealed).tag if seen.owned else None)
+        if not seen.owned:
+            return replace(seen, tag=None)
+        mark = box.opened(seen.tag.partition(_AGAIN)[0])
+        return replace(seen, tag=mark.tag, maker=mark.maker)
     return seen
 
 

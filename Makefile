@@ -7,13 +7,14 @@
 #                  SEED= tells one of them
 #   make bench     the benchmarks, into bench/report.json
 #   make kills     the real process under kill -9 (N=300), while people act on both sides
+#   make mutation  mutants of the pure core against its tests (PACKAGE=pacing JOBS=2 FRESH=1)
 #   make check     format, lint, types, layers
 #   make lock      resolve the dependencies of pyproject.toml anew
 #   make clean     remove .venv and caches
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate bench kills check lock setup clean rebuild
+.PHONY: help demo test simulate bench kills mutation check lock setup clean rebuild
 
 # Python 3.11 or newer. Name one with: make PYTHON=/usr/bin/python3.11 test
 PYTHON ?=
@@ -56,6 +57,9 @@ bench: $(READY)
 
 kills: $(READY)
 	@$(BIN)/python -m soak.kills --count $(or $(N),300) $(ARGS)
+
+mutation: $(READY)
+	@$(BIN)/python -m mutation $(PACKAGE) --jobs $(or $(JOBS),2) $(if $(FRESH),--fresh) $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff check .

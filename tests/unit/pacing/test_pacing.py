@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calsync.pacing import MAILBOX, Budget, Limit, backoff, chunks, next_interval
+from calsync.pacing import MAILBOX, WHOLE, Budget, Limit, backoff, chunks, next_interval
 
 ACTS = st.lists(
     st.tuples(
@@ -72,9 +72,61 @@ def test_the_promised_time_is_true(now, calls):
     assert budget.ready_at(at, calls=calls) == at
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.integers(1, 5)), max_size=40),
+    st.integers(0, 90),
+    st.integers(1, 8),
+)
+def test_it_names_the_first_time_at_which_the_calls_fit(acts, step, calls):
+    """Against a list of every call: each counts until its whole second has left the minute."""
+    budget, now, leaves = Budget(Limit(in_flight=math.inf, calls=8, window=60.0)), 0.0, []
+    for wait, number in acts:
+        now += wait / 4
+        if budget.ready_at(now, calls=number) == now:
+            budget.take(now, calls=number)
+            leaves += [math.floor(now) + 1 + 60.0] * number
+    now += step / 4
+    times = sorted({now, *(t for t in leaves if t > now)})
+    fits = [t for t in times if sum(leave > t for leave in leaves) + calls <= 8]
+    assert budget.ready_at(now, calls=calls) == fits[0]
+
+
 def test_a_request_above_the_limit_still_runs_alone():
     budget = Budget(Limit(in_flight=2, calls=5, window=10))
     assert budget.ready_at(0.0, slots=4, calls=20) == 0.0
+    budget.take(0.0, slots=0, calls=3)
+    assert budget.ready_at(0.0, slots=4, calls=20) == pytest.approx(10 + 10 / 60)
+
+
+def test_a_call_is_one_call_in_one_slot():
+    budget = Budget(Limit(in_flight=2, calls=3, window=60))
+    for second in range(3):
+        assert budget.ready_at(second) == second
+        budget.take(second)
+        assert budget.in_flight == 1
+        budget.give()
+        assert budget.in_flight == 0
+    assert budget.ready_at(3.0) == 61.0, "the first of three calls leaves with its second"
+    busy = Budget(Limit(in_flight=2, calls=3, window=60))
+    busy.take(0.0)
+    assert busy.ready_at(0.0) == 0.0
+    busy.take(0.0)
+    assert busy.ready_at(0.0) == math.inf
+
+
+def test_a_mailbox_costs_a_few_numbers_however_many_calls_it_makes():
+    budget = Budget(MAILBOX)
+    for call in range(5000):
+        assert budget.ready_at(call * 0.5) == call * 0.5
+        budget.take(call * 0.5)
+        budget.give()
+    assert len(budget._buckets) <= 61
+
+
+def test_what_exchange_online_allows():
+    """Microsoft Graph, "Service-specific throttling limits": Outlook service, and all of Graph."""
+    assert (MAILBOX.in_flight, MAILBOX.calls, MAILBOX.window) == (4, 10_000, 10 * 60)
+    assert (WHOLE.in_flight, WHOLE.calls, WHOLE.window) == (math.inf, 130_000, 10)
 
 
 def test_a_budget_forgets():
@@ -84,6 +136,12 @@ def test_a_budget_forgets():
     budget.give()
     assert not budget.idle(5.0)
     assert budget.idle(10.2)
+    budget.take(20.0)
+    assert not budget.idle(40.0), "a call is still running"
+    budget.give()
+    budget.block(60.0)
+    assert not budget.idle(59.0), "it may not start anything yet"
+    assert budget.idle(60.0)
     with pytest.raises(ValueError, match="more calls ended"):
         budget.give()
 
@@ -96,6 +154,19 @@ def test_backoff_grows_up_to_its_cap(attempt, jitter, base, cap):
     assert backoff(attempt, jitter=0, base=base, cap=cap) * 2 == pytest.approx(
         backoff(attempt, jitter=1, base=base, cap=cap)
     )
+
+
+@pytest.mark.parametrize(
+    ("attempt", "seconds"), [(0, 0.5), (1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (99, 60)]
+)
+def test_usual_waits_double_from_half_a_second_up_to_a_minute(attempt, seconds):
+    assert backoff(attempt, jitter=1) == seconds
+
+
+def test_an_idle_room_is_asked_a_quarter_less_often_each_time():
+    assert next_interval(8, floor=4, ceiling=60, active=False) == 10
+    assert next_interval(1, floor=4, ceiling=60, active=False) == 5
+    assert next_interval(55, floor=4, ceiling=60, active=False) == 60
 
 
 @given(st.floats(0, 1000), st.floats(0.1, 100), st.floats(1, 10))
@@ -119,8 +190,12 @@ def test_chunks_keep_everything_in_order(items, size):
     "wrong",
     [
         lambda: Limit(in_flight=0, calls=1, window=1),
-        lambda: list(chunks([1], 0)),
+        lambda: Limit(in_flight=1, calls=0, window=1),
+        lambda: Limit(in_flight=1, calls=1, window=0),
+        lambda: list(chunks([1], -1)),
+        lambda: list(chunks([], 0)),
         lambda: backoff(-1, jitter=0),
+        lambda: next_interval(1, floor=0, ceiling=1, active=True),
         lambda: backoff(0, jitter=2),
         lambda: next_interval(1, floor=2, ceiling=1, active=True),
     ],
@@ -128,3 +203,8 @@ def test_chunks_keep_everything_in_order(items, size):
 def test_nonsense_is_refused(wrong):
     with pytest.raises(ValueError, match=r"\w"):
         wrong()
+
+
+def test_the_smallest_limit_lets_one_call_through():
+    budget = Budget(Limit(in_flight=1, calls=1, window=1))
+    assert budget.ready_at(0.0) == 0.0

@@ -179,6 +179,10 @@ def _span(
     start: datetime, end: datetime, all_day: bool, zone: str, room_zone: str
 ) -> dict[str, Any]:
     name = zones.outgoing(room_zone if all_day else zone)
+    if name is None and not all_day:
+        start, end = (at.replace(tzinfo=None) for at in zones.span_utc(start, end, zone))
+    # An all-day item is its dates, whatever the zone is called.
+    name = name or "UTC"
     return {
         "start": {"dateTime": start.isoformat(), "timeZone": name},
         "end": {"dateTime": end.isoformat(), "timeZone": name},
@@ -189,4 +193,6 @@ def _span(
 def _recurrence(occ: Occupancy, room_zone: str) -> dict[str, Any] | None:
     if occ.recurrence is None:
         return None
-    return to_graph(occ.recurrence.rule, start=occ.start, zone=occ.zone or room_zone)
+    # As in ``_span``: the dates of an all-day series are those of any zone.
+    zone = occ.zone or (room_zone if zones.outgoing(room_zone) else "UTC")
+    return to_graph(occ.recurrence.rule, start=occ.start, zone=zone)

@@ -29,6 +29,7 @@ _PATTERNS: Final = {
     "relativeyearly": Frequency.YEARLY,
 }
 MAX_INTERVAL: Final = 999
+NO_NAME: Final = "Graph has no name for its time zone"
 MAX_COUNT: Final = 10_000
 #: Outlook writes 4500-09-01 for "no end" in places; dates from here on mean that.
 _NO_END: Final = date(4500, 1, 1)
@@ -55,7 +56,10 @@ def to_graph(rule: Rule, *, start: datetime, zone: str | None) -> dict[str, Any]
     else:
         span["type"] = "noEnd"
     if zone is not None:
-        span["recurrenceTimeZone"] = zones.outgoing(zone)
+        name = zones.outgoing(zone)
+        if name is None:
+            _unsayable(NO_NAME)
+        span["recurrenceTimeZone"] = name
     return {"pattern": pattern, "range": span}
 
 

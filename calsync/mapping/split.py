@@ -21,6 +21,7 @@ from calsync.mapping import dates, zones
 from calsync.mapping.canon import canonical_occupancy, is_slot, unchanged
 from calsync.mapping.cut import Piece, begin, cut, is_skipped, why_rule_unsayable
 from calsync.mapping.expand import instances
+from calsync.mapping.recurrence import NO_NAME
 from calsync.model import Interval, Occupancy, Override, Recurrence
 
 #: An unsayable rule becomes at most so many single items.
@@ -78,6 +79,8 @@ def split(occ: Occupancy, room_zone: str, horizon: Interval) -> list[Part]:
 
 
 def _why_bare_unsayable(occ: Occupancy, series: Recurrence) -> str | None:
+    if _has_no_name(occ):
+        return NO_NAME
     why = why_rule_unsayable(series.rule, occ.start, occ.duration)
     if why is None and _is_skipped(occ, occ.start):
         # What Graph makes of a local time that does not exist is not documented.
@@ -85,11 +88,17 @@ def _why_bare_unsayable(occ: Occupancy, series: Recurrence) -> str | None:
     return why
 
 
+def _has_no_name(occ: Occupancy) -> bool:
+    return occ.zone is not None and zones.outgoing(occ.zone) is None
+
+
 def _is_skipped(occ: Occupancy, slot: datetime) -> bool:
     return is_skipped(slot, occ.duration, occ.zone)
 
 
 def _cut(occ: Occupancy, series: Recurrence) -> list[Piece] | None:
+    if _has_no_name(occ):
+        return None
     if why_rule_unsayable(series.rule, occ.start, occ.duration) is None:
         return [(series.rule, occ.start)]
     return cut(series.rule, occ.start, occ.duration)

@@ -118,17 +118,18 @@ def canonical(iana: str) -> str:
 
     Graph keeps a series' zone by its Windows name, so Europe/Vienna comes back as
     Europe/Berlin. Where the two have the same offsets (compared a week apart from 2026 to 2037)
-    both sides use the latter; else (America/Scoresbysund, whose CLDR entry is out of date) the
-    IANA name itself stays, and is sent as it is.
+    both sides use the latter. Where its own Windows name says other offsets (CLDR's entry of
+    America/Scoresbysund is out of date), another zone that has them stands for it; without any
+    (Antarctica/Troll) the IANA name itself stays.
     """
     zone = resolve(iana).iana
     if zone is None:
         return iana
-    main = win_tz.get(to_windows(zone) or "")
-    if main is None:
-        return zone
-    main = resolve(main).iana or zone
-    return main if main == zone or _alike(zone, main) else zone
+    for name in (to_windows(zone) or "", *sorted(win_tz)):
+        main = resolve(win_tz[name]).iana if name in win_tz else None
+        if main is not None and (main == zone or _alike(zone, main)):
+            return main
+    return zone
 
 
 def _alike(one: str, other: str) -> bool:
@@ -139,14 +140,15 @@ def _alike(one: str, other: str) -> bool:
     return all(t.astimezone(a).utcoffset() == t.astimezone(b).utcoffset() for t in weeks)
 
 
-def outgoing(iana: str) -> str:
-    """The name to send to Graph: the Windows name where it says the same, else the IANA name."""
+@lru_cache(maxsize=1024)
+def outgoing(iana: str) -> str | None:
+    """The name to send to Graph: a Windows name with the same offsets. None where there is none:
+    of IANA names Graph takes a fixed list (resource dateTimeTimeZone), all of which have one."""
     if iana == "UTC":
         return "UTC"
-    windows = to_windows(iana)
-    return (
-        windows if windows is not None and canonical(iana) == canonical(win_tz[windows]) else iana
-    )
+    main = canonical(iana)
+    windows = to_windows(main)
+    return windows if windows is not None and resolve(win_tz[windows]).iana == main else None
 
 
 @lru_cache(maxsize=1024)

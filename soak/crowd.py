@@ -68,7 +68,8 @@ class PatientHands(Hands):
 
 
 class Crowd(Driver):
-    """A driver whose people leave the platform alone while it is down, and use Outlook."""
+    """A driver whose people leave the platform alone while it is down, and use Outlook; some do,
+    so that both sides stay as busy as each other."""
 
     def __init__(self, people: People, site: Site) -> None:
         #: Set when a request to the platform is about to leave.
@@ -95,11 +96,8 @@ class Crowd(Driver):
             stop.wait(max(0.0, min(due, until) - time.monotonic()))
 
     def step(self) -> None:
-        for _ in range(20):
-            wish = self.people.next()
-            if self._site.up.is_set() or not _needs_platform(wish):
-                break
-        else:
+        wish = self.people.next()
+        if not self._site.up.is_set() and _needs_platform(wish):
             return
         self.steps += 1
         try:

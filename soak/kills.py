@@ -42,7 +42,13 @@ _CHECK_EVERY = 10
 
 
 def run_world(
-    kills: int, *, seed: int, rooms: int, faults: float, pace: float, keep: Path | None = None
+    kills: int,
+    *,
+    seed: int,
+    rooms: int,
+    faults: float,
+    pace: float,
+    keep: Path | None = None,
 ) -> Report:
     """So many kills in one world; its report."""
     cast = Cast(seed=seed, rooms=rooms, poll_floor=1.0, poll_ceiling=2.0)
@@ -98,7 +104,13 @@ def _amend(report: Report, more: list[str]) -> None:
 
 
 def _kill(
-    site: Site, crowd: Crowd, aims: Aims, starts: list[float], kills: int, *, pace: float
+    site: Site,
+    crowd: Crowd,
+    aims: Aims,
+    starts: list[float],
+    kills: int,
+    *,
+    pace: float,
 ) -> list[str]:
     """Kill and start it again while people act. What was wrong with the files, in words."""
     stop, failed, wrong = Event(), list[BaseException](), list[str]()
@@ -113,6 +125,8 @@ def _kill(
     thread.start()
     try:
         for number in range(1, kills + 1):
+            # Both sides are busy in every life.
+            crowd.asking.wait(2.0)
             sort = aims.deal()
             if sort == "while it starts":
                 _make_room(site)
@@ -120,7 +134,10 @@ def _kill(
             site.bury()
             if number % _CHECK_EVERY == 0:
                 wrong += _check_copy(site.database)
+            crowd.asking.clear()
             starts.append(site.start())
+            if number % 25 == 0:
+                print(f"seed {site.cast.seed}: {number} of {kills} kills", flush=True)
             if failed:
                 raise failed[0]
     finally:

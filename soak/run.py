@@ -171,7 +171,10 @@ def _sample(site: Site, watcher: Observer, always: Always, at: float) -> Sample:
     found, open_now = process(site.pid), backlog(site.database)
     differing, oldest = watcher.differing.now()
     with watcher.lock:
-        acts = sum(line["accepted"] for line in watcher.seen.log if line["kind"] == "act")
+        acts = sum(
+            line["kind"] == "act" and line["accepted"] and line["did"] != "seeded"
+            for line in watcher.seen.log
+        )
     return Sample(
         at=round(at, 2),
         rss_mb=found.rss_mb,

@@ -7,6 +7,7 @@
 #                  SEED= tells one of them
 #   make bench     the benchmarks, into bench/report.json
 #   make kills     the real process under kill -9 (N=300), while people act on both sides
+#   make soak      200 rooms, 5 % faults, real time (MINUTES=30), into soak/report
 #   make mutation  mutants of the pure core against its tests (PACKAGE=pacing JOBS=2 FRESH=1)
 #   make check     format, lint, types, layers
 #   make lock      resolve the dependencies of pyproject.toml anew
@@ -14,7 +15,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate bench kills mutation check lock setup clean rebuild
+.PHONY: help demo test simulate bench kills soak mutation check lock setup clean rebuild
 
 # Python 3.11 or newer. Name one with: make PYTHON=/usr/bin/python3.11 test
 PYTHON ?=
@@ -60,6 +61,9 @@ kills: $(READY)
 
 mutation: $(READY)
 	@$(BIN)/python -m mutation $(PACKAGE) --jobs $(or $(JOBS),2) $(if $(FRESH),--fresh) $(ARGS)
+
+soak: $(READY)
+	@$(BIN)/python -m soak --minutes $(or $(MINUTES),30) $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff check .

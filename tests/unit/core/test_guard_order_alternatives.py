@@ -120,6 +120,45 @@ def test_alternatives_are_free_rooms_of_the_building_with_enough_seats() -> None
     assert names(None, limit=1) == ["same"]
 
 
+def test_the_room_that_wastes_the_fewest_seats_is_offered_first() -> None:
+    """Seats to spare, then the same floor, then the name; a room of unknown size comes last."""
+    rooms = [
+        LOST,
+        room("unsized", None),
+        room("spare two", 8),
+        room("z fits", 6),
+        room("a fits upstairs", 6, floor="2"),
+        room("b fits", 6),
+    ]
+    found = free_alternatives(
+        rooms, {r.id: [] for r in rooms}, [SLOT], room=LOST, seats=None, limit=9
+    )
+    assert [a.name for a in found] == [
+        "b fits",
+        "z fits",
+        "a fits upstairs",
+        "spare two",
+        "unsized",
+    ]
+    assert [a.capacity for a in found] == [6, 6, 6, 8, None]
+
+
+def test_rooms_of_one_name_are_offered_in_the_order_of_their_ids() -> None:
+    twins = [replace(room(key, 6), name="Twin") for key in ("t2", "t1", "t3")]
+    for order in (twins, twins[::-1]):
+        found = free_alternatives(
+            order, {r.id: [] for r in twins}, [SLOT], room=LOST, seats=None, limit=3
+        )
+        assert [a.room_id for a in found] == ["t1", "t2", "t3"]
+
+
+def test_where_no_size_is_known_any_free_room_of_the_building_is_offered() -> None:
+    lost = replace(LOST, capacity=None)
+    rooms = [room("huge", 40), room("a small", 2), room("unsized", None)]
+    found = free_alternatives(rooms, {r.id: [] for r in rooms}, [SLOT], room=lost, seats=None)
+    assert [a.name for a in found] == ["a small", "huge", "unsized"]
+
+
 def test_touching_meetings_do_not_block_and_unknown_rooms_are_left_out() -> None:
     before = Interval(SLOT.start - timedelta(hours=1), SLOT.start)
     assert "same" in names(None, same=[before])

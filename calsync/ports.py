@@ -269,7 +269,8 @@ class Store(Protocol):
     def settle_notice(self, notice_id: int, state: NoticeState, reason: str = "") -> None: ...
 
     def doubt_notices(self) -> int:
-        """After a crash: everything left in SENDING becomes DOUBTFUL. How many."""
+        """At a start: what was left in SENDING, or waits since long before, becomes DOUBTFUL. How
+        many."""
         ...
 
 

@@ -80,6 +80,7 @@ def _notify(system: System) -> int:
     if system.notifier is None:
         return 0
     home, total = system.home, 0
+    home.store.doubt_notices()
     pairs = {pair.id: pair for pair in home.store.pairs()}
     rooms = {stored.room.id: stored.room for stored in home.bookings.rooms()}
     while True:

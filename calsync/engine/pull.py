@@ -122,11 +122,16 @@ def _take(
     hints = list(pull.hints)
     if pull.complete:
         found.complete.add(side)
+        uids = {obs.uid for obs in seen.values() if isinstance(obs, Seen) and obs.uid}
         linked = [
             link
             for link in ctx.store.links(pair.id)
             if link.half(side).key is not None
-            and (link.state is not LinkState.BURIED or link.half(side).key in seen)
+            and (
+                link.state is not LinkState.BURIED
+                or link.half(side).key in seen
+                or link.half(side).uid in uids
+            )
         ]
         for link in linked:
             found.links[link.id] = link

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from calsync.engine.context import Context
 from calsync.engine.pull import Gathered
-from calsync.model import ClashPolicy, Halt, Link, Observation, Pair, Plan, Seen, Side, Window
+from calsync.model import ClashPolicy, Halt, Link, Observation, Pair, Plan, Side, Window
 from calsync.ports import AuditEntry, AuditStep, Commit, RoomState
 from calsync.reconcile.guard import DAY, HOUR, check, not_alone, repeatable
 from calsync.reconcile.plan import reconcile
-from calsync.reconcile.setback import SetBack, forget_marks, set_apart, signs
+from calsync.reconcile.setback import SetBack, forget_marks, returned, set_apart, signs
 
 
 def decide_room(
@@ -94,13 +94,11 @@ def answered(
     for one in back:
         seen = found.seen(one.side)
         for link in links.values():
-            obs = seen.get(link.half(one.side).key or "")
-            if obs is None:
-                continue
-            if state.rejoin is not None and link.id in one.again and isinstance(obs, Seen):
-                apart += set_apart(changed[link.id], one.side, obs, now)
-            elif state.approved or state.rejoin is not None:
+            if link.half(one.side).key in seen:
                 changed[link.id] = forget_marks(changed[link.id], one.side)
+        if state.rejoin is not None:
+            for id_, obs in returned(links.values(), seen, one.side).items():
+                apart += set_apart(links[id_], one.side, obs, now)
     if apart:
         changed.update({link.id: link for link in apart})
         said = [

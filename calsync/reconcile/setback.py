@@ -30,8 +30,8 @@ from calsync.reconcile.observe import accept, with_half
 NEWEST = 2
 #: Why an item that came back is parked.
 BACK = (
-    "it was deleted, and is back since a backup was restored: delete it there, or change it there"
-    " to keep it"
+    "it was deleted, and is back since a backup was restored: delete it there, or move it to keep"
+    " it"
 )
 
 
@@ -112,22 +112,25 @@ def signs(
     """What a complete listing of ``side`` says against time going on; None where nothing does.
 
     ``before``: the links as stored; ``after``: those that the plan changed (an item that lives on
-    under another key is not missing). Every odd one in ``seen`` is a targeted read.
+    under another key is not missing). Every odd one in ``seen`` is a targeted read, but for items
+    under new keys, which nothing shows in a late state.
     """
-    older, again, missing, known = [], [], [], False
+    before = tuple(before)
+    older, missing, known = [], [], False
+    again = list(returned(before, seen, side))
     for link in before:
         half = link.half(side)
         obs = seen.get(half.key) if half.key is not None else None
-        if obs is None:
+        now = after.get(link.id, link).half(side)
+        if obs is None or half.presence is not Presence.PRESENT:
             continue
-        if is_older(link, side, obs):
+        if is_older(link, side, obs) or _is_older_anew(half, now):
             older.append(link.id)
-        elif is_again(link, side, obs):
-            again.append(link.id)
         elif isinstance(obs, Gone) and obs.absence in (Absence.READ, Absence.DELETED):
-            now = after.get(link.id, link).half(side)
-            if half.presence is Presence.PRESENT and now.presence is Presence.GONE:
+            if now.presence is Presence.GONE:
                 missing.append(link)
+            else:
+                known = True
         elif isinstance(obs, Seen) and link.state is LinkState.ACTIVE:
             known = True
     if not told and not _are_newest(missing, seen, side, known=known):
@@ -141,6 +144,42 @@ def signs(
         missing=tuple(link.id for link in missing),
         told=told,
     )
+
+
+def _is_older_anew(half: Half, now: Half) -> bool:
+    """True where an item lives on under another key, in an older state."""
+    return (
+        now.presence is Presence.PRESENT
+        and now.key != half.key
+        and now.mark < half.mark
+        and now.fingerprint != half.fingerprint
+    )
+
+
+def returned(links: Iterable[Link], seen: Mapping[str, Observation], side: Side) -> dict[str, Seen]:
+    """What lives behind a tombstone, unchanged since: by the id of its link. Under its former key,
+    or under a key that no link has (restored content has new ids, and the uid it had)."""
+    links = tuple(links)
+    found: dict[str, Seen] = {}
+    buried: dict[str, Link] = {}
+    held = {link.half(side).key for link in links}
+    for link in links:
+        half = link.half(side)
+        obs = seen.get(half.key) if half.key is not None else None
+        if obs is not None and is_again(link, side, obs) and isinstance(obs, Seen):
+            found[link.id] = obs
+        elif link.state is LinkState.BURIED and half.uid:
+            buried[half.uid] = link
+        elif link.state is not LinkState.BURIED:
+            # Its booking lives: whatever bears this uid is that booking.
+            held.add(half.uid)
+    for key, obs in seen.items():
+        if not isinstance(obs, Seen) or key in held or obs.uid in held:
+            continue
+        tomb = buried.get(obs.uid)
+        if tomb is not None and obs.mark <= tomb.half(side).mark:
+            found.setdefault(tomb.id, obs)
+    return found
 
 
 def _are_newest(
@@ -166,7 +205,9 @@ def set_apart(tomb: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, L
     """The tombstone without its key, and a parked link for the item that is back: it still takes
     the room, and is neither deleted nor carried over until somebody says so."""
     half = tomb.half(side)
-    new = with_half(succeed(tomb, side), side, Half(key=half.key))
+    new = with_half(succeed(tomb, side), side, Half(key=obs.key))
     new = accept(new, side, obs, now) or new
     parked = replace(new, state=LinkState.PARKED, reason=BACK)
-    return with_half(tomb, side, replace(half, key=None)), parked
+    if obs.key == half.key:
+        tomb = with_half(tomb, side, replace(half, key=None))
+    return tomb, parked

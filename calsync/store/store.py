@@ -55,6 +55,8 @@ from calsync.store.statements import Statements, chunks, run_many
 
 #: How long a room's lease is said to last. The fence, not this time, keeps writers apart.
 LEASE = timedelta(minutes=10)
+#: How long a notice that was not tried yet waits at most, while somebody is there to send it.
+LONGEST_QUEUE = timedelta(hours=1)
 
 _LINKS = f"SELECT {LINK_COLUMNS} FROM link"
 _NOTICES = (
@@ -304,13 +306,23 @@ class SqlStore:
             connection.exec_driver_sql(sql, values)
 
     def doubt_notices(self) -> int:
-        """After a crash: everything left in SENDING becomes DOUBTFUL. How many."""
-        sql = self._sql(
+        """At a start: everything left in SENDING becomes DOUBTFUL, and so does what has waited for
+        longer than a notice waits while calsync runs: where this database is a restored backup, it
+        was sent in the life that the backup does not know. How many."""
+        now = self._clock.now()
+        sending = self._sql(
             "UPDATE notice SET state = 'doubtful', changed_at = ?,"
             " reason = 'calsync ended while it was being sent' WHERE state = 'sending'"
         )
+        waiting = self._sql(
+            "UPDATE notice SET state = 'doubtful', changed_at = ?, reason = 'it waited while calsync"
+            " did not run; if a backup was restored, it was sent before' WHERE state = 'queued'"
+            " AND tries = 0 AND queued_at < ?"
+        )
         with self._db.write() as connection:
-            return connection.exec_driver_sql(sql, (micros(self._clock.now()),)).rowcount
+            count = connection.exec_driver_sql(sending, (micros(now),)).rowcount
+            old = (micros(now), micros(now - LONGEST_QUEUE))
+            return count + connection.exec_driver_sql(waiting, old).rowcount
 
 
 # --- rows, in the order of the tables --------------------------------------------------------

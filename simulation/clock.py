@@ -5,6 +5,10 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
+import msal.application
+import msal.individual_cache
+import msal.token_cache
+
 #: A Friday. All histories begin here, so that a seed means the same on every day.
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -21,6 +25,21 @@ class VirtualClock:
 
     def forward(self, seconds: float) -> None:
         self.elapsed += max(0.0, seconds)
+
+
+class LibraryTime:
+    """In place of the ``time`` module of libraries that take no clock: msal keeps refusals of the
+    sign-in service, and tokens, by the machine's own."""
+
+    def __init__(self, time: VirtualClock) -> None:
+        self._time = time
+
+    def time(self) -> float:
+        return self._time.world().timestamp()
+
+    def install(self) -> None:
+        for module in (msal.application, msal.individual_cache, msal.token_cache):
+            module.time = self
 
 
 class ProcessClock:

@@ -31,7 +31,7 @@ from calsync.sandbox import (
 )
 from calsync.sandbox.mailbox import Mailbox
 from calsync.settings import Settings, parse
-from simulation.clock import Patience, ProcessClock, VirtualClock
+from simulation.clock import LibraryTime, Patience, ProcessClock, VirtualClock
 from simulation.process import Process
 
 BASE = "https://graph.sandbox"
@@ -254,6 +254,7 @@ def found(
 ) -> Company:
     """A new company without rooms; ``wire`` makes the network of each process."""
     time = VirtualClock()
+    LibraryTime(time).install()
     control = create_sandbox(seed=seed, clock=time.world, base=BASE)
     control.front.log_reads = False
     for person in (*PEOPLE, "notices"):

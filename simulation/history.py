@@ -297,7 +297,8 @@ class History:
 
     def _unrest(self) -> str:
         states = self.company.process.system.context.states.values()
-        return "; ".join(s.error or s.halted for s in states) or "still writing"
+        what = [s.error or s.halted for s in states if s.error or s.halted]
+        return "; ".join(what) or f"{self._open()} effects open, writes {self.judge._writes()}"
 
     def _poll(self, *, full: bool) -> None:
         """Let every room's next turn come, and all of its calls."""

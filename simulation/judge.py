@@ -114,7 +114,7 @@ class Judge:
     def _given_up(self, name: str) -> bool:
         """People cancelled it, or it lost and there is a record of that."""
         cancelled = any(a.name == name and a.kind is Kind.CANCEL for a in self.people.acts)
-        return cancelled or name in self.recorded()
+        return cancelled or name in self._declined_by_room() or name in self.recorded()
 
     def _by_app(self, place: Place, image: Image) -> bool:
         """Whether calsync took the item away (not the room's attendant, not a fault)."""
@@ -335,9 +335,12 @@ class Judge:
             place = next(p for p in self.company.places if p.id == mine[0].room)
             image = self.people.image(Side.BOOKING, place, name)
             end = image.features() if image is not None else None
+            declined = self.views.declined(self.company.box(place), name)
+            if declined:
+                mine = [_without(a, declined) for a in mine]
             lost = _lost(mine, end)
-            if lost is not None and image is not None and image.version is None:
-                # Private: of its title nothing is promised.
+            if lost is not None and self._untold(mine, image):
+                # Of a title that a side does not show nothing is promised.
                 lost = _lost([_untitled(a) for a in mine], end)
             if lost is None:
                 continue
@@ -348,6 +351,13 @@ class Judge:
                 f"{name}: {lost.kind.value} {words(lost.before)} -> {words(lost.after)} on the "
                 f"{lost.side.value} side; in the end {words(end)}",
             )
+
+    @staticmethod
+    def _untold(acts: list[Act], end: Image | None) -> bool:
+        hidden = end is not None and end.version is None
+        return hidden or any(
+            f is not None and _version(f) is None for a in acts for f in (a.before, a.after)
+        )
 
     def _answers(self, parked: set[str]) -> None:
         """6: nobody waits for ever."""
@@ -421,6 +431,14 @@ def _title(image: Image) -> str:
     if image.private:
         return ""
     return f"{image.name} v{image.version}" if image.version is not None else image.title.strip()
+
+
+def _without(act: Act, declined: frozenset[Feature]) -> Act:
+    return replace(
+        act,
+        before=None if act.before is None else act.before - declined,
+        after=None if act.after is None else act.after - declined,
+    )
 
 
 def _untitled(act: Act) -> Act:

@@ -352,7 +352,7 @@ class People:
         *,
         asks: bool = False,
     ) -> None:
-        after = self.image(side, place, name) if kind is not Kind.CANCEL else None
+        after = self._after(side, place, name) if kind is not Kind.CANCEL else None
         was = before.features() if before else None
         now = after.features() if after else None
         self.acts.append(
@@ -367,6 +367,20 @@ class People:
         )
         if side is Side.BOOKING:
             self.hints.append(place.id)
+
+    def _after(self, side: Side, place: Place, name: str) -> Image | None:
+        """What the person who acted has before them: of a meeting the organizer's own item,
+        which the room's copy may follow a minute later."""
+        image = self.image(side, place, name)
+        if side is Side.BOOKING or (image is not None and image.own):
+            return image
+        uid = next((u for u, n in self.views.uids.items() if n == name), "")
+        for person in PEOPLE:
+            box = self.company.control.world.box(f"{person}@contoso.example")
+            item = box.find_uid(uid) if box is not None else None
+            if box is not None and item is not None and item.own:
+                return self.views.item(box, item)
+        return image
 
     def _shape(self, rng: Random, place: Place, *, plain: bool = False) -> Shape:
         odd = None if plain else self._odd(rng, place)

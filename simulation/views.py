@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from calsync.mapping.booking_values import Booking
 from calsync.mapping.expand import instances
 from calsync.model import Busy, Interval
-from calsync.sandbox.items import Instance, Item, expand
+from calsync.sandbox.items import Instance, Item, expand, generated
 from calsync.sandbox.mailbox import Mailbox
 
 _NAME = re.compile(r"\b([nx]\d+)\.(\d+)\b")
@@ -99,6 +99,15 @@ class Views:
             series=item.rule is not None,
             own=item.own,
             changed=item.modified,
+        )
+
+    def declined(self, box: Mailbox, name: str) -> frozenset[Feature]:
+        """The dates of a meeting that the room's own attendant declined."""
+        return frozenset(
+            ("at", slot.start_utc, slot.end_utc)
+            for item in box.items.values()
+            if item.declined and self.uids.get(item.uid) == name
+            for slot in (generated(item, day) for day in item.declined)
         )
 
     # -- bookings ---------------------------------------------------------------------------

@@ -41,6 +41,7 @@ from calsync.model import (
     Window,
 )
 from calsync.ports import Commit, RoomState
+from calsync.reconcile.effects import effect_id
 from calsync.reconcile.plan import OVER, in_window
 from calsync.reconcile.setback import SetBack
 
@@ -234,6 +235,13 @@ def _commit(
             fence=ctx.fence(pair),
             links=plan.links,
             effects=plan.effects,
+            # Recognised by our tag in this very reading: nothing is in doubt any more.
+            settled=[
+                effect_id(was)
+                for link in plan.links
+                if (was := before.get(link.id)) is not None and was.in_flight
+                if not link.in_flight or link.revision != was.revision
+            ],
             conflicts=plan.conflicts,
             audit=audit.of_plan(pair, plan, before, now, brief=brief),
             state=state,

@@ -32,6 +32,11 @@ _KINDS = {
 }
 
 
+def effect_id(link: Link) -> str:
+    """The name of the one effect that this revision of a link can have."""
+    return f"{link.id}:{link.revision}"
+
+
 def in_flight(link: Link) -> Link:
     """``link`` as it is stored beside the effect that is about to be sent for it."""
     return replace(link, revision=link.revision + 1, in_flight=True, attempts=link.attempts + 1)
@@ -61,7 +66,7 @@ def _effect(
         )
     other = link.half(kind.side.other)
     return Effect(
-        id=f"{link.id}:{link.revision}",
+        id=effect_id(link),
         kind=kind,
         link_id=link.id,
         revision=link.revision,

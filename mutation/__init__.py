@@ -3,7 +3,8 @@
 A *mutant* is the code with one small change: ``<`` for ``<=``, a dropped statement, an arm of a
 ``match`` that is gone. A mutant is *killed* where a test fails (or never ends); one that no
 test notices *survives*, and points at a missing test, at code that does nothing, or, rarely, at
-a change that makes no difference (it is *equivalent*).
+a change that makes no difference (it is *equivalent*). A mutant meets tests worth a few seconds
+at most, the most promising first: what only a long run would catch counts as survived.
 
 ``make mutation`` (``PACKAGE=pacing JOBS=2``) mutates ``calsync.pacing``, ``conflicts``,
 ``reconcile`` and ``mapping`` and runs the fast pure tests. It fails where the score is below 90 %

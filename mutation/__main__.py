@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--fresh", action="store_true", help="forget what is known")
     parser.add_argument("--only", default="", help="places (module:function) that contain this")
+    parser.add_argument(
+        "--budget", type=float, default=6.0, help="seconds of tests that each mutant meets at most"
+    )
     parser.add_argument("--sample", type=int, default=1, help="every n-th mutant; 1: all")
     given = parser.parse_args(arguments)
     if unknown := set(given.packages) - set(PACKAGES):
@@ -58,6 +61,7 @@ class _Run:
         everything = read(ROOT, PACKAGES)
         wanted = tuple(f"calsync.{p}" for p in given.packages or PACKAGES)
         self.only, self.sample, self.jobs = given.only, given.sample, given.jobs
+        self.budget = given.budget
         self.modules = [m for m in everything if m.name.startswith(wanted)]
         self.files = _test_files()
         self.results = Results(KEPT / "results.jsonl", self.files)
@@ -131,7 +135,7 @@ class _Run:
         result = self.results.of(mutant)
         if result is None:
             return True
-        if result.how == "survived":
+        if result.how == "survived" and result.budget >= self.budget:
             return bool(self.results.unmet(result, self._seeing(mutant)))
         return not self.results.holds(result)
 
@@ -152,9 +156,12 @@ class _Run:
 
     def _choose(self, task: Task, killers: Sequence[str]) -> list[str]:
         """Its tests in the order that kills soonest: what killed it or its neighbours before,
-        then by the time that each test has taken for a kill in this module so far."""
+        then by the time that each test has taken for a kill in this module so far; no more of
+        them than the budget allows."""
         result = self.results.of(task.mutant)
-        tests = self.results.unmet(result, self._seeing(task.mutant))
+        tests = self._seeing(task.mutant)
+        if result is not None and result.budget >= self.budget:
+            tests = self.results.unmet(result, tests)
         last = [result.by] if result is not None and result.by else []
         first = {test: n for n, test in enumerate(dict.fromkeys([*last, *killers]))}
 
@@ -163,7 +170,14 @@ class _Run:
             chance = (self.kills[at] + 0.05) / (self.tries[at] + 1.0)
             return first.get(test, len(first)), (self.trace.seconds[test] + 0.005) / chance, test
 
-        return sorted(tests, key=key)
+        chosen: list[str] = []
+        spent = 0.0
+        for test in sorted(tests, key=key):
+            if chosen and spent >= self.budget:
+                break
+            chosen.append(test)
+            spent += self.trace.seconds[test]
+        return chosen
 
     def _done(self, task: Task, verdict: Verdict, tests: Sequence[str]) -> None:
         met = tests[: tests.index(verdict.by) + 1] if verdict.by in tests else tests
@@ -171,7 +185,7 @@ class _Run:
             self.tries[task.module.name, test] += 1
         if verdict.by:
             self.kills[task.module.name, verdict.by] += 1
-        self.results.save(task.mutant, verdict, self._seeing(task.mutant))
+        self.results.save(task.mutant, verdict, self._seeing(task.mutant), self.budget)
         self.left -= 1
         if verdict.how == "survived":
             print(f"survived: {task.mutant}", file=self.tell)

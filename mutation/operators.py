@@ -93,7 +93,9 @@ _CALLS = {
 #: Methods that give the text or value itself, only tidier.
 _TIDYING = frozenset({"strip", "lstrip", "rstrip", "casefold", "lower", "upper", "copy"})
 #: Their arguments cannot be swapped, or it makes no difference.
-_UNORDERED = frozenset({"isinstance", "issubclass", "hasattr", "min", "max", "assert_never"})
+_UNORDERED = frozenset(
+    {"isinstance", "min", "max", "assert_never", "same_schedule", "same_grid", "is_race"}
+)
 _OPPOSITES = {"start": "end", "end": "start", "booking": "event", "event": "booking"}
 #: Structure and speed, not behaviour: mypy and the benchmarks watch over them.
 _KEPT_DECORATORS = frozenset({"dataclass", "lru_cache", "cache", "overload"})
@@ -353,8 +355,8 @@ def _statements(spot: Spot) -> Iterator[tuple[str, ast.AST]]:
     match spot.node:
         case ast.Return(value=None) | ast.Raise(exc=None):
             yield "statement", ast.Pass()
-        case ast.Return(value=ast.Constant(value=None)):
-            pass
+        case ast.Return(value=ast.Constant(value=None | False)):
+            pass  # None is as false as False
         case ast.Return() as node:
             yield "return", _with(node, value=ast.Constant(None))
         case ast.Raise(exc=ast.expr()) as node:

@@ -3,7 +3,8 @@
 A result holds while the text of its function stays as it was, and
 
 * killed: while the file of the test that killed it stays as it was;
-* survived: for the test files that it met; later it meets only those that are new or changed.
+* survived: for the test files that it met; later it meets only those that are new or changed,
+  unless it is given a larger budget.
 
 What changed elsewhere (a function that it calls, a helper of the tests) can make a kept result
 wrong; ``FRESH=1`` forgets them all, and that is what a published score is made with.
@@ -22,7 +23,8 @@ from mutation.source import Mutant
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``unit``: digest of the function's text; ``files``: digests of the test files it met."""
+    """``unit``: digest of the function's text; ``files``: digests of the test files it met;
+    ``budget``: seconds of tests that it met at most."""
 
     id: str
     unit: str
@@ -30,6 +32,7 @@ class Result:
     by: str
     files: dict[str, str]
     shown: str
+    budget: float
 
 
 class Results:
@@ -72,7 +75,7 @@ class Results:
             return tests
         return [t for t in tests if result.files.get(_file(t)) != self._files.get(_file(t))]
 
-    def save(self, mutant: Mutant, verdict: Verdict, tests: list[str]) -> None:
+    def save(self, mutant: Mutant, verdict: Verdict, tests: list[str], budget: float) -> None:
         """``tests``: all that can see the mutant."""
         met = {verdict.by} if verdict.how == "killed" else set(tests)
         result = Result(
@@ -82,6 +85,7 @@ class Results:
             by=verdict.by,
             files={_file(t): self._files[_file(t)] for t in sorted(met) if _file(t) in self._files},
             shown=str(mutant),
+            budget=budget,
         )
         self._known[mutant.id] = result
         self._path.parent.mkdir(exist_ok=True)

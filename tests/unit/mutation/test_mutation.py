@@ -128,7 +128,7 @@ def test_a_reason_is_complete(tmp_path: Path) -> None:
 def test_a_result_holds_until_the_test_that_killed_changes(tmp_path: Path) -> None:
     mutant, path = MUTANTS[0], tmp_path / "results.jsonl"
     results = Results(path, {"tests/a.py": "1", "tests/b.py": "1"})
-    results.save(mutant, Verdict("killed", "tests/a.py::test"), ["tests/a.py::test"])
+    results.save(mutant, Verdict("killed", "tests/a.py::test"), ["tests/a.py::test"], 6.0)
     again = Results(path, {"tests/a.py": "1", "tests/b.py": "2"})
     again.load()
     assert (found := again.of(mutant)) is not None
@@ -141,7 +141,7 @@ def test_a_result_holds_until_the_test_that_killed_changes(tmp_path: Path) -> No
 def test_a_survivor_meets_only_new_tests_later(tmp_path: Path) -> None:
     mutant, path = MUTANTS[0], tmp_path / "results.jsonl"
     results = Results(path, {"tests/a.py": "1", "tests/b.py": "1"})
-    results.save(mutant, Verdict("survived"), ["tests/a.py::test", "tests/b.py::test"])
+    results.save(mutant, Verdict("survived"), ["tests/a.py::test", "tests/b.py::test"], 6.0)
     again = Results(path, {"tests/a.py": "1", "tests/b.py": "2"})
     again.load()
     tests = ["tests/a.py::test", "tests/b.py::test"]

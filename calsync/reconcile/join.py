@@ -57,25 +57,33 @@ class Joiner:
 
     def waiting(self, side: Side, obs: Seen) -> Link | None:
         """A link without an item on ``side`` to which ``obs`` belongs."""
-        if obs.tag is not None:
-            link = self.links.get(obs.tag)
-            ours = link is not None and link.pair_id == self._pair.id
-            if link is not None and ours and link.half(side).presence is Presence.NEVER:
-                return link
-        if obs.uid:
-            link = self._only(self._by_uid.get((side, obs.uid), ()), side)
-            if link is not None and (side is Side.BOOKING or _same_meeting(link, obs)):
-                return link
-        if self._importing:
+        tagged = self._tagged(side, obs)
+        if self._importing and (
+            tagged is None or tagged.half(side.other).fingerprint != obs.fingerprint
+        ):
+            # Tags and uids may be those of a former life, known to a database that is lost.
             for candidate in self._by_content.get((side, obs.fingerprint), ()):
                 link = self.links[candidate]
                 if link.half(side).presence is Presence.NEVER:
                     return link
-        return None
+        if tagged is not None or not obs.uid:
+            return tagged
+        named = self._only(self._by_uid.get((side, obs.uid), ()), side)
+        return named if named and (side is Side.BOOKING or _same_meeting(named, obs)) else None
+
+    def _tagged(self, side: Side, obs: Seen) -> Link | None:
+        link = self.links.get(obs.tag) if obs.tag is not None else None
+        if link is None or link.pair_id != self._pair.id:
+            return None
+        return link if link.half(side).presence is Presence.NEVER else None
 
     def _only(self, ids: Sequence[str], side: Side) -> Link | None:
-        open_ids = [i for i in ids if self.links[i].half(side).presence is Presence.NEVER]
-        return self.links[open_ids[0]] if len(open_ids) == 1 else None
+        waiting = [
+            link
+            for link in (self.links[i] for i in ids)
+            if link.state is LinkState.ACTIVE and link.half(side).presence is Presence.NEVER
+        ]
+        return waiting[0] if len(waiting) == 1 else None
 
     def fresh(self, side: Side, obs: Observation) -> Link:
         """A new link for an item seen for the first time; its half is still NEVER."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from calsync.conflicts.clash import Claim, shown
 from calsync.conflicts.merge import same_schedule
-from calsync.model import Link, LinkState, Presence, Side
+from calsync.model import Link, LinkState, Occupancy, Presence, Side
 from calsync.reconcile.decide import FILLING, Decision, Verb
 from calsync.reconcile.observe import last_seen
 from calsync.reconcile.wait import TAKEN_FROM
@@ -66,7 +66,8 @@ def _claim(link: Link, decision: Decision | None, *, now: datetime, new: bool) -
     side = link.origin if _put_there(link, link.origin) else link.claimed_on
     if new and decision is not None:
         occupancy = decision.target
-        side = TAKEN_FROM.get(decision.verb, side)
+        if not _claimed(link, occupancy):
+            side = TAKEN_FROM.get(decision.verb, side)
     elif decision is not None and decision.verb in _GIVES_UP:
         return None
     else:
@@ -87,6 +88,12 @@ def _claim(link: Link, decision: Decision | None, *, now: datetime, new: bool) -
         new=new,
         back=back,
     )
+
+
+def _claimed(link: Link, target: Occupancy | None) -> bool:
+    """True where the side on which people claimed the item shows it at the time of ``target``."""
+    there = shown(link, link.claimed_on)
+    return there is not None and target is not None and same_schedule(there, target)
 
 
 def _since(link: Link, side: Side, now: datetime, *, back: bool) -> datetime:

@@ -36,6 +36,7 @@ from calsync.model import (
     Link,
     Pair,
     Plan,
+    Presence,
     Side,
     Skip,
     Window,
@@ -287,9 +288,10 @@ def _drift(plan: Plan, before: dict[str, Link], covered: Window | None, zone: st
             there = shown(link, link.origin)
             count += there is not None and covered is not None and in_window(there, covered, zone)
         else:
-            count += (was.booking.fingerprint, was.event.fingerprint) != (
-                link.booking.fingerprint,
-                link.event.fingerprint,
+            count += any(
+                link.half(side).presence is not Presence.NEVER
+                and was.half(side).fingerprint != link.half(side).fingerprint
+                for side in Side
             )
     return count
 

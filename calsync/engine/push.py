@@ -266,14 +266,15 @@ def _look_up(
 
 
 def _effect_again(open_effect: OpenEffect, link: Link) -> Effect:
-    """The outbox row as an effect. The target of a create is what the other side still shows, if
-    that has not changed since. Else ``merged``: the base stays where it is; both sides, once
+    """The outbox row as an effect. The target of a create is what the other side still shows, or
+    showed. Of a change nothing is kept: ``merged``, the base stays where it is; both sides, once
     equal, move it by themselves."""
     kind = EffectKind(open_effect.kind)
-    source = link.half(kind.side.other)
+    source, half = link.half(kind.side.other), link.half(kind.side)
     target = None
-    if open_effect.key is None and source.fingerprint == open_effect.fingerprint:
-        target = shown(link, kind.side.other)
+    if open_effect.key is None:
+        same = source.fingerprint == open_effect.fingerprint
+        target = shown(link, kind.side.other) if same else half.seen
     return Effect(
         id=open_effect.id,
         kind=kind,
@@ -282,10 +283,10 @@ def _effect_again(open_effect: OpenEffect, link: Link) -> Effect:
         why="looked up after its reply was lost",
         key=open_effect.key,
         version=open_effect.version,
-        was=link.half(kind.side).seen or link.base,
+        was=None if open_effect.key is None else half.seen or link.base,
         target=target,
         fingerprint=open_effect.fingerprint,
         refusal=link.refusal,
         person=link.person,
-        merged=target is None,
+        merged=open_effect.key is not None,
     )

@@ -27,7 +27,9 @@ class Half:
 
     ``seen`` is None where it equals the base of the link (the usual case, kept once), or
     where the item is not present. ``fingerprint`` is that of what is there; empty where nothing
-    is (not PRESENT).
+    is (not PRESENT). While the item is NEVER seen, ``fingerprint`` holds those of all that creates
+    of ours may have made, or may still make, there (see ``observe.making``), and ``seen`` what the
+    last of them wants to make, where the other side shows something else by now.
     ``since``: when the item came to claim its present time on this side, by that side's
     clock (its creation, later the last change that moved it).
     """

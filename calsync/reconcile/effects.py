@@ -144,8 +144,6 @@ def refused(link: Link, verdict: Verdict, *, whole: bool = False) -> tuple[Link,
         mine = shown(link, Side.BOOKING) or link.base
         target = replace(link.base, title=mine.title, busy=mine.busy, private=mine.private)
         why = "its move lost a clash"
-        # Its event held that time all along: who booked there meanwhile could not see that.
-        link = replace(link, claim=Side.CALENDAR)
     else:
         # Kept on the link: if the reply is lost, the person is told the reason all the same.
         link = in_flight(replace(link, refusal=refusal))

@@ -29,6 +29,7 @@ from calsync.model import (
     Side,
     Unknown,
 )
+from calsync.reconcile.rebase import rebase
 
 
 def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | None:
@@ -41,25 +42,23 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
             if half.presence is Presence.GONE and obs.mark <= half.mark:
                 return None
             taken = _moved_claim(_with_seen(link, side, obs, now), link, side)
+            taken = _kept_for_create(as_made(taken, link, side, obs), link, side)
         case Gone():
             if obs.mark is not None and obs.mark < half.mark:
                 return None
             # An absence is newer than everything shown before, also where it carries no mark.
             mark = half.mark + 1 if obs.mark is None else max(half.mark, obs.mark)
-            taken = with_half(
-                link,
-                side,
-                replace(
-                    half,
-                    presence=Presence.GONE,
-                    key=half.key or obs.key,
-                    # While a write is in doubt, what it was about is kept for the answer.
-                    seen=last_seen(link, side) if link.in_flight else None,
-                    fingerprint="",
-                    mark=mark,
-                    reason=obs.absence.value,
-                ),
+            gone = replace(
+                half,
+                presence=Presence.GONE,
+                key=half.key or obs.key,
+                # While a write is in doubt, what it was about is kept for the answer.
+                seen=last_seen(link, side) if link.in_flight else None,
+                fingerprint="",
+                mark=mark,
+                reason=obs.absence.value,
             )
+            taken = _kept_for_create(with_half(link, side, gone), link, side)
         case Unknown():
             taken = with_half(
                 link,
@@ -95,6 +94,37 @@ def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
         return replace(link, booking=half, pending=obs.pending, person=person, seats=obs.seats)
     person = obs.person if link.origin is Side.CALENDAR else link.person
     return replace(link, event=half, person=person)
+
+
+#: How many different contents a create may be remembered to have been tried with.
+_TRIED = 4
+
+
+def making(link: Link, side: Side, fingerprint: str) -> Link:
+    """``link`` when an item of this content is about to be made on ``side``. It is remembered: a
+    request may take effect after the look-up that did not find it, even after the next one was
+    made, and what it made must not be taken for what people changed."""
+    half = link.half(side)
+    tried = [one for one in half.fingerprint.split() if one != fingerprint]
+    noted = " ".join([*tried[1 - _TRIED :], fingerprint])
+    return with_half(link, side, replace(half, fingerprint=noted, seen=None))
+
+
+def as_made(link: Link, before: Link, side: Side, now: Seen) -> Link:
+    """Where ``side`` turns out to show just what a create of ours was to make there, that is what
+    both sides agreed on: nobody has changed it since."""
+    half = before.half(side)
+    made = half.presence is Presence.NEVER and now.fingerprint in half.fingerprint.split()
+    return rebase(link, now.occupancy, now.fingerprint) if made and link.base is None else link
+
+
+def _kept_for_create(link: Link, before: Link, side: Side) -> Link:
+    """While a create is in flight, what it wants to make is kept beside what its source shows."""
+    half, was = link.half(side.other), last_seen(before, side)
+    waits = link.in_flight and half.presence is Presence.NEVER and half.seen is None
+    if not waits or was is None or link.half(side).fingerprint == before.half(side).fingerprint:
+        return link
+    return with_half(link, side.other, replace(half, seen=was))
 
 
 def _moved_claim(link: Link, before: Link, side: Side) -> Link:

@@ -42,7 +42,7 @@ from calsync.reconcile.decide import FILLING, Decision, Verb, decide
 from calsync.reconcile.effects import conflict_of, effect_of, ends, in_flight, refused
 from calsync.reconcile.guard import USUAL, Limits, counted, worn_out
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
-from calsync.reconcile.observe import accept, last_seen, with_half
+from calsync.reconcile.observe import accept, last_seen, making, with_half
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase
 from calsync.reconcile.remade import Vanished, under_new_key
@@ -234,16 +234,20 @@ class _Room:
                 self._adopt(joiner, side, obs)
 
     def _adopt(self, joiner: Joiner, side: Side, obs: Observation) -> None:
-        was = self.vanished[side].take(obs) if isinstance(obs, Seen) else None
-        if was is not None and isinstance(obs, Seen):
-            self._under_new_key(was, side, obs)
-            return
-        link = joiner.waiting(side, obs) if isinstance(obs, Seen) else None
-        joined = link is not None
         unread = self.unread.get((side, obs.key))
-        if joined and unread is not None:
-            without = with_half(unread, side, replace(unread.half(side), key=None))
-            self.changed[unread.id] = bury(without)
+        unread = unread and self.changed.get(unread.id, unread)
+        link = None
+        # Unless its other side has come in this plan, too, and was joined to it.
+        if isinstance(obs, Seen) and (unread is None or never_read(unread) is side):
+            was = self.vanished[side].take(obs)
+            if was is not None:
+                self._give_way(joiner, side, unread)
+                self._under_new_key(was, side, obs)
+                return
+            link = joiner.waiting(side, obs)
+        joined = link is not None
+        if joined:
+            self._give_way(joiner, side, unread)
         link = link or unread or joiner.fresh(side, obs)
         link = self.changed.get(link.id, link)
         taken = accept(link, side, obs, self.now)
@@ -252,15 +256,18 @@ class _Room:
         if joined and isinstance(obs, Seen):
             why = "recognised by our tag" if obs.tag == link.id else "the same on both sides"
             taken = replace(taken, in_flight=False, origin=_origin(taken, side, obs))
-            if taken.state is LinkState.BURIED:
-                # Our own create, come late: its booking was given up meanwhile, so it goes, too.
-                taken = rebase(taken, obs.occupancy, obs.fingerprint)
             taken = replace(taken, state=LinkState.ACTIVE, reason="")
             self.out.rulings.append(Ruling(link.id, "join", why))
         joiner.links[taken.id] = taken
         self.changed[taken.id] = taken
         if isinstance(obs, Seen):
             joiner.note(side, taken, obs)
+
+    def _give_way(self, joiner: Joiner, side: Side, unread: Link | None) -> None:
+        """The link that stood for an item nobody could read is not needed: the item has its own."""
+        if unread is not None:
+            buried = bury(with_half(unread, side, replace(unread.half(side), key=None)))
+            self.changed[unread.id] = joiner.links[unread.id] = buried
 
     def _under_new_key(self, was: Link, side: Side, obs: Seen) -> None:
         """Not gone, but made anew. What the other side shows in this plan stays as accepted."""
@@ -479,7 +486,10 @@ class _Room:
             self.park(link, worn)
             return
         link = in_flight(link)
-        self._file(link, effect_of(link, decision))
+        effect = effect_of(link, decision)
+        if effect.key is None:
+            link = making(link, effect.kind.side, effect.fingerprint)
+        self._file(link, effect)
 
 
 def _same(obs: Observation, version: str, base: str) -> bool:

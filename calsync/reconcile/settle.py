@@ -29,7 +29,7 @@ from calsync.model import (
     Stale,
     Unknown,
 )
-from calsync.reconcile.observe import accept, half_of, with_half
+from calsync.reconcile.observe import accept, as_made, half_of, with_half
 from calsync.reconcile.rebase import rebase
 
 #: Effects that refuse what a person asked; the reason stays on the link until they are told.
@@ -83,42 +83,79 @@ def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet
 
 
 def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool) -> Settled:
-    side = effect.kind.side
-    state = done.now
     what = "confirmed" if done.complete else "confirmed in part"
+    state = done.now
     if isinstance(state, Gone):
-        if effect.target is not None and link.base is None:
-            # Made, and removed by a person before we saw it: that is a deletion, not a failure.
-            link = rebase(link, effect.target, effect.fingerprint)
-        link = replace(link, in_flight=False)
-        link = accept(link, side, state, now) or link
-        pending = link.pending and side is Side.CALENDAR
-        notices = () if quiet else _rejection(link, effect, state)
-        return Settled(link=replace(link, pending=pending), notices=notices, what=what)
-    half = half_of(link, side, state, now)
-    if half.mark < link.half(side).mark:
-        # A newer reading than our own write's answer was accepted in the meantime.
-        half = replace(half, mark=link.half(side).mark)
-    if side is Side.BOOKING:
-        link = replace(link, booking=half, pending=state.pending, in_flight=False)
-    else:
-        link = replace(link, event=half, in_flight=False)
+        gone = _removed(link, effect, state, now)
+        return Settled(
+            link=gone, notices=() if quiet else _rejection(gone, effect, state), what=what
+        )
+    link, before = _shown_now(link, effect, state, now), link
     if effect.kind is EffectKind.CONFIRM_BOOKING:
         notices = () if quiet else _confirmation(link, effect, state)
         return Settled(link=replace(link, refusal=None), notices=notices, what=what)
     if effect.kind is EffectKind.DECLINE_EVENT or effect.merged:
-        return Settled(link=_agreed(link, state), what=what)
-    target = effect.target
-    assert target is not None
-    if effect.key is None and not same_grid(target, state.occupancy):
+        link = _agreed(link, state)
+    elif effect.key is None:
+        link = _created(link, before, effect, done, state, now)
+    else:
+        link = _rebased(link, effect, state.occupancy, complete=done.complete)
+    return Settled(link=link, what=what)
+
+
+def _removed(link: Link, effect: Effect, state: Gone, now: datetime) -> Link:
+    side = effect.kind.side
+    if effect.target is not None and link.base is None:
+        # Made, and removed by a person before we saw it: that is a deletion, not a failure.
+        link = rebase(link, effect.target, effect.fingerprint)
+    link = replace(link, in_flight=False)
+    link = accept(link, side, state, now) or link
+    return replace(link, pending=link.pending and side is Side.CALENDAR)
+
+
+def _shown_now(link: Link, effect: Effect, state: Seen, now: datetime) -> Link:
+    """``link`` with what the side shows after the write; the base is as it was."""
+    side = effect.kind.side
+    half = half_of(link, side, state, now)
+    # A newer reading than our own write's answer may have been accepted in the meantime.
+    half = replace(half, mark=max(half.mark, link.half(side).mark))
+    link = with_half(replace(link, in_flight=False), side, half)
+    if side is Side.BOOKING:
+        link = replace(link, pending=state.pending)
+    if effect.kind is EffectKind.CHANGE_BOOKING and _refuses_all(effect):
+        # Back where its event was all along: who booked there meanwhile could not see that.
+        link = replace(link, claim=Side.CALENDAR)
+    return link
+
+
+def _refuses_all(effect: Effect) -> bool:
+    return effect.refusal is not None and not effect.refusal.dates
+
+
+def _created(
+    link: Link, before: Link, effect: Effect, done: Done, state: Seen, now: datetime
+) -> Link:
+    side, target = effect.kind.side, effect.target
+    made = as_made(link, before, side, state)
+    tried = before.half(side).fingerprint.split()
+    if made is not link or target is None or (len(tried) > 1 and done.complete):
+        # Which of several tries made what people have changed since, nobody can tell.
+        return made
+    if not same_grid(target, state.occupancy):
         # People moved it before anybody heard that it was made: they claim its new time there.
         half = replace(link.half(side), since=state.modified or now)
         link = replace(with_half(link, side, half), claim=side)
-    if not done.complete and target.recurrence is not None:
-        made = state.occupancy if effect.key is not None else _made(target, state.occupancy)
-        return Settled(link=rebase(link, made, fingerprint(made)), what=what)
-    # A single item is made whole or not at all: what differs is what people changed since.
-    return Settled(link=rebase(link, target, effect.fingerprint), what=what)
+    return _rebased(link, effect, _made(target, state.occupancy), complete=done.complete)
+
+
+def _rebased(link: Link, effect: Effect, made: Occupancy, *, complete: bool) -> Link:
+    """The base after a write: its target, or what of a series could be ``made`` yet."""
+    target = effect.target
+    assert target is not None
+    if complete or target.recurrence is None:
+        # A single item is made whole or not at all: what differs is what people changed since.
+        return rebase(link, target, effect.fingerprint)
+    return rebase(link, made, fingerprint(made))
 
 
 def _made(target: Occupancy, now: Occupancy) -> Occupancy:
@@ -154,10 +191,9 @@ def _confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]
     """One answer to the person who booked: yes, or yes except for some dates, or "not moved"."""
     if not link.person.address:
         return ()
-    refused_move = effect.refusal is not None and not effect.refusal.dates
     return (
         Notice(
-            kind=NoticeKind.REJECTED if refused_move else NoticeKind.CONFIRMED,
+            kind=NoticeKind.REJECTED if _refuses_all(effect) else NoticeKind.CONFIRMED,
             link_id=link.id,
             booking_key=state.key,
             revision=state.version,

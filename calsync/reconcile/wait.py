@@ -79,6 +79,8 @@ def _leaving(links: Iterable[Link], side: Side, written: set[str]) -> Iterator[O
         if link.state is not LinkState.ACTIVE or other.presence is Presence.NEVER:
             continue
         there, aim = last_seen(link, side), last_seen(link, side.other)
+        if link.in_flight and here.presence is Presence.NEVER:
+            there = here.seen  # A create in doubt may have made what is not wanted any more.
         if there is None or here.presence is Presence.GONE:
             continue
         moved = aim is None or not same_schedule(there, aim)

@@ -55,7 +55,6 @@ class Oracle:
         self._read_at = dict.fromkeys(Side, 0)
         self._written: dict[Side, set[int]] = {side: set() for side in Side}
         self._left: dict[str, set[str | None]] = {}
-        self._late: set[str] = set()
         self._unheard: set[tuple[Side, str]] = set()
         self._answered: set[tuple[str, int]] = set()
         self._round_acts = self._round_conflicts = self._round_writes = 0
@@ -108,10 +107,8 @@ class Oracle:
             item is not None and not item.deleted and f"v{item.mark}" == effect.version
         )
         late = effect.id not in self.world.store.outbox
-        if late and effect.target is not None:
-            # A stalled process made what nobody waits for any more: it is found, and taken back.
-            self._late.add(name_of(effect.target))
-        elif takes_effect and effect.target is not None:
+        # A stalled process may write what is not wanted any more: it is found, and taken back.
+        if takes_effect and not late and effect.target is not None:
             self._no_regression(effect.target, carried=not effect.merged)
         if not takes_effect or not self.mode.sees:
             return
@@ -126,7 +123,7 @@ class Oracle:
         (Half of a merge is not carried over yet.)"""
         name = name_of(target)
         left = self._left.setdefault(name, set())
-        if name in self._restored() | self._late:
+        if name in self._restored():
             return
         demand(target.title not in left, "10 no regression", f"{words(target)} was left")
         title = target.title
@@ -150,11 +147,31 @@ class Oracle:
             known = item.mark <= self._read_at[port.side] or item.mark in self._written[port.side]
             same = key == effect.key or item.tag == effect.tag
             taken = any(one.meets(two) for one in wanted for two in times(item.occupancy))
+            taken = taken and not self._in_a_ring(port, effect, item.occupancy)
             demand(
                 same or not known or not taken,
                 "4 no new double booking",
                 f"{words(effect.target)} onto {words(item.occupancy)} on the {port.side} side",
             )
+
+    def _in_a_ring(self, port: MemorySide, effect: Effect, taken: Occupancy) -> bool:
+        """True where people let bookings change places on the other side. One of them has to move
+        first, since nothing can move two at once."""
+        if effect.key is None:
+            return False
+        place, ahead, met = port.items[effect.key].occupancy, [taken], [taken]
+        while ahead:
+            name = name_of(ahead.pop())
+            aims = [
+                a.after for a in self.people.acts if (a.name, a.side) == (name, port.side.other)
+            ]
+            for aim in (a for a in aims if a is not None):
+                if overlap(aim, place):
+                    return True
+                others = [o for o in port.live().values() if o not in met and overlap(o, aim)]
+                ahead += others
+                met += others
+        return False
 
     def _deleted_for_a_reason(self, port: MemorySide, occ: Occupancy) -> None:
         """2: calsync deletes what people deleted, or what lost and is kept on record."""
@@ -221,7 +238,6 @@ class Oracle:
             doubled = [n for n, c in counts.items() if c > 1 and n not in self._twice() | parked]
             demand(not doubled, "3 no duplicates", f"{doubled} on the {side} side")
         here = shown[Side.BOOKING]
-        here = [o for o in here if name_of(o) not in self._late]
         meeting = [
             (words(a), words(b)) for i, a in enumerate(here) for b in here[i + 1 :] if overlap(a, b)
         ]
@@ -241,7 +257,7 @@ class Oracle:
         if any(a.kind is Kind.RESTORE for a in acts):
             return  # People who restore old states beside new ones: only 1, 3 and 4 hold.
         unheard = {(a.side, a.key) for a in acts if a.after is None} & self._unheard
-        if unheard or acts[0].name in self._late | self._twice():
+        if unheard or acts[0].name in self._twice():
             return  # Made, its reply lost, and cancelled at once: nobody can know what it showed.
         end = next((o for o in self.world.shown(Side.BOOKING) if name_of(o) == acts[0].name), None)
         records = self.world.store.conflicts[self._round_conflicts :]

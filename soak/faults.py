@@ -47,8 +47,9 @@ _MIX: Sequence[tuple[float, str, str, dict[str, Any]]] = (
 
 
 def mixed(rate: float) -> list[dict[str, Any]]:
-    """Faults of which one strikes about every ``rate``-th call, for ``/_sandbox/faults``."""
-    whole = sum(weight for weight, *_ in _MIX)
+    """Faults that strike about that share of the calls, for ``/_sandbox/faults``. Nearly all
+    calls are polls, so what can strike a poll makes up the whole."""
+    whole = sum(weight for weight, _, path, _ in _MIX if path in (_GRAPH, _DELTA))
     return [
         {"kind": kind, "rate": rate * weight / whole, "path": path, "params": params}
         for weight, kind, path, params in _MIX

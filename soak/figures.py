@@ -56,9 +56,7 @@ def figures(course: Course) -> dict[str, Any]:
         "calls": last.calls if last else 0,
         "failed_calls": last.errors if last else 0,
         "faults_fired": dict(sorted(course.faults.items())),
-        "fault_share": round(sum(course.faults.values()) / last.calls, 4)
-        if last and last.calls
-        else None,
+        "fault_share": fault_share(course),
         "cpu_share": cpu_share(course.samples),
         "bytes_per_act": bytes_per_act(course.samples),
         "violations_while_running": course.always,
@@ -175,6 +173,14 @@ def latency_by_minute(carried: Iterable[tuple[float, str, float]]) -> list[dict[
         }
         for (minute, side), found in sorted(held.items())
     ]
+
+
+def fault_share(course: Course) -> float | None:
+    """Faults for each call while people acted (none are armed before and after)."""
+    if not course.samples:
+        return None
+    calls = course.samples[-1].calls - course.calls_before
+    return round(sum(course.faults.values()) / max(1, calls), 4)
 
 
 def cpu_share(samples: Sequence[Sample]) -> float | None:

@@ -43,13 +43,15 @@ class Plan:
 
 @dataclass(slots=True, kw_only=True)
 class Course:
-    """What a run gave. ``carried``: for each act that was carried, when (s) and how long (ms)."""
+    """What a run gave. ``carried``: for each act that was carried, when (s) and how long (ms).
+    ``calls_before``: of the import."""
 
     plan: Plan
     samples: list[Sample] = field(default_factory=list)
     carried: list[tuple[float, str, float]] = field(default_factory=list)
     verdict: Report = field(default_factory=dict)
     import_s: float = 0.0
+    calls_before: int = 0
     start_s: float = 0.0
     rest_s: float = 0.0
     rested: bool = False
@@ -93,6 +95,8 @@ def _run(plan: Plan, site: Site, course: Course, say: Callable[[str], None]) -> 
     course.import_s = time.monotonic() - begun
     say(f"{plan.rooms} rooms imported after {course.import_s:.0f} s; people act from now on")
     crowd, always = Crowd(people, site), Always(watcher, site.open_sandbox())
+    always.look()
+    course.calls_before = always.calls
     arm(site, mixed(plan.faults))
     watcher.start()
     began = datetime.now(UTC)

@@ -315,9 +315,9 @@ class SqlStore:
             " reason = 'calsync ended while it was being sent' WHERE state = 'sending'"
         )
         waiting = self._sql(
-            "UPDATE notice SET state = 'doubtful', changed_at = ?, reason = 'it waited while calsync"
-            " did not run; if a backup was restored, it was sent before' WHERE state = 'queued'"
-            " AND tries = 0 AND queued_at < ?"
+            "UPDATE notice SET state = 'doubtful', changed_at = ?, reason = 'it waited while"
+            " calsync did not run; if a backup was restored, it was sent before'"
+            " WHERE state = 'queued' AND tries = 0 AND queued_at < ?"
         )
         with self._db.write() as connection:
             count = connection.exec_driver_sql(sending, (micros(now),)).rowcount

@@ -80,6 +80,14 @@ class Desk:
     def forget_mails(self) -> None:
         self.mailed = len(self.firm.control("GET", "mails")["mails"])
 
+    def writes(self) -> int:
+        """Calls of apps so far that would change something in the room's mailbox."""
+        return sum(
+            row["count"]
+            for row in self.firm.control("GET", "calls")["calls"]
+            if row["method"] in ("POST", "PATCH", "DELETE") and row["mailbox"] == self.mailbox
+        )
+
     def calendar(self) -> Counter[Taken]:
         return self.firm.taken(self.mailbox)
 
@@ -137,12 +145,26 @@ class Desk:
             live.commit()
         self.made.system.context.states.clear()
 
+    def wait_an_hour(self) -> None:
+        """As if the writes counted so far had been an hour ago."""
+        self.made.system.context.save_idle()
+        with closing(sqlite3.connect(self.database)) as live:
+            for table in ("link", "room_sync"):
+                live.execute(f"UPDATE {table} SET writes_since = writes_since - 3.6e9")
+            live.commit()
+        self.made.system.context.states.clear()
+
 
 @contextmanager
 def desk(firm: Company, folder: Path, **more: Any) -> Iterator[Desk]:
     more.setdefault("notices", SENDER)
     with office(firm, folder, **more) as made:
         yield Desk(made, folder)
+
+
+def utc(number: int, hour: int = 9) -> str:
+    """A start on a day, as acts of people take it."""
+    return f"{day(number).replace(hour=hour):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def week(one: Desk, *, meetings: int = 4, bookings: int = 4) -> Counter[Taken]:
@@ -160,4 +182,4 @@ def week(one: Desk, *, meetings: int = 4, bookings: int = 4) -> Counter[Taken]:
     return held
 
 
-__all__ = ["ADA", "Desk", "desk", "week"]
+__all__ = ["ADA", "Desk", "desk", "utc", "week"]

@@ -19,7 +19,7 @@ def test_a_listing_that_lost_nine_of_ten_is_not_believed(
     tmp_path: Path,
     kind: str,
 ) -> None:
-    """In full (``lossy_list``), or by a round that says they were removed: each is read, and found."""
+    """In full, or by a round that says they were removed: each is read, and found."""
     with desk(firm, tmp_path) as one:
         held = week(one, meetings=10, bookings=10)
         firm.fault(kind, one.mailbox)

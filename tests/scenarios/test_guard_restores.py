@@ -16,7 +16,7 @@ import pytest
 from calsync.adapters.hub.desk import Precondition
 from tests.scenarios.fault_fixtures import firm, hasty  # noqa: F401 - fixtures
 from tests.scenarios.fault_kit import Company, Taken, day, taken
-from tests.scenarios.guard_kit import Desk, desk
+from tests.scenarios.guard_kit import Desk, desk, utc
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
@@ -48,9 +48,7 @@ def yesterday(one: Desk) -> Yesterday:
 def since_then(one: Desk, old: Yesterday) -> Counter[Taken]:
     """A day of people on both sides; what both show after it."""
     firm_, hub = one.firm, one.made.home.bookings
-    firm_.act(
-        "move", iCalUId=old.outlook["moved"]["iCalUId"], start=f"{day(13):%Y-%m-%dT%H:%M:%SZ}"
-    )
+    firm_.act("move", iCalUId=old.outlook["moved"]["iCalUId"], start=utc(13))
     firm_.act("cancel", iCalUId=old.outlook["cancelled"]["iCalUId"])
     hub.patch(old.platform["moved"], {"start": f"{day(51):%Y-%m-%dT%H:%M:%S}"}, ANY)
     hub.cancel(old.platform["cancelled"], ANY)
@@ -156,7 +154,7 @@ def test_what_is_back_goes_when_it_is_deleted_and_lives_when_it_is_moved(
         one.made.rest()
         assert one.made.status(over) == "rejected"
         firm.act("remove", room=one.mailbox, id=first["id"])
-        firm.act("move", room=one.mailbox, id=second["id"], start=f"{day(45):%Y-%m-%dT%H:%M:%SZ}")
+        firm.act("move", room=one.mailbox, id=second["id"], start=utc(45))
         one.made.rest()
         assert parked(one) == []
         assert one.made.equal() == of(42, 45)
@@ -168,7 +166,7 @@ def test_the_admin_may_say_that_the_restored_mailbox_is_right(
     tmp_path: Path,
     ids: str,
 ) -> None:
-    """``--approve``: what was done since is undone on the platform, too, and nobody is mailed twice."""
+    """``--approve``: what was done since is undone on the platform, too."""
     with desk(firm, tmp_path) as one:
         old = yesterday(one)
         one.backup_mailbox()

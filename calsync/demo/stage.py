@@ -245,7 +245,8 @@ class Stage:
             f'[api]\nhost = "127.0.0.1"\nport = {cast.port}',
             f"[worker]\npoll_floor = {cast.poll_floor}\npoll_ceiling = {cast.poll_ceiling}",
             # People act in seconds as others do in weeks, and no admin is there to be asked.
-            "[guard]\nmax_deletions = 100",
+            "[guard]\nmax_deletions = 100\nmax_writes_per_booking = 1000"
+            "\nmax_writes_per_room = 100000",
             f"[notices]\nenabled = true\nsender = {_quoted(SENDER)}",
             "[[connections]]\n"
             f'name = "sandbox"\ntenant_id = {_quoted(facts["tenant"])}\n'

@@ -58,6 +58,30 @@ def merge(base: Occupancy | None, booking: Occupancy, event: Occupancy, winner: 
     return Merged(value=value, conflicts=tuple(names))
 
 
+def agreed(base: Occupancy, booking: Occupancy, event: Occupancy) -> Occupancy:
+    """``base`` with every field in which both sides show the same by now.
+
+    After half of a merge was written, the sides agree on what it carried over: from then on that
+    is no change of anybody any more, whatever becomes of the other half.
+    """
+
+    def pick(was: T, mine: T, theirs: T) -> T:
+        return mine if mine == theirs else was
+
+    private = pick(base.private, booking.private, event.private)
+    if _grid(base) == _grid(booking) == _grid(event) and base.recurrence is not None:
+        dates = _agreed_dates(base, booking, event)
+        shape = replace(base, recurrence=_with_dates(base.recurrence, dates))
+    else:
+        shape = booking if same_schedule(booking, event) else base
+    return replace(
+        shape,
+        title=None if private else pick(base.title, booking.title, event.title),
+        busy=pick(base.busy, booking.busy, event.busy),
+        private=private,
+    )
+
+
 def _grid(occ: Occupancy) -> Hashable:
     """What gives a series its recurrence-ids; equal grids make dates comparable."""
     rule = occ.recurrence.rule if occ.recurrence else None
@@ -82,9 +106,9 @@ def _merge_dates(
     base: Occupancy, booking: Occupancy, event: Occupancy, winner: Side, names: list[str]
 ) -> Recurrence:
     """Merge the exceptions of a series date by date. A date is as ruled, excluded or changed."""
+    assert base.recurrence is not None
     was, mine, theirs = _dates(base), _dates(booking), _dates(event)
-    excluded: list[datetime] = []
-    overrides: list[Override] = []
+    merged: dict[datetime, Override | str | None] = {}
     for day in sorted(was.keys() | mine.keys() | theirs.keys()):
         w, m, t = was.get(day), mine.get(day), theirs.get(day)
         if m == t or t == w:
@@ -94,13 +118,24 @@ def _merge_dates(
         else:
             names.append(f"date {day:%Y-%m-%d %H:%M}")
             value = m if winner is Side.BOOKING else t
-        if value == _EXCLUDED:
-            excluded.append(day)
-        elif isinstance(value, Override):
-            overrides.append(value)
-    assert base.recurrence is not None
-    return Recurrence(
-        rule=base.recurrence.rule, excluded=tuple(excluded), overrides=tuple(overrides)
+        merged[day] = value
+    return _with_dates(base.recurrence, merged)
+
+
+def _agreed_dates(
+    base: Occupancy, booking: Occupancy, event: Occupancy
+) -> dict[datetime, Override | str | None]:
+    was, mine, theirs = _dates(base), _dates(booking), _dates(event)
+    days = sorted(was.keys() | mine.keys() | theirs.keys())
+    return {d: m if (m := mine.get(d)) == theirs.get(d) else was.get(d) for d in days}
+
+
+def _with_dates(series: Recurrence, dates: dict[datetime, Override | str | None]) -> Recurrence:
+    """``series`` with these exceptions, sorted by date; None: as the rule says."""
+    return replace(
+        series,
+        excluded=tuple(day for day, value in dates.items() if value == _EXCLUDED),
+        overrides=tuple(value for value in dates.values() if isinstance(value, Override)),
     )
 
 

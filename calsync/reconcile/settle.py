@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from calsync.conflicts.merge import same_grid
+from calsync.conflicts.clash import shown
+from calsync.conflicts.merge import agreed, same_grid
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Absence,
@@ -93,7 +94,8 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
     link, before = _shown_now(link, effect, state, now), link
     if effect.kind is EffectKind.CONFIRM_BOOKING:
         notices = () if quiet else _confirmation(link, effect, state)
-        return Settled(link=replace(link, refusal=None), notices=notices, what=what)
+        # Both sides agree and the person knows: the link is at rest.
+        return Settled(link=replace(link, refusal=None, attempts=0), notices=notices, what=what)
     if effect.kind is EffectKind.DECLINE_EVENT or effect.merged:
         link = _agreed(link, state)
     elif effect.key is None:
@@ -179,12 +181,16 @@ def _made(target: Occupancy, now: Occupancy) -> Occupancy:
 
 
 def _agreed(link: Link, state: Seen) -> Link:
-    """Move the base where both sides turn out to show the same."""
-    if link.booking.presence is Presence.PRESENT is link.event.presence and (
-        link.booking.fingerprint == link.event.fingerprint
-    ):
+    """Move the base where both sides turn out to show the same: all of it, or field by field."""
+    if link.booking.presence is not Presence.PRESENT or link.event.presence is not Presence.PRESENT:
+        return link
+    if link.booking.fingerprint == link.event.fingerprint:
         return rebase(link, state.occupancy, state.fingerprint)
-    return link
+    mine, theirs = shown(link, Side.BOOKING), shown(link, Side.CALENDAR)
+    if link.base is None or mine is None or theirs is None:
+        return link
+    base = agreed(link.base, mine, theirs)
+    return link if base == link.base else rebase(link, base, fingerprint(base))
 
 
 def _confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:

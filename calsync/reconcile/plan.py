@@ -148,6 +148,8 @@ class _Room:
             ):
                 continue
             self._absorb(link, ob, oe)
+        if self.returned:
+            self.vanished = {side: Vanished(side, self.all, self.changed) for side in Side}
         for tomb, back in self.returned:
             self._revive(tomb, back)
 
@@ -194,6 +196,8 @@ class _Room:
     def _revive(self, tomb: Link, back: Mapping[Side, Seen | Unknown]) -> None:
         """An item came back after its burial (restored by a person): a new life, a new link, if
         none waits for it. Where both sides came back they are still one booking."""
+        if len(back) == 1 and self._takes_the_place(tomb, *next(iter(back.items()))):
+            return
         new = self._awaits(tomb, back) or succeed(tomb, next(iter(back)))
         for side, obs in back.items():
             half = tomb.half(side)
@@ -202,6 +206,16 @@ class _Room:
             tomb = with_half(tomb, side, replace(half, key=None))
         self.changed[tomb.id] = tomb
         self.changed[new.id] = new
+
+    def _takes_the_place(self, tomb: Link, side: Side, obs: Seen | Unknown) -> bool:
+        """True where the present life of the same booking has just vanished there: somebody deleted
+        that and restored the former one instead."""
+        was = self.vanished[side].take(obs) if isinstance(obs, Seen) else None
+        if was is None or not isinstance(obs, Seen):
+            return False
+        self.changed[tomb.id] = with_half(tomb, side, replace(tomb.half(side), key=None))
+        self._under_new_key(was, side, obs)
+        return True
 
     def _awaits(self, tomb: Link, back: Mapping[Side, Seen | Unknown]) -> Link | None:
         """The link of the same booking whose item is just to be made anew where one came back."""

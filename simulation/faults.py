@@ -49,7 +49,8 @@ FAULTS: tuple[Fault, ...] = (
     _f(1, "request lost before the server", _W),
     _f(2, "reply lost after commit", _W, 2.0),
     _f(3, "server works on after our timeout", _W),
-    _f(4, "request doubled by a proxy", _W),
+    # Mail has no name by which its second coming could be known.
+    _f(4, "request doubled by a proxy", _W, 1.0, READS | WRITES | {"batch", "sign in"}),
     _f(5, "reset in mid-body", _W),
     _f(6, "truncated or garbled JSON", _W),
     _f(7, "502, 503 or 504 after commit", _W, 2.0),

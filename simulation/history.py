@@ -6,6 +6,7 @@ import logging
 import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from random import Random
 
@@ -277,18 +278,23 @@ class History:
     def _rest(self) -> None:
         """Polls until nothing is left to do; an admin answers what the guard asks."""
         for number in range(REST):
-            before = self.judge._writes()
+            before, began = self.judge._writes(), self.company.home.clock.now()
             self._poll(full=False)
             if self._answered():
                 continue
-            if self.judge._writes() == before and self._settled():
+            if self.judge._writes() == before and self._settled(began):
                 self.rests[number] += 1
                 return
         demand(False, "1 convergence", f"no rest after {REST} polls: {self._unrest()}")
 
-    def _settled(self) -> bool:
+    def _settled(self, began: datetime) -> bool:
+        """Every room was read since ``began``, and nothing is in doubt."""
         states = self.company.process.system.context.states.values()
-        return not any(s.error or s.halted for s in states) and not self._open()
+        read = [s.synced_at is not None and s.synced_at >= began for s in states]
+        wrong = any(s.error or s.halted for s in states)
+        return (
+            len(read) == len(self.company.places) and all(read) and not wrong and not self._open()
+        )
 
     def _open(self) -> int:
         with self.company.process.shelter():

@@ -261,6 +261,7 @@ class People:
     def _edit_outlook(self, rng: Random, place: Place, image: Image) -> bool:
         box = self.company.box(place)
         item = box.items[image.key]
+        seen = self._seen(Side.CALENDAR, place, image.name) or image
         raw: dict[str, Any] = {"room": place.address, "iCalUId": item.uid}
         choice = rng.random()
         if image.series and choice < 0.5:
@@ -280,12 +281,13 @@ class People:
             title = self._title(rng, image.name, (image.version or 0) + 1 + self._step())
             raw |= {"kind": "retitle", "subject": title}
         self.company.control.act(**raw)
-        self._done(Kind.EDIT, Side.CALENDAR, place, image.name, image)
+        self._done(Kind.EDIT, Side.CALENDAR, place, image.name, seen)
         return True
 
     # -- ending -----------------------------------------------------------------------------
 
     def _cancel(self, rng: Random, side: Side, place: Place, image: Image) -> bool:
+        seen = self._seen(side, place, image.name) or image
         if side is Side.BOOKING:
             self.company.home.bookings.cancel(image.key, ANY)
         else:
@@ -297,7 +299,7 @@ class People:
             if left is not None and left.is_cancelled:
                 self.tally.struck(44, "cancel")
             self.gone.append((place, item.uid, image.name))
-        self._done(Kind.CANCEL, side, place, image.name, image)
+        self._done(Kind.CANCEL, side, place, image.name, seen)
         return True
 
     def _restore(self, rng: Random, place: Place) -> bool:
@@ -352,7 +354,7 @@ class People:
         *,
         asks: bool = False,
     ) -> None:
-        after = self._after(side, place, name) if kind is not Kind.CANCEL else None
+        after = self._seen(side, place, name) if kind is not Kind.CANCEL else None
         was = before.features() if before else None
         now = after.features() if after else None
         self.acts.append(
@@ -368,8 +370,8 @@ class People:
         if side is Side.BOOKING:
             self.hints.append(place.id)
 
-    def _after(self, side: Side, place: Place, name: str) -> Image | None:
-        """What the person who acted has before them: of a meeting the organizer's own item,
+    def _seen(self, side: Side, place: Place, name: str) -> Image | None:
+        """What a person who acts has before them: of a meeting the organizer's own item,
         which the room's copy may follow a minute later."""
         image = self.image(side, place, name)
         if side is Side.BOOKING or (image is not None and image.own):

@@ -104,10 +104,10 @@ class Views:
     def declined(self, box: Mailbox, name: str) -> frozenset[Feature]:
         """The dates of a meeting that the room's own attendant declined."""
         return frozenset(
-            ("at", slot.start_utc, slot.end_utc)
+            ("at", *_span_of(Instance(item, day, generated(item, day))))
             for item in box.items.values()
             if item.declined and self.uids.get(item.uid) == name
-            for slot in (generated(item, day) for day in item.declined)
+            for day in item.declined
         )
 
     # -- bookings ---------------------------------------------------------------------------

@@ -118,6 +118,9 @@ def created(box: Box, effect: Effect, answer: Answer) -> Outcome:
         verdict = judge(answer)
         if verdict.meaning is Meaning.DUPLICATE:
             return _adopt(box, effect, answer)
+        if verdict.meaning in (Meaning.GONE, Meaning.STALE):
+            # There is no item yet that could be gone: it is the mailbox that is not shown to us.
+            return Later(_CLOSED_S, f"{verdict.row.what} ({verdict.code or answer.status})")
         return as_outcome(verdict)
     raw = answer.body or {}
     if raw.get("type") == "seriesMaster" and box.cloud.series_parts:

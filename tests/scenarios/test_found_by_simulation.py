@@ -1,0 +1,62 @@
+"""What ``make simulate`` found, each as the shortest story that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.company import Company, Place, a_company, a_tenant
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Company]:
+    with a_tenant() as tenant, a_company(tmp_path, tenant) as made:
+        yield made
+
+
+@pytest.fixture
+def hall(company: Company) -> Place:
+    place = company.add_room("hall", zone="Europe/Berlin", label="W. Europe Standard Time")
+    company.sync(place)
+    return place
+
+
+def book(company: Company, place: Place) -> None:
+    company.book(place, title="One", start="2026-12-01T09:00:00", duration="PT1H")
+
+
+def arm(company: Company, kind: str, **more: object) -> None:
+    company.tenant.control("POST", "faults", {"kind": kind, "count": 1, **more})
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_create_that_finds_no_mailbox_is_tried_again(
+    company: Company, hall: Place, status: int
+) -> None:
+    """404 was taken for "somebody else changed it", of an event that was never made: the booking
+    waited for ever, and the room was said to be at rest."""
+    book(company, hall)
+    arm(company, "permission_removed", method="POST", path="/events", params={"status": status})
+    report = company.cycle(hall)
+    assert report.error or report.unsettled
+    company.cycle(hall)
+    assert [one["event"]["subject"] for one in company.tenant.items(hall.address)] == ["One"]
+    assert company.bookings(hall)[0]["bookingStatus"] == "confirmed"
+    company.at_rest(hall)
+
+
+def test_an_effect_recognised_by_its_tag_leaves_the_outbox(company: Company, hall: Place) -> None:
+    """The reply to the create was lost, and the same cycle saw the event: its row stayed open."""
+    book(company, hall)
+    # Something of Outlook's makes the cycle read the calendar once more before it answers.
+    company.tenant.act(
+        "book_direct", room=hall.address, subject="Two", start="2026-12-02T09:00:00"
+    )
+    arm(company, "reply_lost", method="POST", path="/events")
+    for _ in range(3):
+        company.cycle(hall)
+    assert company.home.store.open_effects(hall.pair.id) == []
+    assert len(company.tenant.items(hall.address)) == 2
+    company.at_rest(hall)

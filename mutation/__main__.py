@@ -70,6 +70,7 @@ class _Run:
         self.results.load()
         self.trace = self._traced(everything)
         self.users = _importers(everything)
+        self.imports = {path: _imported((ROOT / path).read_text("utf-8")) for path in self.files}
         #: How often each test killed a mutant of a module, and how often it was tried on one.
         self.kills: Counter[tuple[str, str]] = Counter()
         self.tries: Counter[tuple[str, str]] = Counter()
@@ -151,7 +152,11 @@ class _Run:
     def _seeing(self, mutant: Mutant) -> list[str]:
         """The tests that can see the mutant."""
         if self._is_cold(mutant):
-            return sorted(self.trace.using(self.users[mutant.module]))
+            # A test that only reads a constant runs no line of the module.
+            users = self.users[mutant.module]
+            files = {f for f, modules in self.imports.items() if modules & users}
+            reading = {t for t in self.trace.seconds if t.partition("::")[0] in files}
+            return sorted(self.trace.using(users) | reading)
         return sorted(self.trace.seeing(mutant.module, mutant.first, mutant.last))
 
     def _choose(self, task: Task, killers: Sequence[str]) -> list[str]:
@@ -224,10 +229,15 @@ def _importers(modules: Sequence[Module]) -> dict[str, set[str]]:
     """Each module with those that import from it."""
     found = {module.name: {module.name} for module in modules}
     for module in modules:
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.ImportFrom) and node.module in found:
-                found[node.module].add(module.name)
+        for name in _imported(module.text) & found.keys():
+            found[name].add(module.name)
     return found
+
+
+def _imported(text: str) -> set[str]:
+    """The modules from which a text imports names."""
+    nodes = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom))
+    return {node.module for node in nodes if node.module is not None}
 
 
 def _report(summary: survivors.Summary) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,6 @@ from calsync.model import (
     ClashPolicy,
     Frequency,
     Half,
-    Interval,
     Link,
     LinkState,
     Occupancy,
@@ -25,30 +24,8 @@ from calsync.model import (
     Recurrence,
     Rule,
     Side,
-    Window,
 )
-
-DAY = datetime(2026, 3, 2)
-WINDOW = Window(DAY.replace(tzinfo=UTC), DAY.replace(tzinfo=UTC) + timedelta(days=28))
-BOOKING, CALENDAR = Side.BOOKING, Side.CALENDAR
-
-
-def at(minute: float) -> datetime:
-    """When people claimed something; the meetings themselves are on ``DAY``."""
-    return datetime(2026, 2, 2, 10, tzinfo=UTC) + timedelta(minutes=minute)
-
-
-def occ(start: float, end: float, **more: object) -> Occupancy:
-    """Busy from one hour of the day to another."""
-    return replace(
-        Occupancy(start=DAY + timedelta(hours=start), end=DAY + timedelta(hours=end), zone="UTC"),
-        **more,  # type: ignore[arg-type]
-    )
-
-
-def daily(start: float, end: float, *, count: int | None = 3) -> Occupancy:
-    rule = Rule(frequency=Frequency.DAILY, count=count)
-    return occ(start, end, recurrence=Recurrence(rule=rule))
+from tests.unit.core.values import BOOKING, CALENDAR, DAY, WINDOW, at, daily, occ, span
 
 
 def claim(
@@ -198,7 +175,7 @@ def test_the_weaker_loses_all_of_a_single_booking() -> None:
             loser=late,
             winners=(early,),
             dates=(),
-            taken=(Interval(DAY.replace(hour=9, tzinfo=UTC), DAY.replace(hour=11, tzinfo=UTC)),),
+            taken=(span(9, 11),),
             ask=False,
         )
     ]
@@ -290,9 +267,7 @@ def test_only_some_dates_of_a_free_series_may_be_busy() -> None:
     series = claim("s", BOOKING, 5, occ(9, 10, busy=Busy.FREE, recurrence=recurrence))
     other = claim("e", CALENDAR, 0, daily(9, 10))
     (verdict,) = verdicts(series, other)
-    assert verdict.taken == (
-        Interval(second.replace(tzinfo=UTC), second.replace(tzinfo=UTC) + timedelta(hours=1)),
-    )
+    assert verdict.taken == (span(24 + 9, 24 + 10),)
 
 
 @st.composite

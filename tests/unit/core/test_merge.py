@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calsync.conflicts.merge import merge, same_schedule
+from calsync.conflicts.merge import merge, same_grid, same_schedule
 from calsync.model import Busy, Frequency, Occupancy, Override, Recurrence, Rule, Side
 
 START = datetime(2026, 3, 2, 9)
@@ -118,6 +119,108 @@ def test_one_date_excluded_and_moved_is_a_conflict_about_that_date() -> None:
     assert merged.value == theirs
 
 
-def test_same_schedule_ignores_what_is_not_time() -> None:
-    assert same_schedule(SINGLE, replace(SINGLE, title="x", busy=Busy.FREE))
-    assert not same_schedule(SINGLE, replace(SINGLE, end=START + timedelta(hours=2)))
+NINE_DAYS = Recurrence(rule=Rule(frequency=Frequency.DAILY, count=9))
+WHOLE_DAY = replace(
+    SINGLE, start=datetime(2026, 3, 2), end=datetime(2026, 3, 3), zone=None, all_day=True
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (SINGLE, replace(SINGLE, start=START + timedelta(minutes=30))),
+        (SINGLE, replace(SINGLE, end=START + timedelta(hours=2))),
+        (SERIES, replace(SERIES, zone="Europe/Vienna")),
+        (SERIES, replace(SERIES, recurrence=NINE_DAYS)),
+        (SERIES, replace(SERIES, recurrence=None)),
+        (WHOLE_DAY, replace(WHOLE_DAY, zone="UTC", all_day=False)),
+    ],
+    ids=["start", "end", "zone", "rule", "no rule", "all day"],
+)
+def test_what_belongs_to_the_grid_and_to_the_schedule(one: Occupancy, other: Occupancy) -> None:
+    assert same_grid(one, one)
+    assert not same_grid(one, other)
+    assert same_schedule(one, one)
+    assert not same_schedule(one, other)
+
+
+def test_what_does_not() -> None:
+    """Titles and the like are no time; exceptions are time, but give no recurrence-ids."""
+    looks = replace(SERIES, title="x", busy=Busy.FREE)
+    assert same_schedule(SERIES, looks)
+    assert same_grid(SERIES, looks)
+    less = replace(SERIES, recurrence=replace(SERIES.recurrence, excluded=(DAYS[1],)))
+    assert not same_schedule(SERIES, less)
+    assert same_grid(SERIES, less)
+
+
+@pytest.mark.parametrize("winner", Side)
+@pytest.mark.parametrize(
+    ("mine", "theirs", "fields"),
+    [
+        ({"title": "a"}, {"title": "b"}, ("title",)),
+        ({"busy": Busy.OOF}, {"busy": Busy.TENTATIVE}, ("busy",)),
+        ({"title": "a", "busy": Busy.OOF}, {"title": "b"}, ("title",)),
+        ({"end": START + timedelta(hours=2)}, {"end": START + timedelta(hours=3)}, ("schedule",)),
+        (
+            {"end": START + timedelta(hours=2), "title": "a"},
+            {"end": START + timedelta(hours=3), "title": "b"},
+            ("title", "schedule"),
+        ),
+    ],
+)
+def test_a_conflict_names_its_fields_and_the_winner_has_its_values(
+    mine: dict[str, object], theirs: dict[str, object], fields: tuple[str, ...], winner: Side
+) -> None:
+    one, two = replace(SINGLE, **mine), replace(SINGLE, **theirs)
+    merged = merge(SINGLE, one, two, winner)
+    assert merged.conflicts == fields
+    value = {**theirs, **mine} if winner is Side.BOOKING else {**mine, **theirs}
+    assert merged.value == replace(SINGLE, **value)
+
+
+@pytest.mark.parametrize("private_on", Side)
+def test_what_one_side_made_private_shows_no_title_though_the_other_changed_it(
+    private_on: Side,
+) -> None:
+    hidden, renamed = replace(SINGLE, title=None, private=True), replace(SINGLE, title="new")
+    sides = (hidden, renamed) if private_on is Side.BOOKING else (renamed, hidden)
+    for winner in Side:
+        merged = merge(SINGLE, *sides, winner)
+        assert merged.value.private
+        assert merged.value.title is None
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_without_a_base_the_winner_has_everything(winner: Side) -> None:
+    other = replace(SINGLE, title="other")
+    merged = merge(None, SINGLE, other, winner)
+    assert merged.conflicts == ("everything",)
+    assert merged.value == (SINGLE if winner is Side.BOOKING else other)
+    assert merge(None, SINGLE, SINGLE, winner).conflicts == ()
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_a_date_that_both_changed_goes_to_the_winner_and_the_others_are_kept(winner: Side) -> None:
+    def on(day: datetime, hours: int) -> Override:
+        later = day + timedelta(hours=hours)
+        return Override(recurrence_id=day, start=later, end=later + timedelta(hours=1), title="t")
+
+    assert SERIES.recurrence is not None
+    was = replace(SERIES.recurrence, excluded=(DAYS[0],), overrides=(on(DAYS[3], 1),))
+    base = replace(SERIES, recurrence=was)
+    mine = replace(was, overrides=(on(DAYS[1], 2), on(DAYS[3], 1)))
+    theirs = replace(was, overrides=(on(DAYS[1], 3),))
+    merged = merge(base, replace(base, recurrence=mine), replace(base, recurrence=theirs), winner)
+    assert merged.conflicts == ("date 2026-03-03 09:00",)
+    # The first date stays excluded; the last one is as ruled again, as only one side made it.
+    kept = on(DAYS[1], 2 if winner is Side.BOOKING else 3)
+    assert merged.value.recurrence == replace(was, overrides=(kept,))
+
+
+def test_a_date_given_back_on_both_sides_is_no_conflict() -> None:
+    assert SERIES.recurrence is not None
+    base = replace(SERIES, recurrence=replace(SERIES.recurrence, excluded=(DAYS[1],)))
+    mine = replace(SERIES, title="mine")
+    merged = merge(base, mine, SERIES, Side.CALENDAR)
+    assert (merged.value, merged.conflicts) == (mine, ())

@@ -1,0 +1,268 @@
+"""Signs that a side was restored from a backup: what a complete listing shows that no late reading
+explains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from calsync.model import (
+    Absence,
+    Gone,
+    Half,
+    Link,
+    LinkState,
+    Observation,
+    Presence,
+    Seen,
+    Side,
+    Unknown,
+)
+from calsync.reconcile.setback import (
+    BACK,
+    SetBack,
+    forget_marks,
+    is_again,
+    is_older,
+    set_apart,
+    signs,
+)
+from tests.unit.core.values import (
+    BOOKING,
+    CALENDAR,
+    NOW,
+    agreed,
+    at,
+    buried,
+    daily,
+    link,
+    occ,
+    seen,
+    there,
+)
+
+WAS, IS = occ(9, 10, title="was"), occ(9, 10, title="is")
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    ("obs", "older"),
+    [
+        (seen(WAS, mark=4), True),
+        (seen(IS, mark=4), False),
+        (seen(WAS, mark=5), False),
+        (seen(WAS, mark=6), False),
+        (seen(daily(9, 10), mark=4), False),
+        (Gone(key="k", absence=Absence.READ, mark=4), False),
+        (Unknown(key="k", reason="timeout"), False),
+    ],
+    ids=["older", "same content", "same mark", "newer", "series", "gone", "unknown"],
+)
+def test_an_older_state_than_the_accepted_one(side: Side, obs: Observation, older: bool) -> None:
+    item = agreed(IS)
+    assert is_older(item, side, obs) is older
+    assert not is_older(replace(item, state=LinkState.BURIED), side, obs)
+
+
+@pytest.mark.parametrize("presence", [p for p in Presence if p is not Presence.PRESENT])
+def test_only_what_was_present_can_be_older(presence: Presence) -> None:
+    item = agreed(IS)
+    item = replace(item, event=replace(item.event, presence=presence))
+    assert not is_older(item, CALENDAR, seen(WAS, mark=4))
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(("mark", "again"), [(5, True), (6, True), (7, False)])
+def test_alive_behind_a_tombstone_unless_somebody_changed_it_since(
+    side: Side, mark: int, again: bool
+) -> None:
+    tomb = buried()
+    assert is_again(tomb, side, seen(WAS, mark=mark)) is again
+    assert not is_again(replace(tomb, state=LinkState.ACTIVE), side, seen(WAS, mark=mark))
+    assert not is_again(tomb, side, Gone(key="k", absence=Absence.READ))
+    never = replace(tomb, booking=Half(mark=6), event=Half(mark=6))
+    assert not is_again(never, side, seen(WAS, mark=mark)), "it never was there"
+
+
+# --- a whole listing ---------------------------------------------------------------------------
+
+
+def item(number: int, *, made: float = 0, **more: object) -> Link:
+    """A link with an event ``e1``, ``e2``, ... made at a minute."""
+    half = there(occ(number, number + 1), key=f"e{number}", created=at(made))
+    return link(Half(), half, base=occ(number, number + 1), id=f"x{number}", **more)  # type: ignore[arg-type]
+
+
+def lost(number: int, absence: Absence = Absence.READ) -> Gone:
+    return Gone(key=f"e{number}", absence=absence)
+
+
+def shows(number: int, *, made: float = 0, mark: int = 5) -> Seen:
+    return seen(occ(number, number + 1), key=f"e{number}", mark=mark, created=at(made))
+
+
+def after(links: list[Link], seen_now: dict[str, Observation]) -> dict[str, Link]:
+    """What the plan makes of those that are gone."""
+    found = {}
+    for one in links:
+        if isinstance(seen_now.get(one.event.key or ""), Gone):
+            half = replace(one.event, presence=Presence.GONE, seen=None, fingerprint="")
+            found[one.id] = replace(one, event=half)
+    return found
+
+
+def look(links: list[Link], *observations: Observation, told: bool = False) -> SetBack | None:
+    by_key = {obs.key: obs for obs in observations}
+    return signs(links, after(links, by_key), by_key, CALENDAR, told=told)
+
+
+THREE = [item(1, made=1), item(2, made=2), item(3, made=3)]
+
+
+def test_time_that_goes_on_is_no_sign() -> None:
+    assert look(THREE, shows(1), shows(2), shows(3, mark=9)) is None
+    assert look(THREE) is None, "nothing was seen"
+    assert look([link(there(IS))], shows(1)) is None, "no item on this side"
+
+
+def test_what_is_older_and_what_is_back_are_named() -> None:
+    tomb = buried(id="t")
+    older = seen(occ(1, 2, title="before"), key="e1", mark=4)
+    back = seen(WAS, key="e", mark=6)
+    assert look([*THREE, tomb], older, back, shows(2)) == SetBack(
+        side=CALENDAR, older=("x1",), again=("t",)
+    )
+
+
+def test_the_newest_items_that_are_gone_together_are_a_sign() -> None:
+    assert look(THREE, shows(1, made=1), lost(2), lost(3)) == SetBack(
+        side=CALENDAR, missing=("x2", "x3")
+    )
+
+
+@pytest.mark.parametrize(
+    ("observations", "why"),
+    [
+        ((shows(1, made=1), shows(2, made=2), lost(3)), "one alone is somebody who cancelled"),
+        ((lost(1), lost(2), shows(3, made=3)), "something newer is there"),
+        ((lost(1), shows(2, made=2), lost(3)), "one of them is older than what is there"),
+        ((shows(1, made=2), lost(2), lost(3)), "made at the same time as what is there"),
+        ((shows(1, made=1), lost(2, Absence.CANCELLED), lost(3)), "cancelled is a person's act"),
+        ((shows(1, made=1), lost(2, Absence.DECLINED), lost(3)), "so is declined"),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+def test_who_cancels_is_no_restored_backup(observations: tuple[Observation, ...], why: str) -> None:
+    assert look(THREE, *observations) is None
+
+
+def test_a_recorded_deletion_says_as_little_as_a_read_that_found_nothing() -> None:
+    found = look(THREE, shows(1, made=1), lost(2, Absence.DELETED), lost(3, Absence.READ))
+    assert found is not None
+    assert found.missing == ("x2", "x3")
+
+
+def test_where_nothing_known_is_left_all_that_is_missing_is_a_sign() -> None:
+    assert look(THREE, lost(1), lost(2), lost(3)) == SetBack(
+        side=CALENDAR, missing=("x1", "x2", "x3")
+    )
+    stranger = seen(occ(20, 21), key="new", created=at(99))
+    assert look(THREE, lost(1), lost(2), lost(3), stranger) is not None
+    assert look(THREE[:1], lost(1)) is None, "one alone"
+
+
+def test_an_item_of_unknown_age_is_not_surely_among_the_newest() -> None:
+    unknown_age = replace(THREE[2], event=replace(THREE[2].event, created=None))
+    assert look([*THREE[:2], unknown_age], shows(1, made=1), lost(2), lost(3)) is None
+
+
+def test_what_lives_on_under_another_key_is_not_missing() -> None:
+    observations = {obs.key: obs for obs in (shows(1, made=1), lost(2), lost(3))}
+    moved = {
+        "x2": THREE[1],
+        **{k: v for k, v in after(THREE, dict(observations)).items() if k == "x3"},
+    }
+    assert signs(THREE, moved, dict(observations), CALENDAR) is None
+
+
+def test_what_was_gone_before_is_not_missing() -> None:
+    """Only the items that this listing lost are counted."""
+    before = [
+        THREE[0],
+        *(replace(x, event=replace(x.event, presence=Presence.GONE)) for x in THREE[1:]),
+    ]
+    assert look(before, shows(1, made=1), lost(2), lost(3)) is None
+
+
+def test_one_missing_item_is_named_beside_other_signs() -> None:
+    older = seen(occ(1, 2, title="before"), key="e1", mark=4, created=at(1))
+    found = look(THREE, older, shows(2, made=2), lost(3))
+    assert found is not None
+    assert (found.older, found.missing) == (("x1",), ("x3",))
+    tomb = buried(id="t")
+    back = look([*THREE, tomb], seen(WAS, key="e", mark=6), shows(1), shows(2), lost(3))
+    assert back is not None
+    assert (back.again, back.missing) == (("t",), ("x3",))
+
+
+def test_what_the_side_says_itself_is_a_sign_alone() -> None:
+    assert look(THREE, shows(1), told=True) == SetBack(side=CALENDAR, told=True)
+    found = look(THREE, shows(1), shows(2), lost(3), told=True)
+    assert found is not None
+    assert found.missing == ("x3",)
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (
+            SetBack(side=BOOKING, older=("a", "b")),
+            "the booking side shows 2 items in an older state than calsync has seen",
+        ),
+        (SetBack(side=CALENDAR, again=("a",)), "the calendar side shows 1 items that were deleted"),
+        (SetBack(side=CALENDAR, missing=("a", "b")), "the calendar side lacks its 2 newest items"),
+        (
+            SetBack(side=CALENDAR, told=True),
+            "the calendar side counts its changes from an earlier time",
+        ),
+        (
+            SetBack(side=CALENDAR, older=("a",), again=("b",), missing=("c",), told=True),
+            "the calendar side shows 1 items in an older state than calsync has seen and 1 items"
+            " that were deleted, and lacks its 1 newest items",
+        ),
+    ],
+)
+def test_the_admin_reads_what_was_seen_and_what_to_do(found: SetBack, reason: str) -> None:
+    assert found.reason == reason
+    assert found.halt.reason.startswith(reason)
+    assert "resume" in found.halt.reason
+    total = len(found.older) + len(found.again) + len(found.missing)
+    assert (found.halt.deletions, found.halt.items) == (len(found.missing), total)
+
+
+# --- what is done then -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", Side)
+def test_on_the_admins_word_a_side_is_believed_whatever_it_shows(side: Side) -> None:
+    item = agreed(IS)
+    free = forget_marks(item, side)
+    assert free.half(side).mark == -1
+    assert free.half(side.other) == item.half(side.other)
+    assert replace(free.half(side), mark=5) == item.half(side)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_what_is_back_is_set_apart_and_waits_for_somebody(side: Side) -> None:
+    tomb = buried(person=agreed(IS).person)
+    tomb, parked = set_apart(tomb, side, seen(WAS, key=tomb.half(side).key or "", mark=3), NOW)
+    assert tomb.state is LinkState.BURIED
+    assert tomb.half(side).key is None, "the key belongs to the new link"
+    assert tomb.half(side).mark == 6
+    assert tomb.half(side.other).key is not None
+    assert (parked.state, parked.reason) == (LinkState.PARKED, BACK)
+    half = parked.half(side)
+    assert (half.presence, half.seen, half.mark) == (Presence.PRESENT, WAS, 3)
+    assert parked.half(side.other) == Half(), "nothing is carried over"
+    assert parked.id != tomb.id

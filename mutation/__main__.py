@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mutation import session, survivors
 from mutation.results import Results
@@ -199,22 +200,41 @@ class _Run:
             print(f"{self.left} left, {passed:.0f} s", file=self.tell)
 
     def _traced(self, modules: Sequence[Module]) -> Trace:
-        """The trace, from the file where neither code nor tests have changed since."""
+        """The trace, from its file where the code has not changed since; then only the tests of
+        new or changed files are run for it."""
         sources = sorted((ROOT / "calsync").glob("**/*.py"))
-        state = digest(
-            json.dumps([VERSION, TESTS, self.files])
-            + "".join(p.read_text("utf-8") for p in sources)
-        )
+        code = digest(json.dumps([VERSION, TESTS, [p.read_text("utf-8") for p in sources]]))
         path = KEPT / "trace.json"
+        kept: dict[str, Any] = {"code": ""}
         if path.exists():
             kept = json.loads(path.read_text("utf-8"))
-            if kept["state"] == state:
-                return Trace.from_json(kept["trace"])
-        print("Running the tests once without a mutant")
-        found = session.trace(TESTS, modules)
-        KEPT.mkdir(exist_ok=True)
-        path.write_text(json.dumps({"state": state, "trace": found.to_json()}), "utf-8")
+        known: dict[str, str] = kept["files"] if kept["code"] == code else {}
+        helpers = [f for f in self.files if not f.rpartition("/")[2].startswith("test_")]
+        if any(known.get(f) != self.files[f] for f in helpers):
+            known = {}
+        changed = {f for f in {*known, *self.files} if known.get(f) != self.files.get(f)}
+        found = Trace.from_json(kept["trace"]).without(changed) if known else Trace()
+        tests = _narrowed(TESTS, changed & self.files.keys()) if known else TESTS
+        if tests:
+            print("Running the tests once without a mutant", flush=True)
+            fresh = session.trace(tests, modules)
+            fresh.join(found)
+            found = fresh
+        if changed:
+            KEPT.mkdir(exist_ok=True)
+            made = {"code": code, "files": self.files, "trace": found.to_json()}
+            path.write_text(json.dumps(made), "utf-8")
         return found
+
+
+def _narrowed(tests: Sequence[str], files: set[str]) -> tuple[str, ...]:
+    """What of ``tests`` (folders, or tests of a file) lies in ``files``."""
+    return tuple(
+        test if "::" in test else file
+        for file in sorted(files)
+        for test in tests
+        if file.startswith(test.partition("::")[0]) and file.rpartition("/")[2].startswith("test_")
+    )
 
 
 def _test_files() -> dict[str, str]:

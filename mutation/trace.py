@@ -32,6 +32,19 @@ class Trace:
         for line in lines:
             self.lines.setdefault(line, set()).add(test)
 
+    def without(self, files: set[str]) -> Trace:
+        """The trace without the tests of some files."""
+        kept = {t: s for t, s in self.seconds.items() if t.partition("::")[0] not in files}
+        lines = {line: seen & kept.keys() for line, seen in self.lines.items()}
+        return Trace(lines, kept, self.imported, self.stiff)
+
+    def join(self, other: Trace) -> None:
+        """Add the tests of another trace of the same code."""
+        self.seconds |= other.seconds
+        self.imported |= other.imported
+        for line, tests in other.lines.items():
+            self.lines.setdefault(line, set()).update(tests)
+
     def seeing(self, module: str, first: int, last: int) -> set[str]:
         """The tests that run any of the lines ``first`` to ``last``."""
         return set().union(*(self.lines.get((module, n), ()) for n in range(first, last + 1)))

@@ -1,0 +1,147 @@
+"""An item that vanished while an equal one came is the same booking under another key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from calsync.model import Half, Link, LinkState, Presence, Seen, Side
+from calsync.reconcile.remade import Vanished, under_new_key
+from tests.unit.core.values import CALENDAR, NOW, agreed, at, gone, link, occ, seen, there, unknown
+
+NINE, TEN = occ(9, 10), occ(10, 11)
+
+
+def was(number: int = 1, **more: object) -> Link:
+    """A link with an event of its own as it was before this plan."""
+    half = there(occ(number, number + 1), key=f"e{number}", **more)  # type: ignore[arg-type]
+    return link(Half(), half, base=occ(number, number + 1), id=f"x{number}")
+
+
+def now(link: Link, half: Half | None = None, **more: object) -> Link:
+    return replace(link, event=half or gone(key=link.event.key or ""), **more)  # type: ignore[arg-type]
+
+
+def vanished(*pairs: tuple[Link, Link]) -> Vanished:
+    return Vanished(CALENDAR, [a for a, _ in pairs], {b.id: b for _, b in pairs})
+
+
+def came(number: int = 1, **more: object) -> Seen:
+    return seen(occ(number, number + 1), key="new", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("before", "obs", "taken"),
+    [
+        (was(uid="u"), came(7, uid="u"), True),
+        (was(uid="u"), came(7, uid="other"), False),
+        (was(), came(7, tag="x1"), True),
+        (was(), came(7, tag="x2"), False),
+        (was(), came(1), True),
+        (was(), came(7), False),
+        (was(), came(1, owned=False), False),
+        (was(owned=False), came(1), False),
+        (was(owned=False), came(1, tag="x1"), True),
+        (was(), came(7, uid=""), False),
+    ],
+    ids=[
+        "uid", "other uid", "our tag", "tag of another", "content", "other content",
+        "invited copy came", "invited copy went", "tagged copy", "no uid at all",
+    ],
+)  # fmt: skip
+def test_by_what_an_item_is_known_again(before: Link, obs: Seen, taken: bool) -> None:
+    found = vanished((before, now(before))).take(obs)
+    assert found == (before if taken else None)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        now(was(), was().event),
+        now(was(), unknown(key="e1")),
+        now(was(), state=LinkState.PARKED),
+        now(was(), state=LinkState.BURIED),
+        now(was(), in_flight=True),
+    ],
+    ids=["still there", "not readable", "parked", "buried", "a write in doubt"],
+)
+def test_only_what_is_gone_for_sure_can_come_again(after: Link) -> None:
+    assert vanished((was(), after)).take(came()) is None
+
+
+def test_what_was_gone_before_this_plan_is_not_looked_for() -> None:
+    before = now(was())
+    assert vanished((before, before)).take(came()) is None
+    assert Vanished(CALENDAR, [was()], {}).take(came()) is None, "the plan did not touch it"
+
+
+def test_each_comes_again_once() -> None:
+    found = vanished((was(), now(was())))
+    assert found.take(came(uid="")) is not None
+    assert found.take(came(uid="")) is None
+
+
+def test_the_uid_says_more_than_our_tag_and_that_more_than_equal_content() -> None:
+    one, two, three = was(1, uid="u"), was(2), was(3)
+    found = vanished(*((x, now(x)) for x in (one, two, three)))
+    assert found.take(came(3, uid="u", tag="x2")) == one
+    assert found.take(came(3, uid="u", tag="x2")) == two
+    assert found.take(came(3, uid="u", tag="x2")) == three
+
+
+def test_items_of_equal_content_come_again_one_for_one() -> None:
+    twins = [replace(was(), id=name) for name in ("a", "b")]
+    found = vanished(*((x, now(x)) for x in twins))
+    taken = [found.take(came()) for _ in range(3)]
+    assert [x and x.id for x in taken] == ["a", "b", None]
+
+
+# --- the new key -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", Side)
+def test_the_former_key_still_turns_late_readings_away(side: Side) -> None:
+    before = agreed(NINE, origin=side)
+    tomb, alive = under_new_key(before, side, seen(NINE, key="new", mark=9), NOW)
+    half = tomb.half(side)
+    assert tomb.state is LinkState.BURIED
+    assert (half.presence, half.key, half.mark) == (
+        Presence.GONE, before.half(side).key, before.half(side).mark + 1
+    )  # fmt: skip
+    assert (half.seen, half.fingerprint) == (None, "")
+    assert half.reason
+    assert tomb.half(side.other) == Half()
+    assert (tomb.pair_id, tomb.origin) == (before.pair_id, before.origin)
+    assert tomb.id not in (before.id, alive.id)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_the_link_goes_on_with_the_item_under_its_new_key(side: Side) -> None:
+    before = agreed(NINE, revision=3)
+    _, alive = under_new_key(before, side, seen(NINE, key="new", mark=2, version="v"), NOW)
+    half = alive.half(side)
+    assert (half.presence, half.key, half.mark, half.version) == (Presence.PRESENT, "new", 2, "v")
+    assert alive.half(side.other) == before.half(side.other)
+    assert (alive.id, alive.base, alive.revision) == (before.id, before.base, 4)
+
+
+def test_its_time_was_claimed_when_people_booked_it_not_when_it_was_made_anew() -> None:
+    old = there(NINE, key="e", created=at(1), since=at(2))
+    before = link(there(NINE, key="b"), old, base=NINE)
+    _, same = under_new_key(before, CALENDAR, seen(NINE, key="new", created=at(50)), NOW)
+    assert (same.event.since, same.event.created) == (at(2), at(1))
+    _, renamed = under_new_key(
+        before, CALENDAR, seen(replace(NINE, title="x"), key="new", created=at(50)), NOW
+    )
+    assert renamed.event.since == at(2)
+    _, moved = under_new_key(before, CALENDAR, seen(TEN, key="new", created=at(50)), NOW)
+    assert (moved.event.since, moved.event.created) == (at(50), at(50))
+
+
+def test_two_lives_of_a_key_have_two_tombstones() -> None:
+    one, alive = under_new_key(agreed(NINE), CALENDAR, seen(NINE, key="new"), NOW)
+    two, _ = under_new_key(alive, CALENDAR, seen(NINE, key="newer"), NOW)
+    assert one.id != two.id
+    again, _ = under_new_key(agreed(NINE), CALENDAR, seen(NINE, key="new"), NOW)
+    assert again.id == one.id, "the same on every run"

@@ -1,0 +1,481 @@
+"""What the outcome of a write means for its link, and what a look-up says of one in doubt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from calsync.mapping.fingerprint import fingerprint
+from calsync.model import (
+    Absence,
+    Done,
+    Effect,
+    EffectKind,
+    Gone,
+    Half,
+    InDoubt,
+    Later,
+    Link,
+    LinkState,
+    Notice,
+    NoticeKind,
+    Occupancy,
+    Outcome,
+    Override,
+    Person,
+    Presence,
+    Refusal,
+    Refused,
+    Seen,
+    Side,
+    Stale,
+    Unknown,
+)
+from calsync.reconcile.observe import making
+from calsync.reconcile.settle import Settled, resolve, settle
+from tests.unit.core.values import (
+    BOOKING,
+    CALENDAR,
+    DAY,
+    NOW,
+    agreed,
+    at,
+    daily,
+    effect,
+    gone,
+    link,
+    occ,
+    seen,
+    there,
+    unknown,
+)
+
+NINE, TEN = occ(9, 10), occ(10, 11)
+RENAMED = replace(NINE, title="renamed")
+ANNA = Person("Anna", "anna@x.example")
+TAKEN = Refusal(reason="The room was already booked at that time.")
+SOME_DATES = replace(TAKEN, dates=(DAY,))
+K = EffectKind
+
+
+def settled(item: Link, made: Effect, outcome: Outcome, *, quiet: bool = False) -> Settled:
+    return settle(item, made, outcome, now=NOW, quiet=quiet)
+
+
+def flying(item: Link, **more: object) -> Link:
+    return replace(item, in_flight=True, attempts=3, **more)  # type: ignore[arg-type]
+
+
+def change(side: Side, target: Occupancy = TEN, **more: object) -> Effect:
+    kind = K.CHANGE_BOOKING if side is BOOKING else K.CHANGE_EVENT
+    return effect(kind, key="k", was=NINE, target=target, **more)
+
+
+# --- nothing was written -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", Side)
+def test_stale_and_not_read_means_read_again_before_anything_is_decided(side: Side) -> None:
+    result = settled(flying(agreed(NINE)), change(side), Stale(None))
+    half = result.link.half(side)
+    assert (half.presence, half.fingerprint) == (Presence.UNKNOWN, "")
+    assert half.reason
+    assert half.seen == NINE, "what was last understood is kept"
+    assert half.key == agreed(NINE).half(side).key
+    assert result.link.half(side.other) == agreed(NINE).half(side.other)
+    assert not result.link.in_flight
+    assert (result.open, result.notices) == (False, ())
+
+
+def test_stale_keeps_the_state_of_its_own_that_a_side_shows() -> None:
+    item = link(there(NINE), there(TEN), base=NINE)
+    assert settled(flying(item), change(CALENDAR), Stale(None)).link.event.seen == TEN
+
+
+@pytest.mark.parametrize("side", Side)
+def test_stale_and_read_is_a_reading(side: Side) -> None:
+    result = settled(flying(agreed(NINE)), change(side), Stale(seen(RENAMED, mark=9)))
+    assert result.link.half(side).seen == RENAMED
+    assert not result.link.in_flight
+    late = settled(flying(agreed(NINE)), change(side), Stale(seen(RENAMED, mark=1)))
+    assert late.link == replace(agreed(NINE), attempts=3), "a late one is dropped as ever"
+
+
+def test_put_off_is_no_attempt() -> None:
+    result = settled(flying(agreed(NINE)), change(CALENDAR), Later(5.0, "throttled"))
+    assert result.link == replace(agreed(NINE), attempts=2)
+    assert "throttled" in result.what
+    none = replace(flying(agreed(NINE)), attempts=0)
+    assert settled(none, change(CALENDAR), Later(5.0)).link.attempts == 0
+
+
+def test_what_a_side_will_not_do_is_parked_with_its_reason() -> None:
+    result = settled(flying(agreed(NINE)), change(CALENDAR), Refused("too long", "code"))
+    assert (result.link.state, result.link.reason) == (LinkState.PARKED, "too long")
+    assert not result.link.in_flight
+    assert "too long" in result.what
+
+
+def test_in_doubt_stays_open_and_changes_nothing() -> None:
+    item = flying(agreed(NINE))
+    result = settled(item, change(CALENDAR), InDoubt("timeout"))
+    assert (result.link, result.open) == (item, True)
+    assert "timeout" in result.what
+
+
+@pytest.mark.parametrize("outcome", [Stale(None), Later(1.0), Refused("no"), Stale(seen(NINE))])
+@pytest.mark.parametrize(
+    ("made", "kept"),
+    [
+        (change(BOOKING, refusal=TAKEN), False),
+        (effect(K.REJECT_BOOKING, key="k", refusal=TAKEN), False),
+        (effect(K.DECLINE_EVENT, key="k", refusal=TAKEN), True),
+        (effect(K.CONFIRM_BOOKING, key="k", refusal=TAKEN), True),
+        (change(BOOKING), True),
+    ],
+    ids=["move back", "rejection", "decline", "confirmation", "no refusal"],
+)
+def test_a_refusal_that_did_not_take_effect_is_not_told(
+    made: Effect, kept: bool, outcome: Outcome
+) -> None:
+    item = flying(agreed(NINE), refusal=TAKEN)
+    assert (settled(item, made, outcome).link.refusal == TAKEN) is kept
+    assert settled(item, made, InDoubt("timeout")).link.refusal == TAKEN, "it may have"
+
+
+# --- it took effect ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", Side)
+def test_what_both_sides_show_is_the_new_base(side: Side) -> None:
+    """The other side was changed, the write carried it over: at rest."""
+    other = there(TEN, key="o")
+    item = link(
+        other if side is CALENDAR else there(NINE, key="k"),
+        there(NINE, key="k") if side is CALENDAR else other,
+        base=NINE,
+    )
+    result = settled(flying(item), change(side), Done(seen(TEN, mark=9)))
+    new = result.link
+    assert (new.base, new.base_fingerprint) == (TEN, fingerprint(TEN))
+    assert (new.in_flight, new.attempts) == (False, 0)
+    assert (new.booking.seen, new.event.seen) == (None, None), "kept once, as the base"
+    assert (new.half(side).mark, new.half(side).version) == (9, "v9")
+    assert result.what == "confirmed"
+
+
+@pytest.mark.parametrize("side", Side)
+def test_what_people_changed_since_the_write_is_a_change_against_its_target(side: Side) -> None:
+    item = flying(link(there(TEN, key="b"), there(TEN, key="e"), base=NINE))
+    later = replace(TEN, title="later")
+    new = settled(item, change(side), Done(seen(later, mark=9))).link
+    assert new.base == TEN
+    assert new.half(side).seen == later
+    assert new.attempts == 3, "not at rest"
+
+
+def test_a_newer_reading_than_the_answer_of_our_write_keeps_its_mark() -> None:
+    item = flying(link(there(TEN), there(NINE, mark=20), base=NINE))
+    assert settled(item, change(CALENDAR), Done(seen(TEN, mark=9))).link.event.mark == 20
+
+
+@pytest.mark.parametrize(
+    ("made", "base"),
+    [(change(CALENDAR, merged=True), NINE), (effect(K.DECLINE_EVENT, key="k"), NINE)],
+    ids=["merge", "decline"],
+)
+def test_a_merge_moves_the_base_only_once_both_sides_show_it(made: Effect, base: Occupancy) -> None:
+    item = flying(link(there(RENAMED), there(NINE), base=NINE))
+    assert settled(item, made, Done(seen(TEN, mark=9))).link.base == base
+    both = flying(link(there(TEN), there(NINE), base=NINE))
+    assert settled(both, made, Done(seen(TEN, mark=9))).link.base == TEN
+    for away in (unknown(), gone()):
+        half = replace(away, fingerprint=fingerprint(TEN))
+        one_sided = flying(link(half, there(NINE), base=NINE))
+        assert settled(one_sided, made, Done(seen(TEN, mark=9))).link.base == NINE
+
+
+def test_a_booking_that_still_waits_says_so() -> None:
+    item = flying(link(there(NINE), there(TEN), base=NINE), pending=True)
+    answered = Done(seen(TEN, mark=9))
+    assert not settled(item, change(BOOKING), answered).link.pending
+    waiting = Done(seen(TEN, mark=9, pending=True))
+    assert settled(item, change(BOOKING), waiting).link.pending
+    assert settled(item, change(CALENDAR), answered).link.pending, "an event answers nobody"
+
+
+def test_a_refused_move_counts_as_held_in_the_calendar_once_it_is_back() -> None:
+    """Its event stood there all along: who booked there meanwhile could not see that."""
+    item = flying(link(there(TEN), there(NINE), base=NINE), claim=BOOKING)
+    back = change(BOOKING, NINE, refusal=TAKEN)
+    assert settled(item, back, Done(seen(NINE, mark=9))).link.claim is CALENDAR
+    some = change(BOOKING, NINE, refusal=SOME_DATES)
+    assert settled(item, some, Done(seen(NINE, mark=9))).link.claim is BOOKING
+    assert settled(item, change(BOOKING, NINE), Done(seen(NINE, mark=9))).link.claim is BOOKING
+
+
+# --- it was made ---------------------------------------------------------------------------------
+
+
+def create(target: Occupancy = NINE) -> Effect:
+    return effect(K.CREATE_EVENT, target=target)
+
+
+def to_make(target: Occupancy = NINE, *before: Occupancy) -> Link:
+    item = link(there(target, key="b"))
+    for one in (*before, target):
+        item = making(item, CALENDAR, fingerprint(one))
+    return flying(item)
+
+
+def test_what_was_made_is_the_base() -> None:
+    new = settled(to_make(), create(), Done(seen(NINE, key="e", mark=1))).link
+    assert (new.base, new.event.key, new.attempts) == (NINE, "e", 0)
+
+
+def test_what_people_renamed_before_we_heard_of_it_is_their_change() -> None:
+    new = settled(to_make(), create(), Done(seen(RENAMED, key="e"))).link
+    assert (new.base, new.event.seen, new.claim) == (NINE, RENAMED, None)
+
+
+@pytest.mark.parametrize(("modified", "since"), [(at(7), at(7)), (None, NOW)])
+def test_what_people_moved_before_we_heard_of_it_is_claimed_where_they_moved_it(
+    modified: datetime | None, since: datetime
+) -> None:
+    new = settled(to_make(), create(), Done(seen(TEN, key="e", modified=modified))).link
+    assert (new.base, new.event.seen) == (NINE, TEN)
+    assert (new.claim, new.event.since) == (CALENDAR, since)
+
+
+def test_of_several_tries_any_may_have_made_it() -> None:
+    two = to_make(TEN, NINE)
+    new = settled(two, create(TEN), Done(seen(NINE, key="e"))).link
+    assert new.base == NINE, "the former try was the one that arrived"
+    unclear = settled(two, create(TEN), Done(seen(RENAMED, key="e"))).link
+    assert unclear.base is None, "nobody can tell which of them people have changed"
+    assert unclear.event.seen == RENAMED
+
+
+DATES = [DAY + timedelta(days=n, hours=9) for n in range(3)]
+
+
+def changed_date(day: datetime) -> Override:
+    later = day + timedelta(hours=1)
+    return Override(recurrence_id=day, start=later, end=later + timedelta(hours=1))
+
+
+SERIES = daily(9, 10, excluded=(DATES[0],), overrides=(changed_date(DATES[1]),))
+
+
+@pytest.mark.parametrize(
+    ("shows", "base"),
+    [
+        (daily(9, 10), daily(9, 10)),
+        (daily(9, 10, excluded=(DATES[0],)), daily(9, 10, excluded=(DATES[0],))),
+        (
+            daily(9, 10, overrides=(changed_date(DATES[1]),)),
+            daily(9, 10, overrides=(changed_date(DATES[1]),)),
+        ),
+        # The last date was removed by somebody: that is no part of what we made.
+        (daily(9, 10, excluded=(DATES[2],)), daily(9, 10)),
+        # Moved as a whole: nothing can be told from its dates.
+        (daily(11, 12), SERIES),
+        (occ(9, 10), SERIES),
+    ],
+    ids=["master only", "one excluded", "one changed", "one removed", "moved", "no series"],
+)
+def test_of_a_series_made_in_part_the_missing_exceptions_are_still_to_be_made(
+    shows: Occupancy, base: Occupancy
+) -> None:
+    part = Done(seen(shows, key="e"), complete=False)
+    result = settled(to_make(SERIES), create(SERIES), part)
+    assert result.link.base == base
+    assert result.what == "confirmed in part"
+
+
+def test_a_change_made_in_part_agrees_on_what_the_side_shows() -> None:
+    item = flying(link(there(SERIES), there(daily(9, 10)), base=daily(9, 10)))
+    shows = daily(9, 10, excluded=(DATES[0],))
+    part = Done(seen(shows, mark=9), complete=False)
+    assert settled(item, change(CALENDAR, SERIES), part).link.base == shows
+
+
+def test_a_single_item_is_made_whole_or_not_at_all() -> None:
+    part = Done(seen(RENAMED, key="e"), complete=False)
+    assert settled(to_make(), create(), part).link.base == NINE
+
+
+# --- it is gone ----------------------------------------------------------------------------------
+
+
+def rejected(absence: Absence = Absence.REFUSED, **more: object) -> tuple[Link, Effect, Done]:
+    item = flying(link(there(NINE, key="b")), person=ANNA, pending=True)
+    made = effect(K.REJECT_BOOKING, key="b", version="v5", was=NINE, refusal=TAKEN)
+    return item, replace(made, **more), Done(Gone(key="b", absence=absence))  # type: ignore[arg-type]
+
+
+def test_a_rejection_is_told_once_with_its_reason() -> None:
+    result = settled(*rejected())
+    assert result.notices == (
+        Notice(
+            kind=NoticeKind.REJECTED,
+            link_id="x",
+            booking_key="b",
+            revision="v5",
+            person=ANNA,
+            occupancy=NINE,
+            refusal=TAKEN,
+        ),
+    )
+    assert result.link.booking.presence is Presence.GONE
+    assert (result.link.pending, result.link.in_flight) == (False, False)
+
+
+def test_nobody_is_told_who_gave_the_booking_up_or_has_no_address_or_on_import() -> None:
+    assert settled(*rejected(), quiet=True).notices == ()
+    assert settled(*rejected(Absence.READ)).notices == ()
+    item, made, done = rejected()
+    assert settled(replace(item, person=Person("Anna")), made, done).notices == ()
+    assert settled(*rejected(kind=K.DELETE_BOOKING)).notices == ()
+    assert settled(*rejected(was=None)).notices == ()
+    assert settled(*rejected(key=None)).notices == ()
+
+
+def test_a_deleted_event_leaves_a_booking_waiting_and_is_told_to_nobody() -> None:
+    item = flying(agreed(NINE), pending=True, person=ANNA)
+    made = effect(K.DELETE_EVENT, key="e", was=NINE)
+    result = settled(item, made, Done(Gone(key="e", absence=Absence.READ)))
+    assert result.link.event.presence is Presence.GONE
+    assert (result.link.pending, result.notices) == (True, ())
+
+
+def test_made_and_removed_before_we_saw_it_is_a_deletion_and_no_failure() -> None:
+    result = settled(to_make(), create(), Done(Gone(key="e", absence=Absence.READ)))
+    assert result.link.base == NINE
+    assert result.link.event.presence is Presence.GONE
+    based = flying(agreed(NINE))
+    kept = settled(based, change(CALENDAR), Done(Gone(key="e", absence=Absence.READ)))
+    assert kept.link.base == NINE, "not the target: it was never agreed on"
+    decline = effect(K.DECLINE_EVENT, key="e")
+    no_target = settled(
+        flying(link(None, there(NINE))), decline, Done(Gone(key="e", absence=Absence.READ))
+    )
+    assert no_target.link.base is None
+
+
+def test_an_end_older_than_what_is_known_is_dropped_but_the_write_is_over() -> None:
+    late = Done(Gone(key="e", absence=Absence.READ, mark=1))
+    result = settled(flying(agreed(NINE)), effect(K.DELETE_EVENT, key="e"), late)
+    assert result.link.event.presence is Presence.PRESENT
+    assert not result.link.in_flight
+
+
+# --- the answer ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (None, NoticeKind.CONFIRMED),
+        (SOME_DATES, NoticeKind.CONFIRMED),
+        (TAKEN, NoticeKind.REJECTED),
+    ],
+    ids=["yes", "yes, but for some dates", "not moved"],
+)
+def test_one_answer_to_the_person_who_booked(refusal: Refusal | None, kind: NoticeKind) -> None:
+    item = flying(agreed(NINE), person=ANNA, pending=True, refusal=refusal)
+    confirm = effect(K.CONFIRM_BOOKING, key="b", refusal=refusal)
+    done = Done(seen(NINE, key="b", mark=9))
+    result = settled(item, confirm, done)
+    assert result.notices == (
+        Notice(
+            kind=kind,
+            link_id="x",
+            booking_key="b",
+            revision="v9",
+            person=ANNA,
+            occupancy=NINE,
+            refusal=refusal,
+        ),
+    )
+    assert (result.link.refusal, result.link.pending, result.link.attempts) == (None, False, 0)
+    assert settled(item, confirm, done, quiet=True).notices == ()
+    assert settled(replace(item, person=Person("Anna")), confirm, done).notices == ()
+
+
+def test_a_confirmation_changes_no_base() -> None:
+    item = flying(agreed(NINE), person=ANNA)
+    result = settled(item, effect(K.CONFIRM_BOOKING, key="b"), Done(seen(TEN, key="b", mark=9)))
+    assert result.link.base == NINE
+
+
+def test_any_other_write_answers_nobody() -> None:
+    item = flying(link(there(NINE), there(TEN), base=NINE), person=ANNA)
+    result = settled(item, change(BOOKING, refusal=TAKEN), Done(seen(TEN, mark=9)))
+    assert result.notices == ()
+
+
+# --- a look-up of what is in doubt ---------------------------------------------------------------
+
+ARRIVED = seen(TEN, mark=9)
+STILL = seen(NINE, mark=5)
+OTHER = seen(RENAMED, mark=7)
+AWAY = Gone(key="k", absence=Absence.READ)
+NOT_YET = Later(0.0, "it never arrived")
+CREATES = (K.CREATE_EVENT, K.CREATE_BOOKING)
+CHANGES = (K.CHANGE_EVENT, K.CHANGE_BOOKING)
+REMOVALS = (K.DELETE_EVENT, K.DECLINE_EVENT, K.DELETE_BOOKING, K.REJECT_BOOKING)
+
+
+def looked_up(kind: EffectKind, found: Seen | Gone | Unknown | None) -> Outcome:
+    return resolve(kind, version="v5", wanted=fingerprint(TEN), found=found)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "found", "outcome"),
+    [
+        (CREATES, None, NOT_YET),
+        (CREATES, AWAY, NOT_YET),
+        (CREATES, ARRIVED, Done(ARRIVED)),
+        (CREATES, OTHER, Done(OTHER, complete=False)),
+        (CHANGES, ARRIVED, Done(ARRIVED)),
+        (CHANGES, STILL, NOT_YET),
+        (CHANGES, OTHER, Stale(OTHER)),
+        (CHANGES, AWAY, Stale(AWAY)),
+        (CHANGES, None, Stale(None)),
+        (REMOVALS, AWAY, Done(AWAY)),
+        (REMOVALS, STILL, NOT_YET),
+        (REMOVALS, OTHER, Stale(OTHER)),
+        (REMOVALS, None, Stale(None)),
+        ((K.CONFIRM_BOOKING,), OTHER, Done(OTHER)),
+        ((K.CONFIRM_BOOKING,), replace(STILL, pending=True), NOT_YET),
+        (
+            (K.CONFIRM_BOOKING,),
+            replace(OTHER, pending=True),
+            Stale(replace(OTHER, pending=True)),
+        ),
+        ((K.CONFIRM_BOOKING,), AWAY, Stale(AWAY)),
+        ((K.CONFIRM_BOOKING,), None, Stale(None)),
+    ],
+)
+def test_what_a_look_up_finds(
+    kinds: tuple[EffectKind, ...], found: Seen | Gone | None, outcome: Outcome
+) -> None:
+    for kind in kinds:
+        assert looked_up(kind, found) == outcome
+
+
+@pytest.mark.parametrize("kind", EffectKind)
+def test_what_cannot_be_read_stays_in_doubt_but_what_cannot_be_understood_holds_nothing_up(
+    kind: EffectKind,
+) -> None:
+    assert looked_up(kind, Unknown(key="k", reason="timeout")) == InDoubt("timeout")
+    poison = looked_up(kind, Unknown(key="k", reason="no end", poison=True))
+    assert poison == (Refused("no end", "poison") if kind in CREATES else Stale(None))
+
+
+def test_a_half_that_waits_for_its_item_is_empty() -> None:
+    """The kit above relies on it: a link to be made has noted what, and nothing else."""
+    assert to_make().event == Half(fingerprint=fingerprint(NINE))

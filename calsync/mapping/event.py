@@ -27,7 +27,7 @@ from calsync.mapping.event_fields import (
     text_of,
     ticks,
 )
-from calsync.mapping.event_series import Parts, gather, needs_instances, read_series
+from calsync.mapping.event_series import Parts, gather, home_name, needs_instances, read_series
 from calsync.mapping.event_write import (
     SeriesChange,
     bare,
@@ -45,6 +45,7 @@ __all__ = [
     "SeriesChange",
     "bare",
     "event_body",
+    "home_name",
     "master_etag",
     "needs_instances",
     "read_event",

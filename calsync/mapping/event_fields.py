@@ -25,8 +25,9 @@ _UNANSWERED: Final = frozenset({"none", "notResponded", "tentativelyAccepted"})
 
 _MIDNIGHT: Final = time(0)
 _EPOCH: Final = datetime(1970, 1, 1)
+_PLAIN: Final = (None, "Z", "+00:00")
 _WALL: Final = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|\+00:00)?", re.ASCII
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.ASCII
 )
 
 
@@ -107,7 +108,7 @@ def _instant(event: Mapping[str, Any], name: str) -> datetime:
 
 def _wall(text: str, member: str) -> datetime:
     fits = _WALL.fullmatch(text)
-    if fits is None:
+    if fits is None or fits[3] not in _PLAIN:
         raise Poison(member, text)
     try:
         # Seven digits come; a datetime keeps six.
@@ -119,7 +120,9 @@ def _wall(text: str, member: str) -> datetime:
 def _whole_days(event: Mapping[str, Any], room_zone: str) -> Span:
     start, end = _wall_of(event, "start"), _wall_of(event, "end")
     if start.time() != _MIDNIGHT:
-        start, end = _days_of_instants(event, start, end, room_zone)
+        start, end = _days_of_instants(
+            event, _instant(event, "start"), _instant(event, "end"), room_zone
+        )
     first = datetime(start.year, start.month, start.day)
     last = datetime(end.year, end.month, end.day)
     # An end of 23:59:59, or none at all, means that its day is taken.
@@ -197,7 +200,8 @@ def is_owned(event: Mapping[str, Any]) -> bool:
 
 
 def ticks(event: Mapping[str, Any], name: str = "lastModifiedDateTime") -> int:
-    """A UTC timestamp in 100 ns steps since 1970, all seven digits kept; 0 where it is absent."""
+    """A timestamp in 100 ns steps since 1970, all seven digits kept; 0 where it is absent. UTC;
+    where events are asked for in a zone, originalStart was seen with its offset."""
     text = event.get(name)
     if text is None:
         return 0
@@ -208,6 +212,8 @@ def ticks(event: Mapping[str, Any], name: str = "lastModifiedDateTime") -> int:
         raise Poison(name, text)
     try:
         span = datetime.fromisoformat(fits[1]) - _EPOCH
+        if fits[3] not in _PLAIN:
+            span -= datetime.fromisoformat(f"{fits[1]}{fits[3]}").utcoffset() or timedelta(0)
     except ValueError:
         raise Poison(name, text) from None
     part = fits[2]

@@ -172,6 +172,17 @@ def _walls(span: Span, zone: str) -> tuple[datetime, datetime]:
     return start, end if end >= start else start + (span.end - span.start)
 
 
+def home_name(event: Mapping[str, Any]) -> str | None:
+    """The name by which to ask Graph for a timed series in the zone where its wall time repeats:
+    then that wall time is the server's own, whatever this host's table of the zone says. None
+    where there is no such zone: an item that is no timed series, or a custom zone."""
+    raw = event.get("recurrence")
+    if not isinstance(raw, dict) or event.get("isAllDay") is True:
+        return None
+    home = _home_zone(event, raw)
+    return None if home is None else zones.outgoing(home)
+
+
 def _named(
     raw: Mapping[str, Any],
     start: datetime,
@@ -271,9 +282,13 @@ def _slot_of(series: _Series, event: Mapping[str, Any]) -> datetime:
     at = instant_of(ticks(event, "originalStart")).replace(tzinfo=None)
     wall = zones.to_wall(at.replace(tzinfo=UTC), series.home)
     if series.occ.all_day:
-        # The instant of a midnight in the home zone, or the date as if it were UTC.
-        begun = zones.day_at(at.replace(tzinfo=UTC), series.home)
-        return series.slot(begun or (at if at.time() == _MIDNIGHT else wall).date())
+        # The instant of a midnight in the home zone or, where that is said to be UTC, in the
+        # mailbox's (microsoft-graph-docs #2804); or the date as if it were UTC.
+        for zone in (series.home, series.zone):
+            begun = zones.day_at(at.replace(tzinfo=UTC), zone)
+            if begun is not None:
+                return series.slot(begun)
+        return _nearest(series, at)
     slot = series.slot(wall.date())
     if slot == wall:
         return slot
@@ -281,7 +296,8 @@ def _slot_of(series: _Series, event: Mapping[str, Any]) -> datetime:
     for near in (slot, slot - _DAY, slot + _DAY):
         if zones.to_utc(near, series.zone).replace(tzinfo=None) == at:
             return near
-    return slot
+    # The server's table of the zone is another one than ours.
+    return _nearest(series, wall)
 
 
 def _override(series: _Series, event: Mapping[str, Any], slot: datetime) -> Override:

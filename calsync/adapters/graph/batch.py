@@ -25,12 +25,14 @@ _PASSING = frozenset({429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One request of a batch; ``path`` begins behind the version (``/users/…``)."""
+    """One request of a batch; ``path`` begins behind the version (``/users/…``). ``prefer``:
+    preferences besides those of every request."""
 
     method: str
     path: str
     body: dict[str, Any] | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    prefer: str = ""
 
 
 def run_batch(
@@ -104,7 +106,8 @@ def _send(
 
 def _request(index: int, part: Part) -> dict[str, Any]:
     # The headers of the batch itself do not reach its parts.
-    headers = {"Prefer": 'IdType="ImmutableId"', **part.headers}
+    prefer = 'IdType="ImmutableId"'
+    headers = {"Prefer": f"{part.prefer}, {prefer}" if part.prefer else prefer, **part.headers}
     request: dict[str, Any] = {
         "id": str(index),
         "method": part.method,

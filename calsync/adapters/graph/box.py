@@ -32,6 +32,11 @@ _WITH_PARTS = (
 )
 
 
+def _told_in(zone: str) -> str:
+    """UTC is what Graph answers in where nothing is preferred."""
+    return "" if zone == "UTC" else f'outlook.timezone="{zone}"'
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
     """The mailbox of a pair, with what is needed to call it. ``now`` is aware UTC.
@@ -51,6 +56,11 @@ class Box:
     def mailbox(self) -> str:
         return self.pair.mailbox
 
+    @property
+    def zone(self) -> str:
+        """The room's zone by Graph's name: that of most series."""
+        return zones.outgoing(self.pair.zone) or "UTC"
+
     def sealed(self, tag: str) -> str:
         """A tag as it stands on events of this mailbox."""
         return self.seal.close(self.mailbox, tag)
@@ -59,41 +69,46 @@ class Box:
         """The tag, if it was made here for this mailbox."""
         return self.seal.open(self.mailbox, sealed)
 
-    def get_events(self, keys: Sequence[str], *, operation: str) -> list[Answer | None]:
-        """Each event by id, a master with its exceptions where the cloud has them."""
+    def get_events(
+        self, keys: Sequence[str], *, operation: str, zone: str = "UTC"
+    ) -> list[Answer | None]:
+        """Each event by id, a master with its exceptions where the cloud has them. ``zone``: the
+        one in which start and end are told (by Graph's name)."""
         query = _WITH_PARTS if self.cloud.series_parts else _PLAIN
         paths = [event_path(self.mailbox, key) + query for key in keys]
         if len(paths) == 1:
-            return [self.get(paths[0], operation=operation)]
+            return [self.get(paths[0], operation=operation, zone=zone)]
         return run_batch(
             self.caller,
-            [Part(method="GET", path=path) for path in paths],
+            [Part(method="GET", path=path, prefer=_told_in(zone)) for path in paths],
             operation=operation,
             mailbox=self.mailbox,
             now=self.now,
             repeatable=True,
         )
 
-    def get_event(self, key: str) -> Answer:
+    def get_event(self, key: str, *, zone: str = "UTC") -> Answer:
         """One event. Whether a single may be asked for the parts of a series, and whether this
         cloud has them, no document says for sure: a refused query is asked again without."""
         query = _WITH_PARTS if self.cloud.series_parts else _PLAIN
-        answer = self.get(event_path(self.mailbox, key) + query, operation="read event")
+        path = event_path(self.mailbox, key)
+        answer = self.get(path + query, operation="read event", zone=zone)
         if answer.status == 400 and self.cloud.series_parts:
-            return self.get_plain(key)
+            return self.get_plain(key, zone=zone)
         return answer
 
-    def get_plain(self, key: str) -> Answer:
+    def get_plain(self, key: str, *, zone: str = "UTC") -> Answer:
         """The event without the parts of a series."""
-        return self.get(event_path(self.mailbox, key) + _PLAIN, operation="read event")
+        return self.get(event_path(self.mailbox, key) + _PLAIN, operation="read event", zone=zone)
 
-    def get(self, target: str, *, operation: str) -> Answer:
+    def get(self, target: str, *, operation: str, zone: str = "UTC") -> Answer:
         return self.caller.call(
             Call(
                 method="GET",
                 target=target,
                 operation=operation,
                 mailbox=self.mailbox,
+                prefer=_told_in(zone),
                 repeatable=True,
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,12 @@ from calsync.adapters.graph.errors import Meaning, as_error, check, judge
 from calsync.adapters.graph.links import is_id
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import BadAnswer
-from calsync.mapping.event import TAG_PREFIX, needs_instances, read_event
+from calsync.mapping import zones
+from calsync.mapping.event import TAG_PREFIX, home_name, needs_instances, read_event
 from calsync.model import Absence, Gone, Observation, Seen, Unknown, Window
 
 log = logging.getLogger(__name__)
+_DIGITS = re.compile(r"(\.\d{6})\d+")
 _CLOSED = frozenset({Meaning.SIGN_IN, Meaning.DENIED, Meaning.MAILBOX})
 _COMING_BACK = frozenset({Meaning.THROTTLED, Meaning.PASSING, Meaning.DEPENDENCY})
 _MOST_PAGES = 200
@@ -31,12 +34,14 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
     else tells when it takes place."""
     listed: list[dict[str, Any]] | None = None
     span: Window | None = None
+    raw = _by_its_own_clock(box, raw)
     if raw.get("type") == "seriesMaster" and (
         not isinstance(raw.get("cancelledOccurrences"), list) or needs_instances(raw)
     ):
         span = _listing_span(box, raw)
         try:
-            listed = list(instances(box, str(raw.get("id", "")), span))
+            zone = home_name(raw) or "UTC"
+            listed = list(instances(box, str(raw.get("id", "")), span, zone=zone))
         except _Refused as error:
             # Of this one item: the mailbox itself answers, and asking again says the same.
             return Unknown(key=str(raw.get("id", "")), reason=error.what, poison=True)
@@ -56,6 +61,34 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
     return seen
 
 
+def _by_its_own_clock(box: Box, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A timed series as told in the zone where its wall time repeats, anything else in UTC.
+
+    The wall time is what a series is made of, and this host's table of the zone may be older or
+    newer than the server's: turned into UTC by one and back by the other, the whole series
+    would stand an hour off.
+    """
+    wanted = _other_zone(raw)
+    if wanted is None:
+        return raw
+    answer = box.get_event(str(raw.get("id", "")), zone=wanted)
+    if not answer.ok and judge(answer).meaning is Meaning.GONE:
+        return raw
+    return check(answer, box.mailbox)
+
+
+def _other_zone(raw: Mapping[str, Any]) -> str | None:
+    """The zone (by Graph's name) in which an event must be told, where it was told in another."""
+    start = raw.get("start")
+    told = start.get("timeZone") if isinstance(start, dict) else None
+    wanted = home_name(raw) or "UTC"
+    if not isinstance(start, dict) or not isinstance(told, str) or told == wanted:
+        return None
+    if raw.get("isAllDay") is True and str(start.get("dateTime"))[11:19] == "00:00:00":
+        return None  # dates are the same everywhere
+    return None if zones.canonical(told) == zones.canonical(wanted) else wanted
+
+
 class _Refused(BadAnswer):
     """Graph will not take the request as it is, now or later."""
 
@@ -72,12 +105,12 @@ def _listing_span(box: Box, raw: Mapping[str, Any]) -> Window:
     return Window(start, end)
 
 
-def instances(box: Box, key: str, span: Window) -> Iterator[dict[str, Any]]:
+def instances(box: Box, key: str, span: Window, *, zone: str = "UTC") -> Iterator[dict[str, Any]]:
     """The occurrences and exceptions of a series that meet the span; removed ones are missing."""
-    return pages(box, box.instances(key, span.start, span.end), operation="instances")
+    return pages(box, box.instances(key, span.start, span.end), operation="instances", zone=zone)
 
 
-def pages(box: Box, target: str, *, operation: str) -> Iterator[dict[str, Any]]:
+def pages(box: Box, target: str, *, operation: str, zone: str = "UTC") -> Iterator[dict[str, Any]]:
     """All rows of a list. Raises what a refusal means (``_Refused`` for a wrong request), and
     BadAnswer for pages without an end."""
     followed: set[str] = set()
@@ -86,7 +119,7 @@ def pages(box: Box, target: str, *, operation: str) -> Iterator[dict[str, Any]]:
         if link in followed or len(followed) >= _MOST_PAGES:
             raise BadAnswer("the pages do not come to an end", where=box.mailbox)
         followed.add(link)
-        answer = box.get(link, operation=operation)
+        answer = box.get(link, operation=operation, zone=zone)
         if not answer.ok and (verdict := judge(answer)).meaning is Meaning.INPUT:
             what = f"{verdict.row.what} ({verdict.code or answer.status})"
             raise _Refused(what, where=box.mailbox, todo=verdict.row.todo)
@@ -154,7 +187,7 @@ def read_series(box: Box, keys: Iterable[str]) -> tuple[list[Observation], list[
     wanted = list(keys)
     found: list[Observation] = []
     missing: list[str] = []
-    for key, answer in zip(wanted, box.get_events(wanted, operation="read series"), strict=True):
+    for key, answer in zip(wanted, _masters(box, wanted), strict=True):
         seen = one_answer(box, key, answer)
         if isinstance(seen, Unknown) and not seen.poison:
             seen = _once_more(box, key, seen)
@@ -165,8 +198,25 @@ def read_series(box: Box, keys: Iterable[str]) -> tuple[list[Observation], list[
     return found, missing
 
 
+def _masters(box: Box, keys: list[str]) -> list[Answer | None]:
+    """Masters, each by the clock of its own zone: nearly all repeat in that of their room."""
+    answers = box.get_events(keys, operation="read series", zone=box.zone)
+    elsewhere: dict[str, list[int]] = {}
+    for index, answer in enumerate(answers):
+        zone = (
+            _other_zone(answer.body) if answer is not None and answer.ok and answer.body else None
+        )
+        if zone is not None:
+            elsewhere.setdefault(zone, []).append(index)
+    for zone, places in elsewhere.items():
+        again = box.get_events([keys[i] for i in places], operation="read series", zone=zone)
+        for index, answer in zip(places, again, strict=True):
+            answers[index] = answer
+    return answers
+
+
 def _once_more(box: Box, key: str, failed: Unknown) -> Observation:
-    answer = box.get_events([key], operation="read series")[0]
+    answer = box.get_events([key], operation="read series", zone=box.zone)[0]
     seen = one_answer(box, key, answer)
     if not isinstance(seen, Unknown) or seen.poison:
         return seen
@@ -215,11 +265,12 @@ def transaction_id(box: Box, tag: str, former_key: str | None = None) -> str:
 
 
 def utc(text: object) -> datetime | None:
-    """A Graph timestamp or dateTime in UTC as an aware datetime; None if it is none."""
+    """A Graph timestamp, or a dateTime told in UTC, as an aware datetime; None if it is none."""
     if not isinstance(text, str):
         return None
     try:
-        at = datetime.fromisoformat(text[:26].rstrip("Z") if len(text) > 19 else text.rstrip("Z"))
-    except ValueError:
+        # Seven digits come, six are read everywhere.
+        at = datetime.fromisoformat(_DIGITS.sub(r"\1", text))
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC)

@@ -95,16 +95,26 @@ def slot_of(row: Mapping[str, Any], series: Occupancy, room_zone: str) -> dateti
     wall = zones.to_wall(at, zone)
     if wall.time() == series.start.time():
         return wall
-    for near in (wall.date(), wall.date() - _DAY, wall.date() + _DAY):
-        slot = datetime.combine(near, series.start.time())
+    around = (wall.date(), wall.date() - _DAY, wall.date() + _DAY)
+    near = [datetime.combine(day, series.start.time()) for day in around]
+    for slot in near:
         if zones.to_utc(slot, zone) == at:
             return slot
-    return wall
+    # The server's table of the zone is another one than ours.
+    return min(near, key=lambda slot: abs(slot - wall))
 
 
-def fetch(box: Box, key: str) -> tuple[dict[str, Any], Seen | Gone] | None:
-    """The event as it is now, raw and read; None where it cannot be told."""
-    answer = box.get_event(key)
+def told_in(occ: Occupancy | None) -> str:
+    """The zone, by Graph's name, in which to ask for an event that says this."""
+    if occ is None or occ.recurrence is None or occ.zone is None:
+        return "UTC"
+    return zones.outgoing(occ.zone) or "UTC"
+
+
+def fetch(box: Box, key: str, *, zone: str) -> tuple[dict[str, Any], Seen | Gone] | None:
+    """The event as it is now, raw and read; None where it cannot be told. ``zone``: the one in
+    which it repeats, as far as is known (``told_in``)."""
+    answer = box.get_event(key, zone=zone)
     if not answer.ok or answer.body is None:
         return None
     seen = read_raw(box, answer.body)
@@ -126,11 +136,11 @@ def bring(box: Box, key: str, target: Occupancy, raw: dict[str, Any], now: Seen)
         try:
             _step(box, key, raw, now, change)
             wrote = True
-            found = fetch(box, key)
+            found = fetch(box, key, zone=told_in(target))
         except _Interrupted as refused:
             if not (wrote or refused.wrote):
                 return as_outcome(judge(refused.answer))
-            found = _again(box, key)
+            found = _again(box, key, target)
             return Done(found[1] if found else now, complete=False)
         except SideError:
             if not wrote:
@@ -145,9 +155,9 @@ def bring(box: Box, key: str, target: Occupancy, raw: dict[str, Any], now: Seen)
     return Done(now, complete=False)
 
 
-def _again(box: Box, key: str) -> tuple[dict[str, Any], Seen | Gone] | None:
+def _again(box: Box, key: str, target: Occupancy) -> tuple[dict[str, Any], Seen | Gone] | None:
     try:
-        return fetch(box, key)
+        return fetch(box, key, zone=told_in(target))
     except SideError:
         return None
 

@@ -19,9 +19,17 @@ from calsync.adapters.graph.events import (
     read_keys,
     read_raw,
     transaction_id,
+    utc,
 )
 from calsync.adapters.graph.links import is_id
-from calsync.adapters.graph.series import bring, etag, fetch, occurrence_ids, still_held
+from calsync.adapters.graph.series import (
+    bring,
+    etag,
+    fetch,
+    occurrence_ids,
+    still_held,
+    told_in,
+)
 from calsync.adapters.graph.words import refusal_text
 from calsync.adapters.wrap.port import Answer, NotSent
 from calsync.errors import (
@@ -33,6 +41,7 @@ from calsync.errors import (
     Throttled,
     Unavailable,
 )
+from calsync.mapping import zones
 from calsync.mapping.event import bare, event_body, series_change
 from calsync.model import (
     Absence,
@@ -126,10 +135,29 @@ def created(box: Box, effect: Effect, answer: Answer) -> Outcome:
     if raw.get("type") == "seriesMaster" and box.cloud.series_parts:
         # Nothing of it is changed or removed yet; the answer to a POST does not carry these two.
         raw = {**raw, "cancelledOccurrences": [], "exceptionOccurrences": []}
-    seen = read_raw(box, raw)
+    seen = read_raw(box, _as_meant(raw, _target(effect)))
     if not isinstance(seen, Seen):
         return InDoubt("the answer to the create was not understood")
     return _completed(box, effect, raw, replace(seen, tag=effect.tag))
+
+
+def _as_meant(raw: dict[str, Any], target: Occupancy) -> dict[str, Any]:
+    """The answer to a POST tells a series in UTC (Prefer is for reading, microsoft-graph-docs
+    #116). Where those are the instants that were meant, the server reads the zone as we do, and
+    the series need not be read again in its own zone."""
+    if target.recurrence is None or target.zone is None:
+        return raw
+    for name, wall in (("start", target.start), ("end", target.end)):
+        point = raw.get(name)
+        if not isinstance(point, dict) or point.get("timeZone") != "UTC":
+            return raw
+        if utc(point.get("dateTime")) != zones.to_utc(wall, target.zone):
+            return raw
+    zone = told_in(target)
+    return raw | {
+        "start": {"dateTime": target.start.isoformat(), "timeZone": zone},
+        "end": {"dateTime": target.end.isoformat(), "timeZone": zone},
+    }
 
 
 def _completed(box: Box, effect: Effect, raw: dict[str, Any], now: Seen) -> Outcome:
@@ -164,7 +192,9 @@ def _adopt(box: Box, effect: Effect, answer: Answer) -> Outcome:
         seen = find_tag(box, effect.tag) or _by_time(box, effect) or seen
     match seen:
         case Seen():
-            found = fetch(box, seen.key) if _target(effect).recurrence is not None else None
+            target = _target(effect)
+            series = target.recurrence is not None
+            found = fetch(box, seen.key, zone=told_in(target)) if series else None
             if found is not None and isinstance(found[1], Seen):
                 return _completed(box, effect, found[0], found[1])
             return Done(replace(seen, tag=effect.tag), complete=found is None)
@@ -199,7 +229,7 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
     key = effect.key
     if key is None:
         return Refused("the effect names no event", code="no-key")
-    answer = box.get_event(key)
+    answer = box.get_event(key, zone=told_in(effect.target))
     if not answer.ok:
         verdict = judge(answer)
         if verdict.meaning is Meaning.GONE:

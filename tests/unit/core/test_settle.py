@@ -437,7 +437,6 @@ def looked_up(kind: EffectKind, found: Seen | Gone | Unknown | None) -> Outcome:
     ("kinds", "found", "outcome"),
     [
         (CREATES, None, NOT_YET),
-        (CREATES, AWAY, NOT_YET),
         (CREATES, ARRIVED, Done(ARRIVED)),
         (CREATES, OTHER, Done(OTHER, complete=False)),
         (CHANGES, ARRIVED, Done(ARRIVED)),

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from calsync.settings import Settings, parse
 from tests.scenarios.fault_kit import (
     ADA,
     SENDER,
@@ -55,6 +56,10 @@ class Desk:
         found: dict[str, Any] = self.cli("status", "--json").json()["rooms"][0]
         return found
 
+    def settings(self) -> Settings:
+        """The settings file as it is now."""
+        return parse((self.folder / "calsync.toml").read_text(encoding="utf-8"))
+
     def asked(self, *words: str) -> str:
         """The room stands still and says why, in status and in plan; the question."""
         fact = self.fact()
@@ -86,6 +91,14 @@ class Desk:
             row["count"]
             for row in self.firm.control("GET", "calls")["calls"]
             if row["method"] in ("POST", "PATCH", "DELETE") and row["mailbox"] == self.mailbox
+        )
+
+    def reads(self) -> int:
+        """Single events of the room's mailbox that were read by their ids so far."""
+        return sum(
+            row["count"]
+            for row in self.firm.control("GET", "calls")["calls"]
+            if (row["method"], row["operation"], row["mailbox"]) == ("GET", "event", self.mailbox)
         )
 
     def calendar(self) -> Counter[Taken]:

@@ -22,9 +22,12 @@ def test_a_listing_that_lost_nine_of_ten_is_not_believed(
     """In full, or by a round that says they were removed: each is read, and found."""
     with desk(firm, tmp_path) as one:
         held = week(one, meetings=10, bookings=10)
-        firm.fault(kind, one.mailbox)
-        report = one.made.cycle(full=kind == "lossy_list")
+        full = kind == "lossy_list"
+        firm.fault(kind, f"{one.mailbox}.*{'startDateTime' if full else 'deltatoken'}")
+        before = one.reads()
+        report = one.made.cycle(full=full)
         assert firm.fired() == 1
+        assert one.reads() - before == 18, "each of the 18 is read by itself"
         assert (report.effects, report.halt, report.error) == (0, None, "")
         assert one.made.equal() == held
         assert one.mails() == []

@@ -38,6 +38,7 @@ from calsync.adapters.wrap.paced import Paced
 from calsync.adapters.wrap.retried import Retried
 from calsync.engine.context import Context, Span
 from calsync.errors import UsageError
+from calsync.mapping.booking_values import StoredRoom
 from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Pair, Room
 from calsync.ports import CalendarSide, Clock, Notifier
 from calsync.reconcile.guard import Limits
@@ -124,37 +125,67 @@ def open_home(
             bookings=BookingService(hub, now=clock.now, new_id=around.new_id),
             booking_side=HubSide(hub, now=clock.now, new_id=around.new_id),
         )
-        for entry in settings.rooms:
-            _take_in(home, entry)
+        _take_in_all(home)
     except BaseException:
         db.dispose()
         raise
     return home
 
 
-def _take_in(home: Home, entry: RoomEntry) -> None:
-    """A [[rooms]] entry is the admin's word: the room and its mapping follow it."""
-    home.bookings.put_room(
-        Room(
-            id=entry.id,
-            name=entry.name,
-            zone=entry.zone,
-            building=entry.building,
-            floor=entry.floor,
-            capacity=entry.capacity,
-        )
+def _take_in_all(home: Home) -> None:
+    """A [[rooms]] entry is the admin's word: the room and its mapping follow it.
+
+    What stands is compared first, in two reads: writing each room anew cost a start with 2,000
+    rooms some three seconds.
+    """
+    rooms = {stored.room.id: stored for stored in home.bookings.rooms()}
+    pairs = {pair.room_id: pair for pair in home.store.pairs()}
+    for entry in home.settings.rooms:
+        if _stands(home, entry, rooms.get(entry.id), pairs.get(entry.id)):
+            continue
+        home.bookings.put_room(_room(entry))
+        if entry.mailbox:
+            _join(home, _pair(home, entry, home.mappings.id_for(entry.id, entry.mailbox)))
+
+
+def _stands(home: Home, entry: RoomEntry, stored: StoredRoom | None, pair: Pair | None) -> bool:
+    """The room and its mapping are as the entry says."""
+    if stored is None or stored.room != _room(entry):
+        return False
+    if not entry.mailbox:
+        return True
+    mapped = pair is not None and pair == _pair(home, entry, pair.id)
+    return mapped and stored.titles == entry.titles
+
+
+def _room(entry: RoomEntry) -> Room:
+    return Room(
+        id=entry.id,
+        name=entry.name,
+        zone=entry.zone,
+        building=entry.building,
+        floor=entry.floor,
+        capacity=entry.capacity,
     )
-    if entry.mailbox:
-        map_room(
-            home,
-            room_id=entry.id,
-            mailbox=entry.mailbox,
-            connection=entry.connection,
-            zone=entry.zone,
-            titles=entry.titles,
-            edit=entry.edit_policy,
-            clash=entry.clash_policy,
-        )
+
+
+def _pair(home: Home, entry: RoomEntry, pair_id: str) -> Pair:
+    policy = home.settings.policy
+    return Pair(
+        id=pair_id,
+        room_id=entry.id,
+        connection=_connection(home.settings, entry.connection, entry.id),
+        mailbox=entry.mailbox.lower(),
+        zone=entry.zone,
+        titles=entry.titles,
+        edit_policy=EditPolicy(entry.edit_policy or policy.edit),
+        clash_policy=ClashPolicy(entry.clash_policy or policy.clash),
+    )
+
+
+def _join(home: Home, pair: Pair) -> None:
+    home.mappings.save_pair(pair)
+    home.bookings.set_titles(pair.room_id, pair.titles)
 
 
 def map_room(
@@ -172,22 +203,8 @@ def map_room(
 
     Raises UsageError where either is joined to something else already.
     """
-    settings = home.settings
-    if not connection:
-        if len(settings.connections) != 1:
-            raise UsageError(
-                "the settings have not exactly one connection",
-                where=f"room {room_id}",
-                todo="Say which: --connection NAME.",
-            )
-        connection = settings.connections[0].name
-    elif settings.connection(connection) is None:
-        names = ", ".join(c.name for c in settings.connections) or "none"
-        raise UsageError(
-            f"there is no connection {connection!r} in the settings",
-            where=f"room {room_id}",
-            todo=f"Known connections: {names}.",
-        )
+    policy = home.settings.policy
+    connection = _connection(home.settings, connection, room_id)
     room = home.bookings.room(room_id)
     pair = Pair(
         id=home.mappings.id_for(room_id, mailbox),
@@ -196,12 +213,29 @@ def map_room(
         mailbox=mailbox.lower(),
         zone=zone or room.room.zone,
         titles=titles,
-        edit_policy=EditPolicy(edit or settings.policy.edit),
-        clash_policy=ClashPolicy(clash or settings.policy.clash),
+        edit_policy=EditPolicy(edit or policy.edit),
+        clash_policy=ClashPolicy(clash or policy.clash),
     )
-    home.mappings.save_pair(pair)
-    home.bookings.set_titles(room_id, titles)
+    _join(home, pair)
     return pair
+
+
+def _connection(settings: Settings, name: str, room_id: str) -> str:
+    """The named connection, or the only one. Raises UsageError where there is none such."""
+    if name and settings.connection(name) is None:
+        names = ", ".join(c.name for c in settings.connections) or "none"
+        raise UsageError(
+            f"there is no connection {name!r} in the settings",
+            where=f"room {room_id}",
+            todo=f"Known connections: {names}.",
+        )
+    if not name and len(settings.connections) != 1:
+        raise UsageError(
+            "the settings have not exactly one connection",
+            where=f"room {room_id}",
+            todo="Say which: --connection NAME.",
+        )
+    return name or settings.connections[0].name
 
 
 # --- calendar sides ------------------------------------------------------------------------
@@ -418,16 +452,11 @@ class SyncStatus:
 
     def __call__(self, room_id: str) -> tuple[datetime | None, bool]:
         """When both sides were last read, and whether that is too long ago to rely on."""
-        context = self._system.context
-        settings = self._system.home.settings
-        for pair in self._pairs():
-            if pair.room_id == room_id:
-                state = context.states.get(pair.id)
-                at = state.synced_at if state is not None else None
-                limit = timedelta(seconds=3 * settings.worker.poll_ceiling)
-                stale = at is None or context.clock.now() - at > limit
-                return at, stale
-        return None, False
-
-    def _pairs(self) -> list[Pair]:
-        return self._system.home.store.pairs()
+        context, home = self._system.context, self._system.home
+        pair = home.mappings.find(room_id)
+        if pair is None:
+            return None, False
+        state = context.states.get(pair.id)
+        at = state.synced_at if state is not None else None
+        limit = timedelta(seconds=3 * home.settings.worker.poll_ceiling)
+        return at, at is None or context.clock.now() - at > limit

@@ -75,7 +75,8 @@ class Booking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """Time that a live booking may take: a single's own span, or a series to be expanded."""
+    """Time that a live booking may take: a timed single's own span, or days or a series to be
+    expanded (``series``)."""
 
     room_id: str
     span: Interval

@@ -23,6 +23,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    not_,
     or_,
     select,
     update,
@@ -354,12 +355,19 @@ def _in_chunks(values: Sequence[T], query: Callable[[Sequence[T]], list[R]]) -> 
     return found
 
 
+_DAY: Final = 86_400_000_000  # microseconds
+
+
 def _meets(room_ids: Sequence[str], span: Interval) -> Any:
     c = t.booking.c
     start, end = rows.micros(span.start), rows.micros(span.end)
     return and_(
         c.room_id.in_(room_ids) if len(room_ids) > 1 else c.room_id == room_ids[0],
         c.status.in_(_LIVE),
-        c.first_start < end,
-        or_(c.last_end > start, and_(c.last_end == start, c.first_start == start)),
+        # Days and series stand where the rules of a zone put them. Those can have changed since
+        # the row was written, so their extents are a coarse sieve: what comes through is expanded.
+        c.first_start < end + _DAY,
+        c.last_end > start - _DAY,
+        or_(not_(c.single), c.first_start < end),
+        or_(not_(c.single), c.last_end > start, and_(c.last_end == start, c.first_start == start)),
     )

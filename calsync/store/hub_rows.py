@@ -94,7 +94,7 @@ def values(b: Booking) -> tuple[object, ...]:
         b.fingerprint,
         micros(b.span.start),
         micros(b.span.end),
-        not series,
+        not series and not content.all_day,
         series or content.busy.blocks,
         micros(b.created),
         micros(b.modified),

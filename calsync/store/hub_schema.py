@@ -30,8 +30,8 @@ room = Table(
 )
 
 # ``content`` is the canonical text of mapping.fingerprint; titles only where the room's switch
-# is on; there is no column for bodies. ``single`` and ``blocks`` let busy time be read from
-# ``first_start`` and ``last_end`` without touching the content.
+# is on; there is no column for bodies. ``single`` (timed, so in UTC) and ``blocks`` let busy time
+# be read from ``first_start`` and ``last_end`` without touching the content.
 booking = Table(
     "hub_booking",
     metadata,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
@@ -263,7 +264,9 @@ def _load_neighbours(ctx: Context, pair: Pair, found: Gathered, window: Window) 
         end = max(end or window.start, last or window.end)
     if start is None or end is None:
         return
-    for link in ctx.store.links_meeting(pair.id, Interval(start, end)):
+    # Stored extents go by the rules that a zone had then: by a day to spare.
+    day = timedelta(days=1)
+    for link in ctx.store.links_meeting(pair.id, Interval(start - day, end + day)):
         found.links.setdefault(link.id, link)
 
 

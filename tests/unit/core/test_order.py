@@ -1,0 +1,168 @@
+"""The order of effects: what frees a slot goes before what fills it, and who waits for whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calsync.mapping.expand import ALWAYS, busy_intervals
+from calsync.model import (
+    Effect,
+    EffectKind,
+    Frequency,
+    Interval,
+    Occupancy,
+    Recurrence,
+    Rule,
+)
+from calsync.reconcile.order import in_order, waves
+
+START = datetime(2026, 3, 2, 9)
+OCC = Occupancy(start=START, end=START + timedelta(hours=1), zone="UTC")
+LATER = replace(OCC, start=START + timedelta(hours=3), end=START + timedelta(hours=4))
+LATEST = replace(OCC, start=START + timedelta(hours=5), end=START + timedelta(hours=6))
+FREE = replace(OCC, start=START + timedelta(hours=7), end=START + timedelta(hours=8))
+
+
+def times(occ: Occupancy) -> list[Interval]:
+    return busy_intervals(occ, ALWAYS, "UTC")
+
+
+def effect(kind: EffectKind, n: int = 0, **more: object) -> Effect:
+    return Effect(id=f"e{n}", kind=kind, link_id=f"l{n}", revision=1, why="w", **more)  # type: ignore[arg-type]
+
+
+def test_what_frees_goes_before_what_fills() -> None:
+    create = effect(EffectKind.CREATE_EVENT, 1, target=OCC)
+    move = effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=LATER)
+    decline = effect(EffectKind.DECLINE_EVENT, 3)
+    reject = effect(EffectKind.REJECT_BOOKING, 4, was=OCC)
+    assert in_order([create, move, decline, reject], times) == [decline, reject, move, create]
+
+
+def test_a_move_goes_after_the_one_that_leaves_its_time() -> None:
+    first = effect(EffectKind.CHANGE_EVENT, 1, was=LATEST, target=OCC)
+    second = effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=LATER)
+    third = effect(EffectKind.CHANGE_EVENT, 3, was=LATER, target=FREE)
+    assert in_order([first, second, third], times) == [third, second, first]
+    assert waves([third, second, first], times) == [[third], [second], [first]]
+
+
+def test_moves_of_different_sides_do_not_wait_for_each_other() -> None:
+    booking = effect(EffectKind.CHANGE_BOOKING, 1, was=LATER, target=OCC)
+    event = effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=LATER)
+    assert in_order([event, booking], times) == [booking, event]
+
+
+def test_two_that_swap_go_one_after_the_other() -> None:
+    one = effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=LATER)
+    two = effect(EffectKind.CHANGE_EVENT, 2, was=LATER, target=OCC)
+    assert sorted(e.id for e in in_order([one, two], times)) == ["e1", "e2"]
+    assert waves([one, two], times) == [[one], [two]]
+
+
+def test_what_is_made_is_sent_once_it_is_known_what_was_freed() -> None:
+    reject = effect(EffectKind.REJECT_BOOKING, 1, was=OCC)
+    made = [effect(EffectKind.CREATE_BOOKING, n, target=LATER) for n in (2, 3)]
+    assert waves([reject, *made], times) == [[reject], made]
+
+
+def test_what_frees_and_what_is_made_goes_by_start_then_by_name() -> None:
+    late = effect(EffectKind.CREATE_EVENT, 1, target=LATER)
+    early = [effect(EffectKind.CREATE_EVENT, n, target=OCC) for n in (3, 2)]
+    freed = [effect(EffectKind.DELETE_EVENT, n, was=LATER) for n in (5, 4)]
+    ordered = in_order([late, *early, *freed], times)
+    assert [e.id for e in ordered] == ["e4", "e5", "e2", "e3", "e1"]
+
+
+def test_moves_that_want_nobodys_time_go_by_their_new_start() -> None:
+    far = effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=FREE)
+    near = effect(EffectKind.CHANGE_EVENT, 2, was=LATER, target=LATEST)
+    assert in_order([far, near], times) == [near, far]
+    assert waves([near, far], times) == [[near, far]], "nothing has to be known between them"
+
+
+def test_a_move_within_its_own_time_waits_for_nobody() -> None:
+    longer = replace(OCC, end=OCC.end + timedelta(minutes=30))
+    own = effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=longer)
+    other = effect(EffectKind.CHANGE_EVENT, 2, was=LATER, target=LATEST)
+    assert waves([own, other], times) == [[own, other]]
+
+
+def test_what_wants_the_same_time_or_leaves_it_does_not_wait_for_its_like() -> None:
+    """Only time that is left is waited for; who gets what is wanted twice was judged before."""
+    wants = [effect(EffectKind.CHANGE_EVENT, n, was=FREE, target=LATER) for n in (1, 2)]
+    assert waves(wants, times) == [wants]
+    leave = [
+        effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=LATER),
+        effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=LATEST),
+    ]
+    assert waves(leave, times) == [leave]
+
+
+def test_a_chain_is_cut_once_where_it_has_to_be() -> None:
+    """Two that leave, then two that want what these left: two waves, not four."""
+    leaving = [
+        effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=FREE),
+        effect(EffectKind.CHANGE_EVENT, 2, was=LATER, target=replace(FREE, title="x")),
+    ]
+    wanting = [
+        effect(EffectKind.CHANGE_EVENT, 3, was=LATEST, target=OCC),
+        effect(EffectKind.CHANGE_EVENT, 4, was=LATEST, target=LATER),
+    ]
+    assert waves([*leaving, *wanting], times) == [leaving, wanting]
+
+
+def test_a_ring_of_three_is_broken_once() -> None:
+    ring = [
+        effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=LATER),
+        effect(EffectKind.CHANGE_EVENT, 2, was=LATER, target=LATEST),
+        effect(EffectKind.CHANGE_EVENT, 3, was=LATEST, target=OCC),
+    ]
+    ordered = in_order(ring, times)
+    assert sorted(e.id for e in ordered) == ["e1", "e2", "e3"]
+    held = {e.id: e.was for e in ring}
+    waits = 0
+    for done in ordered:
+        del held[done.id]
+        waits += done.target in held.values()
+    assert waits == 1, "one of them goes onto time that is not free yet, and only one"
+
+
+def test_dates_of_a_series_that_meet_are_waited_for_too() -> None:
+    rule = Rule(frequency=Frequency.DAILY, count=3)
+    series = replace(LATER, recurrence=Recurrence(rule=rule))
+    third = replace(OCC, start=LATER.start + timedelta(days=2), end=LATER.end + timedelta(days=2))
+    leaves = effect(EffectKind.CHANGE_EVENT, 1, was=third, target=FREE)
+    wants = effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=series)
+    assert in_order([wants, leaves], times) == [leaves, wants]
+
+
+MOVES = st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(lambda m: m[0] != m[1])
+
+
+@given(st.lists(MOVES, max_size=7))
+def test_any_moves_are_ordered_so_that_each_wave_needs_only_what_is_free(
+    moves: list[tuple[int, int]],
+) -> None:
+    """Every effect comes out once; in a wave nothing wants time that another of it leaves; the
+    waves are the order, cut."""
+
+    def hour(n: int) -> Occupancy:
+        return replace(OCC, start=START + timedelta(hours=n), end=START + timedelta(hours=n + 1))
+
+    effects = [
+        effect(EffectKind.CHANGE_EVENT, n, was=hour(was), target=hour(to))
+        for n, (was, to) in enumerate(moves)
+    ]
+    ordered = in_order(effects, times)
+    assert sorted(e.id for e in ordered) == sorted(e.id for e in effects)
+    assert in_order(effects[::-1], times) == ordered, "the same for every order that they come in"
+    cut = waves(ordered, times)
+    assert [e for wave in cut for e in wave] == ordered
+    for wave in cut:
+        for number, one in enumerate(wave):
+            assert all(one.target != other.was for other in wave[:number])

@@ -55,6 +55,15 @@ class Switches:
     zone_names: str = "windows"
     any_iana_zone: bool = False
     all_day_floats: bool = True
+    # A live answer of 2018 (microsoft-graph-docs #2804): an all-day series made in another zone
+    # says that zone is UTC, with its dates, and originalStart is the mailbox's midnight.
+    all_day_series_say_utc: bool = False
+    # Seen by DavMail (mguessan/davmail #481): under Prefer outlook.timezone originalStart carries
+    # that zone's offset; the documents say that it is always UTC.
+    original_start_in_asked_zone: bool = False
+    # The answer to a POST in the zone that was sent (microsoft-graph-docs-contrib #8645), or in
+    # UTC (microsoft-graph-docs #116, #8755). Prefer never counts there.
+    create_answers_in_sent_zone: bool = False
     # A local time that the clocks skip (02:30 in spring): kept as it was said, so that a series
     # repeats at it, or stored as the time the clocks show then.
     skipped_times_move: bool = False

@@ -117,6 +117,8 @@ OTHER = {
     "masters_in_delta": False,
     "removed_occurrences_of_series": False,
     "all_day_floats": False,
+    "original_start_in_asked_zone": True,
+    "create_answers_in_sent_zone": True,
 }
 
 
@@ -141,6 +143,20 @@ def test_in_rooms_of_all_zones(usual: Scene, zone: str, make: Any) -> None:
 @pytest.mark.parametrize("make", [in_outlook, on_platform])
 def test_whatever_is_not_documented(scene: Scene, make: Any) -> None:
     _all_of_them(scene.room(("America/New_York", "Eastern Standard Time")), make)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Pacific/Kiritimati"])
+def test_days_that_are_said_to_be_in_utc(scene: Scene, zone: str) -> None:
+    """As Graph answered in 2018: dates, "UTC", and originalStart at the mailbox's midnight."""
+    switched = {"all_day_series_say_utc": True, "all_day_floats": True, "national_cloud": False}
+    scene.tenant.control("POST", "switches", switched)
+    try:
+        room = scene.room((zone, label(zone)))
+        for one in DAYS.values():
+            in_outlook(room, one, showAs="free")
+        prove(room, *DAYS.values())
+    finally:
+        scene.tenant.control("POST", "switches", {**dict.fromkeys(switched, False), **OTHER})
 
 
 def _all_of_them(room: Stage, make: Any) -> None:

@@ -40,7 +40,15 @@ def style_of(world: World, request: Request) -> Style:
         request.applied.append('IdType="ImmutableId"')
     switches = world.switches
     beta = request.version == "beta" or switches.beta_members_in_v1
-    return Style(request.zone(), text, request.immutable, switches.all_day_floats, beta)
+    return Style(
+        request.zone(),
+        text,
+        request.immutable,
+        switches.all_day_floats,
+        beta,
+        switches.all_day_series_say_utc,
+        switches.original_start_in_asked_zone,
+    )
 
 
 def stored(world: World, request: Request, box: Mailbox, key: str) -> Item | None:

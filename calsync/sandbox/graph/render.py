@@ -6,7 +6,7 @@ import html
 import re
 from base64 import b64encode
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -56,6 +56,9 @@ class Style:
     floats: bool = True
     # Members of the beta metadata: uid, occurrenceId.
     beta: bool = False
+    # Switches all_day_series_say_utc and original_start_in_asked_zone.
+    days_say_utc: bool = False
+    offsets: bool = False
 
 
 DEFAULT = Style()
@@ -134,6 +137,7 @@ def _event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
     mark = change_key(box, item)
     own_id = box.id_of(item, found.day, immutable=style.immutable)
     start, end = times(slot, style)
+    days = style.days_say_utc and item.when.all_day and item.rule is not None
     body = _body(props.get("body"), text=style.text)
     location = props.get("location") or EMPTY_LOCATION
     response = changed.response if changed and changed.response else item.response
@@ -147,8 +151,8 @@ def _event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
         "changeKey": mark,
         "categories": props["categories"],
         "transactionId": item.transaction_id,
-        "originalStartTimeZone": slot.start_zone.label,
-        "originalEndTimeZone": slot.end_zone.label,
+        "originalStartTimeZone": "UTC" if days else slot.start_zone.label,
+        "originalEndTimeZone": "UTC" if days else slot.end_zone.label,
         "iCalUId": occurrence_uid(item.uid, found),
         "reminderMinutesBeforeStart": props["reminderMinutesBeforeStart"],
         "isReminderOn": props["isReminderOn"],
@@ -181,7 +185,7 @@ def _event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
         "location": location,
         "locations": props.get("locations")
         or ([location] if location is not EMPTY_LOCATION else []),
-        "recurrence": show(item.rule, item.when.start_zone.label)
+        "recurrence": show(item.rule, "UTC" if days else item.when.start_zone.label)
         if item.rule and found.day is None
         else None,
         "attendees": [_attendee(one) for one in people],
@@ -194,14 +198,18 @@ def _event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
             None if found.day is None else occurrence_id(box, item, found.day, style)
         )
     if found.day is not None:
-        shown["originalStart"] = original_start(found)
+        shown["originalStart"] = original_start(found, style)
     return shown
 
 
-def original_start(found: Instance) -> str:
+def original_start(found: Instance, style: Style = DEFAULT) -> str:
     """The slot an instance was generated for, a UTC timestamp."""
     base, day = found.item.when, found.day or found.item.when.start.date()
-    return base.start_zone.to_utc(datetime.combine(day, base.start.time())).isoformat() + "Z"
+    zone = base.days_in if style.days_say_utc and base.days_in else base.start_zone
+    slot = zone.to_utc(datetime.combine(day, base.start.time()))
+    if style.offsets and style.zone != UTC_ZONE:
+        return slot.replace(tzinfo=UTC).astimezone(style.zone.rules).isoformat()
+    return slot.isoformat() + "Z"
 
 
 def slim(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:

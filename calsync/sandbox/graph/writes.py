@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import answers, events
 from ..items import Item
 from ..problems import Refusal, bad_body, bad_request
+from ..zones import UTC_ZONE
 from . import render
 from .calendar import find, shown_instance, style_of
 from .reader import Reader
@@ -62,7 +63,9 @@ def create(world: World, request: Request, box: Mailbox) -> Written:
         raised = Response(503, {"Retry-After": "1"}, b"")
         return Written(raised, item, None, tuple(raw))
     # The POST answer does not echo extended properties.
-    shown = render.master(box, item, style_of(world, request))
+    # Prefer outlook.timezone is for reading only (microsoft-graph-docs #116, #8755).
+    sent = item.when.start_zone if world.switches.create_answers_in_sent_zone else UTC_ZONE
+    shown = render.master(box, item, replace(style_of(world, request), zone=sent))
     context = request.context(entity=True)
     location = f"{request.base}/{request.version}/users('{box.user_id}')/events('{shown['id']}')"
     made = answer(
@@ -99,7 +102,8 @@ def update(world: World, request: Request, box: Mailbox, event_id: str) -> Writt
     fields = Reader(world, shown_instance(item, day)).event(raw)
     made = events.update(world, box, item, day, replace(fields, transaction_id=None))
     made = disturb(world, request, box, made)
-    shown = render.event(box, shown_instance(made, day), style_of(world, request))
+    style = replace(style_of(world, request), zone=UTC_ZONE)
+    shown = render.event(box, shown_instance(made, day), style)
     context = request.context(entity=True)
     return Written(
         answer(200, {"@odata.context": context, **shown}, {"ETag": shown["@odata.etag"]}),

@@ -21,8 +21,8 @@ def free_alternatives(
     ``busy`` holds the busy time of each room by id; a room that it lacks is left out, because
     nothing is known of it. ``seats`` is what the person asked for; where that is unknown a
     room of at least the size of the refused one is wanted, and rooms of unknown size come
-    last. Nearest in size first, then same floor, then by name: small rooms stay free for
-    small meetings and the order is the same on every run.
+    last. The smallest that is large enough first, then same floor, then by name: large rooms
+    stay free for large meetings and the order is the same on every run.
     """
     need = seats if seats is not None else room.capacity
     found: list[tuple[tuple[bool, int, bool, str, str], Room]] = []
@@ -35,8 +35,8 @@ def free_alternatives(
             continue
         if any(taken.meets(span) for taken in busy[other.id] for span in wanted):
             continue
-        spare = (other.capacity - need) if other.capacity is not None and need is not None else 0
-        rank = (other.capacity is None, spare, other.floor != room.floor, other.name, other.id)
+        size = other.capacity or 0
+        rank = (other.capacity is None, size, other.floor != room.floor, other.name, other.id)
         found.append((rank, other))
     found.sort(key=lambda item: item[0])
     return tuple(

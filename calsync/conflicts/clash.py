@@ -129,18 +129,17 @@ def judge(
     ranked = sorted(claims, key=lambda c: strength(c, policy))
     slots: list[_Slot] = []
     for rank, claim in enumerate(ranked):
-        if claim.occupancy.busy.blocks or claim.occupancy.recurrence is not None:
-            slots.extend(
-                _Slot(i.start, i.end, rank, i.recurrence_id)
-                for i in instances(claim.occupancy, window, zone)
-                if i.busy.blocks and i.start < i.end
-            )
+        slots.extend(
+            _Slot(i.start, i.end, rank, i.recurrence_id)
+            for i in instances(claim.occupancy, window, zone)
+            if i.busy.blocks and i.start < i.end
+        )
     return _resolve(ranked, _meetings(ranked, slots), slots, policy)
 
 
 def _meetings(ranked: Sequence[Claim], slots: list[_Slot]) -> list[tuple[_Slot, _Slot]]:
     """Pairs (stronger, weaker) of slots that meet and race, by a sweep over time."""
-    slots.sort(key=lambda s: (s.start, s.end, s.claim))
+    slots.sort(key=lambda s: s.start)
     active: list[_Slot] = []
     found: list[tuple[_Slot, _Slot]] = []
     for slot in slots:
@@ -162,7 +161,7 @@ def _resolve(
 ) -> list[Verdict]:
     """From the strongest down: a slot is lost to a stronger slot that still stands."""
     losses: dict[int, list[tuple[_Slot, _Slot]]] = {}
-    for strong, weak in sorted(meetings, key=lambda m: (m[1].claim, m[0].claim)):
+    for strong, weak in sorted(meetings, key=lambda m: m[1].claim):
         if not strong.lost:
             weak.lost = True
             losses.setdefault(weak.claim, []).append((weak, strong))
@@ -182,7 +181,7 @@ def _resolve(
                 winners=tuple(ranked[r] for r in sorted({s.claim for _, s in lost})),
                 dates=() if whole else tuple(dates),
                 taken=tuple(
-                    sorted({Interval(s.start, s.end) for _, s in lost}, key=lambda i: i.start)
+                    Interval(*span) for span in sorted({(s.start, s.end) for _, s in lost})
                 ),
                 ask=policy is ClashPolicy.ASK,
             )

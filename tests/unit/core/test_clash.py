@@ -105,6 +105,7 @@ def test_inside_one_side_nothing_races_but_what_calsync_put_back(side: Side) -> 
     there, later = claim("there", side, 0), claim("later", side, 5)
     put_back = replace(later, back=True)
     assert not is_race(there, later)
+    assert not is_race(there, claim("at once", side, 0)), "though neither saw the other"
     assert is_race(there, put_back)
     assert is_race(put_back, there)
     # Who books beside it once it stands there again does so in sight of it.
@@ -229,6 +230,35 @@ def test_one_loser_and_all_its_winners_from_the_strongest() -> None:
     assert losses(late, *winners) == {"late": ["w1", "w2"]}
     (verdict,) = verdicts(late, *winners)
     assert [span.start.hour for span in verdict.taken] == [9, 11]
+
+
+def test_the_verdicts_come_from_the_strongest_loser_down() -> None:
+    """late loses to the very first, and comes after middle, who loses to the second."""
+    first = claim("first", CALENDAR, 0, occ(9, 10))
+    second = claim("second", CALENDAR, 1, occ(12, 13))
+    middle, late = claim("middle", BOOKING, 2, occ(12, 13)), claim("late", BOOKING, 3, occ(9, 10))
+    assert list(losses(first, second, middle, late)) == ["middle", "late"]
+
+
+def test_time_taken_is_told_in_its_order_also_where_it_begins_together() -> None:
+    late = claim("late", BOOKING, 9, occ(9, 12))
+    winners = [claim(f"w{n}", CALENDAR, n, occ(9, end)) for n, end in enumerate((12, 10, 11))]
+    (verdict,) = verdicts(late, *winners)
+    assert verdict.taken == (span(9, 10), span(9, 11), span(9, 12))
+
+
+def test_dates_of_one_series_do_not_fight_each_other() -> None:
+    """One of its dates was moved onto another one, and calsync has put it all back."""
+    second = DAY + timedelta(days=1, hours=9)
+    onto_first = Override(
+        recurrence_id=second,
+        start=second - timedelta(days=1),
+        end=second - timedelta(days=1) + timedelta(hours=1),
+    )
+    rule = Rule(frequency=Frequency.DAILY, count=2)
+    twice = occ(9, 10, recurrence=Recurrence(rule=rule, overrides=(onto_first,)))
+    put_back = claim("series", BOOKING, 0, twice, back=True)
+    assert verdicts(put_back, claim("elsewhere", CALENDAR, 1, occ(20, 21))) == []
 
 
 def test_a_series_loses_only_the_dates_that_are_taken() -> None:

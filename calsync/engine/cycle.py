@@ -36,7 +36,6 @@ from calsync.model import (
     Link,
     Pair,
     Plan,
-    Presence,
     Side,
     Skip,
     Window,
@@ -288,11 +287,7 @@ def _drift(plan: Plan, before: dict[str, Link], covered: Window | None, zone: st
             there = shown(link, link.origin)
             count += there is not None and covered is not None and in_window(there, covered, zone)
         else:
-            count += any(
-                link.half(side).presence is not Presence.NEVER
-                and was.half(side).fingerprint != link.half(side).fingerprint
-                for side in Side
-            )
+            count += any(was.half(side).fingerprint != link.half(side).fingerprint for side in Side)
     return count
 
 

@@ -33,9 +33,8 @@ from calsync.model import (
     Window,
 )
 from calsync.ports import Commit, OpenEffect, SyncSide
-from calsync.reconcile.observe import with_half
 from calsync.reconcile.order import waves
-from calsync.reconcile.rebase import bury
+from calsync.reconcile.rebase import bury, with_half
 from calsync.reconcile.settle import resolve, settle
 
 _CHANGES = frozenset({EffectKind.CHANGE_EVENT.value, EffectKind.CHANGE_BOOKING.value})

@@ -27,9 +27,10 @@ class Half:
 
     ``seen`` is None where it equals the base of the link (the usual case, kept once), or
     where the item is not present. ``fingerprint`` is that of what is there; empty where nothing
-    is (not PRESENT). While the item is NEVER seen, ``fingerprint`` holds those of all that creates
-    of ours may have made, or may still make, there (see ``observe.making``), and ``seen`` what the
-    last of them wants to make, where the other side shows something else by now.
+    is (not PRESENT). ``sent``: the fingerprints, parted by blanks, of what we wrote, or
+    tried to write, over this ``version`` (see ``reconcile.sent``). While the item is NEVER seen,
+    ``seen`` is what a create in flight wants to make, where the other side shows something else
+    by now.
     ``since``: when the item came to claim its present time on this side, by that side's
     clock (its creation, later the last change that moved it).
     """
@@ -45,6 +46,7 @@ class Half:
     uid: str = ""
     reason: str = ""
     since: datetime | None = None
+    sent: str = ""
 
 
 class LinkState(StrEnum):

@@ -29,7 +29,8 @@ from calsync.model import (
     Side,
     Unknown,
 )
-from calsync.reconcile.rebase import rebase
+from calsync.reconcile.rebase import with_half
+from calsync.reconcile.sent import as_sent
 
 
 def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | None:
@@ -41,8 +42,9 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
                 return None
             if half.presence is Presence.GONE and obs.mark <= half.mark:
                 return None
-            taken = _moved_claim(_with_seen(link, side, obs, now), link, side)
-            taken = _kept_for_create(as_made(taken, link, side, obs), link, side)
+            shows = _with_seen(link, side, obs, now)
+            taken = as_sent(shows, link, side, obs) or _moved_claim(shows, link, side)
+            taken = _kept_for_create(taken, link, side)
         case Gone():
             if obs.mark is not None and obs.mark < half.mark:
                 return None
@@ -54,6 +56,7 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
                 key=half.key or obs.key,
                 # While a write is in doubt, what it was about is kept for the answer.
                 seen=last_seen(link, side) if link.in_flight else None,
+                sent="",
                 fingerprint="",
                 mark=mark,
                 reason=obs.absence.value,
@@ -94,28 +97,6 @@ def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
         return replace(link, booking=half, pending=obs.pending, person=person, seats=obs.seats)
     person = obs.person if link.origin is Side.CALENDAR else link.person
     return replace(link, event=half, person=person)
-
-
-#: How many different contents a create may be remembered to have been tried with.
-_TRIED = 4
-
-
-def making(link: Link, side: Side, fingerprint: str) -> Link:
-    """``link`` when an item of this content is about to be made on ``side``. It is remembered: a
-    request may take effect after the look-up that did not find it, even after the next one was
-    made, and what it made must not be taken for what people changed."""
-    half = link.half(side)
-    tried = [one for one in half.fingerprint.split() if one != fingerprint]
-    noted = " ".join([*tried[1 - _TRIED :], fingerprint])
-    return with_half(link, side, replace(half, fingerprint=noted, seen=None))
-
-
-def as_made(link: Link, before: Link, side: Side, now: Seen) -> Link:
-    """Where ``side`` turns out to show just what a create of ours was to make there, that is what
-    both sides agreed on: nobody has changed it since."""
-    half = before.half(side)
-    made = half.presence is Presence.NEVER and now.fingerprint in half.fingerprint.split()
-    return rebase(link, now.occupancy, now.fingerprint) if made and link.base is None else link
 
 
 def _kept_for_create(link: Link, before: Link, side: Side) -> Link:
@@ -161,6 +142,8 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         owned=obs.owned,
         uid=obs.uid,
         since=since,
+        # A write is bound to the version it was decided on: it has missed every other.
+        sent=half.sent if obs.version == half.version else "",
     )
 
 
@@ -172,10 +155,3 @@ def last_seen(link: Link, side: Side) -> Occupancy | None:
     if half.seen is not None:
         return half.seen
     return link.base if half.presence is not Presence.GONE else None
-
-
-def with_half(link: Link, side: Side, half: Half) -> Link:
-    """``link`` with its half on ``side`` replaced."""
-    if side is Side.BOOKING:
-        return replace(link, booking=half)
-    return replace(link, event=half)

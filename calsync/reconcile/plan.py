@@ -42,10 +42,11 @@ from calsync.reconcile.decide import FILLING, Decision, Verb, decide
 from calsync.reconcile.effects import conflict_of, effect_of, ends, in_flight, refused
 from calsync.reconcile.guard import USUAL, Limits, counted, worn_out
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
-from calsync.reconcile.observe import accept, last_seen, making, with_half
+from calsync.reconcile.observe import accept, last_seen
 from calsync.reconcile.order import in_order
-from calsync.reconcile.rebase import bury, rebase
+from calsync.reconcile.rebase import bury, rebase, with_half
 from calsync.reconcile.remade import Vanished, under_new_key
+from calsync.reconcile.sent import sending
 from calsync.reconcile.wait import TAKEN_FROM, onto, too_early
 
 #: Writes of one link that may go by without both sides agreeing, before it is parked.
@@ -501,9 +502,7 @@ class _Room:
             return
         link = in_flight(link)
         effect = effect_of(link, decision)
-        if effect.key is None:
-            link = making(link, effect.kind.side, effect.fingerprint)
-        self._file(link, effect)
+        self._file(sending(link, effect), effect)
 
 
 def _same(obs: Observation, version: str, base: str) -> bool:

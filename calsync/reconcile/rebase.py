@@ -22,6 +22,13 @@ def rebase(link: Link, base: Occupancy, fingerprint: str) -> Link:
     )
 
 
+def with_half(link: Link, side: Side, half: Half) -> Link:
+    """``link`` with its half on ``side`` replaced."""
+    if side is Side.BOOKING:
+        return replace(link, booking=half)
+    return replace(link, event=half)
+
+
 def _restated(link: Link, side: Side, fingerprint: str) -> Half:
     half = link.half(side)
     if half.presence is not Presence.PRESENT:

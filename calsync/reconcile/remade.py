@@ -15,8 +15,8 @@ from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
 from calsync.model import Half, Link, LinkState, Presence, Seen, Side
 from calsync.reconcile.join import link_id
-from calsync.reconcile.observe import accept, with_half
-from calsync.reconcile.rebase import bury
+from calsync.reconcile.observe import accept
+from calsync.reconcile.rebase import bury, with_half
 
 
 class Vanished:

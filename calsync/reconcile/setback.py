@@ -24,7 +24,8 @@ from calsync.model import (
     Side,
 )
 from calsync.reconcile.join import succeed
-from calsync.reconcile.observe import accept, with_half
+from calsync.reconcile.observe import accept
+from calsync.reconcile.rebase import with_half
 
 #: Newest items that are gone together: one alone is somebody who changed their mind.
 NEWEST = 2

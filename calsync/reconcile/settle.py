@@ -30,8 +30,9 @@ from calsync.model import (
     Stale,
     Unknown,
 )
-from calsync.reconcile.observe import accept, as_made, half_of, with_half
-from calsync.reconcile.rebase import rebase
+from calsync.reconcile.observe import accept, half_of
+from calsync.reconcile.rebase import rebase, with_half
+from calsync.reconcile.sent import as_sent
 
 #: Effects that refuse what a person asked; the reason stays on the link until they are told.
 _REFUSING = frozenset({EffectKind.CHANGE_BOOKING, EffectKind.REJECT_BOOKING})
@@ -138,11 +139,12 @@ def _created(
     link: Link, before: Link, effect: Effect, done: Done, state: Seen, now: datetime
 ) -> Link:
     side, target = effect.kind.side, effect.target
-    made = as_made(link, before, side, state)
-    tried = before.half(side).fingerprint.split()
-    if made is not link or target is None or (len(tried) > 1 and done.complete):
+    ours = as_sent(link, before, side, state)
+    if ours is not None:
+        return ours
+    if target is None or (done.complete and len(before.half(side).sent.split()) > 1):
         # Which of several tries made what people have changed since, nobody can tell.
-        return made
+        return link
     if not same_grid(target, state.occupancy):
         # People moved it before anybody heard that it was made: they claim its new time there.
         half = replace(link.half(side), since=state.modified or now)

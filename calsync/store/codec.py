@@ -127,6 +127,7 @@ def _half_row(half: Half, base: Occupancy | None, base_json: str | None) -> tupl
         half.uid,
         half.reason,
         maybe_micros(half.since),
+        half.sent,
     )
 
 
@@ -191,9 +192,9 @@ def link_of(row: Row) -> Link:
     (
         id_, pair_id, origin,
         b_presence, b_key, b_version, b_mark, b_fingerprint, b_seen, b_created, b_owned, b_uid,
-        b_reason, b_since,
+        b_reason, b_since, b_sent,
         e_presence, e_key, e_version, e_mark, e_fingerprint, e_seen, e_created, e_owned, e_uid,
-        e_reason, e_since,
+        e_reason, e_since, e_sent,
         base_json, base_fingerprint, state, reason, revision, in_flight, attempts, pending,
         person_name, person_address, seats, claim, refusal, writes, writes_since,
     ) = row  # fmt: skip
@@ -215,6 +216,7 @@ def link_of(row: Row) -> Link:
             uid=b_uid,
             reason=b_reason,
             since=maybe_instant(b_since),
+            sent=b_sent,
         ),
         event=Half(
             presence=_PRESENCES[e_presence],
@@ -228,6 +230,7 @@ def link_of(row: Row) -> Link:
             uid=e_uid,
             reason=e_reason,
             since=maybe_instant(e_since),
+            sent=e_sent,
         ),
         base=base,
         base_fingerprint=base_fingerprint,

@@ -99,6 +99,7 @@ def _half(side: str) -> list[Column[object]]:
         Column(f"{side}_uid", String, nullable=False),
         Column(f"{side}_reason", Text, nullable=False),
         Column(f"{side}_since", BigInteger),
+        Column(f"{side}_sent", Text, nullable=False, server_default=text("''")),
     ]
 
 

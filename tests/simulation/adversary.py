@@ -1,9 +1,10 @@
 """Everything that goes wrong around a cycle: the network, the sides' answers, the process.
 
-Faults of reliability.md §3: 1, 2 (request and reply lost), 8 (down before), 7 (down after commit),
-13 and 17 (throttled), 23 and 24 (replays out of order), 25 (void cursor), 28 (stale reads),
-29 (people act between two calls), 57 (death before and after each call, each effect and each
-commit), 58 (a stalled process wakes up after another took the room).
+Faults of reliability.md §3: 1, 2 (request and reply lost), 3 (carried out after the client gave
+up), 8 (down before), 7 (down after commit), 13 and 17 (throttled), 23 and 24 (replays out of
+order), 25 (void cursor), 28 (stale reads), 29 (people act between two calls), 57 (death before and
+after each call, each effect and each commit), 58 (a stalled process wakes up after another took
+the room).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from calsync.engine.calls import Call, Steps, run_inline
 from calsync.engine.cycle import CycleReport, cycle
 from calsync.errors import StoreError, Throttled, Unavailable
-from calsync.model import Effect, Outcome, Stale
+from calsync.model import Effect, InDoubt, Outcome, Stale
 from calsync.ports import Commit
 from tests.simulation.modes import Mode
 from tests.simulation.story import Story
@@ -28,6 +29,7 @@ _READING = {"stale": 0.2, "unreadable": 0.12}
 #: Of cycles in a mode with crashes, how many die somewhere; of their points, how far they get.
 _DEATHS, _REACH = 0.25, 16
 _CALL_FAILS, _REFUSED_AS_STALE, _ACT_MIDWAY, _STALL = 0.03, 0.03, 0.2, 0.06
+_DELAYED, _LATE = 0.08, 0.2
 
 
 class Died(Exception):
@@ -79,6 +81,7 @@ class Adversary:
         self._die_at = die_at
         self._left: int | None = None
         self._stalled: list[_Stalled] = []
+        self._underway: list[Callable[[], object]] = []
         self._watch_store()
         for side in (world.booking, world.calendar):
             self._watch_side(side)
@@ -98,6 +101,8 @@ class Adversary:
     def heal(self) -> None:
         while self._stalled:
             self._wake()
+        while self._underway:
+            self._arrive()
         self.world.heal()
         self.healthy = True
         self._left = None
@@ -159,6 +164,7 @@ class Adversary:
 
     def _run(self, call: Call) -> Any:
         self._people_act()
+        self._others_act()
         self._point()
         fate = self.rng.random() if self.mode.network and not self.healthy else 1.0
         if fate < _CALL_FAILS:
@@ -171,6 +177,19 @@ class Adversary:
         self._point()
         self._people_act()
         return result
+
+    def _others_act(self) -> None:
+        """Amid a cycle: a stalled process wakes up, a write that nobody waits for takes effect."""
+        if not self.mode.late or self.healthy:
+            return
+        if self._stalled and self.rng.random() < _LATE:
+            self._wake()
+        if self._underway and self.rng.random() < _LATE:
+            self._arrive()
+
+    def _arrive(self) -> None:
+        self.story.tell("world", "a request arrives late")
+        self._underway.pop(0)()
 
     def _people_act(self) -> None:
         if self.mode.midway and not self.healthy and self.rng.random() < _ACT_MIDWAY:
@@ -224,11 +243,18 @@ class Adversary:
             if self._refuses(effect):
                 self.story.tell(side.side.value, f"refuses {effect.kind.value!r} as stale")
                 return Stale(None)
+            if self._delays():
+                self.story.tell("world", f"{effect.kind.value!r} takes its time")
+                self._underway.append(lambda: real(effect))
+                return InDoubt("no answer in time")
             outcome = real(effect)
             self._point()
             return outcome
 
         side._apply = apply  # type: ignore[method-assign]
+
+    def _delays(self) -> bool:
+        return self.mode.late and not self.healthy and self.rng.random() < _DELAYED
 
     def _refuses(self, effect: Effect) -> bool:
         trouble = self.mode.reading and not self.healthy

@@ -12,8 +12,9 @@ class Mode:
     ``network``: calls fail, replies get lost, cursors void, effects put off. ``reading``: a side
     shows old states and unreadable items, and refuses writes as stale. ``crash``: the process
     dies. ``midway``: people act while a cycle is between two calls. ``zombie``: a process stalls
-    in a call and wakes up after another took the room. ``policies``: rooms with other policies
-    than the default ones.
+    in a call and wakes up after another took the room. ``late``: a write takes effect when nobody
+    waits for it any more, and a stalled process wakes up amid the cycle of another. ``policies``:
+    rooms with other policies than the default ones.
     """
 
     network: bool = False
@@ -21,6 +22,7 @@ class Mode:
     crash: bool = False
     midway: bool = False
     zombie: bool = False
+    late: bool = False
     policies: bool = False
 
     @property
@@ -37,5 +39,6 @@ MODES = {
     "midway": Mode(midway=True),
     "policies": Mode(policies=True, crash=True),
     "zombie": Mode(zombie=True, network=True),
+    "late": Mode(zombie=True, late=True, network=True, midway=True),
     "all": Mode(network=True, reading=True, crash=True, midway=True, zombie=True),
 }

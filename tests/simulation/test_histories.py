@@ -13,8 +13,8 @@ from tests.simulation.run import simulate
 #: Histories of each mode; their seeds are those that ``python -m tests.simulation 0 N`` runs.
 EACH = 30
 #: Seeds beyond those whose histories reach rare corners. Each failed once: an item of ours that
-#: was first seen unreadable, time that a write in doubt has to leave, a move that only a stale write
-#: showed, a refused move whose former time somebody took, an overlap that only a late reading
+#: was first seen unreadable, time that a write in doubt has to leave, a move that only a stale
+#: write showed, a refused move whose former time somebody took, an overlap that only a late reading
 #: showed, a life restored while a later one was deleted.
 SHARP = {
     "noise": [49, 166, 63677],

@@ -1,0 +1,40 @@
+"""Writes that may still take effect when nobody waits for them any more.
+
+A request can be carried out after its sender has given up, after the look-up that did not find
+it, or when a stalled process wakes up. What it then leaves looks like an act of people, and would
+take back what they really did on the other side meanwhile. So it is remembered what was sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from calsync.model import Effect, Link, Presence, Seen
+from calsync.model.rooms import Side
+from calsync.reconcile.rebase import rebase, with_half
+
+#: How many different contents are remembered, newest last. Each was decided on one state of the
+#: item, of which people and calsync disagree at most as often as a link may be written.
+REMEMBERED = 4
+
+
+def sending(link: Link, effect: Effect) -> Link:
+    """``link`` with what ``effect`` is about to write. Half of a merge is not noted: it was never
+    shown by the other side, so both sides cannot have agreed on it."""
+    if effect.target is None or effect.merged:
+        return link
+    side = effect.kind.side
+    half = link.half(side)
+    others = [one for one in half.sent.split() if one != effect.fingerprint]
+    sent = " ".join([*others[1 - REMEMBERED :], effect.fingerprint])
+    seen = None if half.presence is Presence.NEVER else half.seen
+    return with_half(link, side, replace(half, sent=sent, seen=seen))
+
+
+def as_sent(link: Link, before: Link, side: Side, now: Seen) -> Link | None:
+    """Where ``side`` turns out to show just what we sent, that is what both sides agreed on: the
+    link with that as its base; None where people made it what it is. ``link``: with ``now`` as its
+    half, ``before``: without."""
+    half = before.half(side)
+    ours = now.version != half.version and now.fingerprint in half.sent.split()
+    return rebase(link, now.occupancy, now.fingerprint) if ours else None

@@ -115,7 +115,9 @@ def _moved_claim(link: Link, before: Link, side: Side) -> Link:
     other, mine = shown(link, side.other), shown(link, side)
     if mine is None or (other is not None and same_schedule(mine, other)):
         return link
-    return replace(link, claim=side)
+    # Moved and moved back, it is the other side's move that stands.
+    back = other is not None and same_schedule(mine, link.base)
+    return replace(link, claim=side.other if back else side)
 
 
 def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:

@@ -153,7 +153,7 @@ def _heir_id(link: Link, side: Side, key: str | None) -> str:
 def never_read(link: Link) -> Side | None:
     """The side on which ``link`` has an item of which nothing but its key is known: it could not
     be read since it was first heard of, so nobody knows yet whose it is."""
-    if link.base is not None:
+    if link.base is not None or link.state is LinkState.BURIED:
         return None
     for side in Side:
         half = link.half(side)

@@ -111,6 +111,7 @@ class _Room:
         self.claims: list[Claim] = []
         self.returned: list[tuple[Link, dict[Side, Seen | Unknown]]] = []
         self.unread: dict[tuple[Side, str], Link] = {}
+        self.unread_uids: dict[Side, set[str]] = {}
         self.parked: set[str] = set()
         self.out = Plan()
 
@@ -311,12 +312,23 @@ class _Room:
             decision = decide_anew(link, self.rejoin)
         if decision.verb in (Verb.CREATE_BOOKING, Verb.CREATE_EVENT):
             assert decision.target is not None
+            side = Side.BOOKING if decision.verb is Verb.CREATE_BOOKING else Side.CALENDAR
+            if link.half(side.other).uid in self._unread_uids(side):
+                return Decision(verb=Verb.SKIP, why="what may be its own item cannot be read")
             # What lies beyond the window's end is carried all the same: a booking next year is
             # one, too. Only its changes in the calendar show later (as a hint, or at night).
             end = extent(decision.target, self.pair.zone)[1]
             if end is not None and end <= self.window.start:
                 return Decision(verb=Verb.SKIP, why=OVER)
         return decision
+
+    def _unread_uids(self, side: Side) -> set[str]:
+        """What is known of items on ``side`` that were gone, show again, and cannot be read yet."""
+        if side not in self.unread_uids:
+            newest = {link.id: link for link in self.all} | self.changed
+            uids = {lk.half(side).uid for lk in newest.values() if never_read(lk) is side}
+            self.unread_uids[side] = uids - {""}
+        return self.unread_uids[side]
 
     # -- 4 ----------------------------------------------------------------------------------
 

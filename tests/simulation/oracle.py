@@ -308,7 +308,7 @@ class Oracle:
 
     def _twice(self) -> set[str]:
         """Who restores one while the other is being made, unseen, may have two from then on."""
-        return self._restored() if self.mode.midway else set()
+        return self._restored() if self.mode.midway or self.mode.zombie else set()
 
     def _restored(self) -> set[str]:
         return {a.name for a in self.people.acts if a.kind is Kind.RESTORE}

@@ -172,9 +172,7 @@ def _resolve(
     for rank, lost in losses.items():
         dates = sorted({w.recurrence_id for w, _ in lost if w.recurrence_id is not None})
         recurrence = ranked[rank].occupancy.recurrence
-        whole = not dates or (
-            recurrence is not None and not recurrence.rule.endless and len(dates) >= total[rank]
-        )
+        whole = recurrence is not None and not recurrence.rule.endless and len(dates) >= total[rank]
         verdicts.append(
             Verdict(
                 loser=ranked[rank],

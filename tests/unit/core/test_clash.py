@@ -261,6 +261,12 @@ def test_dates_of_one_series_do_not_fight_each_other() -> None:
     assert verdicts(put_back, claim("elsewhere", CALENDAR, 1, occ(20, 21))) == []
 
 
+def test_winners_are_named_from_the_strongest_in_a_full_room_too() -> None:
+    hours = [5, 2, 6, 7, 8, 9, 10, 11, 3, 12]
+    others = [claim(f"w{n}", CALENDAR, n, occ(at, at + 1)) for n, at in enumerate(hours)]
+    assert losses(claim("late", BOOKING, 99, occ(2, 4)), *others) == {"late": ["w1", "w8"]}
+
+
 def test_a_series_loses_only_the_dates_that_are_taken() -> None:
     series = claim("series", BOOKING, 5, daily(9, 10))
     second = occ(24 + 9, 24 + 10)

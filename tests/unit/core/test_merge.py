@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calsync.conflicts.merge import merge, same_grid, same_schedule
+from calsync.conflicts.merge import agreed, merge, same_grid, same_schedule
 from calsync.model import Busy, Frequency, Occupancy, Override, Recurrence, Rule, Side
 
 START = datetime(2026, 3, 2, 9)
@@ -90,6 +90,50 @@ def test_the_winner_is_only_asked_in_a_conflict(
 
 
 @given(items, items)
+def test_what_both_sides_show_is_agreed_on_and_nothing_else(
+    base: Occupancy, other: Occupancy
+) -> None:
+    assert agreed(base, other, other) == other
+    assert agreed(base, base, other) == base
+    assert agreed(base, other, base) == base
+
+
+@given(items, items, items, st.sampled_from(list(Side)))
+def test_after_half_of_a_merge_what_it_wrote_is_agreed_on(
+    base: Occupancy, mine: Occupancy, theirs: Occupancy, winner: Side
+) -> None:
+    """The event has the merged value, the booking not yet: what is left is the event's change."""
+    merged = merge(base, mine, theirs, winner).value
+    step = agreed(base, mine, merged)
+    assert step == agreed(base, merged, mine)
+    rest = merge(step, mine, merged, winner)
+    assert (rest.value, agreed(step, mine, merged)) == (merged, step)
+
+
+def test_half_of_a_merge_field_by_field() -> None:
+    booking = replace(SINGLE, title="new", busy=Busy.OOF, end=START + timedelta(hours=2))
+    event = replace(SINGLE, title="new", busy=Busy.FREE)
+    assert agreed(SINGLE, booking, event) == replace(SINGLE, title="new")
+    assert agreed(SINGLE, replace(booking, busy=Busy.FREE), event) == replace(
+        SINGLE, title="new", busy=Busy.FREE
+    )
+    moved = replace(event, end=booking.end)
+    assert agreed(SINGLE, booking, moved) == replace(SINGLE, title="new", end=booking.end)
+    hidden = replace(SINGLE, private=True, title=None)
+    assert agreed(SINGLE, hidden, hidden) == hidden
+
+
+def test_half_of_a_merge_date_by_date() -> None:
+    assert SERIES.recurrence is not None
+    one, both = (replace(SERIES.recurrence, excluded=tuple(DAYS[:n])) for n in (1, 2))
+    booking, event = replace(SERIES, recurrence=one), replace(SERIES, recurrence=both)
+    assert agreed(SERIES, booking, event) == booking
+    assert agreed(event, booking, SERIES) == replace(
+        event, recurrence=replace(both, excluded=(DAYS[0],))
+    )
+
+
+@given(items, items)
 def test_mirror_image(mine: Occupancy, theirs: Occupancy) -> None:
     """Swapping the sides and the winner gives the same value."""
     one = merge(SINGLE, mine, theirs, Side.BOOKING)
@@ -161,6 +205,7 @@ def test_what_does_not() -> None:
         ({"title": "a"}, {"title": "b"}, ("title",)),
         ({"busy": Busy.OOF}, {"busy": Busy.TENTATIVE}, ("busy",)),
         ({"title": "a", "busy": Busy.OOF}, {"title": "b"}, ("title",)),
+        ({"title": "a", "busy": Busy.OOF}, {"title": "a", "busy": Busy.FREE}, ("busy",)),
         ({"end": START + timedelta(hours=2)}, {"end": START + timedelta(hours=3)}, ("schedule",)),
         (
             {"end": START + timedelta(hours=2), "title": "a"},

@@ -197,7 +197,7 @@ class People:
         return any(
             one.busy and a < end and start < b
             for one in self.images(Side.CALENDAR, place)
-            for a, b in one.times
+            for a, b in one.taken
         )
 
     def _title(self, rng: Random, name: str, version: int) -> str:

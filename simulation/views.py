@@ -35,7 +35,8 @@ Feature = tuple[str, object, object]
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One item of a store. ``times``: its live instances (UTC, naive), ``busy``: takes the room.
+    """One item of a store. ``times``: its live instances (UTC, naive; days for what lasts all
+    day), ``taken``: the same in UTC always, ``busy``: takes the room.
     ``key`` is the store's own; ``title`` may be empty where it cannot be seen. ``changed``: the
     store's own order of changes."""
 
@@ -46,6 +47,7 @@ class Image:
     private: bool
     busy: bool
     times: frozenset[tuple[datetime, datetime]]
+    taken: frozenset[tuple[datetime, datetime]]
     all_day: bool
     series: bool
     own: bool
@@ -95,6 +97,7 @@ class Views:
             private=_private(item),
             busy=_takes(live[0]) if live else False,
             times=frozenset(_span_of(one) for one in live),
+            taken=frozenset((one.when.start_utc, one.when.end_utc) for one in live),
             all_day=item.when.all_day,
             series=item.rule is not None,
             own=item.own,
@@ -130,10 +133,8 @@ class Views:
         named = name_in(occ.title)
         name = self.ids.get(booking.id) or self.uids.get(booking.uid)
         shown = ZoneInfo(zone) if occ.all_day else UTC
-        times = frozenset(
-            (_naive(one.start, shown), _naive(one.end, shown))
-            for one in instances(occ, _SPAN, zone)
-        )
+        found = list(instances(occ, _SPAN, zone))
+        times = frozenset((_naive(one.start, shown), _naive(one.end, shown)) for one in found)
         return Image(
             key=booking.id,
             name=name or (named[0] if named else f"?{booking.uid[-8:]}"),
@@ -142,6 +143,7 @@ class Views:
             private=occ.private,
             busy=occ.busy is not Busy.FREE,
             times=times,
+            taken=frozenset((_naive(one.start, UTC), _naive(one.end, UTC)) for one in found),
             all_day=occ.all_day,
             series=occ.recurrence is not None,
             own=booking.editable,
@@ -171,4 +173,4 @@ def meets(one: Image, other: Image) -> bool:
     """True where two images take the same time."""
     if not (one.busy and other.busy):
         return False
-    return any(a < d and c < b for a, b in one.times for c, d in other.times)
+    return any(a < d and c < b for a, b in one.taken for c, d in other.taken)

@@ -309,7 +309,9 @@ class LoginClient:
         finally:
             answer.close()
         self._note(answer)
-        if answer.status_code == 200 and not _is_json(answer):
+        if answer.status_code != 200:
+            _plain_error(answer)
+        elif not _is_json(answer):
             raise BadAnswer(
                 "the sign-in service did not answer in its own form",
                 where=self._netloc,
@@ -326,6 +328,17 @@ class LoginClient:
         self.status = answer.status_code
         seconds, _ = retry_after(answer.headers.get("Retry-After"), self._clock.now())
         self.retry_after = _UNSAID_S if seconds is None else seconds
+
+
+def _plain_error(answer: requests.Response) -> None:
+    """msal keeps what ``error`` says for its telemetry; anything but text there (a gateway's own
+    JSON) makes every later request of msal fail with a TypeError, until the process ends."""
+    try:
+        body = read_json(answer.content)
+    except ValueError:
+        return
+    if not isinstance(body, dict) or not isinstance(body.get("error"), str):
+        answer._content = b'{"error": "unreadable_answer"}'
 
 
 def _is_json(answer: requests.Response) -> bool:

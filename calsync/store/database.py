@@ -81,6 +81,8 @@ class Database:
             pool_size=1 if in_memory else 5,
             max_overflow=0 if in_memory else 60,
             pool_timeout=30.0,
+            # The connection that was used last: its cache is warm, and the others' stay small.
+            pool_use_lifo=True,
         )
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", self._begin)
@@ -95,9 +97,11 @@ class Database:
             run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
         run("PRAGMA foreign_keys = ON")
-        # Bulk imports touch keys all over the tables: 32 MB of pages instead of 2, and a
-        # checkpoint (which syncs the disk) every 32 MB of WAL instead of every 4.
-        run("PRAGMA cache_size = -32768")
+        # Bulk imports touch keys all over the tables: 4 MB of pages instead of 2, and a
+        # checkpoint (which syncs the disk) every 32 MB of WAL instead of every 4. Every connection
+        # has a cache of its own, which fills as the database grows: with 32 MB a first import of
+        # 40,000 events took 4 % less processor time, and the memory grew for days.
+        run("PRAGMA cache_size = -4096")
         run("PRAGMA wal_autocheckpoint = 8000")
 
     @contextmanager

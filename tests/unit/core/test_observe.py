@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Absence,
+    Effect,
+    EffectKind,
     Gone,
     Half,
     Link,
@@ -22,7 +25,9 @@ from calsync.model import (
     Side,
     Unknown,
 )
-from calsync.reconcile.observe import accept, as_made, half_of, last_seen, making, with_half
+from calsync.reconcile.observe import accept, half_of, last_seen
+from calsync.reconcile.rebase import with_half
+from calsync.reconcile.sent import as_sent, sending
 from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
@@ -30,6 +35,7 @@ from tests.unit.core.values import (
     NOW,
     agreed,
     at,
+    effect,
     gone,
     link,
     occ,
@@ -227,6 +233,13 @@ def test_an_echo_of_our_own_move_claims_nothing(side: Side) -> None:
     assert taken(item, side, seen(TWELVE, mark=9)).claimed_on is side
 
 
+@pytest.mark.parametrize("side", Side)
+def test_moved_and_moved_back_it_is_the_other_sides_move_that_stands(side: Side) -> None:
+    item = with_half(agreed(NINE, claim=side), side.other, there(TEN, key="o"))
+    item = with_half(item, side, there(TWELVE, key="k"))
+    assert taken(item, side, seen(NINE, mark=9)).claim is side.other
+
+
 def test_what_both_sides_have_not_held_yet_is_claimed_where_it_was_born() -> None:
     item = link(there(NINE))
     assert taken(item, BOOKING, seen(TEN, mark=9)).claim is None
@@ -260,52 +273,78 @@ def test_a_booking_moved_again_is_told_nothing_of_its_refused_move() -> None:
     assert taken(dates, BOOKING, seen(TEN, mark=9)).refusal is not None, "dates stay refused"
 
 
-# --- what is being made --------------------------------------------------------------------------
+# --- what we sent --------------------------------------------------------------------------------
 
 
-def test_what_a_create_was_tried_with_is_remembered() -> None:
-    item = link(there(NINE))
-    for name in ("a", "b", "c"):
-        item = making(item, CALENDAR, name)
-    assert item.event.fingerprint == "a b c"
-    assert making(item, CALENDAR, "a").event.fingerprint == "b c a", "the last try is the last"
-    for name in ("d", "e"):
-        item = making(item, CALENDAR, name)
-    assert item.event.fingerprint == "b c d e", "four are enough"
-    assert item.booking == there(NINE)
+def sent(*contents: Occupancy) -> str:
+    return " ".join(fingerprint(one) for one in contents)
 
 
-def test_what_a_create_wanted_to_make_is_not_what_it_shows() -> None:
-    item = with_half(link(there(NINE)), CALENDAR, Half(seen=TEN))
-    assert making(item, CALENDAR, "a").event.seen is None
+def writes(
+    target: Occupancy | None, kind: EffectKind = EffectKind.CHANGE_EVENT, **more: Any
+) -> Effect:
+    return effect(kind, target=target, **more)
 
 
-def test_an_item_that_shows_what_was_to_be_made_is_agreed_on() -> None:
-    item = making(link(there(NINE)), CALENDAR, fingerprint(NINE))
-    found = taken(item, CALENDAR, seen(NINE))
-    assert (found.base, found.base_fingerprint) == (NINE, fingerprint(NINE))
-    changed = taken(item, CALENDAR, seen(TEN))
-    assert changed.base is None, "somebody changed it before it was seen"
+@pytest.mark.parametrize("side", Side)
+def test_what_was_sent_is_remembered_the_newest_last(side: Side) -> None:
+    kind = EffectKind.CHANGE_EVENT if side is CALENDAR else EffectKind.CHANGE_BOOKING
+    item = agreed(NINE)
+    for target in (NINE, TEN, TWELVE, TEN):
+        item = sending(item, writes(target, kind))
+    assert item.half(side).sent == sent(NINE, TWELVE, TEN)
+    assert item.half(side.other) == agreed(NINE).half(side.other)
+    for target in (RENAMED, occ(1, 2)):
+        item = sending(item, writes(target, kind))
+    assert item.half(side).sent == sent(TWELVE, TEN, RENAMED, occ(1, 2)), "four are enough"
 
 
-def test_any_of_several_tries_may_be_the_one_that_arrived() -> None:
-    item = making(link(there(TEN)), CALENDAR, fingerprint(NINE))
-    item = making(item, CALENDAR, fingerprint(TEN))
-    assert taken(item, CALENDAR, seen(NINE)).base == NINE
+def test_what_both_sides_cannot_have_agreed_on_is_not_noted() -> None:
+    """A deletion makes nothing; half of a merge was never shown by the other side."""
+    item = agreed(NINE)
+    assert sending(item, writes(None, EffectKind.DELETE_EVENT)) == item
+    assert sending(item, writes(TEN, merged=True)) == item
 
 
-def test_only_what_was_never_there_is_a_create_of_ours() -> None:
-    item = link(there(NINE), there(NINE))
-    assert as_made(item, item, CALENDAR, seen(NINE)).base is None
-    based = agreed(TEN)
-    never = with_half(based, CALENDAR, Half(fingerprint=fingerprint(NINE)))
-    assert as_made(never, never, CALENDAR, seen(NINE)).base == TEN
+def test_a_new_create_forgets_what_the_former_wanted() -> None:
+    never = link(there(NINE), Half(seen=TEN))
+    assert sending(never, writes(NINE, EffectKind.CREATE_EVENT)).event.seen is None
+    own = link(there(NINE), there(TEN), base=NINE)
+    assert sending(own, writes(NINE)).event.seen == TEN, "what is there is kept"
+
+
+def test_an_item_that_shows_what_we_sent_is_agreed_on() -> None:
+    item = link(there(NINE), Half(sent=sent(NINE, TEN)))
+    for content in (NINE, TEN):
+        found = taken(item, CALENDAR, seen(content))
+        assert (found.base, found.base_fingerprint) == (content, fingerprint(content))
+        assert found.claim is None
+    assert taken(item, CALENDAR, seen(TWELVE)).base is None, "somebody changed it since"
+
+
+def test_a_late_write_over_an_item_is_known_again_too() -> None:
+    """It did not stick as far as anybody knew; now it shows, and nobody moved it there."""
+    half = there(NINE, sent=sent(TEN))
+    item = with_half(agreed(NINE, origin=CALENDAR), CALENDAR, half)
+    assert taken(item, CALENDAR, seen(TEN, mark=9)).base == TEN
+    assert taken(item, CALENDAR, seen(TWELVE, mark=9)).base == NINE
+    same = seen(TEN, mark=9, version=half.version)
+    assert as_sent(item, item, CALENDAR, same) is None, "no write shows under its old version"
+
+
+def test_a_write_is_bound_to_the_version_that_it_was_decided_on() -> None:
+    half = there(NINE, sent=sent(TEN))
+    item = with_half(agreed(NINE), CALENDAR, half)
+    assert taken(item, CALENDAR, seen(RENAMED, mark=9)).event.sent == "", "it has missed this one"
+    assert taken(item, CALENDAR, seen(NINE, mark=9, version=half.version)).event.sent == sent(TEN)
+    assert taken(item, CALENDAR, READ_GONE).event.sent == ""
+    assert taken(item, CALENDAR, Unknown(key="k", reason="timeout")).event.sent == sent(TEN)
 
 
 @pytest.mark.parametrize("obs", [seen(TEN, mark=9), READ_GONE], ids=["changed", "gone"])
 def test_while_a_create_is_in_flight_what_it_makes_is_kept(obs: Observation) -> None:
     """The booking is changed or removed: the event that may have been made shows the old state."""
-    flying = replace(making(link(there(NINE)), CALENDAR, fingerprint(NINE)), in_flight=True)
+    flying = link(there(NINE), Half(sent=sent(NINE)), in_flight=True)
     assert taken(flying, BOOKING, obs).event.seen == NINE
     assert taken(flying, BOOKING, seen(NINE, mark=9)).event.seen is None, "nothing changed"
     assert taken(replace(flying, in_flight=False), BOOKING, obs).event.seen is None

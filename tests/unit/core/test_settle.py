@@ -33,7 +33,6 @@ from calsync.model import (
     Stale,
     Unknown,
 )
-from calsync.reconcile.observe import making
 from calsync.reconcile.settle import Settled, resolve, settle
 from tests.unit.core.values import (
     BOOKING,
@@ -224,10 +223,9 @@ def create(target: Occupancy = NINE) -> Effect:
 
 
 def to_make(target: Occupancy = NINE, *before: Occupancy) -> Link:
-    item = link(there(target, key="b"))
-    for one in (*before, target):
-        item = making(item, CALENDAR, fingerprint(one))
-    return flying(item)
+    """A booking whose event is being made, for the second time where it was tried ``before``."""
+    sent = " ".join(fingerprint(one) for one in (*before, target))
+    return flying(link(there(target, key="b"), Half(sent=sent)))
 
 
 def test_what_was_made_is_the_base() -> None:
@@ -473,8 +471,3 @@ def test_what_cannot_be_read_stays_in_doubt_but_what_cannot_be_understood_holds_
     assert looked_up(kind, Unknown(key="k", reason="timeout")) == InDoubt("timeout")
     poison = looked_up(kind, Unknown(key="k", reason="no end", poison=True))
     assert poison == (Refused("no end", "poison") if kind in CREATES else Stale(None))
-
-
-def test_a_half_that_waits_for_its_item_is_empty() -> None:
-    """The kit above relies on it: a link to be made has noted what, and nothing else."""
-    assert to_make().event == Half(fingerprint=fingerprint(NINE))

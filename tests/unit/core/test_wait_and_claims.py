@@ -13,7 +13,6 @@ from calsync.mapping.fingerprint import fingerprint
 from calsync.model import EffectKind, Half, Interval, Link, LinkState, Occupancy, Side
 from calsync.reconcile.claims import claims_of
 from calsync.reconcile.decide import FILLING, Decision, Verb
-from calsync.reconcile.observe import making
 from calsync.reconcile.wait import onto, too_early
 from tests.unit.core.values import (
     BOOKING,
@@ -126,8 +125,7 @@ def test_what_is_about_to_leave(other: Link, waits: bool) -> None:
 
 
 def test_a_create_in_doubt_may_have_made_what_is_not_wanted_any_more() -> None:
-    made = making(link(there(NINE)), CALENDAR, fingerprint(NINE))
-    doubt = replace(made, booking=there(TWELVE), event=replace(made.event, seen=NINE))
+    doubt = link(there(TWELVE), Half(sent=fingerprint(NINE), seen=NINE))
     new = to(Verb.CREATE_EVENT, NINE)
     assert waiting(called(replace(doubt, in_flight=True), "d"), NEW, new=new) == ["new"]
     assert waiting(called(doubt, "d"), NEW, new=new) == [], "it is known not to be there"

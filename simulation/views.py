@@ -53,6 +53,9 @@ class Image:
     own: bool
     changed: int
 
+    def times_said(self) -> tuple[str, ...]:
+        return tuple(f"{start:%F %H:%M}/{end:%F %H:%M}" for start, end in sorted(self.times))
+
     def features(self) -> frozenset[Feature]:
         made: set[Feature] = {("at", start, end) for start, end in self.times}
         if self.version is not None:

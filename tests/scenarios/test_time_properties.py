@@ -33,7 +33,7 @@ from tests.scenarios.time_kit import (
 from tests.support.company import START, differences
 
 EXPLORE = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
-EXAMPLES = 400 if EXPLORE else 12
+EXAMPLES = 400 if EXPLORE else 10
 LOW, HIGH = date(2026, 11, 1), date(2028, 3, 1)
 ZONES = [
     "Europe/Berlin",

@@ -135,9 +135,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 @pytest.mark.parametrize("zone", ROOMS)
-@pytest.mark.parametrize("make", [in_outlook, on_platform])
-def test_in_rooms_of_all_zones(usual: Scene, zone: str, make: Any) -> None:
-    _all_of_them(usual.room((zone, label(zone))), make)
+def test_in_rooms_of_all_zones(usual: Scene, zone: str) -> None:
+    for make in (in_outlook, on_platform) if zone in ROOMS[1:3] else (in_outlook,):
+        _all_of_them(usual.room((zone, label(zone))), make)
 
 
 @pytest.mark.parametrize("make", [in_outlook, on_platform])

@@ -86,7 +86,8 @@ class SyncSide(Protocol):
         ...
 
     def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
-        """The items that carry these tags (ids of links); tags not found are left out."""
+        """The items that carry these tags (ids of links); tags not found are left out. An item
+        that carried one and was removed is ``Gone`` where the side remembers that."""
         ...
 
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:

@@ -166,9 +166,14 @@ def _read(side: SideState, key: str) -> Observation:
 
 
 def _find(side: SideState, tags: Sequence[str]) -> Iterator[tuple[str, Observation]]:
-    for item in side.items:
-        if item.tag in tags and item.tag is not None and item.dead is None:
+    """The platform remembers what was removed; Exchange does not."""
+    for item in sorted(side.items, key=lambda i: i.dead is None):
+        if item.tag is None or item.tag not in tags:
+            continue
+        if item.dead is None:
             yield item.tag, item.seen()
+        elif side.side is Side.BOOKING:
+            yield item.tag, side.gone(item.key)
 
 
 def _bad_pulls(side: SideState, cursor: str | None) -> Iterator[Answer]:
@@ -319,7 +324,7 @@ def _carry_out(side: SideState, effect: Effect, time: int) -> tuple[SideState, O
 
 def _create(side: SideState, effect: Effect, time: int) -> tuple[SideState, Outcome]:
     assert effect.target is not None
-    for item in side.items:
+    for item in sorted(side.items, key=lambda i: i.dead is not None):
         if item.tag != effect.tag:
             continue
         if item.dead is None:

@@ -33,7 +33,7 @@ from smallscope.store import Db
 Part = tuple[str, str | int]
 GONE: Part = ("gone", "")
 #: After these calsync cannot know what stood on a side when it last read it.
-BLINDING = frozenset({Fault.STALE_READ, Fault.STALLED, Fault.REPLAY})
+BLINDING = frozenset({Fault.STALE_READ, Fault.STALLED, Fault.UNREADABLE})
 
 
 class Broken(Exception):
@@ -65,7 +65,6 @@ class Wish:
     left: frozenset[str] = frozenset()
     cancelled: bool = False
     restored: bool = False
-    unheard: bool = False
     late: bool = False
 
 
@@ -93,8 +92,8 @@ def _parts(item: Item | None) -> frozenset[Part]:
     return frozenset({("title", item.title), ("time", item.slot)})
 
 
-def acted(watch: Watch, done: Done, here: SideState) -> Watch:
-    """After people did something on ``here``."""
+def acted(watch: Watch, done: Done, here: SideState, db: Db) -> Watch:
+    """After people did something on ``here``, when calsync knew ``db``."""
     if done.after is not None:
         slot, name = done.after.slot, done.act.name
         over = any(i.slot == slot and i.name != name for i in here.live())
@@ -104,8 +103,17 @@ def acted(watch: Watch, done: Done, here: SideState) -> Watch:
     kept = wish.parts - (was - now)
     match done.act.kind:
         case Kind.CANCEL:
+            # Made by calsync, its reply lost, and removed at once: Exchange does not tell that it
+            # was ever there, so it is made again.
+            item, calendar = done.before, here.side is Side.CALENDAR
+            known = (
+                item is None
+                or item.tag is None
+                or any(lk.half(here.side).key == item.key for lk in db.links)
+            )
+            gone = {GONE} if known or not calendar else set()
             return watch.but(
-                replace(wish, parts=kept | {GONE}, former=wish.former | was, cancelled=True)
+                replace(wish, parts=kept | gone, former=wish.former | was, cancelled=True)
             )
         case Kind.RESTORE:
             return watch.but(replace(wish, parts=frozenset(), restored=True))

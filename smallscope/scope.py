@@ -109,7 +109,7 @@ def _restorable(side: SideState, name: str) -> Item | None:
     return max(items, key=lambda i: i.mark)
 
 
-def doable(act: Act, here: SideState, there: SideState, scope: Scope) -> bool:
+def doable(act: Act, here: SideState, there: SideState) -> bool:
     """True where a scripted act can be done now."""
     born = any(i.name == act.name for s in (here, there) for i in s.items)
     taken = any(i.slot == act.slot for i in here.live())

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from calsync.model import Side
-from smallscope.oracle import Broken, demand, judge, parked_names, tidy
+from smallscope.answers import Fault
+from smallscope.oracle import Broken, acted, demand, judge, parked_names, tidy
 from smallscope.scope import Act, Scope, do
 from smallscope.side import settled_numbers
 from smallscope.store import Db
@@ -114,11 +115,14 @@ class Search:
     def _prepared(self, state: State, act: Act) -> State:
         world = self.world
         here, there = world.side(state, act.side), world.side(state, act.side.other)
-        here, _ = do(act, here, 1 + max(here.latest(), there.latest()))
+        here, done = do(act, here, 1 + max(here.latest(), there.latest()))
+        watch = acted(world.watches[state.watch], done, here, world.db(state))
         here, there = settled_numbers(here, there)
         both = (here, there) if act.side is Side.BOOKING else (there, here)
         return state._replace(
-            booking=world.sides.number(both[0]), calendar=world.sides.number(both[1])
+            booking=world.sides.number(both[0]),
+            calendar=world.sides.number(both[1]),
+            watch=world.watches.number(watch),
         )
 
     def _frame(self, event: Event, state: State) -> _Frame:
@@ -156,6 +160,10 @@ class Search:
                 return state
             self.found.rests.add(state)
             world = self.world
+            if Fault.STALLED in world.faults(state):
+                # The platform's feed does not tell what calsync wrote: what a process wrote that
+                # nobody listened to any more is found by the nightly full compare.
+                state = self._to_rest(self._cycle(state, full=True))
             booking, calendar = world.sides[state.booking], world.sides[state.calendar]
             db, watch = world.db(state), world.watches[state.watch]
             judge(booking, calendar, db, watch, world.faults(state))

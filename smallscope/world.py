@@ -168,7 +168,7 @@ class World:
                 continue
             for act, done, booking, calendar in self._doable(state, side):
                 here = self.sides[booking if side is Side.BOOKING else calendar]
-                watch = acted(self.watches[state.watch], done, here)
+                watch = acted(self.watches[state.watch], done, here, self.db(state))
                 yield (
                     act,
                     state._replace(
@@ -200,7 +200,7 @@ class World:
                 acts = list(possible(here, there, self.scope))
             else:
                 acts = [script[side is Side.CALENDAR][at]]
-                acts = [a for a in acts if doable(a, here, there, self.scope)]
+                acts = [a for a in acts if doable(a, here, there)]
             found = self._acts[key] = [self._act(state, act) for act in acts]
         return found
 

@@ -115,12 +115,14 @@ def _take(
     ctx: Context, pair: Pair, found: Gathered, side: Side, pull: Pull, window: Window
 ) -> Steps[None]:
     seen = found.seen(side)
+    hints = list(pull.hints)
     for obs in pull.observations:
         before = seen.get(obs.key)
         if isinstance(before, Seen) and isinstance(obs, Seen) and obs.mark < before.mark:
             continue  # A feed may replay: of two states told at once, the newer one counts.
+        if before is not None and type(before) is not type(obs):
+            hints.append(obs.key)  # There and gone at once: a targeted read tells which is newer.
         seen[obs.key] = obs
-    hints = list(pull.hints)
     if pull.complete:
         found.complete.add(side)
         uids = {obs.uid for obs in seen.values() if isinstance(obs, Seen) and obs.uid}

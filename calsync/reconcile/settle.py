@@ -251,7 +251,8 @@ def resolve(
     """The outcome of an effect in doubt, from a targeted look-up made since.
 
     ``version``: the effect's precondition; ``wanted``: the fingerprint of its target;
-    ``found``: the item under our tag (creates) or its key; None = no item carries the tag.
+    ``found``: the item under our tag (creates) or its key; None = no item carries the tag. Gone
+    under a tag: it was made, and is not there any more.
     """
     if isinstance(found, Unknown):
         return _unread(kind, found)
@@ -259,6 +260,8 @@ def resolve(
         case EffectKind.CREATE_EVENT | EffectKind.CREATE_BOOKING:
             if isinstance(found, Seen):
                 return Done(found, complete=found.fingerprint == wanted)
+            if isinstance(found, Gone):
+                return Done(found)  # It did arrive, and somebody removed it since.
             return Later(0.0, "it never arrived")
         case EffectKind.CHANGE_EVENT | EffectKind.CHANGE_BOOKING:
             if isinstance(found, Seen) and found.fingerprint == wanted:

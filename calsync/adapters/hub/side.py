@@ -101,10 +101,11 @@ class HubSide:
     def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
         with self._store.read() as tx:
             held = tx.bookings_by_tags(tags)
+        # What was made and cancelled since is told, too: else it would be made again.
         return {
             b.tag: view.observe_key(b, "", pair.zone)
-            for b in held
-            if b.tag is not None and b.status.live and b.room_id == pair.room_id
+            for b in sorted(held, key=lambda b: b.status.live)
+            if b.tag is not None and b.room_id == pair.room_id
         }
 
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:

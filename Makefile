@@ -5,6 +5,8 @@
 #   make test      the tests
 #   make simulate  N histories of STEPS steps under one seed each (N=1000 STEPS=60);
 #                  SEED= tells one of them
+#   make crashes   a death at every point of 300 recorded histories
+#   make planted   each of the planted bugs must be caught by a run of make simulate
 #   make bench     the benchmarks, into bench/report.json
 #   make kills     the real process under kill -9 (N=300), while people act on both sides
 #   make soak      200 rooms, 5 % faults, real time (MINUTES=30), into soak/report
@@ -15,7 +17,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate bench kills soak mutation check lock setup clean rebuild
+.PHONY: help demo test simulate crashes planted bench kills soak mutation check lock setup clean rebuild
 
 # Python 3.11 or newer. Name one with: make PYTHON=/usr/bin/python3.11 test
 PYTHON ?=
@@ -52,6 +54,12 @@ test: $(READY)
 
 simulate: $(READY)
 	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),-n $(N)) --steps $(STEPS) $(ARGS)
+
+crashes: $(READY)
+	@$(BIN)/python -m simulation.crashes $(ARGS)
+
+planted: $(READY)
+	@$(BIN)/python -m planted $(ARGS)
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(ARGS)

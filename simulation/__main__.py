@@ -48,6 +48,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--report", type=Path, help="write the report there (.json or .md)")
     parser.add_argument("--all-faults", action="store_true", help="fail if a fault never struck")
+    parser.add_argument("--until-first", action="store_true", help="stop at the first failure")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at 20 failures")
     return parser.parse_args(arguments)
 
@@ -94,14 +95,16 @@ def _many(options: argparse.Namespace, folder: Path) -> int:
     for result in _results(options, [_plan(options, seed) for seed in seeds], folder):
         report.add(result)
         _progress(report, options.n, began)
+        if options.until_first and report.failures:
+            break
         if len(report.failures) >= 20 and not options.keep_going:
             break
     print(file=sys.stderr)
-    again = [_plan(options, seed) for seed in seeds[::TWICE]]
+    again = [] if options.until_first else [_plan(options, seed) for seed in seeds[::TWICE]]
     for result in _results(options, again, folder):
         report.add_again(result)
     report.seconds = time.monotonic() - began
-    for failure in report.failures[:TOLD]:
+    for failure in [] if options.until_first else report.failures[:TOLD]:
         short = shrink(run(failure.plan, folder), folder)
         print(f"\nseed {failure.plan.seed}, made short:")
         print("\n".join(short.lines))

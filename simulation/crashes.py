@@ -25,10 +25,10 @@ from pathlib import Path
 from random import Random
 
 from calsync.model import Side
+from simulation.claim import Violation
 from simulation.company import SENDER
 from simulation.faults import FAULTS
 from simulation.history import History, Plan
-from simulation.judge import Violation
 from simulation.process import Died
 
 _NO_FAULTS = frozenset(fault.number for fault in FAULTS)

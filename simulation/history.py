@@ -14,10 +14,11 @@ from requests.adapters import BaseAdapter
 
 from calsync.engine.cycle import CycleReport
 from calsync.sandbox import Control
+from simulation.claim import Violation, demand
 from simulation.clock import VirtualClock
 from simulation.company import ZONES, Company, Place, found
 from simulation.faults import Tally, Weather
-from simulation.judge import Judge, Violation, demand
+from simulation.judge import Judge
 from simulation.people import People
 from simulation.process import Died
 from simulation.story import Story

@@ -19,20 +19,11 @@ from calsync.mapping.booking_values import BookingStatus
 from calsync.mapping.expand import ALWAYS
 from calsync.model import Side
 from calsync.ports import NoticeState
+from simulation.claim import demand
 from simulation.company import SENDER, Company, Place
 from simulation.people import Act, Kind, People, words
 from simulation.story import Story
 from simulation.views import Feature, Image, Views, meets, name_in
-
-
-class Violation(AssertionError):
-    """An invariant did not hold."""
-
-
-def demand(holds: bool, invariant: str, what: object) -> None:
-    if not holds:
-        raise Violation(f"invariant {invariant}: {what}")
-
 
 Place_ = tuple[Side, str]
 
@@ -220,6 +211,7 @@ class Judge:
             for place in self.company.places:
                 self._equal(place, parked)
                 self._once(place, parked)
+                self._secret(place)
                 self._overlaps(place, parked)
             self._nothing_vanished(parked)
             self._acts_survive(parked)
@@ -264,6 +256,15 @@ class Judge:
             f"{place.id}: only "
             + ", only ".join(f"{s.value}: {_say(v)}" for s, v in extra.items() if v),
         )
+
+    def _secret(self, place: Place) -> None:
+        """13: of what is private only the time leaves Exchange."""
+        told = [
+            one.title
+            for one in self.people.images(Side.BOOKING, place)
+            if one.private and one.title
+        ]
+        demand(not told, "13 privacy", f"{place.id}: the platform knows {told}")
 
     def _once(self, place: Place, parked: set[str]) -> None:
         restored = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}

@@ -18,6 +18,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutErr
 
 from calsync.sandbox import Response
 from calsync.sandbox.faults import Fault as Armed
+from simulation.claim import demand
 from simulation.clock import VirtualClock
 from simulation.faults import Tally, Weather
 from simulation.story import Story
@@ -25,6 +26,7 @@ from simulation.story import Story
 if TYPE_CHECKING:
     from calsync.sandbox import Control
 
+_MAILBOX = re.compile(r"/users/([^/?]+)")
 _EVENT = re.compile(r"/events/[^/?]+$")
 _ANSWERS = ("/decline", "/cancel", "/accept", "/tentativelyAccept")
 #: Seconds that our side waits for an answer.
@@ -55,6 +57,11 @@ def operation_of(method: str, target: str) -> str:
     return "find" if "filter=" in query or "%24filter" in query else "list"
 
 
+def _mailbox(target: str) -> str:
+    found = _MAILBOX.search(target)
+    return found[1].casefold() if found else ""
+
+
 class Wire(BaseAdapter):
     """Carries the requests of one process. ``seen`` is told of every write that reached the
     tenant; ``midway`` lets people act just before a request is handled; ``point`` is where the
@@ -76,6 +83,7 @@ class Wire(BaseAdapter):
         self._control, self._clock = control, clock
         self._weather, self._tally, self._story = weather, tally, story
         self._rng, self._midway, self._point = rng, midway, point
+        self._until: dict[str, float] = {}
 
     def close(self) -> None:
         pass
@@ -94,6 +102,7 @@ class Wire(BaseAdapter):
             dict(request.headers),
             body.encode() if isinstance(body, str) else bytes(body),
         )
+        self._patient(target)
         self._point(f"before {operation}")
         self._clock.forward(0.05)
         fault = self._weather.strikes(operation, self._rng())
@@ -102,8 +111,27 @@ class Wire(BaseAdapter):
         else:
             answer = self._strike(fault.number, sent)
         self._story.note(method, target, answer.status_code)
+        self._heed(target, answer)
         self._point(f"after {operation}")
         return answer
+
+    # -- patience -----------------------------------------------------------------------------
+
+    def _heed(self, target: str, answer: requests.Response) -> None:
+        """What the tenant asked for; an hour at most, as calsync promises."""
+        asked = answer.headers.get("Retry-After", "")
+        if answer.status_code == 429 and asked.isdigit():
+            until = self._clock.elapsed + min(float(asked), 3600.0)
+            self._until[_mailbox(target)] = until
+
+    def _patient(self, target: str) -> None:
+        """7: nobody asks a mailbox again before the time that it named."""
+        until = self._until.get(_mailbox(target), 0.0)
+        demand(
+            self._clock.elapsed >= until - 0.5,
+            "7 bounded calls",
+            f"a call {until - self._clock.elapsed:.0f} s before the time that Graph named",
+        )
 
     # -- plain ------------------------------------------------------------------------------
 

@@ -1,0 +1,363 @@
+"""The bugs. Each is a piece of the code and what stands in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """``old`` stands exactly once in ``path`` (relative to the root of the repository)."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+
+    def plant(self, root: Path) -> None:
+        """Raises ValueError where the code has changed and the bug does not fit any more."""
+        file = root / self.path
+        text = file.read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            raise ValueError(
+                f"{self.name}: {self.path} holds its place {text.count(self.old)} times"
+            )
+        file.write_text(text.replace(self.old, self.new), encoding="utf-8")
+
+
+_WRITES = "calsync/adapters/graph/writes.py"
+_DELTA = "calsync/adapters/graph/delta.py"
+_BOX = "calsync/adapters/graph/box.py"
+_MIRROR = "calsync/adapters/hub/mirror.py"
+_HUB = "calsync/adapters/hub/side.py"
+_CYCLE = "calsync/engine/cycle.py"
+_PULL = "calsync/engine/pull.py"
+_PUSH = "calsync/engine/push.py"
+_NOTIFY = "calsync/engine/notify.py"
+_OBSERVE = "calsync/reconcile/observe.py"
+_DECIDE = "calsync/reconcile/decide.py"
+_SETTLE = "calsync/reconcile/settle.py"
+_CLASH = "calsync/conflicts/clash.py"
+_MERGE = "calsync/conflicts/merge.py"
+_STORE = "calsync/store/store.py"
+_RETRIED = "calsync/adapters/wrap/retried.py"
+_MAIL = "calsync/adapters/notify/graph_mail.py"
+
+BUGS: tuple[Bug, ...] = (
+    # -- preconditions
+    Bug(
+        "an event is written over, whatever became of it since",
+        _WRITES,
+        "            if now.version != effect.version:\n                return Stale(now)\n",
+        "",
+    ),
+    Bug(
+        "a booking is written over, whatever became of it since",
+        _MIRROR,
+        "        if effect.version and effect.version != now.version:\n            return Stale(now)\n",
+        "",
+    ),
+    Bug(
+        "a change that met a newer version counts as done",
+        _SETTLE,
+        '    if isinstance(found, Seen) and found.version == version:\n        return Later(0.0, "it never arrived")\n    return Stale(found)',
+        "    return Done(found)",
+    ),
+    # -- cursors and commits
+    Bug(
+        "the calendar's cursor is stored before what was read under it",
+        _CYCLE,
+        "    report.observed = len(found.booking) + len(found.calendar)\n",
+        "    report.observed = len(found.booking) + len(found.calendar)\n"
+        "    ctx.store.save_states([replace(ctx.state(pair), window=window,"
+        " calendar_cursor=found.calendar_cursor, booking_cursor=found.booking_cursor)])\n",
+    ),
+    Bug(
+        "the outbox is not written before the call",
+        _CYCLE,
+        "            links=plan.links,\n            effects=plan.effects,\n",
+        "            links=plan.links,\n            effects=[],\n",
+    ),
+    Bug(
+        "a settled effect stays settled without its link",
+        _PUSH,
+        "            links=list(changed.values()),\n            settled=settled,\n",
+        "            links=[],\n            settled=settled,\n",
+    ),
+    Bug(
+        "the fence of a room's lease is not looked at",
+        _STORE,
+        "WHERE pair_id = ? AND fence = ?",
+        "WHERE pair_id = ? AND ? IS NOT NULL",
+    ),
+    # -- absence
+    Bug(
+        "what a full listing lacks counts as deleted",
+        _PULL,
+        "    yield from _confirm(ctx, pair, found, side, [*hints, *former], links)\n",
+        "    for key in hints:\n"
+        "        if key not in seen:\n"
+        "            seen[key] = Gone(key=key, absence=Absence.READ)\n"
+        "    yield from _confirm(ctx, pair, found, side, list(former), links)\n",
+    ),
+    Bug(
+        "not found counts as deleted although the mailbox does not answer",
+        _BOX,
+        "    def answers(self) -> bool:\n",
+        "    def answers(self) -> bool:\n        return True\n\n    def really_answers(self) -> bool:\n",
+    ),
+    Bug(
+        "removed from the feed counts as deleted",
+        _PULL,
+        "    doubtful = [\n        k for k in hints if",
+        "    for key in hints:\n"
+        "        if key in linked and key not in seen:\n"
+        "            seen[key] = Gone(key=key, absence=Absence.READ)\n"
+        "    doubtful = [\n        k for k in () if",
+    ),
+    # -- creates in doubt
+    Bug(
+        "a create whose reply was lost is sent again",
+        _RETRIED,
+        "            return isinstance(error, NotSent)",
+        "            return isinstance(error, Unavailable | BadAnswer)",
+    ),
+    Bug(
+        "a create in doubt is not looked up",
+        _PUSH,
+        "            found.update({o.id: by_tag.get(o.link_id) for o in creates})",
+        "            found.update({o.id: None for o in creates})",
+    ),
+    Bug(
+        "a create has no transaction id",
+        _WRITES,
+        '    body["transactionId"] = transaction_id(box, effect.tag, effect.key)\n',
+        "",
+    ),
+    Bug(
+        "the tag is dropped",
+        _WRITES,
+        '    body["singleValueExtendedProperties"] = [{"id": TAG_PROPERTY, "value": box.sealed(effect.tag)}]\n',
+        "",
+    ),
+    Bug(
+        "a lost reply to a write counts as never sent",
+        _WRITES,
+        "        return InDoubt(error.what)\n    except (NotSignedIn, ForbiddenLink)",
+        "        return Later(1.0, error.what)\n    except (NotSignedIn, ForbiddenLink)",
+    ),
+    Bug(
+        "a lost reply to a write counts as done",
+        _SETTLE,
+        '            return Settled(link=link, open=True, what=f"in doubt: {outcome.reason}")',
+        '            return Settled(link=replace(link, in_flight=False), what="hoped for")',
+    ),
+    # -- observation rules
+    Bug(
+        "an older state is taken for a newer one",
+        _OBSERVE,
+        "            if obs.mark < half.mark:\n                return None\n            if half.presence is Presence.GONE",
+        "            if half.presence is Presence.GONE",
+    ),
+    Bug(
+        "a tombstone forgets its mark",
+        _OBSERVE,
+        "            if half.presence is Presence.GONE and obs.mark <= half.mark:\n                return None\n",
+        "            if half.presence is Presence.GONE:\n                half = replace(half, mark=-1)\n",
+    ),
+    Bug(
+        "of two states told at once the last one counts",
+        _PULL,
+        "            continue  # A feed may replay: of two states told at once, the newer one counts.",
+        "            pass",
+    ),
+    Bug(
+        "what could not be read counts as gone",
+        _OBSERVE,
+        "                    presence=Presence.UNKNOWN,\n                    key=half.key or obs.key,",
+        "                    presence=Presence.GONE,\n                    key=half.key or obs.key,",
+    ),
+    # -- decisions
+    Bug(
+        "a deletion is carried over an edit of the other side, unrecorded",
+        _DECIDE,
+        "        verb = Verb.DELETE_EVENT if deleted_on is Side.BOOKING else Verb.DELETE_BOOKING\n        return Decision(verb=verb, why=conflict.reason, conflict=conflict)",
+        "        verb = Verb.DELETE_EVENT if deleted_on is Side.BOOKING else Verb.DELETE_BOOKING\n        return Decision(verb=verb, why=conflict.reason)",
+    ),
+    Bug(
+        "edits of both sides: the calendar's wins, unrecorded",
+        _DECIDE,
+        "    winner = edit_winner(policy, link.origin)\n    merged =",
+        '    return Decision(verb=Verb.WRITE_BOOKING, why="theirs", target=theirs)\n'
+        "    winner = edit_winner(policy, link.origin)\n    merged =",
+    ),
+    Bug(
+        "a change on the platform is not carried over",
+        _DECIDE,
+        "            return _write_event(link, mine, theirs)\n        case (Change.UNCHANGED, Change.DELETED)",
+        '            return Decision(verb=Verb.REBASE, why="", target=mine)\n        case (Change.UNCHANGED, Change.DELETED)',
+    ),
+    Bug(
+        "a deletion in the calendar is not carried over",
+        _DECIDE,
+        '            return Decision(\n                verb=Verb.DELETE_BOOKING, why=f"gone from the calendar: {link.event.reason}"\n            )',
+        '            return Decision(verb=Verb.NOTHING, why="")',
+    ),
+    Bug(
+        "an organiser's meeting is changed from the platform's side",
+        _WRITES,
+        "    if not now.owned:\n        return Refused(",
+        "    if not now.owned and not now.key:\n        return Refused(",
+    ),
+    Bug(
+        "a merge forgets who changed the title",
+        _MERGE,
+        '    title = pick("title", base.title, booking.title, event.title)\n    busy = pick("busy", base.busy, booking.busy, event.busy)\n    private = pick("private", base.private, booking.private, event.private)\n    if _grid(base) == _grid(booking) == _grid(event) and base.recurrence is not None:\n        shape = replace(base, recurrence=_merge_dates',
+        '    title = booking.title\n    busy = pick("busy", base.busy, booking.busy, event.busy)\n    private = pick("private", base.private, booking.private, event.private)\n    if _grid(base) == _grid(booking) == _grid(event) and base.recurrence is not None:\n        shape = replace(base, recurrence=_merge_dates',
+    ),
+    Bug(
+        "a merge takes the calendar's times",
+        _MERGE,
+        '        chosen = pick("schedule", _schedule(base), _schedule(booking), _schedule(event))\n',
+        "        chosen = _schedule(event)\n",
+    ),
+    Bug(
+        "a merge loses the cancelled dates of one side",
+        _MERGE,
+        "        if m == t or t == w:\n            value = m\n        elif m == w:\n            value = t\n",
+        "        if m == t or t == w:\n            value = m\n        elif m == w:\n            value = m\n",
+    ),
+    # -- clashes
+    Bug(
+        "nobody loses a clash",
+        _CLASH,
+        "    if one_side or not any(c.new for c in claims):\n        return []\n",
+        "    return []\n",
+    ),
+    Bug(
+        "both lose a clash",
+        _CLASH,
+        "        if not strong.lost:\n            weak.lost = True\n            losses.setdefault(weak.claim, []).append((weak, strong))\n",
+        "        losses.setdefault(weak.claim, []).append((weak, strong))\n        losses.setdefault(strong.claim, []).append((strong, weak))\n",
+    ),
+    Bug(
+        "touching bookings clash",
+        _CLASH,
+        "        active = [a for a in active if a.end > slot.start]",
+        "        active = [a for a in active if a.end >= slot.start]",
+    ),
+    Bug(
+        "a series loses all of its dates with one",
+        _CLASH,
+        "                dates=() if whole else tuple(dates),",
+        "                dates=(),",
+    ),
+    # -- times
+    Bug(
+        "local times are compared in place of instants",
+        "calsync/mapping/booking.py",
+        "        start, end = _in_utc(start, length, zone)\n",
+        "        end = start + length.wall\n",
+    ),
+    # -- notices
+    Bug(
+        "a notice of which nobody knows whether it left is sent again",
+        _NOTIFY,
+        "        case Delivery.IN_DOUBT:\n            return NoticeState.DOUBTFUL",
+        "        case Delivery.IN_DOUBT:\n            return NoticeState.QUEUED",
+    ),
+    Bug(
+        "what was being sent when the process died is sent again",
+        _STORE,
+        "SET state = 'doubtful', changed_at = ?,\"\n            \" reason = 'calsync ended",
+        "SET state = 'queued', changed_at = ?,\"\n            \" reason = 'calsync ended",
+    ),
+    Bug(
+        "a notice is kept as queued while it is sent",
+        _MAIL,
+        "        except SideError as error:\n            return DeliveryReport(delivery=Delivery.IN_DOUBT, reason=error.what)",
+        "        except SideError as error:\n            return _not_sent(error.what, 1.0)",
+    ),
+    # -- feeds
+    Bug(
+        "pages after the first are not read",
+        _DELTA,
+        "        if isinstance(end, str) and after is None:",
+        "        end = end or (after if isinstance(after, str) else None)\n        after = None\n        if isinstance(end, str) and after is None:",
+    ),
+    Bug(
+        "a series told by one of its dates is not read",
+        _DELTA,
+        "            if isinstance(master, str) and master:\n                found.series[master] = None\n            else:",
+        "            if isinstance(master, str) and master:\n                pass\n            else:",
+    ),
+    Bug(
+        "removals in the calendar's feed are passed over",
+        _DELTA,
+        "            found.removed[key] = None\n            continue\n",
+        "            continue\n",
+    ),
+    Bug(
+        "the platform's change feed is not read",
+        _HUB,
+        "            if not entries:\n",
+        "            if entries is not None:\n",
+    ),
+    Bug(
+        "sync's own writes come back as news of people",
+        _MIRROR,
+        "        self._feed.append(desk.feed_entry(stored, number, self._now, by_sync=known))",
+        "        self._feed.append(desk.feed_entry(stored, number, self._now, by_sync=False))",
+    ),
+    Bug(
+        "people's changes are taken for sync's own writes",
+        "calsync/adapters/hub/desk.py",
+        "tx.record([feed_entry(stored, number, now, by_sync=by_sync)])",
+        "tx.record([feed_entry(stored, number, now, by_sync=True)])",
+    ),
+    # -- settling
+    Bug(
+        "a change put off counts as made",
+        _SETTLE,
+        '            return Settled(link=link, what=f"put off: {outcome.reason}")',
+        "            return Settled(link=replace(link, booking=replace(link.booking, seen=None),"
+        ' event=replace(link.event, seen=None)), what="put off")',
+    ),
+    Bug(
+        "what is in doubt never comes to be looked at again",
+        _CYCLE,
+        "    if pair.id not in ctx.resting and not (yield from clear_doubts(ctx, pair, quiet=quiet)):",
+        "    if False and not (yield from clear_doubts(ctx, pair, quiet=quiet)):",
+    ),
+    Bug(
+        "a room with unsettled links rests",
+        _CYCLE,
+        "    report.unsettled = any(lk.id not in waiting for lk in ctx.store.unsettled(pair.id))",
+        "    report.unsettled = False",
+    ),
+    Bug(
+        "private titles leave Exchange",
+        "calsync/mapping/canon.py",
+        "    title = None if occ.private else clean_title(occ.title)\n",
+        "    title = clean_title(occ.title)\n",
+    ),
+    Bug(
+        "declining a date declines the whole series",
+        _WRITES,
+        "    if not dates or now.occupancy.recurrence is None:",
+        "    if True:",
+    ),
+    Bug(
+        "a throttled call is tried again at once, for ever",
+        "calsync/adapters/wrap/paced.py",
+        "                budget.block(self._monotonic() + seconds)",
+        "                pass",
+    ),
+    Bug(
+        "the guard lets everything pass",
+        "calsync/reconcile/guard.py",
+        "    if emptied:\n        return Halt(",
+        "    if emptied and not limits:\n        return Halt(",
+    ),
+)

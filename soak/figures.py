@@ -13,8 +13,9 @@ from soak.samples import Sample
 
 #: MB an hour that memory may grow by, and the shortest run that is judged by it.
 MEMORY_LIMIT, MEMORY_MINUTES = 1.0, 30.0
-#: Share of the run that counts as warm-up: caches fill, and pools grow to their size.
-WARM_UP = 0.25
+#: Seconds that count as warm-up, but no more than this share of the run: caches fill, pools grow to
+#: their size, and the budgets of calls come to hold the ten minutes that they remember.
+WARM_UP_S, WARM_UP_SHARE = 720.0, 0.4
 #: The write-ahead log is checkpointed at 8,000 pages (31 MB); this many MB mean that it was not.
 WAL_LIMIT = 128.0
 #: By how much each measure of the backlog may rise: less is chance.
@@ -71,7 +72,7 @@ def figures(course: Course) -> dict[str, Any]:
 
 def warm(samples: Sequence[Sample]) -> list[Sample]:
     """Those after the warm-up."""
-    until = samples[-1].at * WARM_UP if samples else 0.0
+    until = min(WARM_UP_S, samples[-1].at * WARM_UP_SHARE) if samples else 0.0
     return [one for one in samples if one.at >= until]
 
 

@@ -3,7 +3,10 @@
 1. An observation older than the mark of its link is dropped.
 2. Absence counts only by positive evidence (a targeted read, a cancellation): ``Gone`` values
    are made from nothing less; see ``ports.SyncSide.read``.
-3. A tombstone keeps its marks: the half of a buried link still drops what is older.
+3. A tombstone keeps its marks: the half of a buried link still drops what is older. What is shown
+   behind a tombstone is read again first (``engine.pull``), and were that reading always had, the
+   marks would be needless: a late state would never get here. But it may fail; then a link stands
+   for what may be back, unread, and the next late state of the feed meets nothing but its mark.
 
 Without these three, stale reads revert people's edits even though every write is conditional:
 preconditions protect the target, never the source.

@@ -97,7 +97,9 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
         notices = () if quiet else _confirmation(link, effect, state)
         # Both sides agree and the person knows: the link is at rest.
         return Settled(link=replace(link, refusal=None, attempts=0), notices=notices, what=what)
-    if effect.kind is EffectKind.DECLINE_EVENT or effect.merged:
+    if ours := as_sent(link, before, effect.kind.side, state):
+        link = ours
+    elif effect.kind is EffectKind.DECLINE_EVENT or effect.merged:
         link = _agreed(link, state)
     elif effect.key is None:
         link = _created(link, before, effect, done, state, now)
@@ -139,9 +141,6 @@ def _created(
     link: Link, before: Link, effect: Effect, done: Done, state: Seen, now: datetime
 ) -> Link:
     side, target = effect.kind.side, effect.target
-    ours = as_sent(link, before, side, state)
-    if ours is not None:
-        return ours
     if target is None or (done.complete and len(before.half(side).sent.split()) > 1):
         # Which of several tries made what people have changed since, nobody can tell.
         return link

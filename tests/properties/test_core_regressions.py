@@ -26,6 +26,7 @@ from calsync.model import (
 from calsync.reconcile.guard import Limits
 from calsync.worker.plan import PollSettings, Timetable
 from tests.properties.test_clashes import ANNA, BERT, book, invite, notices, times, weekly, world
+from tests.support.memory_side import Faults
 from tests.support.room import World, single
 
 
@@ -903,3 +904,26 @@ def test_after_a_stale_write_everything_is_read_as_late_as_what_it_showed():
     no_overlap_is_written(w)
     w.rest()
     assert titles(w, Side.CALENDAR) == titles(w, Side.BOOKING) == ["e2"]
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_late_state_of_what_is_gone_on_both_sides_meets_its_mark(side):
+    """Observation rule 3: the reading that should have told it apart had failed."""
+    w = world()
+    w.calendar.put("e", single(1, title="gone for good"))
+    w.rest()
+    for port in (w.booking, w.calendar):
+        (key,) = port.live()
+        port.remove(key)
+    w.rest()
+    assert only(w) == []
+    port, writes = w.side(side), (w.booking.writes, w.calendar.writes)
+    (key,) = port.items
+    for faults in (Faults(stale=1.0, unreadable=1.0), Faults(stale=1.0)):
+        port.feed.append(key)
+        port.faults = faults
+        w.cycle()
+    w.heal()
+    w.rest()
+    assert (w.booking.writes, w.calendar.writes) == writes
+    assert {lk.state for lk in w.store.links("p1")} == {LinkState.BURIED}

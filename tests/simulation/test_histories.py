@@ -17,7 +17,7 @@ EACH = 30
 #: write showed, a refused move whose former time somebody took, an overlap that only a late reading
 #: showed, a life restored while a later one was deleted.
 SHARP = {
-    "noise": [49, 166, 63677, 82120],
+    "noise": [49, 166, 61478, 63677, 82120],
     "network": [56, 142, 70058],
     "midway": [119, 12175, 40085, 60084, 60189, 60408, 63842],
     "policies": [60323],

@@ -22,6 +22,7 @@ from calsync.engine.questions import (
     decide_room,
     is_certain,
     list_again,
+    refusing_nobody,
     signs_of,
     stop,
 )
@@ -151,6 +152,7 @@ def _work(
         plan = decide_room(ctx, pair, links, seen, state=state, window=window, now=now)
         back = signs_of(fresh, links, plan)
         if back and fresh is not None and (state.approved or state.rejoin is not None):
+            pair, quiet = refusing_nobody(pair), True
             links = answered(ctx, pair, links, fresh, back, state=state, now=now)
             plan = decide_room(ctx, pair, links, seen, state=state, window=window, now=now)
         elif back and fresh is not None and not fresh.emptied:

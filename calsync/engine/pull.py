@@ -240,15 +240,13 @@ def _load_tagged(ctx: Context, pair: Pair, found: Gathered) -> None:
         for obs in found.seen(side).values()
         if isinstance(obs, Seen) and obs.tag is not None
     } - found.links.keys()
-    if not tags:
-        return
-    named = ctx.store.links_by_id(sorted(tags))
+    named = ctx.store.links_by_id(sorted(tags)) if tags else []
     for link in named:
         # An event copied from another room names a link that is none of this room's business.
         if link.pair_id == pair.id:
             found.links[link.id] = link
     state = ctx.state(pair)
-    if state.imported:
+    if state.imported and any(isinstance(o, Seen) and o.maker for o in found.calendar.values()):
         known = found.links.keys() | {link.id for link in named}
         linked = {link.event.key for link in found.links.values()}
         new = [obs for key, obs in found.calendar.items() if key not in linked]

@@ -25,10 +25,9 @@ def decide_room(
     window: Window,
     now: datetime,
 ) -> Plan:
-    """The plan of the room. While both sides are joined anew nobody is refused: two bookings that
-    claim one time wait for a person."""
+    """The plan of the room; while both sides are joined anew, one that refuses nobody."""
     if state.rejoin is not None:
-        pair = replace(pair, clash_policy=ClashPolicy.ASK)
+        pair = refusing_nobody(pair)
     return reconcile(
         links.values(),
         seen[Side.BOOKING],
@@ -40,6 +39,11 @@ def decide_room(
         limits=ctx.limits,
         rejoin=state.rejoin,
     )
+
+
+def refusing_nobody(pair: Pair) -> Pair:
+    """Two bookings that claim one time wait for a person: after a restore neither was first."""
+    return replace(pair, clash_policy=ClashPolicy.ASK)
 
 
 # --- did time go back? -------------------------------------------------------------------------

@@ -183,30 +183,13 @@ def _by_id(box: Mailbox, text: str) -> Target | None:
 
 
 def _change(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
+    if kind in OTHER or kind == "remove":
+        # Done to the mailbox's own copy, also where the organizer's is gone.
+        return _change_copy(world, kind, raw)
     target = locate(world, raw)
     box, item, day = target.box, target.item, target.day
-    if kind == "answer":
-        copy = locate(world, {**raw, "copy": True})
-        answers.answer(
-            world,
-            copy.box,
-            copy.item,
-            copy.day,
-            str(raw.get("answer", "declined")),
-            comment=str(raw.get("comment", "")),
-        )
-        return copy
-    if kind == "copy":
-        return _paste(world, raw)
-    if kind in ("move_folder", "recreate"):
-        copy = locate(world, {**raw, "copy": True})
-        return Target(copy.box, _shift(world, copy, kind), day)
     if kind.endswith("_occurrence") and day is None:
         raise bad_request("an act on an occurrence needs its date")
-    if kind == "remove":
-        copy = locate(world, {**raw, "copy": True})
-        events.delete(world, copy.box, copy.item, copy.day)
-        return copy
     if kind in ENDS:
         events.delete(world, box, item, day, comment=str(raw.get("comment", "")))
         return target
@@ -219,6 +202,26 @@ def _change(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
     fields = Reader(world, shown).event(shape)
     made = events.update(world, box, item, day, fields)
     return Target(box, made, day)
+
+
+def _change_copy(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
+    if kind == "copy":
+        return _paste(world, raw)
+    copy = locate(world, {**raw, "copy": True})
+    if kind == "answer":
+        answers.answer(
+            world,
+            copy.box,
+            copy.item,
+            copy.day,
+            str(raw.get("answer", "declined")),
+            comment=str(raw.get("comment", "")),
+        )
+    elif kind == "remove":
+        events.delete(world, copy.box, copy.item, copy.day)
+    else:
+        return Target(copy.box, _shift(world, copy, kind), copy.day)
+    return copy
 
 
 def _paste(world: World, raw: Mapping[str, Any]) -> Target:

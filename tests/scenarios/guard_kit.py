@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from calsync.settings import Settings, parse
@@ -133,6 +134,12 @@ class Desk:
         yield
         self.made.open()
 
+    def new_installation(self) -> None:
+        """A secret of its own: the kit's empty databases are copies of one."""
+        with self.stopped(), closing(sqlite3.connect(self.database)) as live:
+            live.execute("UPDATE meta SET value = ? WHERE key = 'secret'", (token_hex(32),))
+            live.commit()
+
     def restore_database(self, kept: Path) -> None:
         """The file copied back, as operators do."""
         with self.stopped():
@@ -152,11 +159,15 @@ class Desk:
     def later(self, *, hours: float = 24) -> None:
         """As if the room had last been read, and the last notice queued, so long ago."""
         self.made.system.context.save_idle()
+        self.backdate(hours=hours)
+        self.made.system.context.states.clear()
+
+    def backdate(self, *, hours: float = 24) -> None:
+        """The same, in the file: what a backup of yesterday holds."""
         with closing(sqlite3.connect(self.database)) as live:
             live.execute("UPDATE room_sync SET synced_at = synced_at - ?", (hours * 3.6e9,))
             live.execute("UPDATE notice SET queued_at = queued_at - ?", (hours * 3.6e9,))
             live.commit()
-        self.made.system.context.states.clear()
 
     def wait_an_hour(self) -> None:
         """As if the writes counted so far had been an hour ago."""

@@ -34,6 +34,7 @@ def two(firm_: Company, folder: Path, **more: Any) -> Iterator[tuple[Desk, Desk]
         desk(firm_, folder / "one", rooms=rooms, **more) as one,
         desk(firm_, folder / "two", rooms=rooms, **more) as other,
     ):
+        other.new_installation()
         yield one, other
 
 
@@ -121,7 +122,9 @@ def test_what_a_former_installation_left_is_taken_over(
     (tmp_path / "new").mkdir()
     with desk(firm, tmp_path / "old", rooms=rooms) as old:
         held = week(old)
-    with desk(firm, tmp_path / "new", rooms=rooms) as new:
+    with desk(firm, tmp_path / "new", rooms=rooms, imported=False) as new:
+        new.new_installation()
+        new.made.rest()
         assert new.made.equal() == held
         assert new.mails() == []
         assert new.fact()["health"] == "ok"

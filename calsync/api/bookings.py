@@ -212,7 +212,7 @@ def _add_occurrences(routes: APIRouter, api: Api) -> None:
 
 
 def _once(request: Request, token: ApiToken, key: str, doc: dict[str, object]) -> Once:
-    said = json.dumps([request.url.path, doc], sort_keys=True)
+    said = json.dumps([request.scope["path"], doc], sort_keys=True)
 
     def word(outcome: Shown | RoomConflict) -> tuple[int, dict[str, str], str]:
         if isinstance(outcome, RoomConflict):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
+from calsync.cli.output import clean, json_text
 from calsync.errors import UsageError
 from calsync.settings import Log
 
@@ -25,7 +25,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        return json_text(entry)
 
 
 class Lines(logging.Formatter):
@@ -39,8 +39,12 @@ class Lines(logging.Formatter):
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        text = super().formatMessage(record)
-        return "".join(sign if sign.isprintable() else "?" for sign in text)
+        return clean(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        # A traceback is set off: what an exception says may hold line ends, too.
+        first, *more = super().format(record).split("\n")
+        return "\n".join([first, *(f"    {clean(line)}" for line in more)])
 
 
 def start_logging(log: Log) -> None:

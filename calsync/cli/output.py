@@ -42,14 +42,23 @@ def plain(value: object) -> Any:
             return value
 
 
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """JSON in which letters stay as they are, and whatever steers a terminal, or no file takes,
+    is escaped: JSON itself only asks for that of the oldest of them."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
 def print_json(value: object) -> None:
     """One JSON document on stdout."""
-    print(json.dumps(plain(value), indent=2, ensure_ascii=False))  # noqa: T201 - the output itself
+    print(json_text(plain(value), indent=2))  # noqa: T201 - the output itself
 
 
 def print_json_line(value: object) -> None:
     """The same on one line, at once: for whoever waits for a process to be ready."""
-    print(json.dumps(plain(value), ensure_ascii=False), flush=True)  # noqa: T201 - the output
+    print(json_text(plain(value)), flush=True)  # noqa: T201 - the output itself
 
 
 def console() -> Console:

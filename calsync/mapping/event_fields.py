@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from calsync.mapping import zones
@@ -17,6 +18,8 @@ MAX_DURATION: Final = timedelta(days=5 * 366)
 #: Exchange's calendar begins in 1601 and ends in 4500; an item outside is no booking.
 FIRST_YEAR: Final = 1601
 LAST_YEAR: Final = 4499
+#: Characters of a uid or a version. Exchange's have some hundred.
+MAX_TEXT: Final = 1024
 
 _BUSY: Final = {busy.value: busy for busy in Busy}
 _PRIVATE: Final = frozenset({"private", "confidential", "personal"})
@@ -227,5 +230,14 @@ def instant_of(mark: int) -> datetime:
 
 
 def text_of(event: Mapping[str, Any], name: str) -> str:
+    """An identity or a version: compared, stored, and never shown. What no database takes is
+    told by its hash, so that two of them still differ."""
     value = event.get(name)
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    if value.isascii() and value.isprintable() and len(value) <= MAX_TEXT:
+        return value
+    raw = value.encode("utf-8", "surrogatepass")
+    if len(value) > MAX_TEXT or "\x00" in value or raw.decode("utf-8", "replace") != value:
+        return f"hash:{blake2b(raw, digest_size=16).hexdigest()}"
+    return value

@@ -52,15 +52,20 @@ def load(world: World, room: Mailbox, text: str | bytes) -> Report:
     report = Report()
     try:
         file = File(text, room.zone)
-    except ValueError as error:
-        raise Refusal(400, "BadCalendar", f"The file cannot be read: {error}") from None
+    except Exception as error:  # the library raises whatever it stumbles over
+        what = f"{type(error).__name__}: {error}"[:200]
+        raise Refusal(400, "BadCalendar", f"The file cannot be read: {what}") from None
     line = world.note("person", "load_ics", mailbox=room.address)
     report.skipped += [{"uid": uid, "reason": reason} for uid, reason in file.bad]
     for uid, entries in file.entries.items():
         if room.find_uid(uid) is not None:
             report.skipped.append({"uid": uid, "reason": "already in the calendar"})
             continue
-        _Loader(world, room, file, report, uid).load(entries)
+        try:
+            _Loader(world, room, file, report, uid).load(entries)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            # Values that the library read, and that nobody can make sense of.
+            report.skipped.append({"uid": uid, "reason": f"{type(error).__name__}: {error}"[:200]})
     line |= {"events": report.events, "series": report.series}
     return report
 

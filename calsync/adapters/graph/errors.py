@@ -7,6 +7,7 @@ innerError codes, then the status; never by the message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -276,6 +277,7 @@ def is_throttled(status: int, body: dict[str, Any] | None, seconds: float | None
     return any(code.lower() in _THROTTLING for code in _codes(body))
 
 
+_NO_NAME = re.compile(r"[^A-Za-z0-9_.\- ]")
 _FACTS = frozenset({Meaning.GONE, Meaning.STALE, Meaning.DUPLICATE, Meaning.CURSOR})
 
 
@@ -287,7 +289,8 @@ def _codes(body: dict[str, Any] | None) -> Iterator[str]:
             return
         code = node.get("code")
         if isinstance(code, str) and code:
-            yield code[:80]
+            # It is stored and printed with what it meant: nothing but a name passes.
+            yield _NO_NAME.sub("?", code[:80])
         node = node.get("innerError", node.get("innererror"))
 
 

@@ -63,7 +63,7 @@ def _room(raw: dict[str, Any]) -> ResourceCalendar | None:
 
 def _is_address(value: object) -> TypeGuard[str]:
     """A mail address, in a form that a path and a database can hold."""
-    return is_id(value) and "@" in value
+    return is_id(value) and value.count("@") == 1 and len(value) <= 320
 
 
 def _pages(caller: Caller, target: str) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,8 @@ _CLOSED = (
     Meaning.FULL,
     Meaning.THROTTLED,
 )
+#: What sets addresses apart, or names off, in a header of a mail (RFC 5322).
+_LISTS = '<>()[],;:\\"'
 #: Refusals that an admin can end: the notice waits this long (seconds) before another try.
 _CLOSED_DOOR_S = 300.0
 
@@ -36,7 +38,7 @@ class GraphMail:
     def deliver(self, pair: Pair, room: Room | None, notice: Notice) -> DeliveryReport:
         """Never raises. The address is checked first: Graph would answer 202 and bounce later."""
         address = notice.person.address.strip()
-        if address.count("@") != 1 or any(c.isspace() or c in "<>,;" for c in address):
+        if not is_address(address):
             return DeliveryReport(delivery=Delivery.REFUSED, reason="no usable address")
         call = Call(
             method="POST",
@@ -54,6 +56,12 @@ class GraphMail:
         except SideError as error:
             return DeliveryReport(delivery=Delivery.IN_DOUBT, reason=error.what)
         return _report(answer, self._sender)
+
+
+def is_address(text: str) -> bool:
+    """Whether one mailbox is meant, and nothing that a mail server could read as more."""
+    plain = text.isprintable() and not any(c.isspace() or c in _LISTS for c in text)
+    return plain and text.count("@") == 1 and len(text) <= 254
 
 
 def _report(answer: Answer, sender: str) -> DeliveryReport:

@@ -49,9 +49,10 @@ def run_world(
     faults: float,
     pace: float,
     keep: Path | None = None,
+    ceiling: float = 2.0,
 ) -> Report:
-    """So many kills in one world; its report."""
-    cast = Cast(seed=seed, rooms=rooms, poll_floor=1.0, poll_ceiling=2.0)
+    """So many kills in one world; its report. ``ceiling``: seconds between polls, at most."""
+    cast = Cast(seed=seed, rooms=rooms, poll_floor=1.0, poll_ceiling=ceiling)
     begun = time.monotonic()
     with Site(cast, keep, gated=True) as site:
         since = datetime.now(UTC).replace(minute=7, second=0, microsecond=0) - timedelta(hours=1)
@@ -78,7 +79,7 @@ def run_world(
         if watcher.failure is not None:
             raise watcher.failure
         healed = time.monotonic()
-        rested = watcher.wait_for_rest(still=3.0, limit=_REST_S)
+        rested = watcher.wait_for_rest(still=1.5 * ceiling, limit=_REST_S)
         rest_s = time.monotonic() - healed
         idle = look_at_idleness(watcher, 3 * cast.poll_ceiling + 0.5)
         site.check()

@@ -285,7 +285,9 @@ def _overlapping(found: Gathered, side: Side, window: Window, zone: str) -> list
         if not isinstance(obs, Seen):
             states.pop(key, None)
             continue
-        before = states.get(key)
+        link, before = held.get(key), states.get(key)
+        if link is not None and obs.mark < link.half(side).mark:
+            continue  # Too late to be accepted.
         if before is None or not same_schedule(before, obs.occupancy):
             new.add(key)
         states[key] = obs.occupancy

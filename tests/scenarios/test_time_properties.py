@@ -94,8 +94,8 @@ def rules(draw: st.DrawFn, day: date) -> str:
         return f"FREQ=WEEKLY{step};BYDAY={','.join(sorted(more, key=DAYS.index))}{week}{end}"
     if kind == "weekday":
         place = (day.day - 1) // 7 + 1
-        last = (day + timedelta(days=7)).month != day.month
-        position = "-1" if last else str(place)
+        is_last = (day + timedelta(days=7)).month != day.month
+        position = "-1" if is_last else str(place)
         return f"FREQ=MONTHLY{step};BYDAY={DAYS[day.weekday()]};BYSETPOS={position}{end}"
     months = f";BYMONTH={day.month}" if kind == "year" else ""
     named = f"BYMONTHDAY={day.day}"

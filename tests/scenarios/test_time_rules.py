@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from tzlocal.windows_tz import win_tz
 
 from calsync.mapping import zones
 from calsync.sandbox import zones as sandbox_zones
@@ -51,13 +52,12 @@ ACROSS = [
 @contextmanager
 def other_rules() -> Iterator[None]:
     """The tenant's host has a table in which Berlin has no summer time."""
-    known = sandbox_zones.win_tz
-    sandbox_zones.win_tz = {**known, LABEL: WITHOUT_SUMMER}
     sandbox_zones.zone.cache_clear()
     try:
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sandbox_zones, "win_tz", {**win_tz, LABEL: WITHOUT_SUMMER})
+            yield
     finally:
-        sandbox_zones.win_tz = known
         sandbox_zones.zone.cache_clear()
 
 

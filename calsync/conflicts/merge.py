@@ -85,7 +85,8 @@ def agreed(base: Occupancy, booking: Occupancy, event: Occupancy) -> Occupancy:
 def _grid(occ: Occupancy) -> Hashable:
     """What gives a series its recurrence-ids; equal grids make dates comparable."""
     rule = occ.recurrence.rule if occ.recurrence else None
-    return (occ.start, occ.end, occ.zone, occ.all_day, rule)
+    # All-day items, and only those, have no zone: it says that, too.
+    return (occ.start, occ.end, occ.zone, rule)
 
 
 def same_grid(one: Occupancy, other: Occupancy) -> bool:
@@ -94,7 +95,7 @@ def same_grid(one: Occupancy, other: Occupancy) -> bool:
 
 
 def _schedule(occ: Occupancy) -> Hashable:
-    return (occ.start, occ.end, occ.zone, occ.all_day, occ.recurrence)
+    return (occ.start, occ.end, occ.zone, occ.recurrence)
 
 
 def same_schedule(one: Occupancy, other: Occupancy) -> bool:
@@ -109,7 +110,7 @@ def _merge_dates(
     assert base.recurrence is not None
     was, mine, theirs = _dates(base), _dates(booking), _dates(event)
     merged: dict[datetime, Override | str | None] = {}
-    for day in sorted(was.keys() | mine.keys() | theirs.keys()):
+    for day in sorted(mine.keys() | theirs.keys()):
         w, m, t = was.get(day), mine.get(day), theirs.get(day)
         if m == t or t == w:
             value = m
@@ -126,7 +127,7 @@ def _agreed_dates(
     base: Occupancy, booking: Occupancy, event: Occupancy
 ) -> dict[datetime, Override | str | None]:
     was, mine, theirs = _dates(base), _dates(booking), _dates(event)
-    days = sorted(was.keys() | mine.keys() | theirs.keys())
+    days = sorted(was.keys() | mine.keys())  # what only one side has is not agreed on
     return {d: m if (m := mine.get(d)) == theirs.get(d) else was.get(d) for d in days}
 
 
@@ -144,8 +145,7 @@ _EXCLUDED = "excluded"
 
 def _dates(occ: Occupancy) -> dict[datetime, Override | str]:
     recurrence = occ.recurrence
-    if recurrence is None:
-        return {}
+    assert recurrence is not None  # equal grids: each is a series
     found: dict[datetime, Override | str] = dict.fromkeys(recurrence.excluded, _EXCLUDED)
     found.update({o.recurrence_id: o for o in recurrence.overrides})
     return found

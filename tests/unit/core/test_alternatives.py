@@ -76,6 +76,12 @@ def test_rooms_of_one_name_are_offered_in_the_order_of_their_ids() -> None:
         assert [a.room_id for a in found] == ["t1", "t2", "t3"]
 
 
+def test_names_say_more_than_ids() -> None:
+    rooms = [replace(room("1", 6), name="b"), replace(room("2", 6), name="a")]
+    found = free_alternatives(rooms, {"1": [], "2": []}, [SLOT], room=LOST, seats=None)
+    assert [a.name for a in found] == ["a", "b"]
+
+
 def test_where_no_size_is_known_any_free_room_of_the_building_is_offered() -> None:
     lost = replace(LOST, capacity=None)
     rooms = [room("huge", 40), room("a small", 2), room("unsized", None)]

@@ -26,6 +26,7 @@ PACKAGES = ("pacing", "conflicts", "reconcile", "mapping")
 #: the engine rather than the core.
 TESTS = (
     "tests/unit/core",
+    "tests/unit/hub",
     "tests/unit/mapping",
     "tests/unit/pacing",
     "tests/properties",

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from calsync.conflicts.clash import Claim
 from calsync.mapping.expand import busy_intervals
 from calsync.mapping.fingerprint import fingerprint
-from calsync.model import EffectKind, Half, Interval, Link, LinkState, Occupancy, Side
+from calsync.model import Busy, EffectKind, Half, Interval, Link, LinkState, Occupancy, Side
 from calsync.reconcile.claims import claims_of
 from calsync.reconcile.decide import FILLING, Decision, Verb
 from calsync.reconcile.wait import onto, too_early
 from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
+    DAY,
     NOW,
     WINDOW,
     agreed,
     at,
     buried,
+    daily,
     effect,
     gone,
     link,
@@ -182,6 +185,49 @@ def test_where_nothing_takes_time_nobody_is_asked() -> None:
     kept = called(link(there(replace(NINE, title="x")), there(NINE), base=NINE), "filler")
     renames = to(Verb.WRITE_EVENT, replace(NINE, title="x"))
     assert claims(agreed(NINE), kept, filler=renames) == {}, "its time is its own"
+
+
+def test_the_links_may_come_one_by_one() -> None:
+    assert [c.link.id for c in claims_of(iter([FILLER]), {"filler": FILLS}, NOW)] == ["filler"]
+
+
+def test_a_merge_takes_time_only_where_it_moves() -> None:
+    renamed = replace(NINE, title="x")
+    item = link(there(renamed), there(replace(NINE, busy=Busy.OOF)), base=NINE)
+    merged = replace(renamed, busy=Busy.OOF)
+    assert claims(item, x=to(Verb.WRITE_BOTH, merged)) == {}
+    moved = link(there(TEN), there(renamed), base=NINE)
+    claim = claims(moved, x=to(Verb.WRITE_BOTH, replace(TEN, title="x")))["x"]
+    assert (claim.occupancy, claim.new) == (replace(TEN, title="x"), True)
+
+
+def test_a_merge_of_dates_claims_what_both_together_want() -> None:
+    dates = [DAY + timedelta(days=n, hours=9) for n in range(2)]
+    mine, theirs = (daily(9, 10, excluded=(day,)) for day in dates)
+    both = daily(9, 10, excluded=tuple(dates))
+    item = link(there(mine), there(theirs), base=daily(9, 10))
+    assert claims(item, x=to(Verb.WRITE_BOTH, both))["x"].occupancy == both
+
+
+def test_half_of_a_merged_move_is_claimed_where_people_made_it() -> None:
+    """The event has the merged state already; what is written now is taken from it."""
+    merged = replace(TEN, title="x")
+    item = link(
+        there(TEN, key="b", since=at(3)),
+        there(merged, key="e", since=at(9)),
+        base=NINE,
+        claim=BOOKING,
+    )
+    claim = claims(item, x=to(Verb.WRITE_BOOKING, merged))["x"]
+    assert (claim.side, claim.at) == (BOOKING, at(3))
+    elsewhere = replace(item, booking=there(TWELVE, key="b", since=at(3)))
+    assert claims(elsewhere, x=to(Verb.WRITE_BOOKING, merged))["x"].side is CALENDAR
+
+
+def test_what_is_gone_where_it_was_claimed_holds_the_time_that_was_agreed() -> None:
+    held = claim_of(link(there(NINE), gone(), base=NINE, origin=CALENDAR))
+    assert held is not None
+    assert held.occupancy == NINE
 
 
 def test_a_link_at_rest_holds_its_time() -> None:

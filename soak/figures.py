@@ -152,6 +152,7 @@ def _broken(course: Course) -> list[str]:
     found += course.verdict["details"][:20]
     if not course.rested and not any("rest" in one for one in found):
         found.append("the two sides did not come to rest in time")
+    found += course.rooms_in_trouble[:5]
     if course.log_troubles:
         found.append(f"{course.log_troubles} unforeseen errors in the log of serve")
     return found

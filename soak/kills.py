@@ -33,6 +33,7 @@ from calsync.sandbox.people import People
 from soak.aims import Aims
 from soak.crowd import Crowd, Onlooker
 from soak.faults import arm, mixed
+from soak.samples import rooms_in_trouble
 from soak.site import Site
 
 REPORT = Path(__file__).parent / "kills.json"
@@ -96,6 +97,12 @@ def run_world(
         report["faults_fired"] = site.sandbox.control("GET", "faults")["fired"]
         report["checked_copies"] = kills // _CHECK_EVERY
         _amend(report, [*broken, *_check_files(site.database), *_tracebacks(site)])
+        report["rooms_in_trouble"] = rooms_in_trouble(site.database)
+        if keep is not None:
+            lines = "".join(f"{json.dumps(line)}\n" for line in records.log)
+            (keep / "acts.jsonl").write_text(lines, encoding="utf-8")
+            calls = "".join(f"{json.dumps(line)}\n" for line in records.calls)
+            (keep / "calls.jsonl").write_text(calls, encoding="utf-8")
     return report
 
 
@@ -255,7 +262,7 @@ def show(made: dict[str, Any]) -> None:
     for name in ("lost", "invented", "double_booked_by_calsync", "differences_at_rest"):
         print(f"{name.replace('_', ' ')}: {made[name]}")
     for one in made["worlds"]:
-        for line in one["details"][:20]:
+        for line in (*one["details"][:20], *one["rooms_in_trouble"]):
             print(f"  {line}")
     print("verdict: " + ("nothing lost, the database is whole" if made["ok"] else "NOT in order"))
 

@@ -20,7 +20,7 @@ from calsync.demo.watcher import HubTables
 from calsync.sandbox.people import People
 from soak.crowd import Crowd
 from soak.faults import arm, mixed
-from soak.samples import Differing, Sample, backlog, process, size_mb
+from soak.samples import Differing, Sample, backlog, process, rooms_in_trouble, size_mb
 from soak.site import Site
 from soak.watch import Always, Observer
 
@@ -58,6 +58,7 @@ class Course:
     faults: dict[str, int] = field(default_factory=dict)
     always: list[str] = field(default_factory=list)
     log_troubles: int = 0
+    rooms_in_trouble: list[str] = field(default_factory=list)
 
 
 def soak(plan: Plan, say: Callable[[str], None]) -> Course:
@@ -124,6 +125,7 @@ def _run(plan: Plan, site: Site, course: Course, say: Callable[[str], None]) -> 
     ]
     site.send(signal.SIGTERM)
     site.bury()
+    course.rooms_in_trouble = rooms_in_trouble(site.database)
     text = (site.folder / "serve.log").read_text(encoding="utf-8", errors="replace")
     course.log_troubles = text.count("Traceback (most recent call last)")
     course.log_troubles += text.count("unforeseen")

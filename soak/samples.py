@@ -100,6 +100,21 @@ def backlog(database: Path) -> Backlog:
         return Backlog(*connection.execute(_BACKLOG).fetchone())
 
 
+def rooms_in_trouble(database: Path) -> list[str]:
+    """Rooms that wait for their admin or whose last cycle failed, and why, in words."""
+    sql = (
+        "SELECT room_id, halted, error FROM room_sync JOIN pair ON pair.id = pair_id"
+        " WHERE halted <> '' OR error <> '' ORDER BY room_id"
+    )
+    with closing(
+        sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)
+    ) as connection:
+        return [
+            f"{room} {'waits for its admin' if halted else 'failed last'}: {halted or error}"
+            for room, halted, error in connection.execute(sql)
+        ]
+
+
 class Differing:
     """Since when each room shows something else on its two sides."""
 

@@ -11,13 +11,16 @@
 #   make kills     the real process under kill -9 (N=300), while people act on both sides
 #   make soak      200 rooms, 5 % faults, real time (MINUTES=30), into soak/report
 #   make mutation  mutants of the pure core against its tests (PACKAGE=pacing JOBS=2 FRESH=1)
+#   make fuzz      every parser of outside input (SECONDS=20 each; ARGS= names some of them)
+#   make audit     known weaknesses and licences of what is locked
+#   make sbom      the list of parts as CycloneDX, into sbom.cdx.json
 #   make check     format, lint, types, layers
 #   make lock      resolve the dependencies of pyproject.toml anew
 #   make clean     remove .venv and caches
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate crashes planted bench kills soak mutation check lock setup clean rebuild
+.PHONY: help demo test simulate crashes planted bench kills soak mutation fuzz audit sbom check lock setup clean rebuild
 
 # Python 3.11 or newer. Name one with: make PYTHON=/usr/bin/python3.11 test
 PYTHON ?=
@@ -73,6 +76,21 @@ mutation: $(READY)
 soak: $(READY)
 	@$(BIN)/python -m soak --minutes $(or $(MINUTES),30) $(ARGS)
 
+# Of make fuzz: seconds for each target.
+SECONDS ?= 20
+
+fuzz: $(READY)
+	@$(BIN)/python -m fuzz --seconds $(SECONDS) $(ARGS)
+
+# pip-audit lives beside .venv: it is no part of what it looks at.
+audit: $(READY)
+	@test -x .audit/bin/pip-audit || { $(BIN)/python -m venv .audit && \
+	  .audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit; }
+	@$(BIN)/python -m supply audit --tool .audit/bin/pip-audit $(ARGS)
+
+sbom: $(READY)
+	@$(BIN)/python -m supply sbom $(ARGS)
+
 check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -127,4 +145,4 @@ lock: $(READY)
 	  --output-file requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .audit .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

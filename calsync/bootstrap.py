@@ -32,6 +32,7 @@ from calsync.adapters.graph.transport import Transport
 from calsync.adapters.hub.service import BookingService
 from calsync.adapters.hub.side import HubSide
 from calsync.adapters.notify.graph_mail import GraphMail
+from calsync.adapters.notify.rationed import Rationed
 from calsync.adapters.wrap.dry_run import DryRun
 from calsync.adapters.wrap.logged import Logged
 from calsync.adapters.wrap.paced import Paced
@@ -310,7 +311,7 @@ def connect(
         ),
     )
     return System(
-        home=home, links=links, stop=stop, context=context, notifier=_notifier(settings, links)
+        home=home, links=links, stop=stop, context=context, notifier=_notifier(home, links)
     )
 
 
@@ -386,12 +387,18 @@ def _credential(entry: Connection) -> Credential:
             assert_never(other)  # type: ignore[arg-type]  # the settings allow these three only
 
 
-def _notifier(settings: Settings, links: dict[str, Link]) -> Notifier | None:
-    """Mail leaves through the first connection, from the sender's mailbox."""
-    if not settings.notices.enabled or not links:
+def _notifier(home: Home, links: dict[str, Link]) -> Notifier | None:
+    """Mail leaves through the first connection, from the sender's mailbox, so many a day."""
+    notices = home.settings.notices
+    if not notices.enabled or not links:
         return None
     first = next(iter(links.values()))
-    return GraphMail(first.caller, sender=settings.notices.sender)
+    return Rationed(
+        GraphMail(first.caller, sender=notices.sender),
+        per_room=notices.max_per_room_day,
+        per_person=notices.max_per_person_day,
+        monotonic=home.clock.monotonic,
+    )
 
 
 # --- the worker ------------------------------------------------------------------------------

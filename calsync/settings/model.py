@@ -73,6 +73,8 @@ class Notices:
     kinds: tuple[str, ...] = field(
         default=("confirmed", "rejected"), metadata=checked(checks.choices(*NoticeKind))
     )
+    max_per_room_day: int = field(default=100, metadata=checked(checks.whole(1, 100_000)))
+    max_per_person_day: int = field(default=100, metadata=checked(checks.whole(1, 100_000)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

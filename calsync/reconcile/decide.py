@@ -174,7 +174,7 @@ def dropped_dates(base: Occupancy | None, now: Occupancy) -> tuple[datetime, ...
     if base is None or base.recurrence is None or now.recurrence is None:
         return ()
     gone = set(now.recurrence.excluded) - set(base.recurrence.excluded)
-    if not gone or set(base.recurrence.excluded) - set(now.recurrence.excluded):
+    if set(base.recurrence.excluded) - set(now.recurrence.excluded):
         return ()
     kept = tuple(o for o in base.recurrence.overrides if o.recurrence_id not in gone)
     same = (

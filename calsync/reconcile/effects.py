@@ -128,7 +128,7 @@ def refused(link: Link, verdict: Verdict, *, whole: bool = False) -> tuple[Link,
     refusal, why = refusal_of(verdict), "lost a clash"
     if verdict.loser.side is Side.CALENDAR:
         # Exchange itself tells the organiser of the decline.
-        decision = Decision(verb=Verb.DECLINE_DATES, why=why, dates=verdict.dates)
+        decision = Decision(verb=Verb.DECLINE_DATES, why=why)
         link = in_flight(link)
         return link, _effect(link, EffectKind.DECLINE_EVENT, decision, refusal)
     if verdict.dates:

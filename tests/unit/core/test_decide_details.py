@@ -235,12 +235,21 @@ def changed(day: object) -> Override:
     return Override(recurrence_id=day, start=day, end=day + timedelta(hours=2))  # type: ignore[operator, arg-type]
 
 
+WEEK = tuple(DAY + timedelta(days=n, hours=9) for n in range(8))
+
+
 @pytest.mark.parametrize(
     ("base", "now", "dates"),
     [
         (SERIES, daily(9, 10, excluded=DATES[:2]), DATES[:2]),
         (daily(9, 10, excluded=DATES[:1]), daily(9, 10, excluded=DATES[:2]), DATES[1:2]),
         (daily(9, 10, overrides=(changed(DATES[0]),)), daily(9, 10, excluded=DATES[:1]), DATES[:1]),
+        (daily(9, 10, count=9), daily(9, 10, count=9, excluded=WEEK), WEEK),
+        (
+            daily(9, 10, overrides=(changed(DATES[0]), changed(DATES[2]))),
+            daily(9, 10, excluded=DATES[:1], overrides=(changed(DATES[2]),)),
+            DATES[:1],
+        ),
         (SERIES, SERIES, ()),
         (None, SERIES, ()),
         (NINE, daily(9, 10, excluded=DATES[:1]), ()),
@@ -256,7 +265,8 @@ def changed(day: object) -> Override:
         (SERIES, replace(daily(9, 10, excluded=DATES[:1]), private=True), ()),
     ],
     ids=[
-        "dates", "one more date", "a changed date", "nothing", "no base", "was no series",
+        "dates", "one more date", "a changed date", "many", "beside a changed date",
+        "nothing", "no base", "was no series",
         "is no series", "one given back", "one changed, too", "shorter", "longer", "earlier",
         "zone", "busy", "title", "private",
     ],

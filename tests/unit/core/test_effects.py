@@ -10,6 +10,7 @@ import pytest
 from calsync.conflicts.clash import Claim, Verdict
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    Busy,
     Conflict,
     ConflictKind,
     Effect,
@@ -217,12 +218,14 @@ def test_a_booking_that_lost_all_is_rejected() -> None:
 
 
 def test_a_move_that_lost_goes_back_with_all_else_as_it_is_now() -> None:
-    what = replace(TEN, title="new title")
-    item = replace(MOVED, booking=there(what, key="b"))
-    lost = verdict(item, what=what)
+    looks = {"title": "new title", "busy": Busy.OOF}
+    item = replace(MOVED, booking=there(replace(TEN, **looks), key="b"))
+    lost = verdict(item, what=replace(TEN, **looks))
     after, made = refused(item, lost)
-    assert (made.kind, made.target) == (EffectKind.CHANGE_BOOKING, replace(NINE, title="new title"))
-    assert made.merged
+    assert (made.kind, made.target) == (EffectKind.CHANGE_BOOKING, replace(NINE, **looks))
+    assert (made.merged, made.why) == (True, "its move lost a clash")
+    hidden = replace(MOVED, booking=there(replace(TEN, private=True), key="b"))
+    assert refused(hidden, verdict(hidden))[1].target == replace(NINE, private=True)
     assert after == in_flight(replace(item, refusal=refusal_of(lost)))
 
 

@@ -75,6 +75,7 @@ def test_guard_stops_an_emptied_side_however_small() -> None:
         (EffectKind.CHANGE_BOOKING, OCC, LATER, True),
         (EffectKind.CHANGE_BOOKING, OCC, replace(OCC, title="x"), False),
         (EffectKind.CHANGE_BOOKING, None, LATER, False),
+        (EffectKind.CHANGE_BOOKING, OCC, None, False),
         (EffectKind.CONFIRM_BOOKING, OCC, LATER, False),
         (EffectKind.CREATE_EVENT, None, LATER, False),
         (EffectKind.CREATE_BOOKING, OCC, LATER, False),

@@ -66,6 +66,33 @@ def test_a_tag_is_a_hint_and_no_authority() -> None:
     assert waiting(CALENDAR, obs, replace(booked(uid=""), pair_id="another")) is None
 
 
+def test_on_the_first_import_equal_content_says_more_than_a_tag_of_a_former_life() -> None:
+    """A lost database: tags in the calendar may name links of another life of the bookings."""
+    nine, ten = booked("x", NINE, uid=""), booked("y", TEN, uid="")
+    joiner = Joiner(PAIR, [nine, ten], importing=True)
+    for item, what in ((nine, NINE), (ten, TEN)):
+        joiner.note(BOOKING, item, seen(what, key=f"b {item.id}"))
+    assert joiner.waiting(CALENDAR, seen(NINE, key="e", tag="y")) == nine
+    assert joiner.waiting(CALENDAR, seen(NINE, key="e", tag="x")) == nine
+    assert joiner.waiting(CALENDAR, seen(occ(1, 2), key="e", tag="y")) == ten, "none is equal"
+    twin = booked("z", NINE, uid="")
+    joiner = Joiner(PAIR, [nine, twin], importing=True)
+    for item in (nine, twin):
+        joiner.note(BOOKING, item, seen(NINE, key=f"b {item.id}"))
+    assert joiner.waiting(CALENDAR, seen(NINE, key="e", tag="z")) == twin, "its own tag decides"
+
+
+def test_later_a_tag_says_more_than_equal_content() -> None:
+    nine, ten = booked("x", NINE, uid=""), booked("y", TEN, uid="")
+    joiner = Joiner(PAIR, [nine, ten], importing=False)
+    assert joiner.waiting(CALENDAR, seen(NINE, key="e", tag="y")) == ten
+
+
+def test_a_tag_says_more_than_a_uid() -> None:
+    obs = seen(NINE, key="e", tag="x", uid="u")
+    assert waiting(CALENDAR, obs, booked("x", uid=""), booked("y", uid="u")) == "x"
+
+
 # --- by uid ------------------------------------------------------------------------------------
 
 
@@ -92,6 +119,8 @@ def test_where_two_wait_for_one_uid_nobody_is_chosen() -> None:
     found = joiner.waiting(CALENDAR, obs)
     assert found is not None
     assert found.id == "y", "one of the two has its event by now"
+    joiner.links["y"] = replace(joiner.links["y"], state=LinkState.BURIED)
+    assert joiner.waiting(CALENDAR, obs) is None
 
 
 @pytest.mark.parametrize(
@@ -192,6 +221,16 @@ def test_the_id_of_a_link_is_derived_from_its_item() -> None:
     assert link_id("p", BOOKING, "\ud800"), "also of a key that is no valid text"
 
 
+def test_ids_are_the_same_in_every_release() -> None:
+    """They stand in people's calendars, as tags."""
+    tomb = replace(buried(), revision=7)
+    assert link_id("p", BOOKING, "k") == "eae3f85a1105f36538e2e2e6f9146766"
+    assert succeed(tomb, BOOKING).id == "cd91e9924b69296bdf7427fba43ea6e4"
+    assert succeed(replace(tomb, booking=Half()), BOOKING).id == "c8f3ab46d0a2d7a9bb547d634e463c3e"
+    joiner = Joiner(PAIR, [succeed(tomb, CALENDAR)], importing=False)
+    assert joiner.successor(tomb, CALENDAR).id == "76a8189b307eb09d5e32316d225ecfd3"
+
+
 @pytest.mark.parametrize("side", Side)
 def test_a_fresh_link_has_no_item_yet(side: Side) -> None:
     joiner = Joiner(PAIR, [], importing=False)
@@ -221,6 +260,7 @@ def test_a_successor_takes_over_the_item_of_one_side(side: Side) -> None:
     assert is_heir(new, tomb, side)
     assert not is_heir(new, replace(tomb, revision=tomb.revision + 1), side)
     assert not is_heir(tomb, tomb, side)
+    assert not is_heir(link(), tomb, side), "it has no item there"
 
 
 # --- what cannot be read, and what is nobody's ---------------------------------------------------
@@ -236,6 +276,7 @@ def test_a_successor_takes_over_the_item_of_one_side(side: Side) -> None:
         (link(there(NINE)), None),
         (link(unknown(), there(NINE), base=NINE), None),
         (link(unknown(), base=NINE), None),
+        (link(unknown(), state=LinkState.BURIED), None),
         (link(), None),
     ],
 )

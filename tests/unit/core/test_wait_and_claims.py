@@ -363,6 +363,10 @@ def test_what_calsync_put_back_is_known_as_such() -> None:
     back = claim_of(link(there(NINE, key="b", since=at(1)), made, base=NINE, claim=CALENDAR))
     assert back is not None
     assert (back.side, back.back, back.at) == (BOOKING, True, at(1))
+    later = link(there(NINE, key="b", since=at(5)), made, base=NINE, claim=CALENDAR)
+    kept = claim_of(later)
+    assert kept is not None
+    assert (kept.side, kept.at) == (BOOKING, at(2)), "its event held that time all along"
     moved = replace(made, since=at(9))
     there_moved = claim_of(
         link(there(NINE, key="b", since=at(1)), moved, base=NINE, claim=CALENDAR)
@@ -374,3 +378,15 @@ def test_what_calsync_put_back_is_known_as_such() -> None:
 @pytest.mark.parametrize("verb", sorted(FILLING))
 def test_no_verb_that_fills_slips_past_the_judge(verb: Verb) -> None:
     assert claims(called(link(there(TEN), there(TEN)), "x"), x=to(verb, TEN))["x"].new
+
+
+def test_where_it_is_gone_nobody_holds_anything() -> None:
+    """People had moved it in the calendar; that event is gone, the booking stands alone."""
+    was = gone(key="e", created=at(1), since=at(2))
+    held = claim_of(link(there(NINE, key="b", since=at(3)), was, base=NINE, claim=CALENDAR))
+    assert held is not None
+    assert (held.side, held.back, held.at) == (BOOKING, True, at(3))
+
+
+def test_what_shows_nothing_where_it_was_claimed_claims_nothing() -> None:
+    assert claim_of(link(None, there(NINE), origin=BOOKING)) is None

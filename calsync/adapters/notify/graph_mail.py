@@ -73,6 +73,9 @@ def _report(answer: Answer, sender: str) -> DeliveryReport:
         return _not_sent(reason, answer.retry_after or 10.0)
     if answer.status >= 500 or answer.status == 408:
         return DeliveryReport(delivery=Delivery.IN_DOUBT, reason=reason)
+    if verdict.meaning is Meaning.REDIRECT:
+        # A proxy or a sign-in page answered: the mail never came to Graph.
+        return _not_sent(reason, _CLOSED_DOOR_S / 10)
     if verdict.meaning in _CLOSED:
         # All of these are about the sender's mailbox, and an admin can put them right.
         if verdict.meaning in (Meaning.GONE, Meaning.MAILBOX):

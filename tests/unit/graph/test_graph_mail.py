@@ -98,6 +98,8 @@ REPORTS = [
     (ok(status=500), Delivery.IN_DOUBT),
     (ok(status=504), Delivery.IN_DOUBT),
     (ok(refusal(403, "ErrorAccessDenied"), status=403), Delivery.NOT_SENT),
+    (ok(None, status=302), Delivery.NOT_SENT),
+    (ok(None, status=307), Delivery.NOT_SENT),
     (ok(refusal(400, "ErrorInvalidRecipients"), status=400), Delivery.REFUSED),
     (ok(refusal(403, "ErrorMessageSubmissionBlocked"), status=403), Delivery.REFUSED),
     (NotSent("x"), Delivery.NOT_SENT),

@@ -63,8 +63,16 @@ def booking_headers(shown: Shown) -> dict[str, str]:
     return headers
 
 
+#: What only those see who may read bookings.
+_READERS = ("uid", "externalId", "seats", "refusal")
+
+
 def booking_doc(shown: Shown, token: ApiToken) -> dict[str, object]:
-    return booking_to_json(shown.booking, shown.room_zone, details=details(token))
+    """The booking as far as the token may see it; whoever made it may see what they sent."""
+    doc = booking_to_json(shown.booking, shown.room_zone, details=details(token))
+    if shown.created or "bookings:read" in token.scopes:
+        return doc
+    return {name: value for name, value in doc.items() if name not in _READERS}
 
 
 def booking_answer(shown: Shown, token: ApiToken) -> Response:

@@ -126,12 +126,7 @@ def _occupancy(
     if view == "series":
         return [
             _frame(api, room, span, view)
-            | {
-                "items": [
-                    _busy_only(booking_doc(Shown(b, room.room.zone), token), token)
-                    for b in bookings
-                ]
-            }
+            | {"items": [booking_doc(Shown(b, room.room.zone), token) for b in bookings]}
             for room, bookings in api.service.live(room_ids, span)
         ]
     return [
@@ -153,16 +148,6 @@ def _frame(api: Api, room: StoredRoom, span: Interval, view: View) -> dict[str, 
         "inSyncAsOf": None if as_of is None else format_utc(as_of),
         "stale": stale,
     }
-
-
-_NOT_BUSY = ("uid", "externalId", "seats", "refusal")
-
-
-def _busy_only(doc: dict[str, object], token: ApiToken) -> dict[str, object]:
-    """Who may see when a room is taken need not be able to read the bookings themselves."""
-    if "bookings:read" in token.scopes:
-        return doc
-    return {name: value for name, value in doc.items() if name not in _NOT_BUSY}
 
 
 def occurrence_doc(found: Occurrence, room_zone: str, token: ApiToken) -> dict[str, object]:

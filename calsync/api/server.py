@@ -21,8 +21,11 @@ log = logging.getLogger("calsync.api")
 #: Connections at once; fewer where the process may open few files (a quarter of those), so that
 #: a flood never takes the files that the database and the calls to the calendars need.
 MAX_CONNECTIONS: Final = 500
-#: Seconds within which the head of a request must have come.
+#: Seconds within which the head of a request must have come; its body; and within which a client
+#: must have taken the answer.
 HEAD_WITHIN: Final = 10.0
+BODY_WITHIN: Final = 30.0
+ANSWER_WITHIN: Final = 60.0
 #: Connections taken in one go. Where files run out, asyncio (3.11) tries, and logs, this often.
 _BACKLOG: Final = 64
 
@@ -101,12 +104,13 @@ class ApiServer:
 
 
 class _Bounded(H11Protocol):
-    """One connection. One too many, or one that begins a request and does not get to the end of
-    its head, is closed without a word."""
+    """One connection. One too many, or one that does not get to the end of what it began (a head,
+    a body, taking an answer), is closed without a word."""
 
     #: When more was last said about connections that were turned away (loop time).
     _said = float("-inf")
     _deadline: asyncio.TimerHandle | None = None
+    _due = ""
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows asyncio's own type, too
         self, transport: asyncio.Transport
@@ -116,25 +120,59 @@ class _Bounded(H11Protocol):
             self._say_full()
             transport.abort()
         else:
-            self._await_head()
+            self._watch()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._await_head()
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._stop_waiting()
 
-    def _await_head(self) -> None:
-        # Between two requests uvicorn's own timer runs; it ends with the next first byte.
-        between = self.timeout_keep_alive_task is not None
-        if self.conn.their_state is not h11.IDLE or between or self.transport.is_closing():
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        if self.transport.get_write_buffer_size():
+            # A closed transport waits for its reader for ever.
+            self.transport.abort()
+
+    def _watch(self) -> None:
+        """Set the time by which the next step must be done; a step under way keeps its own."""
+        due, seconds = self._next_step()
+        if due != self._due or not due:
             self._stop_waiting()
-        elif self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_WITHIN, self.transport.abort)
+            self._due = due
+            if due:
+                self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+    def _next_step(self) -> tuple[str, float]:
+        their = self.conn.their_state
+        if self.transport.is_closing():
+            return "", 0.0
+        if self.flow is not None and self.flow.write_paused:
+            return "answer", ANSWER_WITHIN
+        if their is h11.SEND_BODY:
+            return "body", BODY_WITHIN
+        if their is h11.IDLE:
+            # Between two requests uvicorn's own timer runs; it ends with the next first byte.
+            return ("", 0.0) if self.timeout_keep_alive_task is not None else ("head", HEAD_WITHIN)
+        answered = self.cycle is None or self.cycle.response_complete
+        return ("", 0.0) if answered else ("answer", ANSWER_WITHIN)
 
     def _stop_waiting(self) -> None:
+        self._due = ""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

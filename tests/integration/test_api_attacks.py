@@ -9,11 +9,14 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
 
 from calsync.api import server as server_module
 from calsync.api.app import LastResort
@@ -194,6 +197,34 @@ def test_busy_readers_see_no_titles_names_or_foreign_ids_anywhere(
     assert api.delete(one, "*").status_code == 204
 
 
+def test_who_may_only_write_does_not_read_by_writing(world: Served, api: Client) -> None:
+    """An empty patch, or one that changes nothing, answers with the booking."""
+    secret = {"uid": "uid-of-hers", "externalId": "case-77", "seats": 7}
+    made = api.post("/v1/rooms/r1/bookings", json={**WEEKLY, **secret}).json()
+    one = f"/v1/bookings/{made['id']}"
+    writer = world.client("bookings:write")
+    date = f"{one}/occurrences/2026-12-08T09:00:00"
+    said = [
+        writer.patch(one, {}, "*"),
+        writer.patch(one, {"start": "2026-12-01T10:00:00"}, "*"),
+        writer.patch(date.replace("T09", "T10"), {"duration": "PT2H"}, "*"),
+        writer.delete(date.replace("T09", "T10"), "*"),
+    ]
+    assert [answer.status_code for answer in said] == [200] * 4
+    for answer in said:
+        assert not secret.keys() & answer.json().keys()
+        assert not re.search("uid-of-hers|case-77", answer.text)
+    own = writer.post(
+        "/v1/rooms/r2/bookings",
+        json={**PLAIN, **secret},
+        headers={"Idempotency-Key": '"w"'},
+    )
+    assert own.json()["uid"] == "uid-of-hers", "whoever sent it may see it"
+    path = "/v1/rooms/r2/bookings/by-external/case-77"
+    assert not secret.keys() & writer.put(path, json={**PLAIN, "seats": 8}).json().keys()
+    assert api.get(one).json()["seats"] == 7
+
+
 # --- many at once --------------------------------------------------------------------------------
 
 
@@ -267,12 +298,19 @@ def test_a_client_that_hangs_up_is_no_fault_of_ours(
     assert "Traceback" not in caplog.text
 
 
+async def echo(request: Request) -> Response:
+    return Response(await request.body())
+
+
 @pytest.fixture
 def small_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 5)
-    monkeypatch.setattr(server_module, "HEAD_WITHIN", 0.3)
+    for step in ("HEAD_WITHIN", "BODY_WITHIN", "ANSWER_WITHIN"):
+        monkeypatch.setattr(server_module, step, 0.3)
     app = FastAPI()
     app.add_api_route("/", lambda: "here")
+    app.add_api_route("/large", lambda: Response(b"x" * 20_000_000))
+    app.add_api_route("/echo", echo, methods=["POST"])
     server = ApiServer(LastResort(app))
     server.start()
     yield server
@@ -317,6 +355,47 @@ def test_half_a_head_is_waited_for_only_so_long(small_server: ApiServer) -> None
         while not closed(client):
             assert time.monotonic() - begun < 3
         assert time.monotonic() - begun < 3
+
+
+@pytest.mark.parametrize(
+    "drip", [b"Content-Length: 1000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n1\r\n"]
+)
+def test_a_body_that_drips_is_waited_for_only_so_long(small_server: ApiServer, drip: bytes) -> None:
+    host, port = small_server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\n" + drip)
+        begun = time.monotonic()
+        with suppress(ConnectionError):
+            while time.monotonic() - begun < 5:
+                client.sendall(b"x")
+                time.sleep(0.05)
+        assert time.monotonic() - begun < 3, "it was cut off"
+
+
+def test_an_answer_that_nobody_takes_is_dropped(small_server: ApiServer) -> None:
+    host, port = small_server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(1.0)
+        client.settimeout(5)
+        taken = 0
+        with suppress(ConnectionResetError):
+            while piece := client.recv(65536):
+                taken += len(piece)
+        assert taken < 20_000_000, "the rest was dropped"
+
+
+def test_a_body_in_time_is_taken_and_the_next_one_too(small_server: ApiServer) -> None:
+    host, port = small_server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        for _ in range(3):
+            client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
+            time.sleep(0.1)
+            client.sendall(b"cd")
+            said = b""
+            while not said.endswith(b"abcd"):
+                said += client.recv(1000)
+            time.sleep(0.4)
 
 
 # --- the document --------------------------------------------------------------------------------

@@ -18,8 +18,9 @@ MEMORY_LIMIT, MEMORY_MINUTES = 1.0, 30.0
 WARM_UP_S, WARM_UP_SHARE = 720.0, 0.4
 #: The write-ahead log is checkpointed at 8,000 pages (31 MB); this many MB mean that it was not.
 WAL_LIMIT = 128.0
-#: By how much each measure of the backlog may rise: less is chance.
-_BACKLOG = (("open_effects", 20), ("unsettled", 20), ("differing", 20), ("oldest_s", 120))
+#: By how much each measure of the backlog may rise: less is chance. (What was denied for lack of
+#: rights is tried again after five minutes.)
+_BACKLOG = (("open_effects", 20), ("unsettled", 20), ("differing", 20), ("oldest_s", 400))
 #: Open files and threads beyond what they were after the warm-up.
 FILES_SLACK, THREADS_SLACK = 25, 8
 

@@ -66,6 +66,11 @@ class HubTables:
         sql = "SELECT recipient FROM notice WHERE state = 'doubtful'"
         return [str(address) for (address,) in self._rows(sql)]
 
+    def unsent(self) -> int:
+        """Notices that are still to be sent: some wait for a while after they were refused."""
+        sql = "SELECT COUNT(*) FROM notice WHERE state IN ('queued', 'sending')"
+        return int(self._rows(sql)[0][0])
+
     def decisions(self, after: int) -> list[tuple[int, datetime, str, str]]:
         """calsync's audit since a line: number, when, room, what and why. For the view alone."""
         sql = (
@@ -266,7 +271,7 @@ class Watcher:
         while time.monotonic() < until:
             self.look(whole=True)
             now = self.moved()
-            if now != before or not self.equal():
+            if now != before or not self.equal() or self.tables.unsent():
                 since, before = time.monotonic(), now
             elif time.monotonic() - since >= still:
                 return True

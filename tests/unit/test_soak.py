@@ -87,7 +87,7 @@ def test_a_backlog_that_grows_is_named() -> None:
     assert backlog_grows(calm) == []
     growing = [replace(one, unsettled=int(one.at)) for one in calm]
     assert "unsettled" in backlog_grows(growing)[0]
-    stuck = [replace(one, oldest_s=one.at) for one in calm]
+    stuck = [replace(one, oldest_s=one.at) for one in run(30, 0.0)]
     assert "oldest_s" in backlog_grows(stuck)[0]
 
 

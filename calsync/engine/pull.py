@@ -285,8 +285,8 @@ def _overlapping(found: Gathered, side: Side, window: Window, zone: str) -> list
         if not isinstance(obs, Seen):
             states.pop(key, None)
             continue
-        link, before = held.get(key), states.get(key)
-        if link is not None and obs.mark < link.half(side).mark:
+        known, before = held.get(key), states.get(key)
+        if known is not None and obs.mark < known.half(side).mark:
             continue  # Too late to be accepted.
         if before is None or not same_schedule(before, obs.occupancy):
             new.add(key)

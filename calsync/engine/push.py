@@ -196,15 +196,15 @@ def _make_way(
     return gone
 
 
-def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[bool]:
+def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[None]:
     """Look up every effect whose outcome was never recorded, before anything else is done.
 
-    True where all doubts are cleared. Creates are looked for by our tag, the rest by key.
+    Creates are looked for by our tag, the rest by key. What cannot be read stays in doubt: nothing
+    is decided about it, and what wants its time waits; the rest of the room goes on.
     """
     open_effects = ctx.store.open_effects(pair.id)
     if not open_effects:
-        return True
-    cleared = True
+        return
     links = {lk.id: lk for lk in ctx.store.links_by_id([o.link_id for o in open_effects])}
     void = [o.id for o in open_effects if not _stands(o, links.get(o.link_id))]
     if void:
@@ -227,9 +227,7 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[bool]:
             resolve(EffectKind(o.kind), version=o.version, wanted=o.fingerprint, found=f)
             for o, f in zip(mine, found, strict=True)
         ]
-        cleared = cleared and not any(isinstance(o, InDoubt) for o in outcomes)
         _record(ctx, pair, effects, outcomes, links, Pushed(), quiet=quiet)
-    return cleared
 
 
 def _stands(open_effect: OpenEffect, link: Link | None) -> bool:

@@ -354,9 +354,9 @@ class _Room:
                 claimant = self.changed.get(claim.link.id, claim.link)
                 if claimant.state is not LinkState.PARKED:
                     self.park(claimant, "two bookings claim the room at one time; a person decides")
-        elif link.in_flight or link.half(verdict.loser.side).presence is Presence.UNKNOWN:
-            # Its last write is in doubt, or it cannot be read just now: what would fill its time
-            # waits until it is known what to refuse.
+        elif link.in_flight or link.half(verdict.loser.side).presence is not Presence.PRESENT:
+            # Its last write is in doubt, or it cannot be read just now, or it is gone and only the
+            # other side cannot be read: what would fill its time waits until that is known.
             self._hold(verdict)
         elif verdict.loser.side is Side.CALENDAR and link.event.owned:
             self.decisions.pop(link.id, None)

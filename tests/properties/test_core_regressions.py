@@ -927,3 +927,37 @@ def test_a_late_state_of_what_is_gone_on_both_sides_meets_its_mark(side):
     w.rest()
     assert (w.booking.writes, w.calendar.writes) == writes
     assert {lk.state for lk in w.store.links("p1")} == {LinkState.BURIED}
+
+
+def test_a_write_in_doubt_that_cannot_be_looked_up_holds_nothing_but_itself():
+    """And what wants its time: nobody knows whether it has left it."""
+    w = world()
+    book(w, "b", single(1, title="moved"))
+    w.rest()
+    (event,) = w.calendar.live()
+    w.booking.put("b", single(5, title="moved"))
+    w.calendar.faults = Faults(lose_reply=1.0)
+    w.cycle()
+    w.heal()
+    read, pull = w.calendar._read, w.calendar.pull
+    blank = Unknown(key=event, reason="500")
+
+    def unread(*args):
+        told = pull(*args)
+        shown = tuple(blank if obs.key == event else obs for obs in told.observations)
+        return replace(told, observations=shown)
+
+    w.calendar._read = lambda key: blank if key == event else read(key)
+    w.calendar.pull = unread
+    book(w, "elsewhere", single(3, title="elsewhere"))
+    book(w, "there", single(1, title="wants its place"))
+    for _ in range(12):
+        report = w.cycle()
+    assert report.unsettled
+    assert not report.error
+    assert titles(w, Side.CALENDAR) == ["elsewhere", "moved"]
+    w.calendar._read, w.calendar.pull = read, pull
+    w.rest()
+    assert titles(w, Side.CALENDAR) == ["elsewhere", "moved", "wants its place"]
+    assert w.shown(Side.BOOKING) == w.shown(Side.CALENDAR)
+    assert w.store.conflicts == []

@@ -50,6 +50,7 @@ from tests.unit.core.values import (
     occ,
     seen,
     there,
+    unknown,
 )
 
 # --- nothing to do -------------------------------------------------------------------------------
@@ -107,6 +108,13 @@ def test_what_is_unknown_is_skipped_with_the_reason() -> None:
     plan = planned(agreed(NINE), calendar=[Unknown(key="e", reason="timeout")])
     assert plan.skips == [Skip("x", "calendar unknown: timeout")]
     assert plan.effects == []
+
+
+def test_what_is_gone_is_not_refused_for_what_comes_while_its_event_cannot_be_read() -> None:
+    item = link(gone(key="b"), unknown(key="e", seen=NINE), base=NINE)
+    newer = seen(NINE, key="new", owned=False)
+    plan = planned(item, calendar=[newer])
+    assert plan.effects == [], "there is nothing to refuse, and its event may still stand there"
 
 
 # --- parked --------------------------------------------------------------------------------------

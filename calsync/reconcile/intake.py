@@ -1,0 +1,235 @@
+"""Observations and links in, changed links out: steps 1 and 2 of a plan (see ``plan``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from calsync.model import (
+    Link,
+    LinkState,
+    Observation,
+    Pair,
+    Presence,
+    Ruling,
+    Seen,
+    Side,
+    Skip,
+    Unknown,
+)
+from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
+from calsync.reconcile.observe import accept, last_seen
+from calsync.reconcile.rebase import bury, with_half
+from calsync.reconcile.remade import Vanished, under_new_key
+
+
+class Intake:
+    """``all``: the links as they were given; ``changed``: those about which something is to be
+    decided, in their newest state, by id."""
+
+    def __init__(self, *, pair: Pair, now: datetime, importing: bool) -> None:
+        self._pair, self._now, self._importing = pair, now, importing
+        self.all: list[Link] = []
+        self.changed: dict[str, Link] = {}
+        self.skips: list[Skip] = []
+        self.rulings: list[Ruling] = []
+        self._matched: dict[Side, set[str]] = {Side.BOOKING: set(), Side.CALENDAR: set()}
+        self._returned: list[tuple[Link, dict[Side, Seen | Unknown]]] = []
+        self._unread: dict[tuple[Side, str], Link] = {}
+        self._vanished: dict[Side, Vanished] = {}
+
+    # -- 1 ----------------------------------------------------------------------------------
+
+    def observe(
+        self,
+        links: Iterable[Link],
+        bookings: Mapping[str, Observation],
+        events: Mapping[str, Observation],
+    ) -> None:
+        booked, evented = self._matched[Side.BOOKING], self._matched[Side.CALENDAR]
+        active = LinkState.ACTIVE
+        for link in links:
+            self.all.append(link)
+            b, e = link.booking, link.event
+            ob = oe = None
+            if b.key is not None:
+                ob = bookings.get(b.key)
+                booked.add(b.key)
+            if e.key is not None:
+                oe = events.get(e.key)
+                evented.add(e.key)
+            # The usual case first, and cheaply: both sides as agreed, nothing pending.
+            base = link.base_fingerprint
+            if (
+                base
+                and b.fingerprint == base
+                and e.fingerprint == base
+                and link.state is active
+                and not link.pending
+                and not link.in_flight
+                and (ob is None or _same(ob, b.version, base))
+                and (oe is None or _same(oe, e.version, base))
+                and not link.attempts
+            ):
+                continue
+            self._absorb(link, ob, oe)
+        if self._returned:
+            self._vanished = {side: Vanished(side, self.all, self.changed) for side in Side}
+        for tomb, back in self._returned:
+            self._revive(tomb, back)
+
+    def _absorb(self, link: Link, ob: Observation | None, oe: Observation | None) -> None:
+        before = link
+        offered = ((Side.BOOKING, ob), (Side.CALENDAR, oe))
+        if link.state is LinkState.BURIED:
+            back = {
+                side: obs
+                for side, obs in offered
+                if (isinstance(obs, Seen) and obs.mark > link.half(side).mark)
+                # It was shown again, but the read that has to confirm it failed: look again.
+                or (isinstance(obs, Unknown) and not obs.poison)
+            }
+            if back:
+                self._returned.append((link, back))
+            return
+        side = never_read(link)
+        if side is not None and isinstance(dict(offered)[side], Seen):
+            # Now it shows whose it is: perhaps our own create, which another link waits for.
+            key = link.half(side).key
+            assert key is not None
+            self._unread[side, key] = link
+            self._matched[side].discard(key)
+            return
+        for side, obs in offered:
+            if obs is None:
+                continue
+            taken = accept(link, side, obs, self._now)
+            if taken is None:
+                self.skips.append(Skip(link.id, f"late reading of the {side.value} side dropped"))
+                continue
+            link = taken
+        if link is not before:
+            if before.state is LinkState.PARKED and _content_changed(before, link):
+                # Somebody changed it since it was parked: that is a new chance.
+                link = replace(link, state=LinkState.ACTIVE, reason="", attempts=0)
+            self.changed[link.id] = link
+        else:
+            self.changed.setdefault(link.id, link)
+
+    def _revive(self, tomb: Link, back: Mapping[Side, Seen | Unknown]) -> None:
+        """An item came back after its burial (restored by a person): a new life, a new link, if
+        none waits for it. Where both sides came back they are still one booking."""
+        if len(back) == 1 and self._takes_the_place(tomb, *next(iter(back.items()))):
+            return
+        new = self._awaits(tomb, back) or succeed(tomb, next(iter(back)))
+        for side, obs in back.items():
+            half = tomb.half(side)
+            new = with_half(new, side, replace(half, presence=Presence.GONE))
+            new = accept(new, side, obs, self._now) or new
+            tomb = with_half(tomb, side, replace(half, key=None))
+        self.changed[tomb.id] = tomb
+        self.changed[new.id] = new
+
+    def _takes_the_place(self, tomb: Link, side: Side, obs: Seen | Unknown) -> bool:
+        """True where the present life of the same booking has just vanished there: somebody deleted
+        that and restored the former one instead."""
+        was = self._vanished[side].take(obs) if isinstance(obs, Seen) else None
+        if was is None or not isinstance(obs, Seen):
+            return False
+        self.changed[tomb.id] = with_half(tomb, side, replace(tomb.half(side), key=None))
+        self._under_new_key(was, side, obs)
+        return True
+
+    def _awaits(self, tomb: Link, back: Mapping[Side, Seen | Unknown]) -> Link | None:
+        """The link of the same booking whose item is just to be made anew where one came back."""
+        if len(back) != 1:
+            return None
+        ((side, obs),) = back.items()
+        for link in ({link.id: link for link in self.all} | self.changed).values():
+            waits = link.state is LinkState.ACTIVE and link.half(side).presence is Presence.NEVER
+            if waits and not link.in_flight and isinstance(obs, Seen):
+                uid = link.half(side.other).uid
+                if (uid and uid == obs.uid) or is_heir(link, tomb, side.other):
+                    return link
+        return None
+
+    # -- 2 ----------------------------------------------------------------------------------
+
+    def join(self, bookings: Mapping[str, Observation], events: Mapping[str, Observation]) -> None:
+        new_bookings = strangers(bookings, self._matched[Side.BOOKING])
+        new_events = strangers(events, self._matched[Side.CALENDAR])
+        if not new_bookings and not new_events:
+            return
+        known = {link.id: link for link in self.all}
+        known.update(self.changed)
+        joiner = Joiner(self._pair, known.values(), importing=self._importing)
+        self._vanished = {side: Vanished(side, self.all, self.changed) for side in Side}
+        # Bookings first: the link of a booking that was made anew (a restored database) must
+        # stand before the event that carries its tag asks for it.
+        for side, found in ((Side.BOOKING, new_bookings), (Side.CALENDAR, new_events)):
+            for obs in found:
+                self._adopt(joiner, side, obs)
+
+    def _adopt(self, joiner: Joiner, side: Side, obs: Observation) -> None:
+        unread = self._unread.get((side, obs.key))
+        unread = unread and self.changed.get(unread.id, unread)
+        link = None
+        # Unless its other side has come in this plan, too, and was joined to it.
+        if isinstance(obs, Seen) and (unread is None or never_read(unread) is side):
+            was = self._vanished[side].take(obs)
+            if was is not None:
+                self._give_way(joiner, side, unread)
+                self._under_new_key(was, side, obs)
+                return
+            link = joiner.waiting(side, obs)
+        joined = link is not None
+        if joined:
+            self._give_way(joiner, side, unread)
+        link = link or unread or joiner.fresh(side, obs)
+        link = self.changed.get(link.id, link)
+        taken = accept(link, side, obs, self._now)
+        if taken is None:
+            return
+        if joined and isinstance(obs, Seen):
+            why = "recognised by our tag" if obs.tag == link.id else "the same on both sides"
+            taken = replace(taken, in_flight=False, origin=_origin(taken, side, obs))
+            taken = replace(taken, state=LinkState.ACTIVE, reason="")
+            self.rulings.append(Ruling(link.id, "join", why))
+        joiner.links[taken.id] = taken
+        self.changed[taken.id] = taken
+        if isinstance(obs, Seen):
+            joiner.note(side, taken, obs)
+
+    def _give_way(self, joiner: Joiner, side: Side, unread: Link | None) -> None:
+        """The link that stood for an item nobody could read is not needed: the item has its own."""
+        if unread is not None:
+            buried = bury(with_half(unread, side, replace(unread.half(side), key=None)))
+            self.changed[unread.id] = joiner.links[unread.id] = buried
+
+    def _under_new_key(self, was: Link, side: Side, obs: Seen) -> None:
+        """Not gone, but made anew. What the other side shows in this plan stays as accepted."""
+        now = with_half(self.changed[was.id], side, was.half(side))
+        for link in under_new_key(now, side, obs, self._now):
+            self.changed[link.id] = link
+        self.rulings.append(Ruling(was.id, "join", "made anew under another key"))
+
+
+def _same(obs: Observation, version: str, base: str) -> bool:
+    # A part of a booking may wait for an answer again though it did not change itself.
+    return (
+        isinstance(obs, Seen)
+        and obs.fingerprint == base
+        and obs.version == version
+        and not obs.pending
+    )
+
+
+def _content_changed(before: Link, after: Link) -> bool:
+    """True where a side shows something else now. Not being readable for a while is no change."""
+    return any(last_seen(before, side) != last_seen(after, side) for side in Side)
+
+
+def _origin(link: Link, side: Side, obs: Seen) -> Side:
+    """A joined item that carries our tag was written by us: it was born on the other side."""
+    return side.other if obs.tag == link.id else link.origin

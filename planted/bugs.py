@@ -289,8 +289,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a series told by one of its dates is not read",
         _DELTA,
-        "            if isinstance(master, str) and master:\n                found.series[master] = None\n            else:",
-        "            if isinstance(master, str) and master:\n                pass\n            else:",
+        "            if is_id(master):\n                found.series[master] = None\n            else:",
+        "            if is_id(master):\n                pass\n            else:",
     ),
     Bug(
         "removals in the calendar's feed are passed over",

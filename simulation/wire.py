@@ -296,7 +296,7 @@ class Wire(BaseAdapter):
         return self._under(sent, "short_page")
 
     def _stale(self, sent: _Sent) -> requests.Response:
-        return self._under(sent, "stale_read", seconds=self._rng().choice((2, 20, 120)))
+        return self._under(sent, "stale_read", seconds=self._rng().choice((2, 20, 110)))
 
     def _act_before(self, sent: _Sent) -> requests.Response:
         if not self._midway(sent.operation, sent.target):

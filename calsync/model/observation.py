@@ -81,12 +81,14 @@ Observation = Seen | Gone | Unknown
 class Pull:
     """What one side's change feed gave for one room since a cursor.
 
-    ``hints`` are keys reported as removed: nothing until a targeted read confirms.
+    ``hints`` are keys reported as removed: nothing until a targeted read confirms. ``missing`` are
+    keys that were reported as changed, and that a read did not find: nothing, either.
     ``complete`` is True for a full listing: linked keys that it lacks are hints, too.
     ``cursor`` may be stored only with what was read under it.
     """
 
     observations: tuple[Observation, ...] = ()
     hints: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     cursor: str = ""
     complete: bool = False

@@ -15,12 +15,13 @@ preconditions protect the target, never the source.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
 from calsync.model import (
+    Absence,
     Gone,
     Half,
     Link,
@@ -88,6 +89,23 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
         # It was parked because it could not be understood, and now it can.
         taken = replace(taken, state=LinkState.ACTIVE, reason="")
     return taken
+
+
+#: For how long a copy of a mailbox may not know what another one took in.
+LAG = timedelta(minutes=2)
+
+
+def too_new_to_be_gone(half: Half, obs: Observation, now: datetime) -> bool:
+    """True where an item made within ``LAG`` is said to be nowhere: a copy of the mailbox that
+    lags behind answers so of what it does not know yet. The feed that tells of a removal does
+    not err like this; it is not asked here."""
+    return (
+        isinstance(obs, Gone)
+        and obs.absence is Absence.READ
+        and half.created is not None
+        and half.presence is not Presence.GONE
+        and now - half.created < LAG
+    )
 
 
 def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:

@@ -85,6 +85,7 @@ class _History:
         """Cycles until nothing is left to do; an admin answers what the guard asks."""
         cycles = 0
         while cycles < REST:
+            self.world.tick(60.0)  # Polls are minutes apart.
             before = self.oracle._writes()
             report = self.adversary.cycle()
             if report is not None and "looked at again" in report.error:

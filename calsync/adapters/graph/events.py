@@ -22,7 +22,10 @@ from calsync.model import Absence, Gone, Observation, Seen, Unknown, Window
 log = logging.getLogger(__name__)
 _DIGITS = re.compile(r"(\.\d{6})\d+")
 _CLOSED = frozenset({Meaning.SIGN_IN, Meaning.DENIED, Meaning.MAILBOX})
-_COMING_BACK = frozenset({Meaning.THROTTLED, Meaning.PASSING, Meaning.DEPENDENCY})
+#: About the way to the item, not about the item: it is asked for again.
+_COMING_BACK = frozenset(
+    {Meaning.THROTTLED, Meaning.PASSING, Meaning.DEPENDENCY, Meaning.REDIRECT, Meaning.FULL}
+)
 _MOST_PAGES = 200
 #: Sets off the part of a transactionId that tells a second creation of one link from the first.
 _AGAIN = "~"
@@ -182,7 +185,8 @@ def read_series(box: Box, keys: Iterable[str]) -> tuple[list[Observation], list[
     """Masters that a round touched: what they say, and the keys of those that are not found.
 
     A passing failure raises, because the cursor must not move past a change that was not read;
-    only a master that fails alone, again and again, is given up as poison.
+    only a master that fails alone, again and again, is left behind, unknown: it is then asked
+    for in every cycle.
     """
     wanted = list(keys)
     found: list[Observation] = []
@@ -224,7 +228,8 @@ def _once_more(box: Box, key: str, failed: Unknown) -> Observation:
         assert answer is not None
         raise as_error(judge(answer), box.mailbox)
     log.warning("one series cannot be read while its mailbox answers: %s", failed.reason)
-    return Unknown(key=key, reason=seen.reason, poison=True)
+    # Not poison: it was not shown to be beyond reading. It is asked for again in every cycle.
+    return seen
 
 
 def find_tag(box: Box, tag: str) -> Observation | None:

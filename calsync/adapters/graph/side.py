@@ -91,13 +91,13 @@ class GraphSide:
             log.warning("pair %s: %d items without an id were passed over", pair.id, found.strange)
         singles = [read_raw(box, raw) for raw in found.singles.values()]
         series: list[Observation] = []
-        hints = list(found.removed)
+        missing: list[str] = []
         if found.series:
             series, missing = read_series(box, found.series)
-            hints += missing
         return Pull(
             observations=(*singles, *series),
-            hints=tuple(hints),
+            hints=tuple(found.removed),
+            missing=tuple(missing),
             cursor=found.cursor,
             complete=found.full,
         )

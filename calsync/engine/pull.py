@@ -24,11 +24,13 @@ from calsync.model import (
     Pull,
     Seen,
     Side,
+    Unknown,
     Window,
 )
 from calsync.ports import SyncSide
 from calsync.reconcile.guard import others
 from calsync.reconcile.join import link_id
+from calsync.reconcile.observe import too_new_to_be_gone
 from calsync.reconcile.plan import in_window
 from calsync.reconcile.setback import is_older
 
@@ -38,9 +40,11 @@ class Gathered:
     """Observations by key per side, the links they may belong to, and the new cursors.
 
     ``emptied`` names a side whose complete listing was empty although items are linked. ``read``:
-    keys per side whose observation is a targeted read. ``complete``: sides listed in full;
+    keys per side whose observation is a targeted read; ``hinted``: keys of which the feed said
+    that they are gone, or out of the window. ``complete``: sides listed in full;
     ``told``: sides that say themselves that they were set back. ``others``: new events that another
     calsync made; ``forgotten``: new events that we made, and know nothing of any more.
+    ``missing``: keys per side that a complete listing lacked.
     """
 
     booking: dict[str, Observation] = field(default_factory=dict)
@@ -50,10 +54,12 @@ class Gathered:
     calendar_cursor: str = ""
     emptied: str = ""
     read: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
+    hinted: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
     complete: set[Side] = field(default_factory=set)
     told: set[Side] = field(default_factory=set)
     others: int = 0
     forgotten: int = 0
+    missing: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
 
     def seen(self, side: Side) -> dict[str, Observation]:
         return self.booking if side is Side.BOOKING else self.calendar
@@ -103,6 +109,8 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
         for link in ctx.store.unsettled(pair.id):
             found.links.setdefault(link.id, link)
         yield from _look_again(ctx, pair, found)
+    for side in Side:
+        _doubt_absence(ctx, pair, found, side)
     _load_tagged(ctx, pair, found)
     _load_neighbours(ctx, pair, found, window)
     if state.imported:
@@ -115,7 +123,8 @@ def _take(
     ctx: Context, pair: Pair, found: Gathered, side: Side, pull: Pull, window: Window
 ) -> Steps[None]:
     seen = found.seen(side)
-    hints = list(pull.hints)
+    hints = [*pull.hints, *pull.missing]
+    found.hinted[side].update(pull.hints)
     for obs in pull.observations:
         before = seen.get(obs.key)
         if isinstance(before, Seen) and isinstance(obs, Seen) and obs.mark < before.mark:
@@ -142,8 +151,9 @@ def _take(
         if here and not seen:
             # The guard asks the admin; the reads below are what an approval will act on.
             found.emptied = side.value
-        missing = (lk.half(side).key for lk in here)
-        hints = sorted({*hints, *(k for k in missing if k is not None and k not in seen)})
+        missing = {k for lk in here if (k := lk.half(side).key) is not None and k not in seen}
+        found.missing[side] = missing
+        hints = sorted({*hints, *missing})
         # What is older than what was accepted is a late reading, or time went back.
         hints += [
             k
@@ -218,6 +228,22 @@ def _look_again(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
             and not isinstance(seen.get(key), Seen)
         ]
         yield from _read(ctx, pair, found, side, keys)
+
+
+def _doubt_absence(ctx: Context, pair: Pair, found: Gathered, side: Side) -> None:
+    """Items that a read does not find although they were made just now, and of whose removal no
+    feed tells, are looked at again later."""
+    port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
+    if port.capabilities.local:
+        return
+    now, seen = ctx.clock.now(), found.seen(side)
+    for link in found.links.values():
+        half = link.half(side)
+        if half.key is None or half.key in found.hinted[side]:
+            continue
+        obs = seen.get(half.key)
+        if obs is not None and too_new_to_be_gone(half, obs, now):
+            seen[half.key] = Unknown(key=half.key, reason="not found, but made only now")
 
 
 def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]) -> Steps[None]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from calsync.cli.output import json_text, plain
 from calsync.errors import CalsyncError, SettingsError, UsageError
 
 FAILED = 1
@@ -21,8 +22,9 @@ INTERRUPTED = 130
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
-def guarded(call: Callable[[], object]) -> int:
-    """Call, and give the exit status; whatever is raised is said on stderr first.
+def guarded(call: Callable[[], object], *, as_json: bool = False) -> int:
+    """Call, and give the exit status; whatever is raised is said on stderr first, in words or,
+    ``as_json``, as one JSON object on a line: ``{"error": {"what", "where", "todo"}}``.
 
     CALSYNC_DEBUG=1 lets exceptions through as they are, for developers.
     """
@@ -39,14 +41,26 @@ def guarded(call: Callable[[], object]) -> int:
     except CalsyncError as error:
         if os.environ.get("CALSYNC_DEBUG") == "1":
             raise
-        say(describe(error))
+        _tell(error, as_json=as_json)
         return USAGE if isinstance(error, SettingsError | UsageError) else FAILED
     except Exception as error:
         if os.environ.get("CALSYNC_DEBUG") == "1":
             raise
-        say(_on_disk(error) or _unforeseen())
+        _tell(_on_disk(error) or _unforeseen(), as_json=as_json)
         return FAILED
     return 0
+
+
+def _tell(error: CalsyncError, *, as_json: bool) -> None:
+    say(json_text({"error": document(error)}) if as_json else describe(error))
+
+
+def document(error: CalsyncError) -> dict[str, object]:
+    """The error for programs; all problems of a settings file at once."""
+    doc: dict[str, object] = {"what": error.what, "where": error.where, "todo": error.todo}
+    if isinstance(error, SettingsError):
+        doc["problems"] = plain(error.problems)
+    return doc
 
 
 def say(text: str) -> None:
@@ -76,16 +90,19 @@ def _printable(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
 
 
-def _on_disk(error: Exception) -> str | None:
+def _on_disk(error: Exception) -> CalsyncError | None:
     """Words for a disk that is full or fails under the output or the log; None for the rest."""
     if not isinstance(error, OSError) or error.errno not in _DISK:
         return None
     _mute(sys.stdout)
-    what = f"what calsync had to say could not be written: {error.strerror}."
-    return f"Error: {what}\nWhere: {error.filename or 'the output'}\nTo do: Free some space there"
+    return CalsyncError(
+        f"what calsync had to say could not be written: {error.strerror}",
+        where=str(error.filename or "the output"),
+        todo="Free some space there",
+    )
 
 
-def _unforeseen() -> str:
+def _unforeseen() -> CalsyncError:
     """Keep the traceback where the admin can find it, and say where that is."""
     reference = secrets.token_hex(4)
     at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -100,9 +117,11 @@ def _unforeseen() -> str:
                 file.write(entry)
         except OSError:
             continue
-        return f"Error: something unforeseen happened (reference {reference}); details: {path}"
-    return (
-        f"Error: something unforeseen happened (reference {reference}) and the details could not"
+        return CalsyncError(
+            f"something unforeseen happened (reference {reference}); details: {path}"
+        )
+    return CalsyncError(
+        f"something unforeseen happened (reference {reference}) and the details could not"
         " be written anywhere; run again with CALSYNC_DEBUG=1 to see them"
     )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 from typer.main import get_command
 
 from calsync.cli import demo, explain, plan, rooms, sandbox, serve, status, sync, tokens, version
 from calsync.cli.choke import guarded
+from calsync.errors import UsageError
 
 _HELP = """
 calsync keeps the rooms of a booking platform and Exchange room mailboxes equal, both ways.
@@ -58,9 +60,28 @@ app.command("version")(version.version)
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """The entry point of the ``calsync`` command; ends the process with its exit status."""
-    chosen = None if arguments is None else list(arguments)
-    sys.exit(guarded(lambda: get_command(app).main(chosen, prog_name="calsync")))
+    chosen = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in chosen
+    sys.exit(guarded(lambda: _call(chosen, as_json=as_json), as_json=as_json))
 
+
+def _call(words: list[str], *, as_json: bool) -> None:
+    """Carry the words out. Raises SystemExit with the status; what typer finds wrong with the
+    words is told by typer itself, or ``as_json`` as a UsageError."""
+    command = get_command(app)
+    if not as_json:
+        command.main(words, prog_name="calsync")
+        return
+    try:
+        sys.exit(command.main(words, prog_name="calsync", standalone_mode=False))
+    except typer.Abort:
+        sys.exit(1)
+    except _WRONG_WORDS as error:
+        raise UsageError(error.format_message(), todo="See: calsync --help") from None
+
+
+#: The base of what typer says of wrong words; it offers no name for it.
+_WRONG_WORDS: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 if __name__ == "__main__":
     run()

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from calsync.cli.choke import say
 from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, connected, opened
 from calsync.cli.output import ago, plain, print_json, print_line, print_table
+from calsync.cli.probe import look
 from calsync.errors import UsageError
 from calsync.model import ClashPolicy, EditPolicy, Pair, ResourceCalendar, Room
 from calsync.settings import checks
@@ -172,7 +174,8 @@ def map_(
     """Join a room to a room mailbox, or change how it is joined.
 
     The room is made if it is new. Nothing is written to either side before the next sync, and
-    calsync plan shows beforehand what that would do. The first import sends no mail.
+    calsync plan shows beforehand what that would do. The first import sends no mail. calsync
+    looks whether the mailbox opens, and warns if not; without a network the room is mapped, too.
     """
     where = f"room {room}"
     _checked(checks.name, room, where=where, what="room id")
@@ -194,10 +197,15 @@ def map_(
             edit=edit_policy.value if edit_policy else "",
             clash=clash_policy.value if clash_policy else "",
         )
+    there, why = look(settings, pair)
     if as_json:
-        print_json({"mapped": pair})
+        print_json({"mapped": pair, "mailbox_opens": there, "mailbox_note": why})
     else:
         print_line(f"Room {pair.room_id} is mapped to {pair.mailbox} ({pair.connection}).")
+        if there is False:
+            say(f"Warning: this mailbox cannot be opened, so nothing will be synced: {why}")
+        elif there is None:
+            say(f"Note: it was not looked whether this mailbox is there: {why}")
         print_line(f"See what its first sync would do: calsync plan {pair.room_id}")
 
 

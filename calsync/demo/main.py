@@ -25,6 +25,7 @@ from calsync.demo.records import Idle, Image, Records, calendar_images
 from calsync.demo.stage import Cast, Stage, StageError
 from calsync.demo.view import View, summary
 from calsync.demo.watcher import AHEAD, HubTables, Watcher
+from calsync.errors import UsageError
 from calsync.sandbox.people import People
 from calsync.sandbox.wishes import Known, Shape
 
@@ -61,8 +62,11 @@ def run_demo(
         try:
             report.touch()
         except OSError as error:
-            console.print(f"The report cannot be written: {error}", style="red", markup=False)
-            return 2
+            raise UsageError(
+                f"the report cannot be written: {error.strerror}",
+                where=str(report),
+                todo="Make its folder, or name another file with --report",
+            ) from error
     seed = SystemRandom().randrange(1, 1_000_000) if seed is None else seed
     cast = Cast(seed=seed, rooms=rooms, events_per_room=events_per_room, faults=faults)
     console.print(f"calsync demo: seed {seed}, {rooms} rooms, {seconds:g} s")

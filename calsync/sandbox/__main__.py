@@ -7,22 +7,44 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
+
+from calsync.errors import UsageError
 
 from . import DEFAULT_CLIENT, DEFAULT_SECRET, DEFAULT_TENANT, SandboxServer, create_sandbox
 from .seeding import Plan, seed
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in the words of the command line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, todo="See: calsync sandbox --help")
+
+
+def _count(text: str) -> int:
+    """How many of something: a whole number from 0 on."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 100_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100000")
+    return int(text)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted. Prints one line of JSON with the URL and the dummy credentials."""
-    parser = argparse.ArgumentParser(
-        prog="calsync.sandbox", description="A synthetic Microsoft 365 tenant on loopback."
+    """Serve until interrupted. Prints one line of JSON with the URL and the dummy credentials.
+
+    Raises UsageError for words that cannot be carried out.
+    """
+    parser = _Parser(
+        prog="calsync sandbox", description="A synthetic Microsoft 365 tenant on loopback."
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--rooms", type=int, default=4)
-    parser.add_argument("--people", type=int, default=8)
-    parser.add_argument("--buildings", type=int, default=1)
-    parser.add_argument("--events-per-room", type=int, default=0)
+    parser.add_argument(
+        "--rooms", type=_count, default=4, help="0: none; make some through /_sandbox/rooms"
+    )
+    parser.add_argument("--people", type=_count, default=8)
+    parser.add_argument("--buildings", type=_count, default=1)
+    parser.add_argument("--events-per-room", type=_count, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tls", action="store_true")
     parser.add_argument(
@@ -61,5 +83,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def run() -> NoReturn:
+    """As a command of its own."""
+    try:
+        sys.exit(main())
+    except UsageError as error:
+        sys.exit(f"Error: {error}")
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -1,4 +1,5 @@
-"""The directory of rooms: rooms, room lists, and the rooms of each list; all pages.
+"""The directory of rooms: rooms, room lists, and the rooms of each list; all pages. And whether
+one of their mailboxes opens.
 
 Graph, "places": a room list is addressed by its e-mail address; place ids may change, so the
 lower-case address is the key (China has no other).
@@ -12,7 +13,7 @@ from typing import Any, TypeGuard
 from urllib.parse import quote
 
 from calsync.adapters.graph.errors import check
-from calsync.adapters.graph.links import is_id
+from calsync.adapters.graph.links import is_id, user_path
 from calsync.adapters.wrap.port import Call, Caller
 from calsync.errors import BadAnswer
 from calsync.mapping.text import clean_title
@@ -37,6 +38,14 @@ def resource_calendars(caller: Caller) -> list[ResourceCalendar]:
             " mailboxes are not hidden"
         )
     return sorted(rooms.values(), key=lambda room: room.address)
+
+
+def open_mailbox(caller: Caller, mailbox: str) -> None:
+    """Look whether a mailbox can be opened. Raises what stands in the way of it."""
+    target = f"{user_path(mailbox)}/calendar?$select=id"
+    check(
+        caller.call(Call(method="GET", target=target, operation="probe", mailbox=mailbox)), mailbox
+    )
 
 
 def _merge(rooms: dict[str, ResourceCalendar], raws: Iterator[dict[str, Any]]) -> None:

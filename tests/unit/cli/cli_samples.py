@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from calsync.adapters.wrap import Answer, Call
 from calsync.bootstrap import Home, System
 from calsync.engine.context import Context
 from calsync.errors import SideError, Unavailable
@@ -69,11 +70,17 @@ class FakeCalendar:
 
     events: list[Seen] = field(default_factory=list)
     broken: SideError | None = None
+    answer: Answer = field(default_factory=lambda: Answer(status=200, body={}))
     applied: list[Effect] = field(default_factory=list)
     side: Side = Side.CALENDAR
     capabilities: Capabilities = field(
         default_factory=lambda: Capabilities(conditional_writes=True)
     )
+
+    def call(self, call: Call) -> Answer:
+        if self.broken:
+            raise self.broken
+        return self.answer
 
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         return [ResourceCalendar(address="atrium@x.test", name="Atrium \x1b[31m", capacity=12)]
@@ -97,7 +104,7 @@ class FakeCalendar:
 
 def fake_connect(calendar: FakeCalendar) -> Callable[..., System]:
     def connect(home: Home, *, owner: str = "test", dry_run: bool = False) -> System:
-        link: Any = SimpleNamespace(side=calendar, close=lambda: None)
+        link: Any = SimpleNamespace(side=calendar, calls=calendar, close=lambda: None)
         context = Context(
             store=home.store,
             booking=home.booking_side,

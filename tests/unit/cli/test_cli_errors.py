@@ -1,6 +1,7 @@
 """Every way a command can end badly: clear words on stderr, a stable exit status."""
 
 import errno
+import json
 import logging
 import os
 import re
@@ -17,6 +18,7 @@ from cli_samples import Ran
 
 from calsync.cli.choke import describe, guarded
 from calsync.cli.logs import JsonLines, Lines, start_logging
+from calsync.cli.output import print_json
 from calsync.errors import CalsyncError, DatabaseBusy, SettingsError, UsageError
 from calsync.settings import Log
 
@@ -165,6 +167,94 @@ def test_a_reader_that_goes_away() -> None:
         process.stdout.close()
         assert process.wait(timeout=30) == 1
         assert process.stderr.read() == b""
+
+
+# --- for programs ------------------------------------------------------------------------------
+
+
+def error_of(ran: Ran) -> dict[str, object]:
+    """The one line on stderr, and nothing on stdout."""
+    assert ran.out == ""
+    (line,) = ran.err.splitlines()
+    error: dict[str, object] = json.loads(line)["error"]
+    assert error["what"]
+    return error
+
+
+def test_with_json_an_error_is_json(cli: Cli, settings_file: Path, tmp_path: Path) -> None:
+    ran = cli("explain", "nobody", "--json")
+    assert ran.status == 2
+    assert error_of(ran)["where"] == "nobody"
+    assert "history" in str(error_of(ran)["todo"])
+    for words in (
+        ["rooms", "map"],
+        ["status", "--nosuch"],
+        ["nosuch"],
+        ["demo", "--rooms", "many"],
+    ):
+        ran = cli(*words, "--json")
+        assert ran.status == 2
+        assert error_of(ran)["todo"] == "See: calsync --help"
+    settings_file.write_text("[worker]\nthreds = 3\n[api]\nport = -1\n")
+    found = error_of(cli("status", "--json"))
+    assert [p["line"] for p in found["problems"]] == [2, 4]  # type: ignore[attr-defined]  # a list
+    settings_file.write_text("")
+    (tmp_path / "calsync.db").write_bytes(b"not a database" * 500)
+    ran = cli("status", "--json")
+    assert ran.status == 1
+    assert error_of(ran)["where"]
+
+
+def test_with_json_the_unforeseen_is_json(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert guarded(_raise(ZeroDivisionError("hidden")), as_json=True) == 1
+    said = capsys.readouterr().err
+    assert "reference" in json.loads(said)["error"]["what"]
+    assert "hidden" not in said
+
+
+def test_json_output_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "\x1b[31m\x9b31m\u202e\ud800\x7f ä"
+    print_json({"name": hostile})
+    out = capsys.readouterr().out
+    assert all(sign.isprintable() or sign == "\n" for sign in out)
+    assert "ä" in out
+    assert json.loads(out) == {"name": hostile}
+    guarded(_raise(UsageError(hostile)), as_json=True)
+    err = capsys.readouterr().err
+    assert err.strip().isprintable()
+    assert json.loads(err)["error"]["what"] == hostile
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--rooms", "-5"],
+        ["--rooms", "many"],
+        ["--people", "-1"],
+        ["--buildings", "-1"],
+        ["--events-per-room", "1.5"],
+        ["--rooms", "999999999"],
+        ["--port", "x"],
+        ["--nosuch"],
+    ],
+)
+def test_the_sandbox_says_what_is_wrong_with_its_words(cli: Cli, words: list[str]) -> None:
+    ran = cli("sandbox", *words)
+    assert ran.status == 2
+    assert [line.partition(":")[0] for line in ran.err.splitlines()] == ["Error", "To do"]
+    assert words[0] in ran.err
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_demo(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "no" / "such" / "folder.json"
+    ran = cli("demo", "--report", str(path))
+    assert ran.status == 2
+    assert "Errno" not in ran.err
+    assert f"Where: {path}" in ran.err
+    assert "To do: " in ran.err
 
 
 # --- help ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 from cli_samples import FakeCalendar, Ran, seen
 
 from calsync import __version__
+from calsync.adapters.wrap import Answer
 from calsync.bootstrap import SystemClock, open_home
 from calsync.cli.status import Health, health
 from calsync.errors import Unavailable
@@ -64,6 +65,48 @@ def test_map_list_unmap(cli: Cli) -> None:
     assert "atrium@x.test" not in cli("rooms", "list").out
     again = cli("rooms", "map", "atrium", "atrium@x.test", "--json").json["mapped"]
     assert again["id"] == pair["id"]
+
+
+NO_MAILBOX = {"error": {"code": "ErrorInvalidUser"}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "broken", "there", "said"),
+    [
+        (Answer(status=200, body={}), None, True, ""),
+        (
+            Answer(status=404, body=NO_MAILBOX),
+            None,
+            False,
+            "Warning: this mailbox cannot be opened",
+        ),
+        (Answer(status=403, body={"error": {"code": "ErrorAccessDenied"}}), None, False, "Warning"),
+        (Answer(status=503, body=None), None, None, "Note: it was not looked"),
+        (Answer(status=200, body={}), Unavailable("no network"), None, "no network"),
+    ],
+)
+def test_mapping_looks_whether_the_mailbox_opens(
+    cli: Cli,
+    calendar: FakeCalendar,
+    answer: Answer,
+    broken: Unavailable | None,
+    there: bool | None,
+    said: str,
+) -> None:
+    calendar.answer, calendar.broken = answer, broken
+    ran = cli("rooms", "map", "atrium", "atrium@x.test", "--zone", "UTC")
+    assert ran.status == 0, "it is mapped all the same"
+    assert "is mapped to atrium@x.test" in ran.out
+    assert said in ran.err
+    assert bool(ran.err) is bool(said)
+    again = cli("rooms", "map", "atrium", "atrium@x.test", "--json")
+    assert (again.json["mailbox_opens"], again.err) == (there, "")
+
+
+def test_mapping_needs_neither_network_nor_secret(cli: Cli) -> None:
+    ran = cli("rooms", "map", "atrium", "atrium@x.test", "--zone", "UTC")
+    assert ran.status == 0
+    assert "CALSYNC_TEST_SECRET is not set" in ran.err
 
 
 def test_a_mailbox_that_is_taken_names_its_room_and_makes_no_other(cli: Cli) -> None:

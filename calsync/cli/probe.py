@@ -1,4 +1,4 @@
-"""Whether a mailbox that was just mapped is there: one request, and no obstacle without a network."""
+"""Whether a mailbox that was just mapped is there: one request, and none is needed."""
 
 from __future__ import annotations
 

@@ -44,6 +44,7 @@ from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Pair, Room
 from calsync.ports import CalendarSide, Clock, Notifier
 from calsync.reconcile.guard import Limits
 from calsync.settings import Connection, RoomEntry, Settings
+from calsync.settings.secret import warn_of_readers
 from calsync.store.database import Database
 from calsync.store.hub import SqlHubStore
 from calsync.store.lease import ProcessLease
@@ -371,6 +372,7 @@ def _credential(entry: Connection) -> Credential:
     match entry.credential:
         case "certificate":
             password = entry.certificate_password
+            warn_of_readers(entry.certificate_file, where=f"connection {entry.name}")
             return Certificate(
                 path=Path(entry.certificate_file),
                 passphrase=password.read() if password is not None else None,

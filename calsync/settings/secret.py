@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from calsync.errors import UsageError
 
+log = logging.getLogger("calsync.settings")
 _LARGEST = 65536
 
 
@@ -47,6 +50,7 @@ class SecretRef:
                 where=self.where,
                 todo="Check the path, and that the calsync process may read the file",
             ) from error
+        warn_of_readers(self.file, where=self.where)
         if not value:
             raise UsageError(
                 f"the secret file {self.file} is empty",
@@ -54,3 +58,14 @@ class SecretRef:
                 todo="Write the secret into it, on one line",
             )
         return value
+
+
+def warn_of_readers(path: str | Path, *, where: str) -> None:
+    """Say so where everybody on this machine can read a secret. It is not refused: what mounts
+    secrets into a container often gives them that mode."""
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return
+    if mode & stat.S_IRWXO:
+        log.warning("%s: other users of this machine can read %s: chmod 600 it", where, path)

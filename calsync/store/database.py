@@ -9,8 +9,10 @@ check and the write that rests on it see one state (https://www.sqlite.org/isola
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
 from sqlalchemy.engine import URL, make_url
 
 from calsync.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StoreError
+
+log = logging.getLogger("calsync.store")
 
 #: Seconds a transaction waits for the database's write lock before it gives up.
 BUSY_TIMEOUT = 5.0
@@ -65,7 +69,7 @@ class Database:
     def _make_engine(self) -> Engine:
         if not self.is_sqlite:
             try:
-                return create_engine(self._url, pool_pre_ping=True)
+                return create_engine(self._url, pool_pre_ping=True, hide_parameters=True)
             except ImportError as error:
                 raise _unusable(
                     self.where,
@@ -83,6 +87,8 @@ class Database:
             pool_timeout=30.0,
             # The connection that was used last: its cache is warm, and the others' stay small.
             pool_use_lifo=True,
+            # An error of the driver would show the values of its row: names, addresses, titles.
+            hide_parameters=True,
         )
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", self._begin)
@@ -261,6 +267,7 @@ def _make_private(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
+        _warn_of_readers(path)
         return
     except (OSError, ValueError) as error:
         raise DatabaseUnusable(
@@ -269,6 +276,20 @@ def _make_private(path: Path) -> None:
             todo="Make its folder, or give calsync the right to write there",
         ) from error
     os.close(descriptor)
+
+
+def _warn_of_readers(path: Path) -> None:
+    """A file that was copied or restored has lost its mode. It may be meant: only said. A group
+    may read (a backup's), and nobody else; no group may write."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        log.warning(
+            "%s: other users of this machine can read or change the database: chmod 600 it",
+            path,
+        )
 
 
 # --- errors ----------------------------------------------------------------------------------

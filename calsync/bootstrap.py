@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -147,7 +147,9 @@ def _take_in_all(home: Home) -> None:
             continue
         home.bookings.put_room(_room(entry))
         if entry.mailbox:
-            _join(home, _pair(home, entry, home.mappings.id_for(entry.id, entry.mailbox)))
+            pair = _pair(home, entry, "")
+            known = home.mappings.id_for(pair.room_id, pair.mailbox, pair.connection)
+            _join(home, replace(pair, id=known))
 
 
 def _stands(home: Home, entry: RoomEntry, stored: StoredRoom | None, pair: Pair | None) -> bool:
@@ -209,7 +211,7 @@ def map_room(
     connection = _connection(home.settings, connection, room_id)
     room = home.bookings.room(room_id)
     pair = Pair(
-        id=home.mappings.id_for(room_id, mailbox),
+        id=home.mappings.id_for(room_id, mailbox, connection),
         room_id=room_id,
         connection=connection,
         mailbox=mailbox.lower(),
@@ -289,6 +291,8 @@ def connect(
     ``dry_run``: whatever would be written is refused by the sides themselves.
     """
     settings, stop = home.settings, around.stop()
+    for entry in settings.connections:
+        home.mappings.bind(entry.name, entry.tenant_id)
     links = {c.name: _link(c, home, stop, around) for c in settings.connections}
     calendars: dict[str, CalendarSide] = {
         name: DryRun(link.side) if dry_run else link.side for name, link in links.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
@@ -30,6 +31,8 @@ ROOM_STATE_COLUMNS = (
 )
 
 Row = Sequence[Any]
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def pair_of(row: Row) -> Pair:
@@ -90,16 +93,54 @@ class Mappings:
         with self._db.read() as connection:
             return self._live(connection, "room_id", room_id)
 
-    def id_for(self, room_id: str, mailbox: str) -> str:
-        """The id for a mapping of these two: the one they had when they were mapped before, so
-        that their links serve again; a new one otherwise."""
+    def id_for(self, room_id: str, mailbox: str, connection: str) -> str:
+        """The id for a mapping of these: the one they had when they were mapped before, so that
+        their links serve again; a new one otherwise. (Through another connection it is another
+        mailbox, whatever it is called: links and cursors of one tenant say nothing of another.)"""
         sql = self._sql(
-            "SELECT id FROM pair WHERE room_id = ? AND mailbox = ?"
+            "SELECT id FROM pair WHERE room_id = ? AND mailbox = ? AND connection = ?"
             " ORDER BY removed IS NULL DESC, removed DESC LIMIT 1"
         )
-        with self._db.read() as connection:
-            known = connection.exec_driver_sql(sql, (room_id, mailbox.lower())).scalar()
+        values = (room_id, mailbox.lower(), connection)
+        with self._db.read() as reading:
+            known = reading.exec_driver_sql(sql, values).scalar()
         return str(known) if known is not None else self._new_id()
+
+    def bind(self, connection: str, tenant_id: str) -> None:
+        """Remember which tenant a connection is for. Raises UsageError where its rooms were mapped
+        in another one: what is known of them, and their cursors, would be taken for that one's.
+
+        Two ids differ for sure only where both are GUIDs; a domain may be another name of one.
+        """
+        key, tenant = f"tenant of {connection}", tenant_id.lower()
+        with self._db.read() as reading:
+            sql = self._sql("SELECT value FROM meta WHERE key = ?")
+            known = reading.exec_driver_sql(sql, (key,)).scalar()
+        if known == tenant:
+            return
+        with self._db.write() as writing:
+            other = known is not None and _GUID.fullmatch(known) and _GUID.fullmatch(tenant)
+            if other:
+                self._leave(writing, connection, str(known))
+            sql = self._sql(
+                "INSERT INTO meta (key, value) VALUES (?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            )
+            writing.exec_driver_sql(sql, (key, tenant))
+
+    def _leave(self, writing: Connection, connection: str, former: str) -> None:
+        """Whatever was mapped through the connection stays with its former tenant."""
+        live = self._sql("SELECT count(*) FROM pair WHERE connection = ? AND removed IS NULL")
+        count = writing.exec_driver_sql(live, (connection,)).scalar()
+        if count:
+            raise UsageError(
+                f"{count} room(s) of this connection were mapped in tenant {former}",
+                where=f"connection {connection}",
+                todo="Put that tenant_id back, and add the new tenant as a connection of its own;"
+                " or unmap these rooms first: calsync rooms unmap ROOM",
+            )
+        sql = self._sql("UPDATE pair SET connection = ? WHERE connection = ?")
+        writing.exec_driver_sql(sql, (f"{connection} in {former}", connection))
 
     def save_pair(self, pair: Pair) -> None:
         """Map a room, or change its mapping (same ``pair.id``). The mailbox is kept lower case.

@@ -75,7 +75,7 @@ def test_mapping_again_goes_on_from_the_links_but_reads_everything(
     assert mappings.remove_pair(PAIR.id)
     assert (store.pairs(), store.states()) == ([], {})
     assert not mappings.remove_pair(PAIR.id)
-    assert mappings.id_for("atrium", "Atrium@x.test") == PAIR.id
+    assert mappings.id_for("atrium", "Atrium@x.test", PAIR.connection) == PAIR.id
     mappings.save_pair(PAIR)
     assert store.links(PAIR.id) == [equal_link(1)]
     assert store.states() == {PAIR.id: RoomState(pair_id=PAIR.id)}
@@ -83,7 +83,7 @@ def test_mapping_again_goes_on_from_the_links_but_reads_everything(
 
 def test_another_mailbox_is_another_pair(store: SqlStore, mappings: Mappings) -> None:
     mappings.remove_pair(PAIR.id)
-    fresh = mappings.id_for("atrium", "atrium2@x.test")
+    fresh = mappings.id_for("atrium", "atrium2@x.test", PAIR.connection)
     assert fresh != PAIR.id
     mappings.save_pair(replace(PAIR, id=fresh, mailbox="atrium2@x.test"))
     assert [pair.id for pair in store.pairs()] == [fresh]

@@ -141,7 +141,7 @@ def _created(
     link: Link, before: Link, effect: Effect, done: Done, state: Seen, now: datetime
 ) -> Link:
     side, target = effect.kind.side, effect.target
-    if target is None or (done.complete and len(before.half(side).sent.split()) > 1):
+    if target is None or len(before.half(side).sent.split()) > 1:
         # Which of several tries made what people have changed since, nobody can tell.
         return link
     if not same_grid(target, state.occupancy):

@@ -32,6 +32,10 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
     """
     read = load(settings)
     start_logging(read.log)
+
+    from calsync.worker.memory import few_arenas
+
+    few_arenas()
     with connected(read) as system:
         from calsync.bootstrap import build_worker
         from calsync.store.lease import ProcessLease

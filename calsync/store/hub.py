@@ -45,11 +45,11 @@ from calsync.model import Interval
 from calsync.store import hub_rows as rows
 from calsync.store import hub_schema as t
 from calsync.store.database import Database
-from calsync.store.statements import Statements, run_many
+from calsync.store.statements import Statements, padded, run_many
 
 _LIVE: Final = (BookingStatus.PENDING.value, BookingStatus.CONFIRMED.value)
 #: Values in one IN list; SQLite takes 32,766 variables a statement, older ones 999.
-_CHUNK: Final = 500
+_CHUNK: Final = 512
 #: Seconds after which a change made by another process is seen; our own is seen at once.
 OTHERS_SEEN_WITHIN = 1.0
 
@@ -348,10 +348,10 @@ class SqlHubWriter(SqlHubReader):
 
 def _in_chunks(values: Sequence[T], query: Callable[[Sequence[T]], list[R]]) -> list[R]:
     if len(values) <= _CHUNK:
-        return query(values) if values else []
+        return query(padded(values)) if values else []
     found: list[R] = []
     for start in range(0, len(values), _CHUNK):
-        found.extend(query(values[start : start + _CHUNK]))
+        found.extend(query(padded(values[start : start + _CHUNK])))
     return found
 
 

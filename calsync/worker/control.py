@@ -7,7 +7,6 @@ one call in flight.
 
 from __future__ import annotations
 
-import gc
 import logging
 import queue
 import random
@@ -23,6 +22,7 @@ from calsync.engine.notify import Delivered, deliver_notices
 from calsync.errors import AnotherProcess, CalsyncError, StoreError
 from calsync.model import Pair
 from calsync.ports import Clock, Notifier
+from calsync.worker.memory import calm_collector
 from calsync.worker.plan import PollSettings, Timetable
 from calsync.worker.pool import Pool
 
@@ -43,13 +43,6 @@ class Lease(Protocol):
     """The right of one process to work this database."""
 
     def renew(self) -> None: ...
-
-
-def _calm_collector() -> None:
-    """Look for reference cycles less often. We make none, but pages of events are thousands of
-    containers, and looking through them took a seventh of a first import."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +126,7 @@ class Worker:
 
     def run(self, grace: float = 3.0) -> None:
         """Work until ``stop``; then take in what the pool still answers within ``grace`` s."""
-        _calm_collector()
+        calm_collector()
         self.recover()
         while not self.stop.is_set():
             self.step(self._patience())

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from calsync.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StoreError
 from calsync.store.database import Database
+from calsync.store.statements import padded
 
 
 @contextmanager
@@ -317,3 +318,13 @@ def test_nothing_is_written_to_a_file_that_is_gone(
     path.with_suffix(".away").replace(path)
     add(numbers)
     assert count(numbers) == 2
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 8, 9, 400])
+def test_lists_of_keys_have_few_lengths_and_mean_the_same(count: int) -> None:
+    """Each length is a statement that every connection keeps."""
+    keys = [f"k{n}" for n in range(count)]
+    found = padded(keys)
+    assert list(dict.fromkeys(found)) == keys
+    assert len(found).bit_count() <= 1
+    assert len(found) < 2 * max(1, count)

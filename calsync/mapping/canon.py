@@ -25,7 +25,7 @@ _ALL_DAYS: Final = tuple(Nth(day) for day in Weekday)
 _ENDS: Final = ((1,), (-1,), (-1, 1))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def canonical(rule: Rule, start: datetime) -> Rule:
     """The one spelling of the rule of a series that starts at ``start`` (wall time)."""
     day = start.date()

@@ -22,7 +22,7 @@ _DAY: Final = timedelta(days=1)
 _LENGTHS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def why_rule_unsayable(rule: Rule, start: datetime, length: timedelta) -> str | None:
     """Why Graph cannot say this rule for occurrences of this length; None where it can."""
     try:

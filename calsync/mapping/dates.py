@@ -58,7 +58,7 @@ def _count(rule: Rule, start: date) -> tuple[date, ...]:
     return tuple(islice(_walk(rule, start, start, LAST_DATE), wanted))
 
 
-_counted = lru_cache(maxsize=1024)(_count)
+_counted = lru_cache(maxsize=256)(_count)
 
 
 def has(rule: Rule, start: date, day: date) -> bool:

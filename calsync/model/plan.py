@@ -28,7 +28,7 @@ class EffectKind(StrEnum):
 
     @property
     def side(self) -> Side:
-        return Side.CALENDAR if self.value.endswith("event") else Side.BOOKING
+        return _SIDES[self]
 
     @property
     def frees(self) -> bool:
@@ -36,6 +36,9 @@ class EffectKind(StrEnum):
         return self in _FREEING
 
 
+_SIDES = {
+    kind: Side.CALENDAR if kind.value.endswith("event") else Side.BOOKING for kind in EffectKind
+}
 _FREEING = frozenset(
     {
         EffectKind.DELETE_EVENT,

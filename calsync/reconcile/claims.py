@@ -98,7 +98,9 @@ def _claimed(link: Link, target: Occupancy | None) -> bool:
 
 def _since(link: Link, side: Side, now: datetime, *, back: bool) -> datetime:
     """When the time was claimed; what was put there held it for as long as one side shows it."""
-    sides = [s for s in Side if link.half(s).presence not in _ABSENT] if back else [side]
+    if not back:
+        return link.half(side).since or link.half(side).created or now
+    sides = [s for s in Side if link.half(s).presence not in _ABSENT]
     found = [at for s in sides if (at := link.half(s).since or link.half(s).created) is not None]
     return min(found, default=now)
 

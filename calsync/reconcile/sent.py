@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from calsync.model import Effect, Link, Presence, Seen
-from calsync.model.rooms import Side
+from calsync.model import Effect, Half, Link, Presence, Seen, Side
 from calsync.reconcile.rebase import rebase, with_half
 
 #: How many different contents are remembered, newest last. Each was decided on one state of the
@@ -25,10 +24,13 @@ def sending(link: Link, effect: Effect) -> Link:
         return link
     side = effect.kind.side
     half = link.half(side)
-    others = [one for one in half.sent.split() if one != effect.fingerprint]
-    sent = " ".join([*others[1 - REMEMBERED :], effect.fingerprint])
-    seen = None if half.presence is Presence.NEVER else half.seen
-    return with_half(link, side, replace(half, sent=sent, seen=seen))
+    sent = effect.fingerprint
+    if half.sent:
+        others = [one for one in half.sent.split() if one != sent]
+        sent = " ".join([*others[1 - REMEMBERED :], sent])
+    if half.presence is Presence.NEVER:
+        return with_half(link, side, Half(sent=sent))
+    return with_half(link, side, replace(half, sent=sent))
 
 
 def as_sent(link: Link, before: Link, side: Side, now: Seen) -> Link | None:

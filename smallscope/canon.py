@@ -20,6 +20,8 @@ from smallscope.store import Db
 
 #: Revisions per life of a booking, more than it is ever written between two rests.
 WRITES = 100
+#: Times of day that a table or a search uses, at most.
+SLOTS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,11 @@ class _Names:
                 name = title.split("-")[0]
                 number = sum(t.split("-")[0] == name for t in self.titles)
                 self.titles[title] = f"{name}-x{number}"
+        self.contents = {
+            fingerprint_of(occupancy(old, slot)): fingerprint_of(occupancy(new, slot))
+            for old, new in self.titles.items()
+            for slot in range(1, SLOTS + 1)
+        }
 
     # -- what there is ----------------------------------------------------------------------
 
@@ -197,6 +204,9 @@ class _Names:
             seen=seen,
             created=self._at(half.created),
             since=self._at(half.since),
+            sent=" ".join(
+                sorted(self.contents[f] for f in half.sent.split() if f in self.contents)
+            ),
         )
 
     def _room(self, room: RoomState | None) -> RoomState | None:

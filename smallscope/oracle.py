@@ -56,6 +56,7 @@ class Wish:
     ``parts``: what they made of it and nobody overruled in sight. ``former``: parts that it had
     before (who goes back to one changed nothing in the end). ``followed``: titles with those they
     replaced; ``left``: titles whose successor was carried over, which must not come back.
+    ``twice``: it was restored while calsync made it anew, unseen: two items from then on.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Wish:
     left: frozenset[str] = frozenset()
     cancelled: bool = False
     restored: bool = False
+    twice: bool = False
     late: bool = False
 
 
@@ -92,8 +94,8 @@ def _parts(item: Item | None) -> frozenset[Part]:
     return frozenset({("title", item.title), ("time", item.slot)})
 
 
-def acted(watch: Watch, done: Done, here: SideState, db: Db) -> Watch:
-    """After people did something on ``here``, when calsync knew ``db``."""
+def acted(watch: Watch, done: Done, here: SideState) -> Watch:
+    """After people did something on ``here``."""
     if done.after is not None:
         slot, name = done.after.slot, done.act.name
         over = any(i.slot == slot and i.name != name for i in here.live())
@@ -103,20 +105,11 @@ def acted(watch: Watch, done: Done, here: SideState, db: Db) -> Watch:
     kept = wish.parts - (was - now)
     match done.act.kind:
         case Kind.CANCEL:
-            # Made by calsync, its reply lost, and removed at once: Exchange does not tell that it
-            # was ever there, so it is made again.
-            item, calendar = done.before, here.side is Side.CALENDAR
-            known = (
-                item is None
-                or item.tag is None
-                or any(lk.half(here.side).key == item.key for lk in db.links)
-            )
-            gone = {GONE} if known or not calendar else set()
             return watch.but(
-                replace(wish, parts=kept | gone, former=wish.former | was, cancelled=True)
+                replace(wish, parts=kept | {GONE}, former=wish.former | was, cancelled=True)
             )
         case Kind.RESTORE:
-            return watch.but(replace(wish, parts=frozenset(), restored=True))
+            return watch.but(replace(wish, parts=frozenset(), restored=True, twice=True))
         case _:
             new = now - was - wish.former
             followed = wish.followed
@@ -141,7 +134,7 @@ def wrote(
     """Before a write takes effect. ``db`` is calsync's when it was sent. Raises Broken."""
     effect, item = write.effect, write.before
     if traced and (write.done or effect.kind is EffectKind.CONFIRM_BOOKING):
-        watch = replace(watch, log=(*watch.log, f"{effect.kind.value}"))
+        watch = replace(watch, log=(*watch.log, effect.kind.value))
     if not write.done:
         return watch
     target = write.after
@@ -237,7 +230,7 @@ def _converged(booking: SideState, calendar: SideState, watch: Watch, parked: se
     for side in (booking, calendar):
         counts = Counter(i.name for i in side.live() if i.name not in parked)
         # Who restores one while the other is being made, unseen, has two from then on.
-        doubled = [n for n, c in counts.items() if c > 1 and not watch.of(n).restored]
+        doubled = [n for n, c in counts.items() if c > 1 and not watch.of(n).twice]
         demand(not doubled, "3 no duplicates", f"{doubled} twice on the {side.side.value} side")
         taken = Counter(i.slot for i in side.live() if i.name not in parked)
         late = watch.knowing or any(w.late for w in watch.wishes)
@@ -254,7 +247,7 @@ def _kept(wish: Wish, end: Item | None, db: Db) -> None:
         "2 no lost booking",
         f"{wish.name} vanished",
     )
-    if wish.restored or wish.late:
+    if wish.restored or wish.late or wish.twice:
         return
     held = _parts(end) if end is not None else {GONE}
     deletion = any(c.kind is ConflictKind.DELETE_EDIT for c in records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from calsync.model import Absence, ClashPolicy, EditPolicy, Pair, Side
@@ -45,7 +45,9 @@ class Scope:
     follow at most on each side (platform, calendar). ``names``: the bookings there may be.
     ``slots``: how many times of day. ``faults``: which misfortunes may strike, each once;
     ``misfortunes``: how many of them in one history. ``script``: where it is given, people do
-    just these acts, in this order on each side, instead of all that are possible.
+    just these acts, in this order on each side, instead of all that are possible. ``together``:
+    people act before calsync looks for the first time, in any order, and not after. ``traced``:
+    what calsync wrote is kept, to be printed; equal rests are then not joined.
     """
 
     title: str
@@ -58,7 +60,8 @@ class Scope:
     edit: EditPolicy = EditPolicy.ORIGIN
     clash: ClashPolicy = ClashPolicy.FIRST
     script: tuple[tuple[Act, ...], tuple[Act, ...]] | None = None
-    traced: bool = field(default=False)
+    together: bool = False
+    traced: bool = False
 
     def pair(self) -> Pair:
         return Pair(
@@ -73,15 +76,17 @@ class Scope:
         )
 
 
-def possible(here: SideState, there: SideState, scope: Scope) -> Iterator[Act]:
+def possible(
+    here: SideState, there: SideState, scope: Scope, *, untouched: int = 1
+) -> Iterator[Act]:
     """Everything that people on ``here`` can do now. They never book over what they see.
 
-    Two symmetries are used: the first booking is called A, and a time of day that nothing was
-    ever at is the lowest such number.
+    Two symmetries are used: the first booking is called A, and of the times of day that nothing
+    was ever at only the first is tried (the first ``untouched``).
     """
     side = here.side
     highest = max([0, *(i.slot for s in (here, there) for i in s.items)])
-    slots = range(1, min(highest + 1, scope.slots) + 1)
+    slots = range(1, min(highest + untouched, scope.slots) + 1)
     free = [s for s in slots if not any(i.slot == s for i in here.live())]
     born = {i.name for s in (here, there) for i in s.items}
     for name in [n for n in scope.names if n not in born][:1]:

@@ -6,11 +6,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from calsync.model import Side
 from smallscope.answers import Fault
-from smallscope.oracle import Broken, acted, demand, judge, parked_names, tidy
-from smallscope.scope import Act, Scope, do
-from smallscope.side import settled_numbers
+from smallscope.oracle import Broken, demand, judge, parked_names, tidy
+from smallscope.scope import Scope
 from smallscope.store import Db
 from smallscope.world import Event, State, World
 
@@ -107,23 +105,10 @@ class Search:
     def first(self) -> State:
         """The state in which the scope begins: its first acts carried over, nothing left to do."""
         world = self.world
-        state = self._to_rest(world.start())
+        state = self.settled(world.start())
         for act in self.scope.begin:
-            state = self._to_rest(self._prepared(state, act))
+            state = self.settled(world.acted_on(state, act))
         return world.counted_anew(state)
-
-    def _prepared(self, state: State, act: Act) -> State:
-        world = self.world
-        here, there = world.side(state, act.side), world.side(state, act.side.other)
-        here, done = do(act, here, 1 + max(here.latest(), there.latest()))
-        watch = acted(world.watches[state.watch], done, here, world.db(state))
-        here, there = settled_numbers(here, there)
-        both = (here, there) if act.side is Side.BOOKING else (there, here)
-        return state._replace(
-            booking=world.sides.number(both[0]),
-            calendar=world.sides.number(both[1]),
-            watch=world.watches.number(watch),
-        )
 
     def _frame(self, event: Event, state: State) -> _Frame:
         return _Frame(state, self.world.moves(state), event)
@@ -137,7 +122,7 @@ class Search:
 
     # -- at rest ----------------------------------------------------------------------------
 
-    def _to_rest(self, state: State) -> State:
+    def settled(self, state: State) -> State:
         while (after := self._cycle(state)) != state:
             state = after
         return state
@@ -163,7 +148,7 @@ class Search:
             if Fault.STALLED in world.faults(state):
                 # The platform's feed does not tell what calsync wrote: what a process wrote that
                 # nobody listened to any more is found by the nightly full compare.
-                state = self._to_rest(self._cycle(state, full=True))
+                state = self.settled(self._cycle(state, full=True))
             booking, calendar = world.sides[state.booking], world.sides[state.calendar]
             db, watch = world.db(state), world.watches[state.watch]
             judge(booking, calendar, db, watch, world.faults(state))
@@ -207,7 +192,7 @@ class Search:
         waits = any(i.pending for i in self.world.sides[state.booking].live())
         if waits or parked_names(self.world.db(state)):
             return
-        again = self._to_rest(
+        again = self.settled(
             state._replace(
                 db=self.world.engine.dbs.number(Db()), process=2 * self.world.fresh, stalled=0
             )

@@ -58,6 +58,7 @@ class World:
         self._plain: dict[tuple[int, int, int], Answer] = {}
         self._bad: dict[tuple[int, int, int], list[Answer]] = {}
         self._cut: dict[tuple[int, int, int], list[Answer]] = {}
+        self._first: int | None = None
         self._pairs: dict[tuple[int, int], tuple[int, int]] = {}
 
     # -- parts of a state -------------------------------------------------------------------
@@ -89,9 +90,11 @@ class World:
         )
         late = {Fault.STALE_READ, Fault.REPLAY} & {*self.scope.faults}
         rest = counted_anew(rest, keep_former=bool(late))
-        alive = {i.name for i in (*rest.booking.live(), *rest.calendar.live())}
+        alive = [i.name for i in rest.booking.live()] + [i.name for i in rest.calendar.live()]
         born = {i.name for i in (*rest.booking.items, *rest.calendar.items)}
-        wishes = tuple(Wish(name=n, cancelled=True) for n in sorted(born - alive))
+        gone = [Wish(name=n, cancelled=True) for n in born if n not in alive]
+        twice = [Wish(name=n, twice=True) for n in born if alive.count(n) > 2]
+        wishes = tuple(sorted((*gone, *twice), key=lambda w: w.name))
         return state._replace(
             booking=self.sides.number(rest.booking),
             calendar=self.sides.number(rest.calendar),
@@ -148,6 +151,13 @@ class World:
         *_, (_, after) = self._after(state, step, crashes=False)
         return "a cycle starts", after
 
+    def acted_on(self, state: State, act: Act) -> State:
+        """``state``, between two cycles, after ``act``."""
+        done, booking, calendar = self._act(state, act)[1:]
+        here = self.sides[booking if act.side is Side.BOOKING else calendar]
+        watch = acted(self.watches[state.watch], done, here)
+        return state._replace(booking=booking, calendar=calendar, watch=self.watches.number(watch))
+
     def go_on(self, state: State) -> State:
         """The next step where all is well and nobody does anything."""
         if state.idle:
@@ -162,13 +172,15 @@ class World:
         """An act is tried before a call to its own side: what calsync does elsewhere meanwhile
         does not meet it."""
         asked = place.asked
+        if self.scope.together and place.number != self._first_place(place):
+            return
         for side in Side:
-            near = side is asked.side or bool(state.stalled)
+            near = side is asked.side or bool(state.stalled) or self.scope.together
             if not near and not self._left(state, asked.side):
                 continue
             for act, done, booking, calendar in self._doable(state, side):
                 here = self.sides[booking if side is Side.BOOKING else calendar]
-                watch = acted(self.watches[state.watch], done, here, self.db(state))
+                watch = acted(self.watches[state.watch], done, here)
                 yield (
                     act,
                     state._replace(
@@ -180,6 +192,12 @@ class World:
                         owed=not near,
                     ),
                 )
+
+    def _first_place(self, place: Place) -> int:
+        """Where calsync stood when people began to act."""
+        if self._first is None:
+            self._first = place.number
+        return self._first
 
     def _left(self, state: State, side: Side) -> int:
         at = 0 if side is Side.BOOKING else 1

@@ -216,16 +216,17 @@ def _confirm(
 
 
 def _look_again(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
-    """Items whose last reading failed or went stale are read again."""
+    """Items whose last reading failed or went stale are read again, unless they show something
+    newer by now: what is no newer may be a replay of what stood there before."""
     for side in Side:
         seen = found.seen(side)
         keys = [
             key
             for link in found.links.values()
             if link.state is LinkState.ACTIVE
-            and link.half(side).presence is Presence.UNKNOWN
-            and (key := link.half(side).key) is not None
-            and not isinstance(seen.get(key), Seen)
+            and (half := link.half(side)).presence is Presence.UNKNOWN
+            and (key := half.key) is not None
+            and not (isinstance(obs := seen.get(key), Seen) and obs.mark > half.mark)
         ]
         yield from _read(ctx, pair, found, side, keys)
 

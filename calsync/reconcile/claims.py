@@ -10,7 +10,7 @@ from calsync.conflicts.merge import same_schedule
 from calsync.model import Link, LinkState, Occupancy, Presence, Side
 from calsync.reconcile.decide import FILLING, Decision, Verb
 from calsync.reconcile.observe import last_seen
-from calsync.reconcile.wait import TAKEN_FROM
+from calsync.reconcile.wait import TAKEN_FROM, taken_from
 
 _GIVES_UP = frozenset({Verb.DELETE_BOOKING, Verb.DELETE_EVENT, Verb.BURY})
 _ABSENT = frozenset({Presence.NEVER, Presence.GONE})
@@ -67,7 +67,7 @@ def _claim(link: Link, decision: Decision | None, *, now: datetime, new: bool) -
     if new and decision is not None:
         occupancy = decision.target
         if not _claimed(link, occupancy):
-            side = TAKEN_FROM.get(decision.verb, side)
+            side = taken_from(link, decision) or side
     elif decision is not None and decision.verb in _GIVES_UP:
         return None
     else:

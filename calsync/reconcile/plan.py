@@ -44,7 +44,7 @@ from calsync.reconcile.join import never_read, succeed
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase, with_half
 from calsync.reconcile.sent import sending
-from calsync.reconcile.wait import TAKEN_FROM, onto, too_early
+from calsync.reconcile.wait import onto, taken_from, too_early
 
 #: Writes of one link that may go by without both sides agreeing, before it is parked.
 MAX_ATTEMPTS = 8
@@ -307,7 +307,7 @@ class _Room:
     def _claim_taken(link: Link, decision: Decision) -> Link:
         """The time that is carried over was claimed on the side it is taken from: also where it
         puts back what people moved on the other side but could not move."""
-        side = TAKEN_FROM.get(decision.verb)
+        side = taken_from(link, decision)
         if side is None or decision.target is None or link.base is None:
             return link
         there = shown(link, side.other)

@@ -17,7 +17,7 @@ from calsync.reconcile.decide import Decision, Verb
 from calsync.reconcile.observe import last_seen
 from calsync.reconcile.order import Times
 
-#: The side whose state such a decision carries over: the claim is the one made there.
+#: The side whose state such a decision carries over.
 TAKEN_FROM = {
     Verb.CREATE_BOOKING: Side.CALENDAR,
     Verb.WRITE_BOOKING: Side.CALENDAR,
@@ -33,6 +33,17 @@ _WRITES_TO = {
     Verb.DELETE_EVENT: Side.CALENDAR,
     Verb.DECLINE_DATES: Side.CALENDAR,
 }
+
+
+def taken_from(link: Link, decision: Decision) -> Side | None:
+    """The side from which the decision takes its time: the claim is the one made there. A merge
+    takes it from the side that shows it; None where both do, or neither (dates of a series)."""
+    side = TAKEN_FROM.get(decision.verb)
+    if side is None and decision.verb is Verb.WRITE_BOTH and decision.target is not None:
+        there = [(s, occ) for s in Side if (occ := shown(link, s)) is not None]
+        showing = [s for s, occ in there if same_schedule(occ, decision.target)]
+        return showing[0] if len(showing) == 1 else None
+    return side
 
 
 def too_early(

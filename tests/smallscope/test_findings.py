@@ -3,6 +3,8 @@ acts can meet the steps of calsync."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from calsync.model import Side
@@ -16,7 +18,8 @@ BOOKED = Act(Kind.BOOK, P, "A", 1)
 
 
 def holds(script: Script, *begin: Act, faults: tuple[Fault, ...] = ()) -> None:
-    found = Search(Scope(title="a finding", begin=begin, script=script, faults=faults)).run()
+    scope = Scope(title="a finding", begin=begin, script=script, faults=faults)
+    found = Search(replace(scope, misfortunes=len(faults))).run()
     assert found.finished
     assert found.states > 20
     assert not found.findings, "\n".join(str(f.broken) for f in found.findings.values())
@@ -30,6 +33,14 @@ def test_half_a_merge_is_agreed_on_before_somebody_books_its_time(kind: Kind) ->
     platform = (Act(Kind.MOVE, P, "A", 2),)
     calendar = (Act(Kind.RETITLE, C, "A"), Act(kind, C, "B", 2))
     holds((platform, calendar), BOOKED)
+
+
+def test_a_merge_claims_its_time_where_people_asked_for_it() -> None:
+    """A is moved to 2 on the platform and to 3 in the calendar, where it is retitled, too, and B
+    booked at 2. The platform's time wins, the calendar's title: that time was taken for one that
+    was claimed in the calendar, in sight of B, and A was put onto B."""
+    calendar = (Act(Kind.BOOK, C, "B", 2), Act(Kind.RETITLE, C, "A"), Act(Kind.MOVE, C, "A", 3))
+    holds(((Act(Kind.MOVE, P, "A", 2),), calendar), BOOKED)
 
 
 def test_an_answer_leaves_nothing_to_compare() -> None:
@@ -49,3 +60,9 @@ def test_what_was_made_in_doubt_and_cancelled_is_not_made_again(fault: Fault) ->
     """B is made on the platform, calsync dies before it hears of that, and somebody cancels it
     there. It was looked for among what is alive, not found, and made again."""
     holds(((Act(Kind.CANCEL, P, "B"),), (Act(Kind.BOOK, C, "B", 2),)), BOOKED, faults=(fault,))
+
+
+def test_a_replay_is_not_the_reading_that_failed() -> None:
+    """A could not be read after it was retitled, and the next feed told its former state once
+    more: that was taken for the reading that was due, and the new title never carried over."""
+    holds(((), (Act(Kind.RETITLE, C, "A"),)), BOOKED, faults=(Fault.UNREADABLE, Fault.REPLAY))

@@ -78,7 +78,7 @@ def _waits(effects: Sequence[Effect], times: Times) -> dict[int, set[int]]:
         kept = set(held).intersection(wanted) if held else ()
         spans.extend((span, number, False) for span in held if span not in kept)
         spans.extend((span, number, True) for span in wanted if span not in kept)
-    spans.sort(key=lambda s: (s[0].start, s[0].end))
+    spans.sort(key=lambda s: s[0].start)
     found: dict[int, set[int]] = {}
     active: list[tuple[Interval, int, bool]] = []
     for one in spans:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from graphlib import CycleError, TopologicalSorter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,28 +142,75 @@ def test_dates_of_a_series_that_meet_are_waited_for_too() -> None:
     assert in_order([wants, leaves], times) == [leaves, wants]
 
 
-MOVES = st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(lambda m: m[0] != m[1])
+def test_by_start_means_by_start() -> None:
+    long = replace(LATER, end=LATER.end + timedelta(hours=9))
+    creates = [effect(EffectKind.CREATE_EVENT, n, target=t) for n, t in ((1, LATEST), (2, long))]
+    assert [e.id for e in in_order(creates, times)] == ["e2", "e1"]
 
 
-@given(st.lists(MOVES, max_size=7))
+def test_what_is_made_goes_after_every_move() -> None:
+    made = effect(EffectKind.CREATE_EVENT, 1, target=OCC)
+    move = effect(EffectKind.CHANGE_EVENT, 2, was=LATER, target=LATEST)
+    assert in_order([made, move], times) == [move, made]
+
+
+def test_what_stays_where_it_is_leaves_nothing_and_waits_for_nothing() -> None:
+    renamed = effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=replace(OCC, title="x"))
+    leaves = effect(EffectKind.CHANGE_EVENT, 2, was=OCC, target=LATER)
+    wants = effect(EffectKind.CHANGE_EVENT, 3, was=LATEST, target=OCC)
+    assert waves([leaves, renamed], times) == [[leaves, renamed]]
+    assert waves([renamed, wants], times) == [[renamed, wants]]
+
+
+def test_moves_are_waited_for_also_where_something_is_made_beside_them() -> None:
+    leaves = effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=FREE)
+    wants = effect(EffectKind.CHANGE_EVENT, 2, was=LATER, target=OCC)
+    made = effect(EffectKind.CREATE_EVENT, 3, target=LATEST)
+    assert waves([leaves, wants, made], times) == [[leaves], [wants], [made]]
+
+
+def hours(start: int, length: int) -> Occupancy:
+    begin = START + timedelta(hours=start)
+    return replace(OCC, start=begin, end=begin + timedelta(hours=length))
+
+
+SPANS = st.builds(hours, st.integers(0, 8), st.integers(1, 3))
+MOVES = st.tuples(SPANS, SPANS).filter(lambda m: m[0] != m[1])
+
+
+def waits_for(one: Effect, other: Effect) -> bool:
+    """``one`` wants time that ``other`` is to leave."""
+    assert one.target is not None
+    assert other.was is not None
+    return (
+        one is not other and one.target.start < other.was.end and other.was.start < one.target.end
+    )
+
+
+@given(st.lists(MOVES, max_size=6))
 def test_any_moves_are_ordered_so_that_each_wave_needs_only_what_is_free(
-    moves: list[tuple[int, int]],
+    moves: list[tuple[Occupancy, Occupancy]],
 ) -> None:
-    """Every effect comes out once; in a wave nothing wants time that another of it leaves; the
-    waves are the order, cut."""
-
-    def hour(n: int) -> Occupancy:
-        return replace(OCC, start=START + timedelta(hours=n), end=START + timedelta(hours=n + 1))
-
+    """Every effect comes out once; each after those that leave the time it wants, if that is
+    possible at all; the waves are the order, cut just where something has to be known."""
     effects = [
-        effect(EffectKind.CHANGE_EVENT, n, was=hour(was), target=hour(to))
-        for n, (was, to) in enumerate(moves)
+        effect(EffectKind.CHANGE_EVENT, n, was=was, target=to) for n, (was, to) in enumerate(moves)
     ]
     ordered = in_order(effects, times)
     assert sorted(e.id for e in ordered) == sorted(e.id for e in effects)
     assert in_order(effects[::-1], times) == ordered, "the same for every order that they come in"
+    graph = {e.id: {o.id for o in effects if waits_for(e, o)} for e in effects}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError:
+        pass  # a ring: one of them has to go first all the same
+    else:
+        place = {e.id: n for n, e in enumerate(ordered)}
+        assert all(place[name] > place[other] for name, ahead in graph.items() for other in ahead)
     cut = waves(ordered, times)
     assert [e for wave in cut for e in wave] == ordered
-    for wave in cut:
-        for number, one in enumerate(wave):
-            assert all(one.target != other.was for other in wave[:number])
+    for number, wave in enumerate(cut):
+        for at, one in enumerate(wave):
+            assert not any(waits_for(one, other) for other in wave[:at])
+        if number:
+            assert any(waits_for(wave[0], other) for other in cut[number - 1]), "no cut in vain"

@@ -7,6 +7,8 @@
 #                  SEED= tells one of them
 #   make crashes   a death at every point of 300 recorded histories
 #   make planted   each of the planted bugs must be caught by a run of make simulate
+#   make smallscope  every order of a few acts, calsync's steps and one misfortune; makes
+#                  docs/reference/outcomes.md anew
 #   make bench     the benchmarks, into bench/report.json
 #   make kills     the real process under kill -9 (N=300), while people act on both sides
 #   make soak      200 rooms, 5 % faults, real time (MINUTES=30), into soak/report
@@ -20,7 +22,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate crashes planted bench kills soak mutation fuzz audit sbom check lock setup clean rebuild
+.PHONY: help demo test simulate crashes planted smallscope bench kills soak mutation fuzz audit sbom check lock setup clean rebuild
 
 # Python 3.11 or newer. Name one with: make PYTHON=/usr/bin/python3.11 test
 PYTHON ?=
@@ -63,6 +65,9 @@ crashes: $(READY)
 
 planted: $(READY)
 	@$(BIN)/python -m planted $(ARGS)
+
+smallscope: $(READY)
+	@$(BIN)/python -m smallscope $(ARGS)
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(ARGS)

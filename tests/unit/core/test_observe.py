@@ -181,6 +181,8 @@ def test_what_a_person_has_to_decide_stays_parked_whatever_is_read() -> None:
     assert taken(parked, CALENDAR, seen(TEN)).state is LinkState.PARKED
     unread = taken(parked, CALENDAR, Unknown(key="k", reason="timeout"))
     assert taken(unread, CALENDAR, seen(TEN)).state is LinkState.PARKED
+    unsaid = replace(parked, reason="")
+    assert taken(unsaid, CALENDAR, seen(TEN)).state is LinkState.PARKED
 
 
 def test_a_passing_failure_parks_nothing() -> None:
@@ -240,6 +242,16 @@ def test_moved_and_moved_back_it_is_the_other_sides_move_that_stands(side: Side)
     assert taken(item, side, seen(NINE, mark=9)).claim is side.other
 
 
+def test_a_new_title_claims_nothing_though_the_other_side_was_moved() -> None:
+    item = link(there(TWELVE), there(TEN), base=NINE, claim=BOOKING)
+    assert taken(item, CALENDAR, seen(replace(TEN, title="x"), mark=9)).claim is BOOKING
+
+
+def test_moved_back_while_the_other_side_cannot_be_read() -> None:
+    item = link(unknown(), there(TEN), base=NINE, claim=BOOKING)
+    assert taken(item, CALENDAR, seen(NINE, mark=9)).claim is CALENDAR
+
+
 def test_what_both_sides_have_not_held_yet_is_claimed_where_it_was_born() -> None:
     item = link(there(NINE))
     assert taken(item, BOOKING, seen(TEN, mark=9)).claim is None
@@ -265,7 +277,7 @@ def test_an_event_names_its_organiser_only_where_it_was_born() -> None:
 
 def test_a_booking_moved_again_is_told_nothing_of_its_refused_move() -> None:
     refusal = Refusal(reason="taken")
-    item = agreed(NINE, refusal=refusal)
+    item = with_half(agreed(NINE, refusal=refusal), CALENDAR, there(NINE, since=at(9)))
     assert taken(item, BOOKING, seen(TEN, mark=9)).refusal is None
     assert taken(item, BOOKING, seen(RENAMED, mark=9)).refusal == refusal
     assert taken(item, CALENDAR, seen(TEN, mark=9)).refusal == refusal

@@ -32,6 +32,7 @@ from calsync.demo.watcher import HubTables
 from calsync.sandbox.people import People
 from soak.aims import Aims
 from soak.crowd import Crowd, Onlooker
+from soak.doubts import doubts
 from soak.faults import arm, mixed
 from soak.samples import rooms_in_trouble
 from soak.site import Site
@@ -86,6 +87,7 @@ def run_world(
         site.check()
         records = gather(site, watcher, idle, seconds=acted, rested=rested)
         records.flagged = watcher.tables.flagged()
+        records.doubts = doubts(records, site.killed)
         report = judge(records)
         crowd.close()
         site.send(signal.SIGTERM)

@@ -19,6 +19,7 @@ from calsync.demo.story import stories
 from calsync.demo.watcher import HubTables
 from calsync.sandbox.people import People
 from soak.crowd import Crowd
+from soak.doubts import doubts
 from soak.faults import arm, mixed
 from soak.samples import Differing, Sample, backlog, process, rooms_in_trouble, size_mb
 from soak.site import Site
@@ -118,6 +119,7 @@ def _run(plan: Plan, site: Site, course: Course, say: Callable[[str], None]) -> 
     say("judging")
     records = gather(site, watcher, idle, seconds=seconds, rested=course.rested)
     records.flagged = watcher.tables.flagged()
+    records.doubts = doubts(records)
     course.verdict = judge(records)
     course.verdict["notices"]["flagged"] = len(records.flagged)
     course.carried = [

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from calsync.demo.stage import SECRET, START_S, Cast, Stage, StageError
@@ -28,6 +29,8 @@ class Site(Stage):
     def __init__(self, cast: Cast, keep: Path | None = None, *, gated: bool = False) -> None:
         super().__init__(replace(cast, port=cast.port or free_port(cast.seed)), keep)
         self.up = threading.Event()
+        #: When it was sent SIGKILL.
+        self.killed: list[datetime] = []
         self.gate: Gate | None = None
         self._gated = gated
         self.api = f"http://127.0.0.1:{self.cast.port}"
@@ -87,6 +90,8 @@ class Site(Stage):
     def send(self, number: int = signal.SIGKILL) -> None:
         """A signal, from whichever thread; nothing where it is gone already."""
         self.up.clear()
+        if number == signal.SIGKILL:
+            self.killed.append(datetime.now(UTC))
         if self.pid:
             os.kill(self.pid, number)
 

@@ -3,7 +3,8 @@
 Admissible ends of a booking:
 
 * all acts in sight of one another: exactly the state after the last one;
-* acts of both sides of which one did not see the other: the state of either side, or both edits
+* acts of both sides of which one did not see the other, or where calsync could not know that it
+  did (it died, or heard nothing, over its own write there): the state of either side, or both edits
   merged field by field (times, title, single dates); a deletion against an edit: either;
 * the recorded loser of a real clash (``clashes``): gone, or without the dates it lost, or, for a
   move that lost, the state before it, or the one that the calendar still held. The record is a
@@ -50,7 +51,8 @@ def course(story: Story) -> Course:
     for act in story.acts:
         now = _replay(base, line)
         if line and act.side != line[-1].side and not fought:
-            if act.saw is None or story.show(act.saw) == story.show(now):
+            in_sight = act.saw is None or story.show(act.saw) == story.show(now)
+            if in_sight and not story.doubtful(act):
                 base, line = now, []
             else:
                 fought = True

@@ -73,6 +73,15 @@ class Idle:
     feed_lines: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """From when until when (None: to the end) calsync did not know what it had written there."""
+
+    mailbox: str
+    begin: datetime
+    end: datetime | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Records:
     """Everything the judge sees. ``log``, ``mails`` and ``calls`` are the sandbox's own lines."""
@@ -92,6 +101,8 @@ class Records:
     rested: bool = True
     #: To whom calsync tells its admin that it does not know whether a notice arrived.
     flagged: list[str] = field(default_factory=list)
+    #: Where calsync died, or heard nothing, over a write to a mailbox.
+    doubts: list[Doubt] = field(default_factory=list)
 
 
 def instant(text: str) -> datetime:

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from calsync.demo.records import FeedLine, Records, Room, Row, instant, picture
+from calsync.demo.records import Doubt, FeedLine, Records, Room, Row, instant, picture
 from calsync.sandbox.wishes import Op, Side, State, apply, utc_text
 
 #: ``trim``: calsync took refused dates out of a platform's booking, or a refused move back.
@@ -66,6 +66,7 @@ class Story:
     uids: set[str] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
     rows: list[Row] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     images: dict[Side, list[tuple[datetime, State]]] = field(
         default_factory=lambda: {"outlook": [], "platform": []}
     )
@@ -78,6 +79,12 @@ class Story:
                 break
             state = now
         return state
+
+    def doubtful(self, act: Act) -> bool:
+        """calsync did not know what stood there when the act was made over it."""
+        return act.side == "outlook" and any(
+            one.begin <= act.at and (one.end is None or act.at <= one.end) for one in self.doubts
+        )
 
     def show(self, state: State) -> tuple[tuple[str, str, bool, str, str], ...]:
         """A state, comparable (titles only where the room carries them)."""
@@ -112,7 +119,11 @@ def stories(records: Records) -> dict[str, Story]:
         if line["kind"] == "seen" and line["booking"] in by_id:
             by_id[line["booking"]].uids.add(line["uid"])
     _take_writes(records, found)
+    doubts: dict[str, list[Doubt]] = {}
+    for one in records.doubts:
+        doubts.setdefault(one.mailbox.casefold(), []).append(one)
     for story in found.values():
+        story.doubts = doubts.get(story.room.mailbox.casefold(), [])
         story.writes.sort(key=lambda one: one.at)
         _picture(story)
     return found

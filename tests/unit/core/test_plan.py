@@ -13,6 +13,7 @@ from calsync.model import (
     EditPolicy,
     EffectKind,
     Gone,
+    Link,
     LinkState,
     Observation,
     Occupancy,
@@ -95,6 +96,38 @@ def test_what_is_unsettled_is_taken_up_again_though_nothing_new_was_seen() -> No
     assert kinds(plan) == [(EffectKind.CHANGE_EVENT, "x")]
     plan = planned(link(there(NINE), there(RENAMED), base=NINE))
     assert kinds(plan) == [(EffectKind.CHANGE_BOOKING, "x")]
+
+
+@pytest.mark.parametrize("side", Side)
+def test_the_same_version_may_wait_for_an_answer_again_or_show_something_else(side: Side) -> None:
+    """Parts of a booking wait together; a series may change without its version."""
+    key = side.value[0].replace("c", "e")
+    waits = planned(agreed(NINE), booking=[seen(NINE, key="b", pending=True)])
+    assert kinds(waits) == [(EffectKind.CONFIRM_BOOKING, "x")]
+    other = planned(agreed(NINE), **{side.value: [seen(TEN, key=key)]})
+    assert len(other.effects) == 1
+
+
+@pytest.mark.parametrize(
+    ("item", "says_so"),
+    [
+        (agreed(NINE, in_flight=True), "a write of it is still in doubt"),
+        (agreed(NINE, state=LinkState.PARKED, reason="too long"), "parked: too long"),
+    ],
+)
+def test_what_cannot_go_on_is_named_in_every_plan(item: Link, says_so: str) -> None:
+    assert says(planned(item)) == [says_so]
+
+
+def test_what_was_never_agreed_on_is_not_at_rest() -> None:
+    assert stored(planned(link(gone(key="b"))))["x"].state is LinkState.BURIED
+
+
+def test_attempts_at_an_active_link_count_on_whatever_people_change() -> None:
+    """A loop of two programs changes something each time: it has to end."""
+    item = link(there(RENAMED, key="b"), there(NINE, key="e"), base=NINE, attempts=5)
+    plan = planned(item, booking=[seen(TEN, key="b", mark=9)])
+    assert stored(plan)["x"].attempts == 6
 
 
 def test_a_write_in_doubt_is_waited_for() -> None:
@@ -241,6 +274,26 @@ def test_what_lives_on_one_side_gets_a_new_life_on_the_other(lives: Side) -> Non
     kind = EffectKind.CREATE_BOOKING if lives is CALENDAR else EffectKind.CREATE_EVENT
     assert kinds(plan) == [(kind, new.id)]
     assert len(plan.conflicts) == 1, "the deletion that lost is on record, once"
+    assert new.claim is lives
+
+
+def test_a_new_life_is_claimed_where_people_moved_it() -> None:
+    item = link(there(TEN, key="b"), gone(key="e"), base=NINE, claim=CALENDAR)
+    assert stored(planned(item))[succeed(item, BOOKING).id].claim is CALENDAR
+
+
+def test_what_was_agreed_on_but_never_made_is_made() -> None:
+    plan = planned(link(there(RENAMED, key="b"), None, base=NINE))
+    assert kinds(plan) == [(EffectKind.CREATE_EVENT, "x")]
+
+
+def test_an_edit_takes_the_claim_with_it_but_not_one_that_nobody_agreed_on() -> None:
+    moved = link(there(TEN, key="b"), there(NINE, key="e"), base=NINE, origin=CALENDAR)
+    assert stored(planned(moved))["x"].claim is BOOKING
+    renamed = link(there(RENAMED, key="b"), there(NINE, key="e"), base=NINE, origin=CALENDAR)
+    assert stored(planned(renamed))["x"].claim is None
+    unagreed = link(there(TEN, key="b"), there(NINE, key="e"))
+    assert stored(planned(unagreed))["x"].claim is None
 
 
 def test_a_new_life_of_what_was_agreed_keeps_its_content() -> None:

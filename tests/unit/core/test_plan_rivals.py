@@ -1,38 +1,30 @@
-"""A whole room: which item is whose, what comes back, what loses, and what has to wait."""
+"""A whole room: which item is whose, what comes back, and what does not stick."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from calsync.model import (
     Absence,
-    ClashPolicy,
-    EditPolicy,
     EffectKind,
     Gone,
-    Link,
     LinkState,
-    Occupancy,
     Plan,
     Presence,
     Ruling,
-    Seen,
     Side,
     Unknown,
 )
 from calsync.model.tally import Tally
 from calsync.reconcile.guard import Limits
 from calsync.reconcile.join import link_id, succeed
-from calsync.reconcile.plan import MAX_ATTEMPTS, reconcile
+from calsync.reconcile.plan import MAX_ATTEMPTS
 from tests.unit.core.planning import (
-    ANNA,
-    BERT,
     NINE,
     RENAMED,
-    TWELVE,
+    TEN,
     kinds,
     planned,
     says,
@@ -42,11 +34,9 @@ from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
     NOW,
-    PAIR,
-    WINDOW,
     agreed,
-    at,
     buried,
+    gone,
     link,
     seen,
     there,
@@ -209,6 +199,27 @@ def test_nothing_is_made_anew_while_what_may_be_its_own_item_cannot_be_read() ->
     assert len(planned(without, link(there(NINE, key="b"), id="w")).effects) == 1
 
 
+def test_nor_is_a_booking_while_its_own_one_cannot_be_read() -> None:
+    unread = link(unknown(key="b", uid="u"), id="t")
+    waits = link(None, there(NINE, key="e", uid="u"), id="w", origin=CALENDAR)
+    assert "what may be its own item cannot be read" in says(planned(unread, waits))
+
+
+def test_a_tombstone_that_shows_again_and_cannot_be_read_may_be_its_own_item() -> None:
+    tomb = replace(buried(id="t"), event=gone(key="e", uid="u"))
+    waits = link(there(NINE, key="b2", uid="u"), id="w")
+    plan = planned(tomb, waits, calendar=[Unknown(key="e", reason="timeout")])
+    assert plan.effects == []
+
+
+def test_an_item_that_can_be_read_is_somebody_elses_though_its_uid_is_the_same() -> None:
+    """A copy of a meeting stands in the room already; the second booking gets its own event."""
+    both = there(TEN, key="b1", uid="u"), there(TEN, key="e1", uid="u")
+    other = link(*both, base=TEN, id="other")
+    waits = link(there(NINE, key="b2", uid="u"), id="w")
+    assert kinds(planned(other, waits)) == [(EffectKind.CREATE_EVENT, "w")]
+
+
 def test_the_heir_of_a_tombstone_gets_back_what_it_left() -> None:
     tomb = replace(buried(), booking=there(NINE, key="b"))
     heir = succeed(tomb, BOOKING)
@@ -248,103 +259,3 @@ def test_writes_are_counted_but_not_those_of_an_import() -> None:
     item = link(there(RENAMED), there(NINE), base=NINE)
     assert stored(planned(item))["x"].writes == Tally(1, NOW)
     assert stored(planned(item, importing=True))["x"].writes == Tally()
-
-
-# --- clashes -------------------------------------------------------------------------------------
-
-
-def early(what: Occupancy = NINE, **more: Any) -> Seen:
-    return seen(what, key="b", created=at(0), person=ANNA, pending=True, **more)
-
-
-def late(what: Occupancy = NINE, **more: Any) -> Seen:
-    return seen(what, key="e", created=at(5), person=BERT, **{"owned": False, **more})
-
-
-B, E = link_id("p", BOOKING, "b"), link_id("p", CALENDAR, "e")
-
-
-def test_the_later_meeting_is_declined_and_the_booking_made() -> None:
-    plan = planned(booking=[early()], calendar=[late()])
-    assert kinds(plan) == [(EffectKind.DECLINE_EVENT, E), (EffectKind.CREATE_EVENT, B)]
-    (conflict,) = plan.conflicts
-    assert (conflict.link_id, conflict.other_link_id, conflict.policy) == (E, B, "first")
-
-
-def test_ask_parks_both_and_decides_nothing() -> None:
-    plan = planned(booking=[early()], calendar=[late()], clash=ClashPolicy.ASK)
-    assert {lk.id: lk.state for lk in plan.links} == dict.fromkeys((B, E), LinkState.PARKED)
-    assert (plan.effects, [c.winner for c in plan.conflicts]) == ([], [None])
-    assert [r.verb for r in plan.rulings] == ["park", "park"]
-
-
-def test_what_nobody_could_be_told_is_parked() -> None:
-    """The policy prefers the platform, but the room's own entry is fixed: it wins; where it lost
-    before it became fixed, it waits for a person."""
-    plan = planned(booking=[early()], calendar=[late(owned=True)], clash=ClashPolicy.BOOKING)
-    assert kinds(plan) == [(EffectKind.REJECT_BOOKING, B), (EffectKind.CREATE_BOOKING, E)]
-
-
-@pytest.mark.parametrize(
-    "loser",
-    [
-        link(None, there(NINE, key="e", created=at(5), since=at(5), owned=False), id=E,
-             origin=CALENDAR, in_flight=True),
-        link(None, unknown(key="e", seen=NINE, created=at(5), since=at(5)), id=E, origin=CALENDAR),
-    ],
-    ids=["its write is in doubt", "unreadable"],
-)  # fmt: skip
-def test_what_would_fill_the_losers_time_waits_until_it_is_known(loser: Link) -> None:
-    plan = planned(loser, booking=[early()])
-    assert plan.effects == []
-    assert len(plan.conflicts) == 1
-
-
-def test_a_refusal_that_does_not_take_effect_is_given_up() -> None:
-    held = there(NINE, key="e", created=at(5), since=at(5), owned=False)
-    loser = link(None, held, id=E, origin=CALENDAR, attempts=MAX_ATTEMPTS)
-    plan = planned(loser, booking=[early()])
-    assert (stored(plan)[E].state, plan.effects) == (LinkState.PARKED, [])
-    assert "after 8 tries" in stored(plan)[E].reason
-    worn = planned(replace(loser, attempts=0, writes=Tally(20, NOW)), booking=[early()])
-    assert (stored(worn)[E].state, worn.effects) == (LinkState.PARKED, [])
-    assert "written 20 times" in stored(worn)[E].reason
-
-
-def test_a_move_whose_former_time_was_booked_meanwhile_is_rejected_as_a_whole() -> None:
-    moved = link(
-        there(TWELVE, key="b", since=at(50)), there(NINE, key="e1"), base=NINE, id="m", person=ANNA
-    )
-    rival = seen(TWELVE, key="e2", created=at(10), owned=False)
-    plan = planned(moved, calendar=[rival])
-    assert (EffectKind.CHANGE_BOOKING, "m") in kinds(plan), "it goes back"
-    booked = seen(NINE, key="b2", created=at(60))
-    plan = planned(moved, booking=[booked], calendar=[rival])
-    assert (EffectKind.REJECT_BOOKING, "m") in kinds(plan)
-    assert link_id("p", BOOKING, "b2") not in [e.link_id for e in plan.effects], "it waits"
-
-
-# --- what waits ----------------------------------------------------------------------------------
-
-
-def test_time_that_is_about_to_be_left_is_not_filled_yet() -> None:
-    leaving = link(there(TWELVE), unknown(key="e", seen=NINE), base=NINE, id="leaving")
-    plan = planned(leaving, booking=[seen(NINE, key="b2", created=at(60))])
-    assert plan.effects == []
-    assert "its time is about to be left by another" in says(plan)
-
-
-def test_time_at_which_one_was_just_parked_is_not_filled_either() -> None:
-    """People put a second booking onto one that an admin has to decide about first."""
-    stuck = link(there(RENAMED, key="b"), there(replace(NINE, title="x"), key="e"), base=NINE)
-    plan = reconcile(
-        [stuck],
-        {"b2": seen(NINE, key="b2", created=at(60))},
-        {},
-        pair=replace(PAIR, edit_policy=EditPolicy.ASK),
-        window=WINDOW,
-        now=NOW,
-    )
-    assert stored(plan)["x"].state is LinkState.PARKED
-    assert plan.effects == []
-    assert says(plan) == ["its time is held by one just parked"]

@@ -259,26 +259,20 @@ class _Room:
         match decision.verb:
             case Verb.NOTHING:
                 self._settled(link)
-                return
             case Verb.SKIP:
                 self.out.skips.append(Skip(link.id, decision.why))
-                return
             case Verb.REBASE:
                 assert decision.target is not None
                 link = rebase(link, decision.target, fingerprint(decision.target))
                 self.out.rulings.append(Ruling(link.id, decision.verb.value, decision.why))
                 self._settled(link)
-                return
             case Verb.BURY:
                 self.changed[link.id] = bury(link)
                 self.out.rulings.append(Ruling(link.id, decision.verb.value, decision.why))
-                return
             case Verb.PARK:
                 self.park(link, decision.why)
-                return
             case Verb.REVIVE_BOOKING | Verb.REVIVE_EVENT:
                 self._give_new_life(link, decision)
-                return
             case _:
                 self.send(self._claim_taken(link, decision), decision)
 
@@ -299,9 +293,9 @@ class _Room:
         half = link.half(lives)
         if half.seen is None and link.base is not None:
             new = with_half(new, lives, replace(half, seen=link.base))
-        self.changed[link.id] = bury(with_half(link, lives, replace(half, key=None, seen=None)))
+        self.changed[link.id] = bury(with_half(link, lives, replace(half, key=None)))
         verb = Verb.CREATE_BOOKING if lives is Side.CALENDAR else Verb.CREATE_EVENT
-        self.send(new, replace(decision, verb=verb, conflict=None))
+        self.send(new, replace(decision, verb=verb))
 
     @staticmethod
     def _claim_taken(link: Link, decision: Decision) -> Link:

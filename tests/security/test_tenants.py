@@ -244,6 +244,26 @@ def _play(world: Two, known: list[Any], name: str, act: str, hour: int) -> None:
     world.cycle(name)
 
 
+def test_what_waits_in_one_tenant_is_not_taken_up_in_the_other(
+    tmp_path: Path, tenants: dict[str, Tenant]
+) -> None:
+    with ExitStack() as ends:
+        world = two(tmp_path, tenants, ends)
+        for name in "ab":
+            world.rest(name)
+        refused = {"kind": "permission_removed", "method": "POST", "path": "events", "count": None}
+        tenants["b"].control("POST", "faults", refused)
+        world.book("b", 9)
+        world.cycle("b")
+        assert world.home.store.unsettled(world.pairs["b"].id)
+        before = world.held("b")
+        world.invite("a", 9)
+        for full in (False, True, False):
+            world.cycle("a", full=full)
+        assert world.held("b") == before
+        assert len(tenants["a"].items(world.pairs["a"].mailbox)) == 1
+
+
 def test_a_tenant_that_is_throttled_slows_no_other(
     tmp_path: Path, tenants: dict[str, Tenant], caplog: pytest.LogCaptureFixture
 ) -> None:

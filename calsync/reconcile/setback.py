@@ -192,9 +192,9 @@ def _are_newest(
         return False
     if not known:
         return True
-    made = [half.created for half in (link.half(side) for link in missing)]
-    there = [obs.created for obs in seen.values() if isinstance(obs, Seen)]
-    return all(at is not None and at > max(there) for at in made)
+    made = [link.half(side).created for link in missing]
+    newest = max((obs.created for obs in seen.values() if isinstance(obs, Seen)), default=None)
+    return all(at is not None and (newest is None or at > newest) for at in made)
 
 
 def forget_marks(link: Link, side: Side) -> Link:

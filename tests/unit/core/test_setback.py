@@ -25,6 +25,7 @@ from calsync.reconcile.setback import (
     forget_marks,
     is_again,
     is_older,
+    returned,
     set_apart,
     signs,
 )
@@ -124,6 +125,7 @@ def test_time_that_goes_on_is_no_sign() -> None:
     assert look(THREE, shows(1), shows(2), shows(3, mark=9)) is None
     assert look(THREE) is None, "nothing was seen"
     assert look([link(there(IS))], shows(1)) is None, "no item on this side"
+    assert look([replace(THREE[0], state=LinkState.PARKED)], shows(1)) is None
 
 
 def test_what_is_older_and_what_is_back_are_named() -> None:
@@ -167,6 +169,8 @@ def test_where_nothing_known_is_left_all_that_is_missing_is_a_sign() -> None:
     assert look(THREE, lost(1), lost(2), lost(3)) == SetBack(
         side=CALENDAR, missing=("x1", "x2", "x3")
     )
+    parked = replace(item(4), state=LinkState.PARKED)
+    assert look([*THREE, parked], lost(1), lost(2), shows(4)) is not None, "it was set apart"
     stranger = seen(occ(20, 21), key="new", created=at(99))
     assert look(THREE, lost(1), lost(2), lost(3), stranger) is not None
     assert look(THREE[:1], lost(1)) is None, "one alone"
@@ -184,6 +188,15 @@ def test_what_lives_on_under_another_key_is_not_missing() -> None:
         **{k: v for k, v in after(THREE, dict(observations)).items() if k == "x3"},
     }
     assert signs(THREE, moved, dict(observations), CALENDAR) is None
+
+
+def test_a_late_word_of_an_end_is_no_end_also_where_nothing_else_is_left() -> None:
+    """The plan dropped it: the item counts as there, though no item is shown."""
+    observations: dict[str, Observation] = {f"e{n}": lost(n) for n in (1, 2, 3)}
+    dropped = {k: v for k, v in after(THREE, observations).items() if k != "x1"}
+    found = signs(THREE, dropped, observations, CALENDAR)
+    assert found is not None
+    assert found.missing == ("x2", "x3")
 
 
 def test_what_was_gone_before_is_not_missing() -> None:
@@ -239,6 +252,84 @@ def test_the_admin_reads_what_was_seen_and_what_to_do(found: SetBack, reason: st
     assert "resume" in found.halt.reason
     total = len(found.older) + len(found.again) + len(found.missing)
     assert (found.halt.deletions, found.halt.items) == (len(found.missing), total)
+
+
+# --- under new keys, as content is that was restored into a mailbox ----------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "older"),
+    [
+        (there(WAS, key="new", mark=4), True),
+        (there(WAS, key="e1", mark=4), False),
+        (there(WAS, key="new", mark=5), False),
+        (there(occ(1, 2), key="new", mark=4), False),
+        (Half(presence=Presence.UNKNOWN, key="new", mark=4), False),
+    ],
+    ids=["older", "same key", "same mark", "same content", "unreadable"],
+)
+def test_an_item_that_lives_on_in_an_older_state(now: Half, older: bool) -> None:
+    links = {"x1": replace(THREE[0], event=now)}
+    found = signs(THREE, links, {"e1": lost(1), "e2": shows(2)}, CALENDAR)
+    assert (found is not None and found.older == ("x1",)) is older
+
+
+TOMB = buried(id="t")
+NAMED = replace(TOMB, event=replace(TOMB.event, uid="u"))
+
+
+@pytest.mark.parametrize(
+    ("tomb", "obs", "back"),
+    [
+        (TOMB, seen(WAS, key="e", mark=6), True),
+        (TOMB, seen(WAS, key="e", mark=7), False),
+        (TOMB, seen(WAS, key="new", mark=6, uid="u"), False),
+        (NAMED, seen(WAS, key="new", mark=6, uid="u"), True),
+        (NAMED, seen(WAS, key="new", mark=7, uid="u"), False),
+        (NAMED, seen(WAS, key="new", mark=6, uid="v"), False),
+        (NAMED, seen(WAS, key="new", mark=6), False),
+        (NAMED, Unknown(key="new", reason="timeout"), False),
+        (replace(NAMED, state=LinkState.ACTIVE), seen(WAS, key="new", mark=6, uid="u"), False),
+    ],
+    ids=[
+        "its key", "changed since", "tomb without uid", "its uid", "its uid, changed since",
+        "other uid", "no uid", "unreadable", "no tomb",
+    ],
+)  # fmt: skip
+def test_what_lives_behind_a_tombstone(tomb: Link, obs: Observation, back: bool) -> None:
+    assert returned([tomb], {obs.key: obs}, CALENDAR) == ({"t": obs} if back else {})
+
+
+def test_a_uid_whose_booking_lives_is_that_booking() -> None:
+    """It was deleted and booked again under the same uid, say by another vendor's connector."""
+    alive = item(1)
+    alive = replace(alive, event=replace(alive.event, uid="u"))
+    obs = seen(WAS, key="new", mark=6, uid="u")
+    assert returned([NAMED, alive], {"new": obs}, CALENDAR) == {}
+    known = seen(WAS, key="e1", mark=6, uid="u")
+    assert returned([NAMED, item(1)], {"e1": known}, CALENDAR) == {}, "the item of another link"
+
+
+def test_the_former_key_says_more_than_the_uid() -> None:
+    own, other = seen(WAS, key="e", mark=6, uid="u"), seen(IS, key="new", mark=5, uid="u")
+    for order in ({"e": own, "new": other}, {"new": other, "e": own}):
+        assert returned([NAMED], order, CALENDAR) == {"t": own}
+    first, second = seen(WAS, key="n1", mark=6, uid="u"), seen(IS, key="n2", mark=6, uid="u")
+    assert returned([NAMED], {"n1": first, "n2": second}, CALENDAR) == {"t": first}
+
+
+def test_what_is_back_under_a_new_key_leaves_the_tombstone_its_own() -> None:
+    tomb, parked = set_apart(NAMED, CALENDAR, seen(WAS, key="new", mark=3), NOW)
+    assert tomb == NAMED
+    assert (parked.event.key, parked.event.seen) == ("new", WAS)
+
+
+def test_links_may_come_one_by_one() -> None:
+    older = seen(occ(1, 2, title="before"), key="e1", mark=4)
+    found = signs(iter([THREE[0], TOMB]), {}, {"e1": older, "e": seen(WAS, key="e")}, CALENDAR)
+    assert found is not None
+    assert (found.older, found.again) == (("x1",), ("t",))
+    assert returned(iter([TOMB]), {"e": seen(WAS, key="e")}, CALENDAR) != {}
 
 
 # --- what is done then -------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from calsync.engine.questions import (
     refusing_nobody,
     signs_of,
     stop,
+    unfinished,
 )
 from calsync.engine.refusals import with_alternatives
 from calsync.errors import CalsyncError, StoreError, Throttled
@@ -155,6 +156,9 @@ def _work(
             plan = decide_room(ctx, pair, links, seen, state=state, window=window, now=now)
         elif back and fresh is not None and not fresh.emptied:
             _doubt(ctx, pair, back, report)
+        elif doubtful := unfinished(fresh) if state.imported and not state.approved else []:
+            list_again(ctx, pair, doubtful)
+            report.error = "items made only now are not found: looked at again"
         if report.halt is None and not (report.error or state.approved or state.rejoin):
             report.halt = ask(ctx, pair, plan, fresh, now)
         if report.halt is not None:
@@ -211,7 +215,7 @@ _ANSWERS = frozenset({EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT})
 def _doubt(ctx: Context, pair: Pair, back: list[SetBack], report: CycleReport) -> None:
     """Time seems to have gone back on a side. It is looked at again until no late reading can
     explain it; then the admin is asked. Nothing is done before."""
-    list_again(ctx, pair, back)
+    list_again(ctx, pair, [one.side for one in back])
     certain = next((one for one in back if is_certain(ctx, pair, one)), None)
     if certain is not None:
         report.halt = certain.halt
@@ -253,14 +257,15 @@ def _commit(
 
 def _rest(ctx: Context, pair: Pair, state: RoomState, report: CycleReport) -> None:
     """A room whose first import has come to rest may send notices from now on."""
+    joining = state.rejoin is not None and report.unsettled
     done = replace(
         state,
-        imported=state.imported or not report.error,
+        imported=state.imported or not (report.error or joining),
         approved=False if state.approved else state.approved,
         halted="" if state.approved else state.halted,
         writes=NONE_YET if state.approved else state.writes,
         others=NONE_YET if state.approved else state.others,
-        rejoin=state.rejoin if report.error else None,
+        rejoin=state.rejoin if report.error or joining else None,
     )
     if not report.unsettled and not report.error:
         ctx.resting.add(pair.id)

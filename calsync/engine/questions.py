@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from calsync.engine.context import Context
 from calsync.engine.pull import Gathered
-from calsync.model import ClashPolicy, Halt, Link, Observation, Pair, Plan, Side, Window
+from calsync.model import (
+    ClashPolicy,
+    Halt,
+    Link,
+    Observation,
+    Pair,
+    Plan,
+    Side,
+    Unknown,
+    Window,
+)
 from calsync.ports import AuditEntry, AuditStep, Commit, RoomState
 from calsync.reconcile.guard import DAY, HOUR, check, not_alone, repeatable
 from calsync.reconcile.plan import reconcile
@@ -62,6 +72,18 @@ def signs_of(found: Gathered | None, links: Mapping[str, Link], plan: Plan) -> l
     return [sign for sign in looked if sign is not None]
 
 
+def unfinished(found: Gathered | None) -> list[Side]:
+    """Sides whose complete listing lacked something of which nobody knows yet whether it is gone.
+    The next one has to be complete, too, and comes before anything is done, to tell."""
+    if found is None or found.emptied:
+        return []
+    return [
+        side
+        for side in Side
+        if any(isinstance(found.seen(side).get(key), Unknown) for key in found.missing[side])
+    ]
+
+
 def is_certain(ctx: Context, pair: Pair, back: SetBack) -> bool:
     """False where it may still be a late reading: a copy of the mailbox that lags behind."""
     port = ctx.booking if back.side is Side.BOOKING else ctx.calendar(pair)
@@ -70,10 +92,10 @@ def is_certain(ctx: Context, pair: Pair, back: SetBack) -> bool:
     return port.capabilities.local or not lags
 
 
-def list_again(ctx: Context, pair: Pair, back: list[SetBack]) -> None:
+def list_again(ctx: Context, pair: Pair, sides: Iterable[Side]) -> None:
     """The next cycle lists these sides in full, whatever their feeds tell."""
     state = ctx.state(pair)
-    for side in (one.side for one in back):
+    for side in sides:
         if side is Side.BOOKING:
             state = replace(state, booking_cursor=None)
         else:

@@ -28,25 +28,27 @@ class Vanished:
         self._by: dict[tuple[str, str], list[str]] = {}
         for was in before:
             now = changed.get(was.id)
-            if now is not None and self._is_gone(was, now):
-                self._links[was.id] = was
-                for name in self._names(was):
-                    self._by.setdefault(name, []).append(was.id)
+            if now is None or not self._left(was, now):
+                continue
+            self._links[was.id] = was
+            for name in self._names(was, now.half(side).presence):
+                self._by.setdefault(name, []).append(was.id)
 
-    def _is_gone(self, was: Link, now: Link) -> bool:
+    def _left(self, was: Link, now: Link) -> bool:
         return (
             now.state is LinkState.ACTIVE
             and not now.in_flight
             and was.half(self._side).presence is Presence.PRESENT
-            and now.half(self._side).presence is Presence.GONE
+            and now.half(self._side).presence in (Presence.GONE, Presence.UNKNOWN)
         )
 
-    def _names(self, link: Link) -> list[tuple[str, str]]:
+    def _names(self, link: Link, now: Presence) -> list[tuple[str, str]]:
+        """Where it is not even certain that it is gone, its identity alone counts."""
         half = link.half(self._side)
         names = [("tag", link.id)]
         if half.uid:
             names.append(("uid", half.uid))
-        if half.owned:
+        if half.owned and now is Presence.GONE:
             names.append(("content", half.fingerprint))
         return names
 

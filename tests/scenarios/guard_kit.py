@@ -11,10 +11,16 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+from unittest.mock import patch
 
+from calsync import bootstrap
+from calsync.reconcile import observe
+from calsync.reconcile.guard import Limits
 from calsync.settings import Settings, parse
 from tests.scenarios.fault_kit import (
     ADA,
@@ -157,10 +163,13 @@ class Desk:
             live.commit()
 
     def later(self, *, hours: float = 24) -> None:
-        """As if the room had last been read, and the last notice queued, so long ago."""
+        """As if the room had last been read, and the last notice queued, so long ago; and with that
+        everything was made longer ago than any copy of a mailbox lags behind."""
+        vars(bootstrap)["Limits"] = partial(Limits, lag=timedelta(0))
+        vars(observe)["LAG"] = timedelta(0)
         self.made.system.context.save_idle()
-        self.backdate(hours=hours)
-        self.made.system.context.states.clear()
+        with self.stopped():
+            self.backdate(hours=hours)
 
     def backdate(self, *, hours: float = 24) -> None:
         """The same, in the file: what a backup of yesterday holds."""
@@ -182,7 +191,11 @@ class Desk:
 @contextmanager
 def desk(firm: Company, folder: Path, **more: Any) -> Iterator[Desk]:
     more.setdefault("notices", SENDER)
-    with office(firm, folder, **more) as made:
+    limits, lag = (
+        patch.object(bootstrap, "Limits", Limits),
+        patch.object(observe, "LAG", observe.LAG),
+    )
+    with limits, lag, office(firm, folder, **more) as made:
         yield Desk(made, folder)
 
 

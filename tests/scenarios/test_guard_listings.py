@@ -65,6 +65,7 @@ def test_an_empty_calendar_is_filled_again_where_the_platform_is_right(
         held = week(one, meetings=0, bookings=6)
         for item in firm.control("GET", f"rooms/{one.mailbox}/items")["value"]:
             firm.act("remove", room=one.mailbox, id=item["event"]["id"])
+        one.later()
         one.made.cycle(full=True)
         question = one.asked("6 of 6")
         assert "delete or move" in question
@@ -130,6 +131,7 @@ def test_a_mailbox_made_anew_is_filled_from_the_platform(
     with desk(firm, tmp_path) as one:
         held = week(one)
         firm.control("POST", f"rooms/{one.mailbox}/remake")
+        one.later()
         one.made.cycle()
         one.asked("the calendar side", "no items at all")
         assert one.platform() == held
@@ -150,8 +152,9 @@ def test_a_mailbox_made_anew_in_which_somebody_booked_already(
         firm.control("POST", f"rooms/{one.mailbox}/remake")
         firm.book(one.mailbox, day(20))
         one.forget_mails()
-        one.made.cycle()
-        assert one.platform() == held
+        report = one.made.cycle()
+        assert (report.effects, one.platform()) == (0, held)
+        assert "looked at again" in report.error
         one.later()
         one.made.cycle()
         one.asked("the calendar side lacks its 4 newest items", "restored")

@@ -132,11 +132,14 @@ class Intake:
         self.changed[new.id] = new
 
     def _takes_the_place(self, tomb: Link, side: Side, obs: Seen | Unknown) -> bool:
-        """True where the present life of the same booking has just vanished there: somebody deleted
-        that and restored the former one instead."""
-        was = self._vanished[side].take(obs) if isinstance(obs, Seen) else None
-        if was is None or not isinstance(obs, Seen):
+        """True where the present life of the same booking has vanished there, and that is not
+        carried over yet: somebody deleted it and restored the former one instead."""
+        if not isinstance(obs, Seen):
             return False
+        was = self._vanished[side].take(obs) or self._same_booking(tomb, side, obs, Presence.GONE)
+        if was is None:
+            return False
+        self.changed.setdefault(was.id, was)
         self.changed[tomb.id] = with_half(tomb, side, replace(tomb.half(side), key=None))
         self._under_new_key(was, side, obs)
         return True
@@ -146,9 +149,15 @@ class Intake:
         if len(back) != 1:
             return None
         ((side, obs),) = back.items()
+        if not isinstance(obs, Seen):
+            return None
+        return self._same_booking(tomb, side, obs, Presence.NEVER)
+
+    def _same_booking(self, tomb: Link, side: Side, obs: Seen, presence: Presence) -> Link | None:
+        """The link that is now what ``tomb`` was; its half on ``side`` is in this ``presence``."""
         for link in ({link.id: link for link in self.all} | self.changed).values():
-            waits = link.state is LinkState.ACTIVE and link.half(side).presence is Presence.NEVER
-            if waits and not link.in_flight and isinstance(obs, Seen):
+            waits = link.state is LinkState.ACTIVE and link.half(side).presence is presence
+            if waits and not link.in_flight:
                 uid = link.half(side.other).uid
                 if (uid and uid == obs.uid) or is_heir(link, tomb, side.other):
                     return link

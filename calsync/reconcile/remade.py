@@ -88,4 +88,8 @@ def under_new_key(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Lin
         # People claimed this time when they booked it, not when it was made anew.
         kept = replace(taken.half(side), since=half.since, created=half.created)
         taken = with_half(taken, side, kept)
+    elif half.presence is Presence.GONE:
+        # It was restored: since then its time is claimed again.
+        restored = replace(taken.half(side), since=obs.modified or now)
+        taken = with_half(taken, side, restored)
     return tomb, replace(taken, revision=link.revision + 1)

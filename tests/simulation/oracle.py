@@ -58,6 +58,7 @@ class Oracle:
         self._left: dict[str, set[str | None]] = {}
         self._unheard: set[tuple[Side, str]] = set()
         self._answered: set[tuple[str, int]] = set()
+        self._untold: set[str] = set()
         self._round_acts = self._round_conflicts = self._round_writes = 0
         for side in (world.booking, world.calendar):
             self._watch_side(side)
@@ -306,7 +307,7 @@ class Oracle:
                     "6 notices",
                     f"{key} is gone, and its owner was told {last and last.kind.value}",
                 )
-            if not item.deleted and name not in self._restored():
+            if not item.deleted and name not in self._restored() and key not in self._untold:
                 demand(last is not None, "6 notices", f"{key} stands, and nobody was told")
 
     def _twice(self) -> set[str]:
@@ -354,6 +355,8 @@ class Oracle:
         if "restored from a backup" in reason:
             deleted = [a for a in acts if a.kind is Kind.CANCEL]
             demand(len(deleted) >= NEWEST, "11 guard", f"{reason}, and nobody deleted that much")
+            # What a restored side shows is told to nobody: it may have been told before.
+            self._untold |= {a.key for a in self.people.acts if a.asks}
             return True
         names = {a.name for a in acts}
         demand(len(names) > self.world.limits.floor, "11 guard", f"{reason}; touched: {names}")

@@ -12,6 +12,7 @@ from calsync.engine.context import Context, Span
 from calsync.engine.cycle import CycleReport, cycle
 from calsync.model import Busy, Occupancy, Pair, Room, Side
 from calsync.reconcile.guard import Limits
+from calsync.reconcile.observe import LAG
 from tests.support.memory_side import EPOCH, Faults, MemorySide
 from tests.support.memory_store import MemoryStore
 
@@ -90,7 +91,9 @@ class World:
         self.calendar.faults = Faults()
 
     def rest(self, limit: int = 12) -> int:
-        """Cycles until nothing is done any more; fails where that does not come."""
+        """Cycles until nothing is done any more; fails where that does not come. Time passes
+        before: what was made and is gone already is believed to be gone by then."""
+        self.tick(LAG.total_seconds())
         for number in range(limit):
             before = (self.booking.writes, self.calendar.writes)
             report = self.cycle()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from calsync.model import Half, Link, LinkState, Presence, Seen, Side
+from calsync.reconcile.join import link_id
 from calsync.reconcile.remade import Vanished, under_new_key
 from tests.unit.core.values import CALENDAR, NOW, agreed, at, gone, link, occ, seen, there, unknown
 
@@ -137,6 +138,19 @@ def test_its_time_was_claimed_when_people_booked_it_not_when_it_was_made_anew() 
     assert renamed.event.since == at(2)
     _, moved = under_new_key(before, CALENDAR, seen(TEN, key="new", created=at(50)), NOW)
     assert (moved.event.since, moved.event.created) == (at(50), at(50))
+
+
+@pytest.mark.parametrize(("modified", "since"), [(at(8), at(8)), (None, NOW)])
+def test_what_was_restored_claims_its_time_from_then_on(modified: object, since: object) -> None:
+    item = link(there(NINE, key="b"), gone(key="e", since=at(1), created=at(1)), base=NINE)
+    obs = seen(NINE, key="new", mark=9, created=at(1), modified=modified)
+    assert under_new_key(item, CALENDAR, obs, NOW)[1].event.since == since
+
+
+def test_the_tombstone_has_the_same_id_in_every_release() -> None:
+    tomb, _ = under_new_key(agreed(NINE, revision=3), CALENDAR, seen(NINE, key="new"), NOW)
+    assert tomb.id == link_id("p", CALENDAR, "e", "x:3:former")
+    assert tomb.event.reason == "made anew under another key"
 
 
 def test_two_lives_of_a_key_have_two_tombstones() -> None:

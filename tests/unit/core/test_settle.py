@@ -28,12 +28,10 @@ from calsync.model import (
     Presence,
     Refusal,
     Refused,
-    Seen,
     Side,
     Stale,
-    Unknown,
 )
-from calsync.reconcile.settle import Settled, resolve, settle
+from calsync.reconcile.settle import Settled, settle
 from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
@@ -196,6 +194,31 @@ def test_a_merge_moves_the_base_only_once_both_sides_show_it(made: Effect, base:
         assert settled(one_sided, made, Done(seen(TEN, mark=9))).link.base == NINE
 
 
+def test_half_of_a_merge_is_agreed_on_field_by_field() -> None:
+    """The booking was renamed, the event made longer; the event shows both by now."""
+    longer = replace(NINE, end=TEN.end)
+    merged = replace(longer, title="renamed")
+    item = flying(link(there(RENAMED), there(longer), base=NINE))
+    written = change(CALENDAR, merged, merged=True)
+    new = settled(item, written, Done(seen(merged, mark=9))).link
+    assert new.base == RENAMED
+    assert new.event.seen == merged
+
+
+def test_what_cannot_be_seen_on_both_sides_is_not_agreed_on() -> None:
+    written = change(BOOKING, TEN, merged=True)
+    for away in (unknown(), gone()):
+        item = flying(link(there(NINE), replace(away, fingerprint=fingerprint(TEN)), base=NINE))
+        assert settled(item, written, Done(seen(TEN, mark=9))).link.base == NINE
+
+
+def test_a_merge_without_a_base_is_agreed_on_where_both_show_it_and_not_before() -> None:
+    written = change(CALENDAR, TEN, merged=True)
+    done = Done(seen(TEN, mark=9))
+    assert settled(flying(link(there(TEN), there(NINE))), written, done).link.base == TEN
+    assert settled(flying(link(there(RENAMED), there(NINE))), written, done).link.base is None
+
+
 def test_a_booking_that_still_waits_says_so() -> None:
     item = flying(link(there(NINE), there(TEN), base=NINE), pending=True)
     answered = Done(seen(TEN, mark=9))
@@ -300,7 +323,17 @@ def test_a_change_made_in_part_agrees_on_what_the_side_shows() -> None:
     assert settled(item, change(CALENDAR, SERIES), part).link.base == shows
 
 
+def test_a_series_changed_as_a_whole_is_agreed_on_as_it_was_written() -> None:
+    """What people changed since then is theirs."""
+    item = flying(link(there(SERIES), there(daily(9, 10)), base=daily(9, 10)))
+    since = daily(9, 10, excluded=DATES[:2])
+    assert settled(item, change(CALENDAR, SERIES), Done(seen(since, mark=9))).link.base == SERIES
+
+
 def test_a_single_item_is_made_whole_or_not_at_all() -> None:
+    half = flying(link(there(TEN), there(NINE), base=NINE))
+    later = Done(seen(replace(TEN, title="later"), mark=9), complete=False)
+    assert settled(half, change(CALENDAR), later).link.base == TEN
     part = Done(seen(RENAMED, key="e"), complete=False)
     assert settled(to_make(), create(), part).link.base == NINE
 
@@ -413,61 +446,3 @@ def test_any_other_write_answers_nobody() -> None:
     item = flying(link(there(NINE), there(TEN), base=NINE), person=ANNA)
     result = settled(item, change(BOOKING, refusal=TAKEN), Done(seen(TEN, mark=9)))
     assert result.notices == ()
-
-
-# --- a look-up of what is in doubt ---------------------------------------------------------------
-
-ARRIVED = seen(TEN, mark=9)
-STILL = seen(NINE, mark=5)
-OTHER = seen(RENAMED, mark=7)
-AWAY = Gone(key="k", absence=Absence.READ)
-NOT_YET = Later(0.0, "it never arrived")
-CREATES = (K.CREATE_EVENT, K.CREATE_BOOKING)
-CHANGES = (K.CHANGE_EVENT, K.CHANGE_BOOKING)
-REMOVALS = (K.DELETE_EVENT, K.DECLINE_EVENT, K.DELETE_BOOKING, K.REJECT_BOOKING)
-
-
-def looked_up(kind: EffectKind, found: Seen | Gone | Unknown | None) -> Outcome:
-    return resolve(kind, version="v5", wanted=fingerprint(TEN), found=found)
-
-
-@pytest.mark.parametrize(
-    ("kinds", "found", "outcome"),
-    [
-        (CREATES, None, NOT_YET),
-        (CREATES, ARRIVED, Done(ARRIVED)),
-        (CREATES, OTHER, Done(OTHER, complete=False)),
-        (CHANGES, ARRIVED, Done(ARRIVED)),
-        (CHANGES, STILL, NOT_YET),
-        (CHANGES, OTHER, Stale(OTHER)),
-        (CHANGES, AWAY, Stale(AWAY)),
-        (CHANGES, None, Stale(None)),
-        (REMOVALS, AWAY, Done(AWAY)),
-        (REMOVALS, STILL, NOT_YET),
-        (REMOVALS, OTHER, Stale(OTHER)),
-        (REMOVALS, None, Stale(None)),
-        ((K.CONFIRM_BOOKING,), OTHER, Done(OTHER)),
-        ((K.CONFIRM_BOOKING,), replace(STILL, pending=True), NOT_YET),
-        (
-            (K.CONFIRM_BOOKING,),
-            replace(OTHER, pending=True),
-            Stale(replace(OTHER, pending=True)),
-        ),
-        ((K.CONFIRM_BOOKING,), AWAY, Stale(AWAY)),
-        ((K.CONFIRM_BOOKING,), None, Stale(None)),
-    ],
-)
-def test_what_a_look_up_finds(
-    kinds: tuple[EffectKind, ...], found: Seen | Gone | None, outcome: Outcome
-) -> None:
-    for kind in kinds:
-        assert looked_up(kind, found) == outcome
-
-
-@pytest.mark.parametrize("kind", EffectKind)
-def test_what_cannot_be_read_stays_in_doubt_but_what_cannot_be_understood_holds_nothing_up(
-    kind: EffectKind,
-) -> None:
-    assert looked_up(kind, Unknown(key="k", reason="timeout")) == InDoubt("timeout")
-    poison = looked_up(kind, Unknown(key="k", reason="no end", poison=True))
-    assert poison == (Refused("no end", "poison") if kind in CREATES else Stale(None))

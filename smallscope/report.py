@@ -224,7 +224,7 @@ class Page:
         ]
         for one in found:
             scope = one.scope
-            begin = ", ".join(f"{a.side.value} {a}" for a in scope.begin) or "nothing"
+            begin = beginning(scope)
             faults = str(scope.misfortunes) if scope.faults else "none"
             kept = "kept" if not one.broken else f"**broken {one.broken} times**"
             if not one.finished:
@@ -243,16 +243,28 @@ before and after each call to a side, each effect within a call, and each commit
 kind, at every point: crash, request lost, reply lost, stale read, refused as stale, replayed delta,
 void cursor, a stalled process that goes on after another took its place, an unreadable item.
 
+*Before the first look*: all acts come before calsync looks for the first time, in any order; else
+they come at any point.
+
 A history is one order of all these; equal states are visited once. Four things are not told apart,
 because nothing can come of them: what happened before anybody looked is what there is when
 somebody looks; an act in one calendar comes before or after a call to the other side; what times
 of day are called; and, at rest, how it came to that (marks and times keep their order).
 
 What is cut: a stale read shows the state before the newest change, not an older one; a targeted
-read is fresh, as the rules assume; series, and limits on how much is written, are not in this
-world (the simulation has them). A person who saw two bookings at one time, changed one of them and
-let it stand, is taken to know what they do. Who restores a booking while calsync is just making it
-anew has it twice. Where a process stalled, the platform is judged after a full compare."""
+read is fresh, as the rules assume; whether a write of calsync came before or after an act on the
+other side is not told apart by the clock; calsync's own clock stands still, so that nothing waits
+for time to pass; series, and limits on how much is written, are not in this world (the simulation
+has them). A person who saw two bookings at one time, changed one of them and let it stand, is taken
+to know what they do. Who restores a booking while calsync is just making it anew has it twice.
+Where a process stalled, the platform is judged after a full compare, since its feed does not tell
+what calsync wrote itself."""
+
+
+def beginning(scope: Scope) -> str:
+    """What there is before the search."""
+    where = {P: "platform", C: "calendar"}
+    return ", ".join(f"{act} ({where[act.side]})" for act in scope.begin) or "nothing"
 
 
 def acts_of(scope: Scope) -> tuple[list[Act | None], list[Act | None]]:

@@ -68,7 +68,6 @@ def agreed(base: Occupancy, booking: Occupancy, event: Occupancy) -> Occupancy:
     def pick(was: T, mine: T, theirs: T) -> T:
         return mine if mine == theirs else was
 
-    private = pick(base.private, booking.private, event.private)
     if _grid(base) == _grid(booking) == _grid(event) and base.recurrence is not None:
         dates = _agreed_dates(base, booking, event)
         shape = replace(base, recurrence=_with_dates(base.recurrence, dates))
@@ -76,9 +75,9 @@ def agreed(base: Occupancy, booking: Occupancy, event: Occupancy) -> Occupancy:
         shape = booking if same_schedule(booking, event) else base
     return replace(
         shape,
-        title=None if private else pick(base.title, booking.title, event.title),
+        title=pick(base.title, booking.title, event.title),
         busy=pick(base.busy, booking.busy, event.busy),
-        private=private,
+        private=pick(base.private, booking.private, event.private),
     )
 
 

@@ -91,6 +91,14 @@ def test_it_names_the_first_time_at_which_the_calls_fit(acts, step, calls):
     assert budget.ready_at(now, calls=calls) == fits[0]
 
 
+def test_a_budget_is_idle_just_when_its_last_call_has_left():
+    budget = Budget(Limit(in_flight=4, calls=5, window=60.0))
+    budget.take(0.0)
+    budget.give()
+    assert not budget.idle(60.9)
+    assert budget.idle(61.0)
+
+
 def test_a_request_above_the_limit_still_runs_alone():
     budget = Budget(Limit(in_flight=2, calls=5, window=10))
     assert budget.ready_at(0.0, slots=4, calls=20) == 0.0
@@ -194,6 +202,7 @@ def test_chunks_keep_everything_in_order(items, size):
         lambda: Limit(in_flight=1, calls=1, window=0),
         lambda: list(chunks([1], -1)),
         lambda: list(chunks([], 0)),
+        lambda: list(chunks([], -1)),
         lambda: backoff(-1, jitter=0),
         lambda: next_interval(1, floor=0, ceiling=1, active=True),
         lambda: backoff(0, jitter=2),
@@ -201,7 +210,7 @@ def test_chunks_keep_everything_in_order(items, size):
     ],
 )
 def test_nonsense_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"\w"):
+    with pytest.raises(ValueError, match=r"at least one|from 0|above zero"):
         wrong()
 
 

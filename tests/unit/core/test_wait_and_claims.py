@@ -339,8 +339,7 @@ def test_what_is_parked_keeps_the_room_on_each_side_and_is_not_refused_unasked()
     assert (event.side, event.occupancy, event.at) == (CALENDAR, TWELVE, at(3))
     assert booking.fixed
     assert event.fixed
-    assert not (booking.new or event.new)
-    assert not (booking.back or event.back)
+    assert [(c.new, c.back) for c in (booking, event)] == [(False, False)] * 2
 
 
 def test_what_is_parked_on_one_side_keeps_only_that() -> None:

@@ -12,6 +12,7 @@ from datetime import time
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from calsync.worker.control import Worker
+from calsync.worker.memory import SWEEP_EVERY, sweep
 
 
 class Triggers:
@@ -33,6 +34,7 @@ class Triggers:
         add = self._scheduler.add_job
         add(worker.tick, "interval", seconds=tick, id="tick")
         add(worker.housekeep, "interval", seconds=housekeeping, id="housekeep")
+        add(lambda: worker.run_on_control(sweep), "interval", seconds=SWEEP_EVERY, id="sweep")
         add(
             worker.compare,
             "cron",

@@ -83,7 +83,7 @@ class Crowd(Driver):
             ),
         )
         self._site = site
-        self.steps = 0
+        self._down = 0
 
     def run(self, seconds: float, *, per_second: float, stop: Event) -> None:
         """People act for so long, at that rate however long each act takes."""
@@ -97,9 +97,10 @@ class Crowd(Driver):
 
     def step(self) -> None:
         wish = self.people.next()
-        if not self._site.up.is_set() and _needs_platform(wish):
-            return
-        self.steps += 1
+        if not self._site.up.is_set():
+            self._down += 1
+            if _needs_platform(wish) or self._down % 4:
+                return
         try:
             self.live(wish)
         except OSError:

@@ -269,9 +269,9 @@ class Store(Protocol):
 
     def settle_notice(self, notice_id: int, state: NoticeState, reason: str = "") -> None: ...
 
-    def doubt_notices(self) -> int:
-        """At a start: what was left in SENDING, or waits since long before, becomes DOUBTFUL. How
-        many."""
+    def doubt_notices(self, *, start: bool = True) -> int:
+        """What was left in SENDING becomes DOUBTFUL; at a ``start`` so does what waits since long
+        before. How many."""
         ...
 
 

@@ -326,6 +326,18 @@ class Judge:
             and line["iCalUId"] in self.views.uids
         }
 
+    def _declined_by_us(self) -> set[str]:
+        """Meetings that the platform gave up: their organizers have the room's answer, whatever
+        they changed since it was sent."""
+        gave_up = {
+            a.name for a in self.people.acts if a.kind is Kind.CANCEL and a.side is Side.BOOKING
+        }
+        return gave_up & {
+            self.views.uids.get(line.get("iCalUId", ""), "")
+            for line in self.company.control.world.log
+            if line["who"] == "app" and line["kind"] == "decline"
+        }
+
     def _outside(self) -> set[str]:
         """Booked for a time in which nothing is compared."""
         return {a.name for a in self.people.acts if a.after is not None and not _timed(a.after)} | {
@@ -337,7 +349,7 @@ class Judge:
         in a record."""
         acts = self.people.acts[self.round_acts :]
         special = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}
-        special |= parked | self._declined_by_room()
+        special |= parked | self._declined_by_room() | self._declined_by_us()
         records: set[str] | None = None
         for name in {a.name: None for a in acts}:
             if name in special:

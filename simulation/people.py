@@ -293,7 +293,8 @@ class People:
         else:
             item = self.company.box(place).items[image.key]
             # Somebody with access to the room's own calendar, or the organizer.
-            kind = "remove" if rng.random() < 0.15 else "cancel"
+            settled = item.own or item.response[0] == "accepted"
+            kind = "remove" if settled and rng.random() < 0.15 else "cancel"
             self.company.control.act(kind=kind, room=place.address, iCalUId=item.uid)
             left = self.company.box(place).find_uid(item.uid)
             if left is not None and left.is_cancelled:

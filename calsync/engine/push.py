@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from calsync.conflicts.clash import shown
 from calsync.engine import audit
@@ -33,6 +34,7 @@ from calsync.model import (
     Window,
 )
 from calsync.ports import Commit, OpenEffect, SyncSide
+from calsync.reconcile.observe import LAG, too_new_to_be_gone
 from calsync.reconcile.order import waves
 from calsync.reconcile.rebase import bury, with_half
 from calsync.reconcile.settle import resolve, settle
@@ -68,7 +70,7 @@ def push(
     pushed = Pushed()
     for side in (Side.BOOKING, Side.CALENDAR):
         mine = [e for e in effects if e.kind.side is side]
-        port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
+        port = _port(ctx, pair, side)
         kept: list[Occupancy] = []
         stopped = False
         # What would be put on time that turned out not to be free waits.
@@ -141,6 +143,12 @@ def _record(
     quiet: bool,
 ) -> None:
     now = ctx.clock.now()
+    outcomes = [
+        outcome
+        if _port(ctx, pair, effect.kind.side).capabilities.local
+        else _doubted(links[effect.link_id], effect, outcome, now)
+        for effect, outcome in zip(effects, outcomes, strict=True)
+    ]
     changed = _make_way(ctx, pair, effects, outcomes)
     links.update(changed)
     settled: list[str] = []
@@ -173,6 +181,21 @@ def _record(
             audit=entries,
         )
     )
+
+
+def _port(ctx: Context, pair: Pair, side: Side) -> SyncSide:
+    return ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
+
+
+def _doubted(link: Link, effect: Effect, outcome: Outcome, now: datetime) -> Outcome:
+    """What was made only now, and is not found before it is written to, may be unknown to that
+    copy of the mailbox: nothing was written, and it is tried again later."""
+    half = link.half(effect.kind.side)
+    match outcome:
+        case Stale(now=Gone() as gone) if too_new_to_be_gone(half, gone, now):
+            return Later(LAG.total_seconds() / 2, "not found, but made only now")
+        case _:
+            return outcome
 
 
 def _make_way(
@@ -217,7 +240,7 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[None]:
         ]
         if not mine:
             continue
-        port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
+        port = _port(ctx, pair, side)
         found = yield from _look_up(port, pair, mine)
         effects = [_effect_again(o, links[o.link_id]) for o in mine]
         window = ctx.state(pair).window

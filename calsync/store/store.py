@@ -305,8 +305,8 @@ class SqlStore:
         with self._db.write() as connection:
             connection.exec_driver_sql(sql, values)
 
-    def doubt_notices(self) -> int:
-        """At a start: everything left in SENDING becomes DOUBTFUL, and so does what has waited for
+    def doubt_notices(self, *, start: bool = True) -> int:
+        """Everything left in SENDING becomes DOUBTFUL. At a ``start``, so does what has waited for
         longer than a notice waits while calsync runs: where this database is a restored backup, it
         was sent in the life that the backup does not know. How many."""
         now = self._clock.now()
@@ -321,6 +321,8 @@ class SqlStore:
         )
         with self._db.write() as connection:
             count = connection.exec_driver_sql(sending, (micros(now),)).rowcount
+            if not start:
+                return count
             old = (micros(now), micros(now - LONGEST_QUEUE))
             return count + connection.exec_driver_sql(waiting, old).rowcount
 

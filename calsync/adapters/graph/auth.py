@@ -118,6 +118,7 @@ class MsalTokens:
         self._app: msal.ConfidentialClientApplication | None = None
         # One tuple, replaced whole: read without the lock on every request.
         self._current: tuple[str, float] = ("", float("-inf"))
+        self._not_before = float("-inf")
 
     def __repr__(self) -> str:
         return f"MsalTokens({self._cloud.name}, tenant {self._tenant_id})"
@@ -147,6 +148,10 @@ class MsalTokens:
 
     def _acquire(self) -> str:
         where = f"sign-in to {self._cloud.login}, tenant {self._tenant_id}"
+        left = self._not_before - self._monotonic()
+        if left > 0:
+            # Every room asks for a token: one refusal speaks for all of them.
+            raise Throttled("the sign-in service asks to wait", retry_after=left, where=where)
         try:
             if self._app is None:
                 self._app = self._application()
@@ -196,6 +201,7 @@ class MsalTokens:
 
     def _throttled(self, where: str) -> Throttled:
         seconds = self._login.retry_after
+        self._not_before = self._monotonic() + seconds
         return Throttled("the sign-in service asks to wait", retry_after=seconds, where=where)
 
     def _application(self) -> msal.ConfidentialClientApplication:

@@ -390,3 +390,17 @@ def test_a_gateways_own_json_is_forgotten():
     with pytest.raises(errors.NotSignedIn):
         tokens.token()
     assert tokens.token() == "token-1"
+
+
+@responses.activate
+def test_one_refusal_for_load_speaks_for_all_rooms():
+    discovery()
+    responses.post(token_url(), status=429, json={"error": "x"}, headers={"Retry-After": "7"})
+    clock = StillClock()
+    tokens = sign_in(Secret("s"), clock=clock)
+    for _ in range(3):
+        with pytest.raises(errors.Throttled):
+            tokens.token()
+    assert len([c for c in responses.calls if c.request.method == "POST"]) == 1
+    clock.seconds += 8.0
+    assert tokens._not_before < clock.monotonic()  # then it is asked again

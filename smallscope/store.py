@@ -151,7 +151,7 @@ class ValueStore:
     def settle_notice(self, notice_id: int, state: NoticeState, reason: str = "") -> None:
         raise NotImplementedError
 
-    def doubt_notices(self) -> int:
+    def doubt_notices(self, *, start: bool = True) -> int:
         raise NotImplementedError
 
 

@@ -38,6 +38,8 @@ from calsync.errors import (
 from calsync.ports import Clock
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
+#: What may stand behind "Bearer " (RFC 6750, section 2.1, and a little more).
+_TOKEN = re.compile(r"[\x21-\x7e]{1,32768}")
 #: msal asks anew when less than this is left of a token; we look at its cache no later.
 _MARGIN_S = 300.0
 _MAX_BYTES = 1_000_000
@@ -188,6 +190,8 @@ class MsalTokens:
         token = (result or {}).get("access_token")
         if result is None or not isinstance(token, str) or not token:
             raise self._refusal(result or {}, where)
+        if not _TOKEN.fullmatch(token):
+            raise BadAnswer("the sign-in service gave what no header can carry", where=where)
         left = float(result.get("expires_in") or 0.0)
         # Half of a short life: msal would ask anew at every call with less than its margin left.
         self._current = (token, self._monotonic() + max(left - _MARGIN_S, left / 2))

@@ -195,9 +195,10 @@ def _step(box: Box, key: str, raw: dict[str, Any], now: Seen, change: SeriesChan
 
 
 def etag(raw: Mapping[str, Any]) -> str:
-    """The server's own version of an event it just showed, for If-Match."""
+    """The server's own version of an event it just showed, for If-Match; empty where it is nothing
+    that a header can carry."""
     value = raw.get("@odata.etag")
-    return value if isinstance(value, str) else ""
+    return value if is_id(value) else ""
 
 
 def still_held(now: Seen, dates: Sequence[datetime]) -> list[datetime]:

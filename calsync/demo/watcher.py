@@ -150,7 +150,8 @@ class Watcher:
         self._thread = threading.Thread(target=self._loop, name="watcher", daemon=True)
         self._audit = 0
         self._joined: set[tuple[str, str]] = set()
-        self._outlook_born: set[str] = set()
+        #: What calsync made in calendars: nothing else can be the image of a platform's booking.
+        self._made: set[str] = set()
         self._dirty: set[str] = set(self.seen.rooms)
 
     def start(self) -> None:
@@ -205,12 +206,12 @@ class Watcher:
             if line["who"] == "app":
                 seen.writes += 1
                 seen.declines += line["kind"] == "decline"
+                if line["kind"] == "create":
+                    self._made.add(str(line.get("iCalUId")))
             elif line["who"] == "people":
                 if line["did"] != "seeded":
                     seen.acts.append(line)
                 self._dirty.add(line["room"])
-                if line["side"] == "outlook" and str(line["booking"])[0] in "os":
-                    self._outlook_born.add(str(line.get("uid")))
         seen.feed.extend(feed)
         self._dirty |= {line.room for line in feed if line.room in seen.rooms}
         for number, at, room, what in decisions:
@@ -243,7 +244,7 @@ class Watcher:
         }
         for image in view.calendar:
             booking = mine.get(picture(image.state, titles=titles))
-            if booking is None or image.key in self._outlook_born:
+            if booking is None or image.key not in self._made:
                 continue
             if (booking, image.key) not in self._joined:
                 self._joined.add((booking, image.key))

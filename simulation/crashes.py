@@ -115,14 +115,15 @@ class _Recorded(History):
         return State(tuple(items), mails)
 
 
-def crash_everywhere(seed: int, folder: Path, *, pairs: int = 0) -> Outcome:
-    """One history, with a death at each of its points, and ``pairs`` times at two of them."""
+def crash_everywhere(seed: int, folder: Path, *, pairs: int = 0, every: int = 1) -> Outcome:
+    """One history, with a death at each (or ``every`` so many) of its points, and ``pairs`` times
+    at two of them."""
     logging.disable(logging.CRITICAL)
     whole, points = _play(seed, (), folder)
     if isinstance(whole, str):
         return Outcome(seed, points, 0, f"without any death: {whole}")
     chance = Random(f"{seed}/deaths")
-    schedules: list[tuple[int, ...]] = [(point,) for point in range(points)]
+    schedules: list[tuple[int, ...]] = [(point,) for point in range(0, points, every)]
     schedules += [tuple(sorted(chance.sample(range(points), 2))) for _ in range(pairs)]
     for schedule in schedules:
         after, _ = _play(seed, schedule, folder)

@@ -109,8 +109,6 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
         for link in ctx.store.unsettled(pair.id):
             found.links.setdefault(link.id, link)
         yield from _look_again(ctx, pair, found)
-    for side in Side:
-        _doubt_absence(ctx, pair, found, side)
     _load_tagged(ctx, pair, found)
     _load_neighbours(ctx, pair, found, window)
     if state.imported:
@@ -231,10 +229,9 @@ def _look_again(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
         yield from _read(ctx, pair, found, side, keys)
 
 
-def _doubt_absence(ctx: Context, pair: Pair, found: Gathered, side: Side) -> None:
+def _doubt_absence(ctx: Context, found: Gathered, side: Side, port: SyncSide) -> None:
     """Items that a read does not find although they were made just now, and of whose removal no
     feed tells, are looked at again later."""
-    port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
     if port.capabilities.local:
         return
     now, seen = ctx.clock.now(), found.seen(side)
@@ -257,6 +254,7 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
     for key, obs in zip(keys, results, strict=True):
         found.seen(side)[key] = obs
         found.read[side].add(key)
+    _doubt_absence(ctx, found, side, port)
 
 
 def _load_tagged(ctx: Context, pair: Pair, found: Gathered) -> None:

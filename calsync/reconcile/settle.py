@@ -110,8 +110,9 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
 
 def _removed(link: Link, effect: Effect, state: Gone, now: datetime) -> Link:
     side = effect.kind.side
-    if effect.target is not None and link.base is None:
-        # Made, and removed by a person before we saw it: that is a deletion, not a failure.
+    if effect.target is not None and link.base is None and not _several(link, side):
+        # Made, and removed by a person before we saw it: that is a deletion, not a failure. Where
+        # several contents were tried, what was removed may be older than what people want now.
         link = rebase(link, effect.target, effect.fingerprint)
     link = replace(link, in_flight=False)
     link = accept(link, side, state, now) or link
@@ -133,6 +134,11 @@ def _shown_now(link: Link, effect: Effect, state: Seen, now: datetime) -> Link:
     return link
 
 
+def _several(link: Link, side: Side) -> bool:
+    """True where creates of different contents were sent."""
+    return len(link.half(side).sent.split()) > 1
+
+
 def _refuses_all(effect: Effect) -> bool:
     return effect.refusal is not None and not effect.refusal.dates
 
@@ -141,7 +147,7 @@ def _created(
     link: Link, before: Link, effect: Effect, done: Done, state: Seen, now: datetime
 ) -> Link:
     side, target = effect.kind.side, effect.target
-    if target is None or len(before.half(side).sent.split()) > 1:
+    if target is None or _several(before, side):
         # Which of several tries made what people have changed since, nobody can tell.
         return link
     if not same_grid(target, state.occupancy):

@@ -337,7 +337,8 @@ def _new_times(found: Gathered) -> Iterator[Occupancy]:
         for obs in found.seen(side).values():
             if isinstance(obs, Seen):
                 link = known[side].get(obs.key)
-                if link is None or link.base_fingerprint != obs.fingerprint:
+                agreed = link is not None and obs.fingerprint == link.base_fingerprint
+                if link is None or not agreed or link.half(side).fingerprint != obs.fingerprint:
                     yield obs.occupancy
     for link in found.links.values():
         for side in Side:

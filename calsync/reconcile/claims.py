@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import datetime
 
 from calsync.conflicts.clash import Claim, shown
@@ -17,19 +17,23 @@ _ABSENT = frozenset({Presence.NEVER, Presence.GONE})
 
 
 def claims_of(
-    links: Iterable[Link], decisions: Mapping[str, Decision], now: datetime
+    links: Iterable[Link],
+    decisions: Mapping[str, Decision],
+    now: datetime,
+    *,
+    came_back: Set[str] = frozenset(),
 ) -> list[Claim]:
     """The claims of a room, or none where no decision takes time that its side did not hold.
 
-    ``links``: the newest state of every link of the plan and of its neighbours.
+    ``links``: the newest state of every link of the plan and of its neighbours. ``came_back``: ids
+    of those that people moved away and back: their time may have been given to another meanwhile.
     """
     links = list(links)
     filling = {
         link.id
         for link in links
         if (decision := decisions.get(link.id)) is not None
-        and decision.verb in FILLING
-        and _takes_time(link, decision)
+        and (link.id in came_back or (decision.verb in FILLING and _takes_time(link, decision)))
     }
     if not filling:
         return []
@@ -45,6 +49,18 @@ def claims_of(
             case LinkState.BURIED:
                 pass
     return found
+
+
+def has_come_back(before: Link, link: Link) -> bool:
+    """True where people had moved the item, and have moved it back to the time agreed on."""
+    if link.base is None:
+        return False
+    for side in Side:
+        was, half, there = before.half(side), link.half(side), shown(link, side)
+        moved = was.presence is Presence.PRESENT and was.since != half.since
+        if moved and there is not None and same_schedule(there, link.base):
+            return True
+    return False
 
 
 def _takes_time(link: Link, decision: Decision) -> bool:
@@ -64,7 +80,8 @@ def _takes_time(link: Link, decision: Decision) -> bool:
 def _claim(link: Link, decision: Decision | None, *, now: datetime, new: bool) -> Claim | None:
     """What the link wants (``new``) or holds; None where it gives its time up."""
     side = link.origin if _put_there(link, link.origin) else link.claimed_on
-    if new and decision is not None:
+    occupancy: Occupancy | None
+    if new and decision is not None and decision.target is not None:
         occupancy = decision.target
         if not _claimed(link, occupancy):
             side = taken_from(link, decision) or side

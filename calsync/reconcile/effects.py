@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from calsync.conflicts.clash import Verdict, shown
+from calsync.conflicts.merge import same_schedule
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Conflict,
@@ -139,6 +140,7 @@ def refused(link: Link, verdict: Verdict, *, whole: bool = False) -> tuple[Link,
         and link.base is not None
         and link.event.presence is Presence.PRESENT
         and verdict.loser.new
+        and not same_schedule(link.base, verdict.loser.occupancy)
     ):
         # A move that lost: the booking goes back to the time that it still holds.
         mine = shown(link, Side.BOOKING) or link.base

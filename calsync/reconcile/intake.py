@@ -120,8 +120,13 @@ class Intake:
     def _revive(self, tomb: Link, back: Mapping[Side, Seen | Unknown]) -> None:
         """An item came back after its burial (restored by a person): a new life, a new link, if
         none waits for it. Where both sides came back they are still one booking."""
-        if len(back) == 1 and self._takes_the_place(tomb, *next(iter(back.items()))):
-            return
+        if len(back) == 1:
+            ((side, obs),) = back.items()
+            if self._takes_the_place(tomb, side, obs):
+                return
+            if isinstance(obs, Seen) and self._same_booking(tomb, side, obs, in_flight=True):
+                # It is read again when it is known what became of the one that is being made.
+                back = {side: Unknown(key=obs.key, reason="its booking is just made anew")}
         new = self._awaits(tomb, back) or succeed(tomb, next(iter(back)))
         for side, obs in back.items():
             half = tomb.half(side)
@@ -136,7 +141,8 @@ class Intake:
         carried over yet: somebody deleted it and restored the former one instead."""
         if not isinstance(obs, Seen):
             return False
-        was = self._vanished[side].take(obs) or self._same_booking(tomb, side, obs, Presence.GONE)
+        was = self._vanished[side].take(obs)
+        was = was or self._same_booking(tomb, side, obs, presence=Presence.GONE)
         if was is None:
             return False
         self.changed.setdefault(was.id, was)
@@ -151,13 +157,21 @@ class Intake:
         ((side, obs),) = back.items()
         if not isinstance(obs, Seen):
             return None
-        return self._same_booking(tomb, side, obs, Presence.NEVER)
+        return self._same_booking(tomb, side, obs)
 
-    def _same_booking(self, tomb: Link, side: Side, obs: Seen, presence: Presence) -> Link | None:
+    def _same_booking(
+        self,
+        tomb: Link,
+        side: Side,
+        obs: Seen,
+        *,
+        presence: Presence = Presence.NEVER,
+        in_flight: bool = False,
+    ) -> Link | None:
         """The link that is now what ``tomb`` was; its half on ``side`` is in this ``presence``."""
         for link in ({link.id: link for link in self.all} | self.changed).values():
             waits = link.state is LinkState.ACTIVE and link.half(side).presence is presence
-            if waits and not link.in_flight:
+            if waits and link.in_flight is in_flight:
                 uid = link.half(side.other).uid
                 if (uid and uid == obs.uid) or is_heir(link, tomb, side.other):
                     return link

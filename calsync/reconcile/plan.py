@@ -35,7 +35,7 @@ from calsync.model import (
     Window,
 )
 from calsync.reconcile.anew import decide_anew
-from calsync.reconcile.claims import claims_of
+from calsync.reconcile.claims import claims_of, has_come_back
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
 from calsync.reconcile.effects import conflict_of, effect_of, ends, in_flight, refused
 from calsync.reconcile.guard import USUAL, Limits, counted, worn_out
@@ -157,9 +157,15 @@ class _Room:
     # -- 4 ----------------------------------------------------------------------------------
 
     def judge(self) -> None:
-        if any(d.verb in FILLING for d in self.decisions.values()):
+        back = {
+            link.id
+            for link in self.all
+            if link.id in self.decisions and has_come_back(link, self.changed[link.id])
+        }
+        if back or any(d.verb in FILLING for d in self.decisions.values()):
             neighbours = (link for link in self.all if link.id not in self.changed)
-            self.claims = claims_of((*neighbours, *self.changed.values()), self.decisions, self.now)
+            links = (*neighbours, *self.changed.values())
+            self.claims = claims_of(links, self.decisions, self.now, came_back=back)
         for verdict in judge(
             self.claims,
             policy=self.pair.clash_policy,

@@ -962,3 +962,29 @@ def test_a_write_in_doubt_that_cannot_be_looked_up_holds_nothing_but_itself():
     assert titles(w, Side.CALENDAR) == ["elsewhere", "moved", "wants its place"]
     assert w.shown(Side.BOOKING) == w.shown(Side.CALENDAR)
     assert w.store.conflicts == []
+
+
+def test_a_booking_moved_away_and_back_races_with_who_was_given_its_time_meanwhile():
+    """Its move was seen, and its time given to a meeting; its return makes two that want it."""
+    w = world()
+    book(w, "b", single(1, title="back"))
+    w.rest()
+    invite(w, "e", single(1, title="given its place"))
+    w.calendar.items["e"].created = w.booking.items["b"].created - timedelta(hours=1)
+    w.tick()
+    w.booking.put("b", single(5, title="back"))
+    apply = w.booking.apply
+
+    def meanwhile(pair, effects):
+        if w.booking.items["b"].occupancy == single(5, title="back"):
+            w.booking.put("b", single(1, title="back"))
+        return apply(pair, effects)
+
+    w.booking.apply = meanwhile
+    w.calendar.faults = Faults(later=1.0)
+    w.cycle()
+    w.heal()
+    w.rest()
+    assert len(w.shown(Side.BOOKING)) == 1
+    assert w.shown(Side.BOOKING) == w.shown(Side.CALENDAR)
+    assert len(w.store.conflicts) == 1

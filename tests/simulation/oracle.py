@@ -350,7 +350,9 @@ class Oracle:
         if emptied:
             gone = any(a.kind is Kind.CANCEL for a in self.people.acts)
             demand(gone, "11 guard", f"{reason}, and nobody deleted anything")
-            return not self.world.side(emptied[0]).live()
+            empty = not self.world.side(emptied[0]).live()
+            self._untold |= {a.key for a in self.people.acts if a.asks and empty}
+            return empty
         acts = self.people.acts[self._round_acts :]
         if "restored from a backup" in reason:
             deleted = [a for a in acts if a.kind is Kind.CANCEL]

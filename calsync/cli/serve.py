@@ -33,9 +33,9 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
     read = load(settings)
     start_logging(read.log)
 
-    from calsync.worker.memory import few_arenas
+    from calsync.worker.memory import few_holes
 
-    few_arenas()
+    few_holes()
     with connected(read) as system:
         from calsync.bootstrap import build_worker
         from calsync.store.lease import ProcessLease

@@ -8,25 +8,31 @@ import sys
 
 #: Seconds between two sweeps.
 SWEEP_EVERY = 60.0
-#: mallopt(3): how many arenas glibc's malloc makes.
-_M_ARENA_MAX = -8
-_ARENAS = 2
+#: mallopt(3): how many arenas glibc's malloc makes; from which size on a block gets pages of its
+#: own, which go back to the system with it; how much free memory it keeps at an arena's end.
+_M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
+_ARENAS, _LARGE, _KEPT = 2, 64 * 1024, 256 * 1024
 
 
-def few_arenas() -> None:
-    """Before any thread is started: let all threads share two arenas of glibc's malloc.
+def few_holes() -> None:
+    """Before any thread is started: tell glibc's malloc how to serve a process like this one.
 
-    By default each of our dozen threads gets its own. What one thread reads another one frees
-    (answers of the pool, on the control thread), so that each arena keeps holes which no other
-    thread may fill: the resident memory creeps up for hours although what is in use does not.
-    Our threads wait for the network nearly all the time: they do not fight for two.
+    By default each of our dozen threads gets an arena of its own. What one thread reads another
+    one frees (answers of the pool, on the control thread), so that each arena keeps holes which no
+    other thread may fill. And once a large block was freed, malloc takes the next ones from the
+    arena as well, where a listing of 1 MB leaves another hole. So the resident memory creeps up for
+    hours although what is in use does not. Our threads wait for the network nearly all the time:
+    they do not fight for two arenas.
     """
     if sys.platform != "linux":
         return
     try:
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
+        tell = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return  # another C library: it has other habits
+    tell(_M_ARENA_MAX, _ARENAS)
+    tell(_M_MMAP_THRESHOLD, _LARGE)
+    tell(_M_TRIM_THRESHOLD, _KEPT)
 
 
 def calm_collector() -> None:

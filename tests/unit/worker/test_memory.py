@@ -39,8 +39,8 @@ def test_a_sweep_ends_cycles_that_the_calm_collector_leaves(own_collector: None)
 _HOLES = """
 import sys, threading
 from pathlib import Path
-from calsync.worker.memory import few_arenas, sweep
-few_arenas()
+from calsync.worker.memory import few_holes, sweep
+few_holes()
 
 def anonymous():
     lines = Path("/proc/self/status").read_text().splitlines()

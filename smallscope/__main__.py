@@ -34,13 +34,11 @@ def scopes() -> list[Scope]:
         found += [
             replace(one, title="any order", acts=(2, 1)),
             replace(one, title="any order", acts=(1, 2)),
-            replace(one, title="before the first look", acts=(2, 2), together=True),
+            # Four acts at any point: of one booking, or of two that are yet to be made.
+            replace(one, title="any order", acts=(2, 2), names="A" if begin else "AB"),
+            replace(one, title="before the first look", acts=(3, 3), together=True),
         ]
     platform = replace(nothing, begin=BEGINNINGS["A was booked on the platform, at 1"])
-    found += [
-        replace(one, title="before the first look", acts=(3, 3), together=True)
-        for one in (nothing, platform)
-    ]
     found += [
         replace(platform, title=f"policies {edit.value}, {clash.value}", edit=edit, clash=clash)
         for edit in EditPolicy

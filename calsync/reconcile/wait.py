@@ -84,7 +84,9 @@ def onto(held: Sequence[Link], decisions: Mapping[str, Decision], times: Times) 
 def _leaving(links: Iterable[Link], side: Side, written: set[str]) -> Iterator[Occupancy]:
     """What stands on ``side`` although the other side has moved or removed it."""
     for link in links:
-        if link.booking.fingerprint == link.event.fingerprint or link.id in written:
+        # Equal and empty means that neither side can be read, or one cannot and the other is gone.
+        at_rest = link.booking.fingerprint == link.event.fingerprint != ""
+        if at_rest or link.id in written:
             continue
         here, other = link.half(side), link.half(side.other)
         if link.state is not LinkState.ACTIVE or other.presence is Presence.NEVER:

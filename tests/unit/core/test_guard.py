@@ -17,6 +17,7 @@ from calsync.model import (
     Unknown,
 )
 from calsync.reconcile.guard import (
+    DAY,
     HOUR,
     Limits,
     check,
@@ -139,7 +140,7 @@ def test_a_room_in_which_two_programs_fight_is_stopped() -> None:
     assert (halt.deletions, halt.items) == (0, 9)
     assert "3 changes" in halt.reason
     assert "1 more" in halt.reason
-    assert check(again, future_items=9, limits=limits) is None
+    assert check(again, future_items=9, limits=Limits(per_room=1)) is None, "the first one"
     made = [effect(EffectKind.CREATE_EVENT, n) for n in range(9)]
     assert check(made, future_items=9, limits=limits, writes=99) is None, "who creates never loops"
     assert check(iter([*again, *made]), future_items=9, limits=limits, writes=3) is not None
@@ -224,4 +225,4 @@ def test_the_usual_limits() -> None:
     assert Limits() == Limits(
         floor=5, share=0.10, per_booking=20, per_room=200, others=3, lag=timedelta(minutes=10)
     )
-    assert timedelta(hours=1) == HOUR
+    assert (HOUR, DAY) == (timedelta(hours=1), timedelta(days=1))

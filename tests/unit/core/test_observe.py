@@ -313,7 +313,7 @@ def test_what_was_sent_is_remembered_the_newest_last(side: Side) -> None:
 
 def test_what_both_sides_cannot_have_agreed_on_is_not_noted() -> None:
     """A deletion makes nothing; half of a merge was never shown by the other side."""
-    item = agreed(NINE)
+    item = sending(agreed(NINE), writes(TWELVE))
     assert sending(item, writes(None, EffectKind.DELETE_EVENT)) == item
     assert sending(item, writes(TEN, merged=True)) == item
 

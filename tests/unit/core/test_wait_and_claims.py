@@ -85,6 +85,13 @@ def test_time_on_the_other_side_is_another_matter() -> None:
         assert waiting(mirrored, NEW, new=to(verb, NINE)) == ["new"]
 
 
+def test_a_booking_that_is_deleted_in_this_plan_holds_nobody_up() -> None:
+    going = called(link(there(NINE), gone(), base=NINE), "going")
+    new = to(Verb.CREATE_BOOKING, NINE)
+    assert waiting(going, NEW, new=new) == ["new"]
+    assert waiting(going, NEW, new=new, going=to(Verb.DELETE_BOOKING)) == []
+
+
 @pytest.mark.parametrize(
     ("verb", "kind"),
     [
@@ -114,12 +121,17 @@ def test_what_leaves_in_this_plan_holds_nobody_up(verb: Verb, kind: EffectKind) 
         (link(None, there(NINE)), False),
         (link(there(TWELVE), gone(), base=NINE), False),
         (link(there(TWELVE), unknown(), base=NINE), True),
+        (link(gone(), unknown(), base=NINE), True),
+        (link(unknown(), unknown(), base=NINE), True),
+        (link(there(TWELVE), gone(seen=NINE), base=NINE), False),
+        (link(gone(seen=NINE), there(NINE), base=NINE), True),
         (replace(MOVED, state=LinkState.PARKED), False),
         (replace(MOVED, state=LinkState.BURIED), False),
     ],
     ids=[
         "stands on both", "removed there", "unreadable there", "only renamed", "new here",
-        "gone here", "unreadable here", "parked", "buried",
+        "gone here", "unreadable here", "removed there, unreadable here", "unreadable on both",
+        "gone here, in doubt", "removed there, in doubt", "parked", "buried",
     ],
 )  # fmt: skip
 def test_what_is_about_to_leave(other: Link, waits: bool) -> None:

@@ -225,4 +225,4 @@ def test_the_usual_limits() -> None:
     assert Limits() == Limits(
         floor=5, share=0.10, per_booking=20, per_room=200, others=3, lag=timedelta(minutes=10)
     )
-    assert (HOUR, DAY) == (timedelta(hours=1), timedelta(days=1))
+    assert (timedelta(hours=1), timedelta(days=1)) == (HOUR, DAY)

@@ -407,8 +407,9 @@ def test_verbs_on_rooms_that_are_not_there(firm: Company, tmp_path: Path) -> Non
         ):
             said = made.cli(*verb, "--json")
             assert said.code == 2, (verb, said)
-            assert said.err.startswith("Error: ")
-            assert "To do: " in said.err, (verb, said.err)
+            error = json.loads(said.err)["error"]
+            assert error["what"], (verb, said.err)
+            assert error["todo"], (verb, said.err)
 
 
 def test_a_mailbox_without_permission_and_one_that_is_none(

@@ -92,7 +92,6 @@ def test_rooms_that_stand_cost_nothing(tmp_path: Path) -> None:
         ("zone", "Asia/Tokyo"),
         ("titles", "true"),
         ("clash_policy", "ask"),
-        ("connection", "c1"),
     ],
 )
 def test_what_the_admin_changed_is_taken_in(tmp_path: Path, key: str, value: str) -> None:
@@ -105,7 +104,6 @@ def test_what_the_admin_changed_is_taken_in(tmp_path: Path, key: str, value: str
         "zone": pairs["r7"].zone,
         "titles": str(pairs["r7"].titles).lower(),
         "clash_policy": pairs["r7"].clash_policy.value,
-        "connection": pairs["r7"].connection,
     }
     assert shown[key] == value
     assert pairs["r7"].id == before["r7"].id
@@ -113,6 +111,14 @@ def test_what_the_admin_changed_is_taken_in(tmp_path: Path, key: str, value: str
     assert needed < 30
     others = {room: pair for room, pair in pairs.items() if room != "r7"}
     assert others == {room: pair for room, pair in before.items() if room != "r7"}
+
+
+def test_a_room_in_another_connection_is_refused(tmp_path: Path) -> None:
+    """It may be another tenant: what is known of the mailbox there says nothing of this one."""
+    database = tmp_path / "calsync.db"
+    opened(settings_text(database, connections=2))
+    with pytest.raises(UsageError, match="calsync rooms unmap r7"):
+        opened(settings_text(database, connections=2, connection="c1"))
 
 
 def test_another_mailbox_for_a_mapped_room_is_refused(tmp_path: Path) -> None:

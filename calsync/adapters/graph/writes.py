@@ -308,10 +308,14 @@ def _replace(box: Box, effect: Effect, raw: dict[str, Any], now: Seen) -> Outcom
 
 def _delete(box: Box, effect: Effect) -> Outcome:
     found = _read_first(box, effect)
-    if not isinstance(found, tuple):
-        return found
-    raw, now = found
-    return _removed(box, now.key, box.delete(now.key, etag=etag(raw)))
+    match found:
+        case Stale(now=Gone() as gone):
+            return Done(gone)
+        case tuple():
+            raw, now = found
+            return _removed(box, now.key, box.delete(now.key, etag=etag(raw)))
+        case _:
+            return found
 
 
 def _removed(box: Box, key: str, answer: Answer) -> Outcome:
@@ -331,6 +335,8 @@ def _removed(box: Box, key: str, answer: Answer) -> Outcome:
 def _decline(box: Box, effect: Effect) -> Outcome:
     """Tell the organizer no: for the whole meeting, or for the refused dates of a series."""
     found = _read_first(box, effect)
+    if isinstance(found, Stale) and isinstance(found.now, Gone):
+        return Done(found.now)
     if not isinstance(found, tuple):
         return found
     raw, now = found

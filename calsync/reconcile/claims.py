@@ -26,7 +26,7 @@ def claims_of(
     """The claims of a room, or none where no decision takes time that its side did not hold.
 
     ``links``: the newest state of every link of the plan and of its neighbours. ``came_back``: ids
-    of those that people moved away and back: their time may have been given to another meanwhile.
+    of those that people took away and back: their time may have been given to another meanwhile.
     """
     links = list(links)
     filling = {
@@ -52,12 +52,12 @@ def claims_of(
 
 
 def has_come_back(before: Link, link: Link) -> bool:
-    """True where people had moved the item, and have moved it back to the time agreed on."""
+    """True where people had moved or removed the item, and it is back at the time agreed on."""
     if link.base is None:
         return False
     for side in Side:
         was, half, there = before.half(side), link.half(side), shown(link, side)
-        moved = was.presence is Presence.PRESENT and was.since != half.since
+        moved = was.presence is not Presence.NEVER and was.since != half.since
         if moved and there is not None and same_schedule(there, link.base):
             return True
     return False

@@ -311,8 +311,18 @@ class Oracle:
                 demand(last is not None, "6 notices", f"{key} stands, and nobody was told")
 
     def _twice(self) -> set[str]:
-        """Who restores one while the other is being made, unseen, may have two from then on."""
-        return self._restored() if self.mode.midway or self.mode.zombie else set()
+        """Who restores one while the other is being made, unseen, may have two from then on; and who
+        restores two former lives of one booking that differ."""
+        if self.mode.midway or self.mode.zombie:
+            return self._restored()
+        acts = [a for a in self.people.acts if a.kind is Kind.RESTORE]
+        back = {side: [a for a in acts if a.side is side] for side in Side}
+        return {
+            one.name
+            for one in back[Side.BOOKING]
+            for other in back[Side.CALENDAR]
+            if one.name == other.name and one.after != other.after
+        }
 
     def _restored(self) -> set[str]:
         return {a.name for a in self.people.acts if a.kind is Kind.RESTORE}

@@ -311,8 +311,8 @@ class Oracle:
                 demand(last is not None, "6 notices", f"{key} stands, and nobody was told")
 
     def _twice(self) -> set[str]:
-        """Who restores one while the other is being made, unseen, may have two from then on; and who
-        restores two former lives of one booking that differ."""
+        """Who restores one while the other is being made, unseen, may have two from then on; and
+        who restores two former lives of one booking that differ."""
         if self.mode.midway or self.mode.zombie:
             return self._restored()
         acts = [a for a in self.people.acts if a.kind is Kind.RESTORE]

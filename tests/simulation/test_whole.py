@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import msal.application
+import msal.individual_cache
+import msal.token_cache
 import pytest
 
 from planted.bugs import BUGS
@@ -16,6 +22,16 @@ from simulation.crashes import crash_everywhere
 from simulation.faults import FAULTS, Tally, Weather
 from simulation.history import Plan, run
 from simulation.wire import _STRIKES
+
+
+@pytest.fixture(autouse=True)
+def machine_as_it_was() -> Iterator[None]:
+    """A history silences logging, and gives msal a virtual time: both for its whole process."""
+    yield
+    logging.disable(logging.NOTSET)
+    for module in (msal.application, msal.individual_cache, msal.token_cache):
+        module.time = time
+
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from calsync.cli.output import json_text, plain
+from calsync.cli.redact import without_people
 from calsync.errors import CalsyncError, SettingsError, UsageError
 
 FAILED = 1
@@ -106,7 +107,7 @@ def _unforeseen() -> CalsyncError:
     """Keep the traceback where the admin can find it, and say where that is."""
     reference = secrets.token_hex(4)
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = f"{at} reference {reference}\n{traceback.format_exc()}\n"
+    entry = f"{at} reference {reference}\n{without_people(traceback.format_exc())}\n"
     for folder in _folders():
         path = folder / "errors.log"
         try:

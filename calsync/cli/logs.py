@@ -6,9 +6,10 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 from calsync.cli.output import clean, json_text
+from calsync.cli.redact import without_people, without_secrets
 from calsync.errors import UsageError
 from calsync.settings import Log
 
@@ -21,11 +22,14 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": without_secrets(record.getMessage()),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json_text(entry)
+
+    def formatException(self, ei: Any) -> str:
+        return without_people(super().formatException(ei))
 
 
 class Lines(logging.Formatter):
@@ -39,7 +43,10 @@ class Lines(logging.Formatter):
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return clean(super().formatMessage(record))
+        return clean(without_secrets(super().formatMessage(record)))
+
+    def formatException(self, ei: Any) -> str:
+        return without_people(super().formatException(ei))
 
     def format(self, record: logging.LogRecord) -> str:
         # A traceback is set off: what an exception says may hold line ends, too.

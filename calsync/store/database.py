@@ -82,7 +82,10 @@ class Database:
             self._url,
             connect_args={"check_same_thread": False, "timeout": self._busy_timeout},
             poolclass=QueuePool,
-            pool_size=1 if in_memory else 5,
+            # Two are kept: the control thread's and one for the API. Each has a cache of pages and
+            # statements, which would fill once for every connection that is kept; one more is
+            # opened in less than a millisecond where many ask at once.
+            pool_size=1 if in_memory else 2,
             max_overflow=0 if in_memory else 60,
             pool_timeout=30.0,
             # The connection that was used last: its cache is warm, and the others' stay small.

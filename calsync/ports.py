@@ -49,12 +49,15 @@ class Capabilities:
     ``conditional_writes``: the server itself refuses a stale version. Where False the
     adapter re-reads and compares before it writes, which leaves a short race.
     ``find_by_tag``: an item can be looked up by our tag after a lost reply.
+    ``remakes``: a change may delete an item and make it anew under another key, so that one that
+    is not found by its key is looked for by its uid, too.
     ``local``: calls do not leave this process; they may run on the control thread.
     """
 
     conditional_writes: bool
     find_by_tag: bool = True
     local: bool = False
+    remakes: bool = False
 
 
 class SyncSide(Protocol):
@@ -88,6 +91,11 @@ class SyncSide(Protocol):
     def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
         """The items that carry these tags (ids of links); tags not found are left out. An item
         that carried one and was removed is ``Gone`` where the side remembers that."""
+        ...
+
+    def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        """What is there now under these uids, whatever its key. Only asked of a side that
+        ``remakes``; one that cannot look up a uid says nothing of it."""
         ...
 
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:

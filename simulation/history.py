@@ -116,6 +116,7 @@ class History:
         self.rests: Counter[int] = Counter()
         self.halts = 0
         self._were_hidden = 0
+        self._ended: set[tuple[str, str]] = set()
         self._mute = False
         self._begun = False
         name = f"h{os.getpid()}"
@@ -151,8 +152,8 @@ class History:
         world = self.company.control.world
         switches = _switches(rng)
         world.switches.set(switches)
-        # Such a feed says nothing at all of a series that loses its last date.
-        self._mute = not (switches["masters_in_delta"] or switches["removed_occurrences_of_series"])
+        # Such a feed says nothing at all of a series that has no date left in its window.
+        self._mute = not switches["removed_outside_window"]
         rooms = min(self.plan.rooms, rng.choice((1, 1, 2, 3)))
         for number in range(rooms):
             zone, label = rng.choice(ZONES)
@@ -279,11 +280,11 @@ class History:
         self.company.time.forward(HEALED_S)
         self.company.control.world.settle()
         self._rest()
-        if self._hidden() > self._were_hidden or self._mute:
-            # A page that was empty by mistake and ended with a new cursor, and a late copy of
-            # what the feed told as changed, hide changes from everybody who asked, for good: the
-            # daily compare finds them.
-            self._were_hidden = self._hidden()
+        if (hidden := self._hidden()) > self._were_hidden:
+            # A page that was empty by mistake and ended with a new cursor, a late copy of what the
+            # feed told as changed, and a series that ended unsaid hide changes from everybody who
+            # asked, for good: the daily compare finds them.
+            self._were_hidden = hidden
             self._poll(full=True)
             self._rest()
         self.judge.after_step()
@@ -291,7 +292,17 @@ class History:
         self.judge.quiet(self._cycles)
 
     def _hidden(self) -> int:
-        return sum(n for (number, _), n in self.tally.fired.items() if number in (28, 30))
+        struck = sum(n for (number, _), n in self.tally.fired.items() if number in (28, 30))
+        return struck + (len(self._emptied()) if self._mute else 0)
+
+    def _emptied(self) -> set[tuple[str, str]]:
+        """Series of which no date is left, ever."""
+        for place in self.company.places:
+            box = self.company.box(place)
+            for key, item in box.items.items():
+                if item.rule is not None and self.people.views.item(box, item) is None:
+                    self._ended.add((place.id, key))
+        return self._ended
 
     def _rest(self) -> None:
         """Polls until nothing is left to do; an admin answers what the guard asks."""

@@ -106,7 +106,7 @@ class Judge:
 
     def _given_up(self, name: str) -> bool:
         """People cancelled it, or it lost and there is a record of that."""
-        cancelled = any(a.name == name and a.kind is Kind.CANCEL for a in self.people.acts)
+        cancelled = any(a.name == name and a.ends for a in self.people.acts)
         return cancelled or name in self._declined_by_room() or name in self.recorded()
 
     def _by_exchange(self, side: Side, place: Place, image: Image) -> bool:
@@ -309,7 +309,7 @@ class Judge:
             for side in Side
             for one in self.people.images(side, place)
         }
-        cancelled = {a.name for a in self.people.acts if a.kind is Kind.CANCEL}
+        cancelled = {a.name for a in self.people.acts if a.ends}
         missing = {a.name for a in self.people.acts} - here - parked - cancelled
         missing -= self._declined_by_room() | self._outside()
         if missing:
@@ -329,9 +329,7 @@ class Judge:
     def _declined_by_us(self) -> set[str]:
         """Meetings that the platform gave up: their organizers have the room's answer, whatever
         they changed since it was sent."""
-        gave_up = {
-            a.name for a in self.people.acts if a.kind is Kind.CANCEL and a.side is Side.BOOKING
-        }
+        gave_up = {a.name for a in self.people.acts if a.ends and a.side is Side.BOOKING}
         return gave_up & {
             self.views.uids.get(line.get("iCalUId", ""), "")
             for line in self.company.control.world.log

@@ -64,6 +64,11 @@ class Act:
     after: frozenset[Feature] | None
     asks: bool = False
 
+    @property
+    def ends(self) -> bool:
+        """Nothing of it is wanted any more: it was cancelled, or the last of its dates was."""
+        return self.kind is Kind.CANCEL or self.after is None
+
 
 @dataclass(slots=True)
 class People:

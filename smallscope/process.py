@@ -75,6 +75,9 @@ class _Port:
     def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
         raise _Asking(Asked("find", self.side, tuple(tags)))
 
+    def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        return []  # Not asked of these: nothing is made anew.
+
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         raise _Asking(Asked("apply", self.side, tuple(effects)))
 

@@ -14,6 +14,8 @@ from calsync.engine.context import Context
 from calsync.errors import CursorAhead, CursorExpired
 from calsync.mapping.expand import busy_intervals, extent
 from calsync.model import (
+    Absence,
+    Gone,
     Interval,
     Link,
     LinkState,
@@ -162,10 +164,16 @@ def _take(
     if not keys:
         return
     links = ctx.store.links_by_key(pair.id, side, keys)
-    former = _former(ctx, pair, side, seen.keys() - {lk.half(side).key for lk in links})
+    linked_keys = {lk.half(side).key for lk in links}
+    former = _former(ctx, pair, side, seen.keys() - linked_keys)
     for link in (*links, *former.values()):
         found.links.setdefault(link.id, link)
     yield from _confirm(ctx, pair, found, side, [*hints, *former], links)
+    for key in pull.missing:
+        # New, and not known yet to the copy of the mailbox that was asked: the feed has told of it
+        # once and will not again, so it is asked for until it is found, or surely gone.
+        if key not in linked_keys:
+            seen.setdefault(key, Unknown(key=key, reason="the feed names it, a read finds nothing"))
 
 
 def _former(ctx: Context, pair: Pair, side: Side, keys: Iterable[str]) -> dict[str, Link]:
@@ -255,6 +263,45 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
         found.seen(side)[key] = obs
         found.read[side].add(key)
     _doubt_absence(ctx, found, side, port)
+    if port.capabilities.remakes:
+        yield from _look_elsewhere(ctx, pair, found, port, set(keys))
+
+
+def _look_elsewhere(
+    ctx: Context, pair: Pair, found: Gathered, port: SyncSide, keys: set[str]
+) -> Steps[None]:
+    """Of items that were there and are not found under their keys: whether they have others now.
+
+    Exchange makes some changes as Delete + Create (ews-managed-api #255). A feed may tell the
+    first half alone; taken for a deletion it would cancel a person's booking.
+    """
+    seen = found.seen(port.side)
+    gone = {
+        half.key: half.uid
+        for link in found.links.values()
+        if (half := link.half(port.side)).key in keys
+        and half.key is not None
+        and half.uid
+        and half.presence in (Presence.PRESENT, Presence.UNKNOWN)
+        and isinstance(obs := seen.get(half.key), Gone)
+        and obs.absence is Absence.READ
+    }
+    if not gone:
+        return
+    uids = sorted(set(gone.values()))
+    results: list[Observation] = yield Call(
+        "elsewhere", lambda: port.elsewhere(pair, uids), port.capabilities.local
+    )
+    for obs in results:
+        if obs.key in gone or not isinstance(obs, Seen):
+            # One copy of the mailbox has it and another has not, or it cannot be read just now.
+            doubtful = [obs.key] if obs.key in gone else list(gone)
+            for key in doubtful:
+                seen[key] = Unknown(key=key, reason="not found by its key, but by its identity")
+    new = [obs.key for obs in results if obs.key not in gone and obs.key not in seen]
+    seen |= {obs.key: obs for obs in results if obs.key in new and not isinstance(obs, Gone)}
+    for link in ctx.store.links_by_key(pair.id, port.side, new) if new else ():
+        found.links.setdefault(link.id, link)
 
 
 def _load_tagged(ctx: Context, pair: Pair, found: Gathered) -> None:

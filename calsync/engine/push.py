@@ -14,6 +14,7 @@ from calsync.engine.refusals import with_alternatives
 from calsync.errors import AccessDenied, NotSignedIn, SideError, Throttled
 from calsync.mapping.expand import busy_intervals
 from calsync.model import (
+    Absence,
     Done,
     Effect,
     EffectKind,
@@ -33,7 +34,7 @@ from calsync.model import (
     Unknown,
     Window,
 )
-from calsync.ports import Commit, OpenEffect, SyncSide
+from calsync.ports import Capabilities, Commit, OpenEffect, SyncSide
 from calsync.reconcile.observe import LAG, too_new_to_be_gone
 from calsync.reconcile.order import waves
 from calsync.reconcile.rebase import bury, with_half
@@ -144,9 +145,13 @@ def _record(
 ) -> None:
     now = ctx.clock.now()
     outcomes = [
-        outcome
-        if _port(ctx, pair, effect.kind.side).capabilities.local
-        else _doubted(links[effect.link_id], effect, outcome, now)
+        _doubted(
+            links[effect.link_id],
+            effect,
+            outcome,
+            now,
+            _port(ctx, pair, effect.kind.side).capabilities,
+        )
         for effect, outcome in zip(effects, outcomes, strict=True)
     ]
     changed = _make_way(ctx, pair, effects, outcomes)
@@ -187,13 +192,18 @@ def _port(ctx: Context, pair: Pair, side: Side) -> SyncSide:
     return ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
 
 
-def _doubted(link: Link, effect: Effect, outcome: Outcome, now: datetime) -> Outcome:
+def _doubted(
+    link: Link, effect: Effect, outcome: Outcome, now: datetime, able: Capabilities
+) -> Outcome:
     """What was made only now, and is not found before it is written to, may be unknown to that
-    copy of the mailbox: nothing was written, and it is tried again later."""
+    copy of the mailbox: nothing was written, and it is tried again later. Any other may have
+    been made anew under another key: it is read again, and looked for."""
     half = link.half(effect.kind.side)
     match outcome:
-        case Stale(now=Gone() as gone) if too_new_to_be_gone(half, gone, now):
+        case Stale(now=Gone() as gone) if not able.local and too_new_to_be_gone(half, gone, now):
             return Later(LAG.total_seconds() / 2, "not found, but made only now")
+        case Stale(now=Gone(absence=Absence.READ)) if able.remakes:
+            return Stale(None)
         case _:
             return outcome
 

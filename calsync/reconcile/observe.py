@@ -74,6 +74,8 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
                     half,
                     presence=Presence.UNKNOWN,
                     key=half.key or obs.key,
+                    # Heard of only now: a copy of the mailbox may not know it for a while.
+                    created=half.created or now,
                     # What was last understood stays: a later reading is compared with it.
                     seen=half.seen,
                     fingerprint="",

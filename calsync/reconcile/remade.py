@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
 from calsync.model import Half, Link, LinkState, Presence, Seen, Side
-from calsync.reconcile.join import link_id
-from calsync.reconcile.observe import accept
+from calsync.reconcile.join import link_id, never_read
+from calsync.reconcile.observe import accept, last_seen
 from calsync.reconcile.rebase import bury, with_half
 
 
@@ -38,7 +37,8 @@ class Vanished:
         return (
             now.state is LinkState.ACTIVE
             and not now.in_flight
-            and was.half(self._side).presence is Presence.PRESENT
+            and was.half(self._side).presence in (Presence.PRESENT, Presence.UNKNOWN)
+            and never_read(was) is None
             and now.half(self._side).presence in (Presence.GONE, Presence.UNKNOWN)
         )
 
@@ -48,7 +48,7 @@ class Vanished:
         names = [("tag", link.id)]
         if half.uid:
             names.append(("uid", half.uid))
-        if half.owned and now is Presence.GONE:
+        if half.owned and half.fingerprint and now is Presence.GONE:
             names.append(("content", half.fingerprint))
         return names
 
@@ -83,7 +83,7 @@ def under_new_key(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Lin
     )
     empty = with_half(link, side, Half())
     taken = accept(empty, side, obs, now) or empty
-    before = shown(link, side)
+    before = last_seen(link, side)
     if before is not None and same_schedule(before, obs.occupancy):
         # People claimed this time when they booked it, not when it was made anew.
         kept = replace(taken.half(side), since=half.since, created=half.created)

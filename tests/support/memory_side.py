@@ -212,6 +212,9 @@ class MemorySide:
             if i.tag in set(tags) and not i.deleted
         }
 
+    def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        return []
+
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for effect in effects:

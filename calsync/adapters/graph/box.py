@@ -76,6 +76,12 @@ class Box:
         one in which start and end are told (by Graph's name)."""
         query = _WITH_PARTS if self.cloud.series_parts else _PLAIN
         paths = [event_path(self.mailbox, key) + query for key in keys]
+        return self.get_each(paths, operation=operation, zone=zone)
+
+    def get_each(
+        self, paths: Sequence[str], *, operation: str, zone: str = "UTC"
+    ) -> list[Answer | None]:
+        """What stands at each of these addresses; several are asked for in one batch."""
         if len(paths) == 1:
             return [self.get(paths[0], operation=operation, zone=zone)]
         return run_batch(
@@ -138,6 +144,11 @@ class Box:
             f"singleValueExtendedProperties/Any(ep: ep/id eq '{TAG_PROPERTY}'"
             f" and ep/value eq '{value}')"
         )
+        return f"{user_path(self.mailbox)}/events?$select=id&$filter={quote(wanted, safe='')}"
+
+    def named(self, uid: str) -> str:
+        """Address of the list of events with this iCalUId: it stays when an item is made anew."""
+        wanted = "iCalUId eq '" + uid.replace("'", "''") + "'"
         return f"{user_path(self.mailbox)}/events?$select=id&$filter={quote(wanted, safe='')}"
 
     def created_by(self, transaction_id: str) -> str:

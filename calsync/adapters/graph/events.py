@@ -250,6 +250,23 @@ def find_tag(box: Box, tag: str) -> Observation | None:
     return replace(ours, tag=tag)
 
 
+def keys_of(box: Box, uids: Sequence[str]) -> list[str]:
+    """Keys of the events that have these iCalUIds. Raises where that cannot be told just now; a
+    uid that Graph will not look up counts as none."""
+    answers = box.get_each([box.named(uid) for uid in uids], operation="find")
+    keys: dict[str, None] = {}
+    for answer in answers:
+        if answer is None:
+            raise BadAnswer("the batch had no answer for one of its parts", where=box.mailbox)
+        if answer.status == 400:
+            continue
+        rows = check(answer, box.mailbox).get("value")
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, dict) and is_id(row.get("id")):
+                keys[row["id"]] = None
+    return list(keys)
+
+
 def by_transaction(box: Box, transaction: str) -> list[str]:
     """Keys of events created under a transactionId. That the member can be filtered is not
     documented: a refusal counts as none, and the caller looks further or tries again."""

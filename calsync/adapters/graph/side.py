@@ -10,7 +10,7 @@ from calsync.adapters.graph.batch import SIZE, Part, run_batch
 from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.delta import PAGE_SIZE, read_round
-from calsync.adapters.graph.events import find_tag, read_keys, read_raw, read_series
+from calsync.adapters.graph.events import find_tag, keys_of, read_keys, read_raw, read_series
 from calsync.adapters.graph.links import AllowedOrigin, user_path
 from calsync.adapters.graph.places import resource_calendars
 from calsync.adapters.graph.seal import Seal
@@ -72,7 +72,7 @@ class GraphSide:
     @property
     def capabilities(self) -> Capabilities:
         # If-Match is sent, but that PATCH honours it is not documented: every write compares.
-        return Capabilities(conditional_writes=False, find_by_tag=True, local=False)
+        return Capabilities(conditional_writes=False, find_by_tag=True, local=False, remakes=True)
 
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         return resource_calendars(self._caller)
@@ -109,6 +109,11 @@ class GraphSide:
         box = self._box(pair)
         found = {tag: find_tag(box, tag) for tag in tags}
         return {tag: seen for tag, seen in found.items() if seen is not None}
+
+    def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        box = self._box(pair)
+        keys = keys_of(box, uids)
+        return read_keys(box, keys) if keys else []
 
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         box = self._box(pair)

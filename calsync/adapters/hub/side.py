@@ -108,6 +108,9 @@ class HubSide:
             if b.tag is not None and b.room_id == pair.room_id
         }
 
+    def elsewhere(self, _pair: Pair, _uids: Sequence[str]) -> list[Observation]:
+        return []  # A booking keeps its id for life.
+
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         if not effects:
             return []

@@ -44,6 +44,9 @@ class DryRun:
     def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
         return self._inner.find(pair, tags)
 
+    def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        return self._inner.elsewhere(pair, uids)
+
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         return self._inner.resource_calendars()
 

@@ -97,6 +97,9 @@ class FakeCalendar:
     def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
         return {}
 
+    def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        return []
+
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         self.applied += effects
         raise Unavailable("this calendar cannot be written to")

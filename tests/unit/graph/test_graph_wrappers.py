@@ -297,6 +297,9 @@ class Inner:
     def find(self, pair, tags):
         return {}
 
+    def elsewhere(self, pair, uids):
+        return []
+
     def resource_calendars(self):
         return [ResourceCalendar(address="a", name="A")]
 

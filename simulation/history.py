@@ -152,6 +152,7 @@ class History:
         world = self.company.control.world
         switches = _switches(rng)
         world.switches.set(switches)
+        self._conditional_deletes = bool(switches["if_match_delete"])
         # Such a feed says nothing at all of a series that has no date left in its window.
         self._mute = not switches["removed_outside_window"]
         rooms = min(self.plan.rooms, rng.choice((1, 1, 2, 3)))
@@ -269,7 +270,10 @@ class History:
             None,
         )
         if operation in ("change", "delete", "answer"):
-            return place is not None and self.people.touch(self.rng, place.address)
+            touched = place is not None and self.people.touch(self.rng, place.address)
+            if touched and operation == "delete" and not self._conditional_deletes:
+                self.people.unseen.add(self.people.acts[-1].name)
+            return touched
         return self.people.act(self.rng, place)
 
     # -- rest -------------------------------------------------------------------------------

@@ -271,6 +271,8 @@ class Judge:
         for side in Side:
             counts = Counter(one.name for one in self.people.images(side, place))
             twice = [n for n, c in counts.items() if c > 1 and n not in parked | restored]
+            if side is Side.CALENDAR:
+                twice = [n for n in twice if not self._in_parts(place, n)]
             demand(not twice, "3 no duplicates", f"{twice} on the {side.value} side")
         invented = [
             one.title
@@ -279,6 +281,15 @@ class Judge:
             if one.name.startswith("?")
         ]
         demand(not invented, "3 nothing invented", invented)
+
+    def _in_parts(self, place: Place, name: str) -> bool:
+        """Whether several events carry the dates of one series: a date that was moved past its
+        neighbour has to stand by itself in Exchange. Each date is there once (``_equal`` looks
+        whether these are the right ones)."""
+        booked = [one for one in self.people.images(Side.BOOKING, place) if one.name == name]
+        parts = [one for one in self.people.images(Side.CALENDAR, place) if one.name == name]
+        dates = [time for one in parts for time in one.times]
+        return len(booked) == 1 and booked[0].series and len(dates) == len(set(dates))
 
     def _overlaps(self, place: Place, parked: set[str]) -> None:
         here = [one for one in self.people.images(Side.BOOKING, place) if one.name not in parked]
@@ -348,6 +359,7 @@ class Judge:
         acts = self.people.acts[self.round_acts :]
         special = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}
         special |= parked | self._declined_by_room() | self._declined_by_us()
+        special |= self.people.unseen
         records: set[str] | None = None
         for name in {a.name: None for a in acts}:
             if name in special:
@@ -424,7 +436,7 @@ class Judge:
         """What an admin finds who looks at the side of which the guard says that it is empty."""
         side = next(s for s in Side if f"the {s.value} side" in question)
         if side is Side.CALENDAR:
-            return not any(item.live for item in self.company.box(place).items.values())
+            return not self.people.images(side, place)
         with self.company.home.hub.read() as tx:
             return not tx.live_bookings([place.id], ALWAYS)
 

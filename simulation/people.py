@@ -72,6 +72,9 @@ class Act:
 
 @dataclass(slots=True)
 class People:
+    """``unseen``: whose change met a deletion on its way to a server that takes no preconditions:
+    it answers as if nothing had been, and what it deleted cannot be read any more."""
+
     company: Company
     views: Views
     weather: Weather
@@ -81,6 +84,7 @@ class People:
     hints: list[str] = field(default_factory=list)
     gone: list[tuple[Place, str, str]] = field(default_factory=list)
     copies: int = 0
+    unseen: set[str] = field(default_factory=set)
     _names: int = 0
 
     # -- one act ----------------------------------------------------------------------------

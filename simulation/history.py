@@ -239,7 +239,11 @@ class History:
             )
             self.troubles.lost_state = None
             self.story.tell("process", "its last commit is lost")
-        self.company.start()
+        try:
+            self.company.start()
+        except Died as died:
+            self.story.tell("process", f"dies {died}, as it starts")
+            self._restart()
 
     def _on_report(self, report: CycleReport) -> None:
         did = [f"{report.effects} writes"] if report.effects else []

@@ -46,6 +46,7 @@ class Judge:
     round_acts: int = 0
     round_log: int = 0
     judged: int = 0
+    parted: set[str] = field(default_factory=set)
 
     # -- after every step -------------------------------------------------------------------
 
@@ -323,9 +324,24 @@ class Judge:
         cancelled = {a.name for a in self.people.acts if a.ends}
         missing = {a.name for a in self.people.acts} - here - parked - cancelled
         missing -= self._declined_by_room() | self._outside()
+        missing -= {name for name in missing if self._emptied(name)}
         if missing:
             missing -= self.recorded()
         demand(not missing, "2 no lost booking", f"{sorted(missing)} vanished")
+
+    def _emptied(self, name: str) -> bool:
+        """Whether a series has no date left though calsync took none of them: its organizer gave
+        up some, and the room's attendant declined the others."""
+        uids = {uid for uid, whose in self.views.uids.items() if whose == name}
+        kept = any(
+            item.uid in uids and item.rule is not None
+            for place in self.company.places
+            for item in self.company.box(place).items.values()
+        )
+        return kept and not any(
+            line["who"] == "app" and line.get("iCalUId") in uids
+            for line in self.company.control.world.log
+        )
 
     def _declined_by_room(self) -> set[str]:
         """Whom the room's own attendant declined: Exchange told them."""
@@ -336,6 +352,36 @@ class Judge:
             and line["kind"] == "declined"
             and line["iCalUId"] in self.views.uids
         }
+
+    def _declined_in_part(self) -> set[str]:
+        """Series of which the room's attendant took some dates only, at some time."""
+        return {
+            self.views.uids.get(line.get("iCalUId", ""), "")
+            for line in self.company.control.world.log
+            if line["who"] == "attendant" and line["kind"] == "accepted" and line["reason"]
+        }
+
+    def _taken_in_again(self) -> set[str]:
+        """Meetings that somebody took out of the room, and that its attendant put back when the
+        organizer's last change reached it."""
+        removed: set[str] = set()
+        back: set[str] = set()
+        for line in self.company.control.world.log:
+            name = self.views.uids.get(line.get("iCalUId", ""), "")
+            if line["kind"] == "remove":
+                removed.add(name)
+            elif line["who"] == "attendant" and line["kind"] == "accepted" and name in removed:
+                back.add(name)
+        return back
+
+    def _parted(self) -> set[str]:
+        """Series whose dates stand in several events: an act on one of these is no act on all."""
+        parted: set[str] = set()
+        for place in self.company.places:
+            counts = Counter(one.name for one in self.people.images(Side.CALENDAR, place))
+            parted |= {n for n, c in counts.items() if c > 1 and self._in_parts(place, n)}
+        self.parted |= parted
+        return self.parted
 
     def _declined_by_us(self) -> set[str]:
         """Meetings that the platform gave up: their organizers have the room's answer, whatever
@@ -359,7 +405,8 @@ class Judge:
         acts = self.people.acts[self.round_acts :]
         special = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}
         special |= parked | self._declined_by_room() | self._declined_by_us()
-        special |= self.people.unseen
+        special |= self.people.unseen | self._taken_in_again() | self._parted()
+        in_part = self._declined_in_part()
         records: set[str] | None = None
         for name in {a.name: None for a in acts}:
             if name in special:
@@ -371,6 +418,9 @@ class Judge:
             declined = self.views.declined(self.company.box(place), name)
             if declined:
                 mine = [_without(a, declined) for a in mine]
+            if name in in_part:
+                # Which dates were declined changes with every change of the series.
+                mine = [_undated(a) for a in mine]
             lost = _lost(mine, end)
             if lost is not None and self._untold(mine, image):
                 # Of a title that a side does not show nothing is promised.
@@ -475,6 +525,14 @@ def _without(act: Act, declined: frozenset[Feature]) -> Act:
         act,
         before=None if act.before is None else act.before - declined,
         after=None if act.after is None else act.after - declined,
+    )
+
+
+def _undated(act: Act) -> Act:
+    return replace(
+        act,
+        before=None if act.before is None else act.before - _visible(act.before),
+        after=None if act.after is None else act.after - _visible(act.after),
     )
 
 

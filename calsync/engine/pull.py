@@ -293,6 +293,8 @@ def _look_elsewhere(
         "elsewhere", lambda: port.elsewhere(pair, uids), port.capabilities.local
     )
     for obs in results:
+        if isinstance(obs, Gone) and obs.absence is not Absence.READ:
+            continue  # Made anew, and cancelled since.
         if obs.key in gone or not isinstance(obs, Seen):
             # One copy of the mailbox has it and another has not, or it cannot be read just now.
             doubtful = [obs.key] if obs.key in gone else list(gone)

@@ -204,6 +204,8 @@ def _doubted(
             return Later(LAG.total_seconds() / 2, "not found, but made only now")
         case Stale(now=Gone(absence=Absence.READ)) if able.remakes:
             return Stale(None)
+        case Done(now=Gone(absence=Absence.READ)) if able.remakes and effect.kind.frees:
+            return Stale(None)
         case _:
             return outcome
 

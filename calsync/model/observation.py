@@ -51,6 +51,7 @@ class Absence(StrEnum):
     DECLINED = "the room declined it"
     REFUSED = "the booking was rejected"
     DELETED = "its deletion is recorded in a complete change feed"
+    REMOVED = "it was deleted as calsync asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

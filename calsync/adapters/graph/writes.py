@@ -320,7 +320,7 @@ def _delete(box: Box, effect: Effect) -> Outcome:
 
 def _removed(box: Box, key: str, answer: Answer) -> Outcome:
     if answer.ok:
-        return Done(Gone(key=key, absence=Absence.READ))
+        return Done(Gone(key=key, absence=Absence.REMOVED))
     verdict = judge(answer)
     if verdict.meaning is Meaning.GONE:
         if box.answers():

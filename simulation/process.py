@@ -9,11 +9,10 @@ from contextlib import AbstractContextManager, contextmanager
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection as DbConnection
-
 from calsync import bootstrap
 from calsync.engine.cycle import CycleReport
 from calsync.errors import CalsyncError
+from calsync.store.connection import Connection as DbConnection
 from calsync.store.lease import ProcessLease
 
 

@@ -20,10 +20,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
+from sqlalchemy import Connection as CoreConnection
+from sqlalchemy import Engine, PoolProxiedConnection, QueuePool, create_engine, event, exc
 from sqlalchemy.engine import URL, make_url
 
 from calsync.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StoreError
+from calsync.store.connection import Connection
 
 log = logging.getLogger("calsync.store")
 
@@ -32,9 +34,6 @@ BUSY_TIMEOUT = 5.0
 
 #: Milliseconds of one piece of that wait, after which it is looked whether the process ends.
 _PIECE_MS = 100
-
-_WRITES = {"calsync_write": True}
-_GLANCES = {"calsync_glance": True}
 
 
 class Database:
@@ -65,6 +64,7 @@ class Database:
             _make_private(self.path)
         self._file = _identity(self.path)
         self.engine = self._make_engine()
+        self._driver = self.engine.dialect.loaded_dbapi
 
     def _make_engine(self) -> Engine:
         if not self.is_sqlite:
@@ -115,21 +115,17 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and changes nothing."""
-        with (
-            self._translated(),
-            self._once(),
-            self.engine.connect() as connection,
-            connection.begin() as transaction,
-        ):
-            yield connection
-            transaction.rollback()
+        with self._translated(), self._once(), self._borrowed() as borrowed:
+            if self.is_sqlite:
+                borrowed.cursor().execute("BEGIN")
+            yield Connection(borrowed)
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
-        """For one single SELECT, which sees one state by itself: no transaction is begun, which
-        halves its cost. Idle rooms are looked at this way."""
-        with self._translated(), self._once(), self.engine.connect() as connection:
-            yield connection.execution_options(**_GLANCES)
+        """For one single SELECT, which sees one state by itself: no transaction is begun. Idle
+        rooms are looked at this way."""
+        with self._translated(), self._once(), self._borrowed() as borrowed:
+            yield Connection(borrowed)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -139,10 +135,19 @@ class Database:
         then. ``sqlalchemy.exc.IntegrityError`` passes: which rule was broken is the caller's to
         explain.
         """
-        with self._translated(), self._once(), self._turn(), self.engine.connect() as connection:
-            connection = connection.execution_options(**_WRITES)
+        with self._translated(), self._once(), self._turn(), self._borrowed() as borrowed:
             self._check_file()
-            with connection.begin():
+            if self.is_sqlite:
+                self._take_write_lock(borrowed.dbapi_connection)
+            yield Connection(borrowed)
+            borrowed.commit()
+
+    @contextmanager
+    def rebuild(self) -> Iterator[CoreConnection]:
+        """As ``write``, with SQLAlchemy's own connection, which Alembic wants."""
+        with self._translated(), self._once(), self._turn():
+            self._check_file()
+            with self.engine.begin() as connection:
                 yield connection
 
     def dispose(self) -> None:
@@ -165,13 +170,18 @@ class Database:
                 "Stop calsync, put the file or its backup back, and start calsync again",
             )
 
-    def _begin(self, connection: Connection) -> None:
+    @contextmanager
+    def _borrowed(self) -> Iterator[PoolProxiedConnection]:
+        """A connection of the pool, which rolls back what was not committed when it comes back."""
+        borrowed = self.engine.raw_connection()
+        try:
+            yield borrowed
+        finally:
+            borrowed.close()
+
+    def _begin(self, connection: CoreConnection) -> None:
         """On SQLite, where the driver starts no transactions by itself."""
-        options = connection.get_execution_options()
-        if options.get("calsync_write", False):
-            self._take_write_lock(connection.connection.dbapi_connection)
-        elif not options.get("calsync_glance", False):
-            connection.exec_driver_sql("BEGIN")
+        self._take_write_lock(connection.connection.dbapi_connection)
 
     def _take_write_lock(self, connection: Any) -> None:
         """BEGIN IMMEDIATE, with SQLite's own wait in pieces: it cannot be ended from outside."""
@@ -221,13 +231,22 @@ class Database:
             yield
         except exc.TimeoutError as error:
             raise _busy(self.where) from error
+        except exc.IntegrityError:
+            raise
         except exc.DBAPIError as error:
-            known = _translate(error, self.where)
-            if known is None:
-                raise
-            raise known from error
-        except sqlite3.Error as error:
-            raise _of_sqlite(error, self.where) from error
+            raise self._explained(error.orig) from error
+        except self._driver.IntegrityError as error:
+            raise exc.IntegrityError(None, None, error) from error
+        except self._driver.ProgrammingError:
+            # A bug of ours: it stays what it is.
+            raise
+        except self._driver.Error as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: BaseException | None) -> StoreError:
+        if isinstance(error, sqlite3.Error):
+            return _of_sqlite(error, self.where)
+        return _of_postgresql(error, self.where)
 
 
 def _parse(url: str) -> URL:
@@ -317,18 +336,6 @@ def _unusable(where: str, detail: str, todo: str) -> DatabaseUnusable:
     return DatabaseUnusable(f"the database cannot be used: {detail}", where=where, todo=todo)
 
 
-def _translate(error: exc.DBAPIError, where: str) -> StoreError | None:
-    """The calsync error for a driver's error; None where it is a broken rule or our own bug."""
-    original = error.orig
-    if isinstance(original, sqlite3.Error):
-        if isinstance(original, sqlite3.IntegrityError | sqlite3.ProgrammingError):
-            return None
-        return _of_sqlite(original, where)
-    if isinstance(error, exc.IntegrityError | exc.ProgrammingError):
-        return None
-    return _of_postgresql(error, where)
-
-
 def _of_sqlite(error: sqlite3.Error, where: str) -> StoreError:
     # Extended codes keep the primary one in their low byte (https://www.sqlite.org/rescode.html).
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -356,10 +363,10 @@ def _of_sqlite(error: sqlite3.Error, where: str) -> StoreError:
             return StoreError(f"the database refused a statement: {detail}", where=where)
 
 
-def _of_postgresql(error: exc.DBAPIError, where: str) -> StoreError:
+def _of_postgresql(error: BaseException | None, where: str) -> StoreError:
     # SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
-    state = str(getattr(error.orig, "sqlstate", "") or "")
-    detail = str(error.orig).split("\n", 1)[0]
+    state = str(getattr(error, "sqlstate", "") or "")
+    detail = str(error).split("\n", 1)[0]
     if state in ("55P03", "40P01", "40001"):
         return _busy(where)
     if state.startswith("53"):

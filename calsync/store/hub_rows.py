@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
-
-from sqlalchemy import Row
+from typing import Final
 
 from calsync.mapping.booking import refusal_from_json, refusal_to_json
-from calsync.mapping.booking_values import ApiToken, Booking, BookingStatus, FeedEntry, StoredRoom
+from calsync.mapping.booking_values import (
+    ApiToken,
+    Booking,
+    BookingStatus,
+    FeedEntry,
+    StoredAnswer,
+    StoredRoom,
+)
 from calsync.mapping.fingerprint import dumps, loads
 from calsync.model import Interval, Person, Room, Side
 from calsync.model.rooms import NOBODY
+from calsync.store.connection import Row
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
@@ -28,43 +34,82 @@ def instant(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
-def room(row: Row[Any]) -> StoredRoom:
+# Columns in the order of the tables. A truth value is a number in SQLite.
+
+
+def room(row: Row) -> StoredRoom:
+    room_id, name, zone, building, floor, capacity, titles, revision = row
     return StoredRoom(
         room=Room(
-            id=row.id,
-            name=row.name,
-            zone=row.zone,
-            building=row.building,
-            floor=row.floor,
-            capacity=row.capacity,
+            id=room_id, name=name, zone=zone, building=building, floor=floor, capacity=capacity
         ),
-        titles=row.titles,
-        revision=row.revision,
+        titles=bool(titles),
+        revision=revision,
     )
 
 
-def feed_entry(row: Row[Any]) -> FeedEntry:
-    number, room_id, booking_id, tombstone, revision, by_sync, at = tuple(row)
+def room_values(stored: StoredRoom) -> tuple[object, ...]:
+    room = stored.room
+    return (
+        room.id,
+        room.name,
+        room.zone,
+        room.building,
+        room.floor,
+        room.capacity,
+        stored.titles,
+        stored.revision,
+    )
+
+
+def feed_entry(row: Row) -> FeedEntry:
+    number, room_id, booking_id, tombstone, revision, by_sync, at = row
     return FeedEntry(
         number=number,
         room_id=room_id,
         booking_id=booking_id,
-        tombstone=tombstone,
+        tombstone=bool(tombstone),
         revision=revision,
         at=instant(at),
-        by_sync=by_sync,
+        by_sync=bool(by_sync),
     )
 
 
-def token(row: Row[Any]) -> ApiToken:
+def answer(row: Row) -> StoredAnswer:
+    token_id, key, request, status, headers, body, at = row
+    return StoredAnswer(
+        token_id=token_id,
+        key=key,
+        request=request,
+        status=status,
+        headers=json.loads(headers),
+        body=body,
+        at=instant(at),
+    )
+
+
+def answer_values(kept: StoredAnswer) -> tuple[object, ...]:
+    headers = json.dumps(kept.headers)
+    at = micros(kept.at)
+    return (kept.token_id, kept.key, kept.request, kept.status, headers, kept.body, at)
+
+
+def token(row: Row) -> ApiToken:
+    token_id, name, secret_hash, scopes, created, revoked = row
     return ApiToken(
-        id=row.id,
-        name=row.name,
-        secret_hash=row.secret_hash,
-        scopes=frozenset(row.scopes.split()),
-        created=instant(row.created),
-        revoked=None if row.revoked is None else instant(row.revoked),
+        id=token_id,
+        name=name,
+        secret_hash=secret_hash,
+        scopes=frozenset(scopes.split()),
+        created=instant(created),
+        revoked=None if revoked is None else instant(revoked),
     )
+
+
+def token_values(token: ApiToken) -> tuple[object, ...]:
+    scopes = " ".join(sorted(token.scopes))
+    revoked = None if token.revoked is None else micros(token.revoked)
+    return (token.id, token.name, token.secret_hash, scopes, micros(token.created), revoked)
 
 
 def values(b: Booking) -> tuple[object, ...]:
@@ -101,8 +146,7 @@ def values(b: Booking) -> tuple[object, ...]:
     )
 
 
-def booking(row: Row[Any]) -> Booking:
-    # In the order of the table's columns.
+def booking(row: Row) -> Booking:
     (
         booking_id,
         room_id,
@@ -130,7 +174,7 @@ def booking(row: Row[Any]) -> Booking:
         _blocks,
         created,
         modified,
-    ) = tuple(row)
+    ) = row
     known = person_name or person_address
     return Booking(
         id=booking_id,
@@ -142,7 +186,7 @@ def booking(row: Row[Any]) -> Booking:
         modified=instant(modified),
         status=_STATUS[status],
         origin=_SIDE[origin],
-        editable=editable,
+        editable=bool(editable),
         uid=uid,
         person=Person(person_name, person_address) if known else NOBODY,
         seats=seats,

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection as CoreConnection
+from sqlalchemy import inspect
 
 from calsync.errors import DatabaseUnusable
+from calsync.store.connection import Connection
 from calsync.store.database import Database
 from calsync.store.migrations import HEAD
 from calsync.store.statements import Statements
@@ -27,13 +29,13 @@ def migrate(db: Database) -> None:
 
     Raises DatabaseUnusable where the database belongs to a newer calsync or to another program.
     """
-    with db.read() as connection:
-        if _revision(connection) == HEAD:
+    with db.read() as reading:
+        if _revision(reading, is_sqlite=db.is_sqlite) == HEAD:
             return
-    with db.write() as connection:
+    with db.rebuild() as connection:
         if not db.is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
-        revision = _revision(connection)
+        revision = _revision(connection, is_sqlite=db.is_sqlite)
         if revision == HEAD:
             return
         if revision is None and db.is_sqlite:
@@ -49,7 +51,7 @@ def facts(db: Database) -> dict[str, str]:
     return {str(key): str(value) for key, value in rows}
 
 
-def config_for(connection: Connection) -> Config:
+def config_for(connection: CoreConnection) -> Config:
     """Alembic's settings, without a file."""
     from alembic.config import Config
 
@@ -59,15 +61,20 @@ def config_for(connection: Connection) -> Config:
     return config
 
 
-def _revision(connection: Connection) -> str | None:
+def _revision(connection: Connection | CoreConnection, *, is_sqlite: bool) -> str | None:
     """The revision the database says it is at; None where calsync never made tables in it."""
-    if not inspect(connection).has_table("alembic_version"):
+    there = (
+        "SELECT name FROM sqlite_master WHERE name = 'alembic_version'"
+        if is_sqlite
+        else "SELECT to_regclass('alembic_version')"
+    )
+    if connection.exec_driver_sql(there).scalar() is None:
         return None
     found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     return None if found is None else str(found)
 
 
-def _upgrade(connection: Connection, revision: str | None, where: str) -> None:
+def _upgrade(connection: CoreConnection, revision: str | None, where: str) -> None:
     # Imported here: Alembic costs a sixth of a second, and most starts have nothing to migrate.
     from alembic import command
     from alembic.script import ScriptDirectory
@@ -84,7 +91,7 @@ def _upgrade(connection: Connection, revision: str | None, where: str) -> None:
     command.upgrade(config, "head")
 
 
-def _refuse_foreign(connection: Connection, where: str) -> None:
+def _refuse_foreign(connection: CoreConnection, where: str) -> None:
     # Alembic's own table is left behind by a downgrade to nothing.
     tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
     if tables:
@@ -95,7 +102,7 @@ def _refuse_foreign(connection: Connection, where: str) -> None:
         )
 
 
-def _found_installation(connection: Connection, text: Statements) -> None:
+def _found_installation(connection: CoreConnection, text: Statements) -> None:
     sql = text.sql("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
     connection.exec_driver_sql(
         sql, [("installation_id", str(uuid4())), ("secret", secrets.token_hex(32))]

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection
-
 from calsync.errors import UsageError
 from calsync.model import ClashPolicy, EditPolicy, Pair, Tally, Window
 from calsync.ports import Clock, RoomState
@@ -20,6 +18,7 @@ from calsync.store.codec import (
     maybe_instant,
     micros,
 )
+from calsync.store.connection import Connection
 from calsync.store.database import Database
 from calsync.store.statements import Statements, run_many
 

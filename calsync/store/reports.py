@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from calsync.mapping.fingerprint import loads
 from calsync.model import Conflict, ConflictKind, Link, Notice, NoticeKind, Person, Side
 from calsync.ports import AuditEntry, AuditStep, NoticeState
 from calsync.store.codec import LINK_COLUMNS, instant, link_of, refusal_of
+from calsync.store.connection import Connection
 from calsync.store.database import Database
 from calsync.store.statements import Statements
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
+
+from calsync.store.connection import Connection
 
 #: Keys per IN list: far below every server's limit, long enough to make the trips few.
 CHUNK = 512
@@ -51,10 +53,15 @@ class Statements:
         return self.insert(table, ending=f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}")
 
 
+def select_all(table: Table) -> str:
+    """SELECT of every column in table order."""
+    return f"SELECT {', '.join(c.name for c in table.columns)} FROM {table.name}"
+
+
 def run_many(connection: Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
     """One trip for all rows; nothing for none."""
     if rows:
-        connection.exec_driver_sql(statement, rows)
+        connection.exec_driver_sql(statement, list(rows))
 
 
 def chunks(keys: Sequence[str]) -> Iterator[tuple[str, ...]]:

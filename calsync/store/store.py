@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from calsync.errors import StoreError
@@ -49,6 +48,7 @@ from calsync.store.codec import (
     seconds_down,
     seconds_up,
 )
+from calsync.store.connection import Connection
 from calsync.store.database import Database
 from calsync.store.pairs import PAIR_COLUMNS, ROOM_STATE_COLUMNS, pair_of, room_state_of
 from calsync.store.statements import Statements, chunks, run_many

@@ -357,7 +357,7 @@ def test_titles_are_not_kept_where_the_switch_is_off(world: Served, api: Client)
     assert "title" not in api.book(title="Secret", start="2026-12-02T09:00:00")
     assert not api.get("/v1/rooms/r1").json()["titles"]
     with world.hub.database.read() as connection:
-        kept = connection.exec_driver_sql("SELECT content FROM hub_booking").scalars().all()
+        kept = connection.exec_driver_sql("SELECT content FROM hub_booking").scalars()
     assert not [text for text in kept if "Layoffs" in text or "Secret" in text]
 
 

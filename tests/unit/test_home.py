@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from calsync import bootstrap
 from calsync.errors import UsageError
 from calsync.model import ClashPolicy, Pair, Room
 from calsync.settings import parse
+from calsync.store.connection import Connection
 
 CONNECTION = """
 [[connections]]
@@ -47,21 +48,15 @@ def opened(text: str) -> tuple[dict[str, Room], dict[str, Pair], int]:
     """Rooms and pairs by room, and how many statements taking them in needed."""
     count = 0
 
-    def note(*_: object) -> None:
+    run = Connection.exec_driver_sql
+
+    def note(self: Connection, *statement: Any) -> Any:
         nonlocal count
         count += 1
-
-    from calsync.store import database
-
-    made = database.Database._make_engine
-
-    def counted(self: database.Database) -> database.Engine:
-        engine = made(self)
-        event.listen(engine, "before_cursor_execute", note)
-        return engine
+        return run(self, *statement)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database.Database, "_make_engine", counted)
+        patch.setattr(Connection, "exec_driver_sql", note)
         home = bootstrap.open_home(parse(text))
     needed = count
     try:

@@ -17,7 +17,7 @@ def main(message: str) -> None:
     db = Database("sqlite://")
     try:
         migrate(db)
-        with db.write() as connection:
+        with db.rebuild() as connection:
             command.revision(
                 config_for(connection),
                 message=message,

@@ -100,7 +100,7 @@ def a_hub(folder: Path | None = None) -> Iterator[Hub]:
     """In memory, which has one connection, or in ``folder`` for tests with threads."""
     database = Database(f"sqlite:///{folder}/hub.db" if folder else "sqlite://")
     try:
-        with database.write() as connection:
+        with database.rebuild() as connection:
             metadata.create_all(connection)
         yield Hub(database)
     finally:

@@ -24,7 +24,7 @@ from calsync.store.tables import metadata
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(db: Database) -> None:
-    with db.read() as connection:
+    with db.rebuild() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
         assert compare_metadata(context, metadata) == []
 
@@ -39,7 +39,7 @@ def test_every_table_of_the_hub_is_among_them() -> None:
 
 
 def test_the_newest_revision_is_the_one_the_code_names(db: Database) -> None:
-    with db.read() as connection:
+    with db.rebuild() as connection:
         scripts = ScriptDirectory.from_config(config_for(connection))
     assert scripts.get_heads() == [HEAD]
 
@@ -60,17 +60,17 @@ def test_no_two_installations_share_a_secret(db: Database) -> None:
 
 
 def test_down_and_up_again(db: Database) -> None:
-    with db.write() as connection:
+    with db.rebuild() as connection:
         command.downgrade(config_for(connection), "base")
     migrate(db)
-    with db.read() as connection:
+    with db.rebuild() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_links_of_the_first_form_live_on(path: Path) -> None:
     """A database made before the loop breakers were: nothing counted, nothing lost."""
     db = Database(f"sqlite:///{path}")
-    with db.write() as connection:
+    with db.rebuild() as connection:
         command.upgrade(config_for(connection), "0001")
         _fill(connection)
     migrate(db)
@@ -126,7 +126,7 @@ def test_a_database_of_another_program_is_left_alone(path: Path) -> None:
     with pytest.raises(DatabaseUnusable, match="bookkeeping"):
         migrate(db)
     with db.read() as connection:
-        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars().all()
+        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars()
     db.dispose()
     assert tables == ["bookkeeping"]
 

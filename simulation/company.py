@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from requests.adapters import BaseAdapter
 
@@ -33,6 +33,8 @@ from calsync.sandbox.mailbox import Mailbox
 from calsync.settings import Settings, parse
 from simulation.clock import LibraryTime, Patience, ProcessClock, VirtualClock
 from simulation.process import Process
+
+T = TypeVar("T")
 
 BASE = "https://graph.sandbox"
 SENDER = f"notices@{DEFAULT_DOMAIN}"
@@ -156,7 +158,10 @@ class Company:
     running: Process | None = None
     stalled: list[Process] = field(default_factory=list)
     started: int = 0
+    writes: int = 0
     _ids: int = 0
+    _standing: dict[Hashable, Any] = field(default_factory=dict)
+    _stood_at: tuple[int, int] = (0, 0)
 
     def box(self, place: Place) -> Mailbox:
         found = self.control.world.box(place.address)
@@ -171,6 +176,23 @@ class Company:
     @property
     def home(self) -> bootstrap.Home:
         return self.process.home
+
+    # -- looking ----------------------------------------------------------------------------
+
+    def standing(self, what: Hashable, read: Callable[[], T]) -> T:
+        """What ``read`` finds in the database: read anew after every transaction that wrote, in
+        whichever process, and after every start of a process (which a restored file needs)."""
+        now = (self.started, self.writes)
+        if now != self._stood_at:
+            self._standing.clear()
+            self._stood_at = now
+        if what not in self._standing:
+            self._standing[what] = read()
+        found: T = self._standing[what]
+        return found
+
+    def _wrote(self) -> None:
+        self.writes += 1
 
     # -- processes --------------------------------------------------------------------------
 
@@ -210,6 +232,7 @@ class Company:
             rng=self.chance,
             before_write=self.before_write,
             after_write=self.after_write,
+            wrote=self._wrote,
             on_report=self.on_report,
         )
         points.append(process.point)

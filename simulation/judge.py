@@ -19,6 +19,7 @@ from calsync.mapping.booking_values import BookingStatus
 from calsync.mapping.expand import ALWAYS
 from calsync.model import Side
 from calsync.ports import NoticeState
+from calsync.store.reports import ConflictRecord
 from simulation.claim import demand
 from simulation.company import SENDER, Company, Place
 from simulation.people import Act, Kind, People, words
@@ -168,7 +169,7 @@ class Judge:
         """By name: the features that stand in records (conflicts, refusals)."""
         found: dict[str, set[Feature]] = {}
         with self.company.process.shelter():
-            conflicts = self.company.home.reports.conflicts(limit=10_000)
+            conflicts = self._conflicts()
             names = self._link_names({r.conflict.link_id for r in conflicts})
         for record in conflicts:
             lost = record.conflict.lost
@@ -178,10 +179,14 @@ class Judge:
                     known = found.setdefault(name, set())
                     if named:
                         known.add(("title", named[1], None))
-        for key, name in self.views.ids.items():
-            if name not in found and self._refused(key):
-                found[name] = set()
+        for key in self._refused():
+            found.setdefault(self.views.ids[key], set())
         return found
+
+    def _conflicts(self) -> list[ConflictRecord]:
+        return self.company.standing(
+            "conflicts", lambda: self.company.home.reports.conflicts(limit=10_000)
+        )
 
     def _link_names(self, ids: set[str]) -> dict[str, str]:
         names = {}
@@ -193,12 +198,15 @@ class Judge:
                 names[link.id] = name
         return names
 
-    def _refused(self, booking_id: str) -> bool:
+    def _refused(self) -> list[str]:
+        """Ids of bookings that people made on the platform and that were refused."""
         with self.company.home.hub.read() as tx:
-            booking = tx.bookings([booking_id]).get(booking_id)
-        if booking is None:
-            return False
-        return booking.status is BookingStatus.REJECTED or booking.refusal is not None
+            found = tx.bookings(list(self.views.ids))
+        return [
+            key
+            for key, booking in found.items()
+            if booking.status is BookingStatus.REJECTED or booking.refusal is not None
+        ]
 
     # -- at rest ----------------------------------------------------------------------------
 
@@ -496,7 +504,7 @@ class Judge:
         with self.company.process.shelter():
             with self.company.home.hub.read() as tx:
                 number = tx.numbers()[0]
-            conflicts = len(self.company.home.reports.conflicts(limit=10_000))
+            conflicts = len(self._conflicts())
         return app, number, conflicts
 
 

@@ -129,6 +129,9 @@ class People:
     def images(self, side: Side, place: Place) -> list[Image]:
         if side is Side.CALENDAR:
             return self.views.calendar(self.company.box(place))
+        return self.company.standing(("images", place.id), lambda: self._bookings(place))
+
+    def _bookings(self, place: Place) -> list[Image]:
         with self.company.home.hub.read() as tx:
             found = tx.live_bookings([place.id], ALWAYS)
         return self.views.bookings(sorted(found, key=lambda b: b.id), place.zone)

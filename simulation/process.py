@@ -47,6 +47,7 @@ class Process:
         rng: Callable[[], Random],
         before_write: Callable[[], None],
         after_write: Callable[[], None],
+        wrote: Callable[[], None],
         on_report: Callable[[CycleReport], None],
     ) -> None:
         self.name, self.system = name, system
@@ -57,6 +58,7 @@ class Process:
         self.sheltered = 0
         self.alive = True
         self._rng, self._before_write, self._after_write = rng, before_write, after_write
+        self._wrote = wrote
         self.lease = ProcessLease(system.home.db, system.home.clock)
         self.worker = bootstrap.control_loop(system, self.lease, pool=self.calls, seed=0)
         self.worker.on_report = on_report
@@ -162,11 +164,14 @@ class Process:
         def write() -> Iterator[DbConnection]:
             if not self.sheltered:
                 self._before_write()
-            with real() as connection:
-                if self.disk and not self.sheltered:
-                    raise self.disk.pop(0)
-                yield connection
-                self.point("before commit")
+            try:
+                with real() as connection:
+                    if self.disk and not self.sheltered:
+                        raise self.disk.pop(0)
+                    yield connection
+                    self.point("before commit")
+            finally:
+                self._wrote()
             if not self.sheltered:
                 self._after_write()
             self.point("after commit")

@@ -11,9 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from calsync.worker.memory import calm_collector
 from simulation.company import CALENDARS, DATABASES
 from simulation.history import Plan, Result, run, run_lean
 from simulation.report import Report
@@ -120,7 +122,10 @@ def _results(options: argparse.Namespace, plans: list[Plan], folder: Path) -> It
     if options.jobs == 1:
         yield from map(lean, plans)
         return
-    with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
+    if plans:
+        # Modules, rules of zones and the empty database: made once, and shared by the processes.
+        run_lean(replace(plans[0], steps=1), folder)
+    with multiprocessing.get_context("fork").Pool(options.jobs, calm_collector) as pool:
         yield from pool.imap_unordered(lean, plans, chunksize=4)
 
 

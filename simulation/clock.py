@@ -18,13 +18,15 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self.elapsed = 0.0
+        self._world = START
 
     def world(self) -> datetime:
         """The time of Exchange."""
-        return START + timedelta(seconds=self.elapsed)
+        return self._world
 
     def forward(self, seconds: float) -> None:
         self.elapsed += max(0.0, seconds)
+        self._world = START + timedelta(seconds=self.elapsed)
 
 
 class LibraryTime:

@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection as CoreConnection
-from sqlalchemy import Engine, PoolProxiedConnection, QueuePool, create_engine, event, exc
+from sqlalchemy import Engine, QueuePool, create_engine, event, exc
 from sqlalchemy.engine import URL, make_url
 
 from calsync.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StoreError
@@ -90,6 +90,8 @@ class Database:
             pool_timeout=30.0,
             # The connection that was used last: its cache is warm, and the others' stay small.
             pool_use_lifo=True,
+            # Who borrowed one rolls back before it comes back, if there is anything to roll back.
+            pool_reset_on_return=None,
             # An error of the driver would show the values of its row: names, addresses, titles.
             hide_parameters=True,
         )
@@ -115,17 +117,17 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and changes nothing."""
-        with self._translated(), self._once(), self._borrowed() as borrowed:
+        with self._once(), self._lent() as driver:
             if self.is_sqlite:
-                borrowed.cursor().execute("BEGIN")
-            yield Connection(borrowed)
+                driver.execute("BEGIN")
+            yield Connection(driver)
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
         """For one single SELECT, which sees one state by itself: no transaction is begun. Idle
         rooms are looked at this way."""
-        with self._translated(), self._once(), self._borrowed() as borrowed:
-            yield Connection(borrowed)
+        with self._once(), self._lent() as driver:
+            yield Connection(driver)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -135,17 +137,17 @@ class Database:
         then. ``sqlalchemy.exc.IntegrityError`` passes: which rule was broken is the caller's to
         explain.
         """
-        with self._translated(), self._once(), self._turn(), self._borrowed() as borrowed:
+        with self._once(), self._turn(), self._lent() as driver:
             self._check_file()
             if self.is_sqlite:
-                self._take_write_lock(borrowed.dbapi_connection)
-            yield Connection(borrowed)
-            borrowed.commit()
+                self._take_write_lock(driver)
+            yield Connection(driver)
+            driver.commit()
 
     @contextmanager
     def rebuild(self) -> Iterator[CoreConnection]:
         """As ``write``, with SQLAlchemy's own connection, which Alembic wants."""
-        with self._translated(), self._once(), self._turn():
+        with self._once(), self._turn(), self._translated():
             self._check_file()
             with self.engine.begin() as connection:
                 yield connection
@@ -171,13 +173,21 @@ class Database:
             )
 
     @contextmanager
-    def _borrowed(self) -> Iterator[PoolProxiedConnection]:
-        """A connection of the pool, which rolls back what was not committed when it comes back."""
-        borrowed = self.engine.raw_connection()
-        try:
-            yield borrowed
-        finally:
-            borrowed.close()
+    def _lent(self) -> Iterator[Any]:
+        """The driver's part of a connection of the pool. What is not committed is rolled back."""
+        with self._translated():
+            lent = self.engine.pool.connect()
+            driver: Any = lent.dbapi_connection
+            try:
+                yield driver
+            finally:
+                try:
+                    # The pool does this itself for servers: see ``_make_engine``.
+                    if self.is_sqlite and driver.in_transaction:
+                        driver.rollback()
+                except sqlite3.Error:
+                    lent.invalidate()
+                lent.close()
 
     def _begin(self, connection: CoreConnection) -> None:
         """On SQLite, where the driver starts no transactions by itself."""

@@ -273,7 +273,8 @@ class _Session(requests.Session):
         self.mount("https://", adapter)
         self.mount("http://", adapter)
         # O365 refuses to send anything while the session has no such header.
-        self.headers["Authorization"] = "set for each request"
+        # A plain dictionary: O365 makes a text of it for every request.
+        self.headers = {"Authorization": "set for each request"}
 
     def request(  # type: ignore[override]  # only what O365's connection passes
         self, method: str, url: str, *, headers: Mapping[str, str], data: Any = None, **_: Any

@@ -35,8 +35,10 @@ def read_json(data: bytes | str, **hooks: Any) -> Any:
     """The value. ``hooks`` are those of ``json.loads``. Raises ValueError for what is no JSON,
     TooDeep for what is nested deeper than twice MAX_DEPTH (up to MAX_DEPTH is always read), and
     TooMuch."""
-    brackets = _brackets(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
-    if _too_deep(brackets):
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    # The usual answer is too short to be much, and has too few brackets to be deep.
+    small = len(raw) <= MAX_VALUES and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
+    if not small and _too_deep(_brackets(raw)):
         raise TooDeep(f"the JSON is nested more than {MAX_DEPTH} deep")
     return json.loads(data, **hooks)
 

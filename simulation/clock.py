@@ -25,8 +25,9 @@ class VirtualClock:
         return self._world
 
     def forward(self, seconds: float) -> None:
-        self.elapsed += max(0.0, seconds)
-        self._world = START + timedelta(seconds=self.elapsed)
+        if seconds > 0.0:
+            self.elapsed += seconds
+            self._world = START + timedelta(seconds=self.elapsed)
 
 
 class LibraryTime:

@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection as CoreConnection
-from sqlalchemy import Engine, QueuePool, create_engine, event, exc
+from sqlalchemy import Engine, NullPool, PoolProxiedConnection, QueuePool, create_engine, event, exc
 from sqlalchemy.engine import URL, make_url
 
 from calsync.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StoreError
@@ -34,6 +34,11 @@ BUSY_TIMEOUT = 5.0
 
 #: Milliseconds of one piece of that wait, after which it is looked whether the process ends.
 _PIECE_MS = 100
+
+#: Connections to a file that are kept: the control thread's and one for the API. Each has a cache
+#: of pages and statements, which would fill once for every connection that is kept; one more is
+#: opened in less than a millisecond where many ask at once.
+_IDLE = 2
 
 
 class Database:
@@ -56,6 +61,9 @@ class Database:
         self._writer = threading.Lock()
         # A plain flag: a signal handler may set it while this very thread waits.
         self._ending = False
+        # Connections to a file wait here, not in a pool of SQLAlchemy's, whose bookkeeping costs
+        # more than a small read. (Appending and popping need no lock.)
+        self._idle: list[PoolProxiedConnection] = []
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         #: The file of a SQLite database; None in memory and for servers.
         self.path = _file_of(self._url) if self.is_sqlite else None
@@ -77,26 +85,17 @@ class Database:
                     f"Install it beside calsync: pip install {error.name}",
                 ) from error
         # A database in memory lives in its one connection, which threads then share in turn.
-        in_memory = self.path is None
+        shared: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
         engine = create_engine(
             self._url,
             connect_args={"check_same_thread": False, "timeout": self._busy_timeout},
-            poolclass=QueuePool,
-            # Two are kept: the control thread's and one for the API. Each has a cache of pages and
-            # statements, which would fill once for every connection that is kept; one more is
-            # opened in less than a millisecond where many ask at once.
-            pool_size=1 if in_memory else 2,
-            max_overflow=0 if in_memory else 60,
-            pool_timeout=30.0,
-            # The connection that was used last: its cache is warm, and the others' stay small.
-            pool_use_lifo=True,
-            # Who borrowed one rolls back before it comes back, if there is anything to roll back.
-            pool_reset_on_return=None,
+            **(shared if self.path is None else {"poolclass": NullPool}),
             # An error of the driver would show the values of its row: names, addresses, titles.
             hide_parameters=True,
         )
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", self._begin)
+        event.listen(engine, "engine_disposed", self._close_idle)
         return engine
 
     def _prepare(self, connection: sqlite3.Connection, _record: Any) -> None:
@@ -176,18 +175,36 @@ class Database:
     def _lent(self) -> Iterator[Any]:
         """The driver's part of a connection of the pool. What is not committed is rolled back."""
         with self._translated():
-            lent = self.engine.pool.connect()
+            try:
+                # The one that was used last: its cache is warm, and the others' stay small.
+                lent = self._idle.pop()
+            except IndexError:
+                lent = self.engine.pool.connect()
             driver: Any = lent.dbapi_connection
             try:
                 yield driver
             finally:
-                try:
-                    # The pool does this itself for servers: see ``_make_engine``.
-                    if self.is_sqlite and driver.in_transaction:
-                        driver.rollback()
-                except sqlite3.Error:
-                    lent.invalidate()
+                self._give_back(lent, driver)
+
+    def _give_back(self, lent: PoolProxiedConnection, driver: Any) -> None:
+        if self.path is None:
+            lent.close()
+            return
+        try:
+            if driver.in_transaction:
+                driver.rollback()
+        except sqlite3.Error:
+            lent.invalidate()
+            lent.close()
+        else:
+            if len(self._idle) < _IDLE:
+                self._idle.append(lent)
+            else:
                 lent.close()
+
+    def _close_idle(self, _: Engine) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
     def _begin(self, connection: CoreConnection) -> None:
         """On SQLite, where the driver starts no transactions by itself."""

@@ -35,6 +35,8 @@ JSON_TYPE = (
     "application/json;odata.metadata=minimal;odata.streaming=true;"
     "IEEE754Compatible=false;charset=utf-8"
 )
+# json.dumps would make one of these for every answer.
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(slots=True)
@@ -217,9 +219,7 @@ def answer(status: int, content: object, headers: Mapping[str, str] | None = Non
     made = {"Content-Type": JSON_TYPE}
     if headers:
         made.update(headers)
-    return Response(
-        status, made, json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
-    )
+    return Response(status, made, _ENCODE(content).encode())
 
 
 def collection_context(request: Request, kind: str) -> str:

@@ -189,14 +189,14 @@ def test_a_writer_that_waits_too_long_for_its_turn_is_told(numbers: Database) ->
 def test_a_full_disk(numbers: Database) -> None:
     """By SQLite's own limit of pages: the error is the same as that of a full disk."""
     add(numbers)
-    with numbers.engine.connect() as connection:
+    with numbers.read() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 12")
     with pytest.raises(DatabaseFull) as caught:
         fill(numbers)
     assert explained(caught.value)
     kept = count(numbers)
     assert 1 <= kept < 200
-    with numbers.engine.connect() as connection:
+    with numbers.read() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 100000")
     add(numbers, "x" * 4000)
     assert count(numbers) == kept + 1

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -151,6 +151,46 @@ def test_threads_share_a_database_in_memory() -> None:
         thread.start()
         thread.join()
         assert count(db) == 1
+
+
+def test_few_connections_are_kept_and_the_last_to_go_folds_the_log(
+    numbers: Database, path: Path
+) -> None:
+    """Each has a cache of its own, which would fill."""
+    together = threading.Barrier(5)
+
+    def look() -> None:
+        with numbers.read() as connection:
+            connection.exec_driver_sql("SELECT count(*) FROM n").all()
+            together.wait(10)
+
+    threads = [threading.Thread(target=look) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Of the log: SQLite keeps the file itself open while another connection has a lock on it.
+    assert _held().count(f"{path}-wal") == 2
+    numbers.dispose()
+    assert sorted(file.name for file in path.parent.iterdir()) == [path.name]
+
+
+def _held() -> list[str]:
+    """The files that this process holds open."""
+    held = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the one by which the list itself was read
+            held.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return held
+
+
+def test_a_connection_comes_back_clean(numbers: Database) -> None:
+    with numbers.read() as connection:
+        connection.exec_driver_sql("INSERT INTO n DEFAULT VALUES")
+    with numbers.glance() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM n").scalar() == 0
+    add(numbers)
+    assert count(numbers) == 1
 
 
 def test_a_broken_rule_is_for_the_caller_to_explain(numbers: Database) -> None:

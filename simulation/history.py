@@ -233,6 +233,9 @@ class History:
 
     def _restart(self) -> None:
         self.company.process.vanish()
+        if self.troubles.lose_commit:
+            # It died of something else, before the commit that would have been lost.
+            self.troubles.lost_state = None
         if self.troubles.lost_state is not None:
             self.company.database.restore(
                 self.company.folder, self.company.name, self.troubles.lost_state

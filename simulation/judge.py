@@ -63,6 +63,11 @@ class Judge:
 
     def _left(self, act: Act) -> None:
         """A title that people replaced on this side must not come back there by itself."""
+        if act.kind is Kind.RESTORE:
+            # What comes back is as old as it is, on both sides.
+            for side in Side:
+                self.left.pop((side, act.name), None)
+            return
         before, after = _version(act.before), _version(act.after)
         left = self.left.setdefault((act.side, act.name), set())
         if after is not None:
@@ -248,12 +253,14 @@ class Judge:
     def _equal(self, place: Place, parked: set[str]) -> None:
         """1 and 14: instance by instance, and in what can be seen of them."""
         shown = {}
+        began = self.people.began()
         for side in Side:
             shown[side] = Counter(
                 (start, end, one.all_day, one.busy, one.private, _title(one))
                 for one in self.people.images(side, place)
                 if one.name not in parked
                 for start, end in one.times
+                if end > began
             )
         extra = {
             side: sorted((shown[side] - shown[other]).elements(), key=str)[:4]
@@ -403,9 +410,7 @@ class Judge:
 
     def _outside(self) -> set[str]:
         """Booked for a time in which nothing is compared."""
-        return {a.name for a in self.people.acts if a.after is not None and not _timed(a.after)} | {
-            a.name for a in self.people.acts if a.kind is Kind.BOOK and not _timed(a.after)
-        }
+        return {a.name for a in self.people.acts if a.over}
 
     def _acts_survive(self, parked: set[str]) -> None:
         """2: each part of each act is in the end state, was overruled in sight of it, or is kept
@@ -413,7 +418,7 @@ class Judge:
         acts = self.people.acts[self.round_acts :]
         special = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}
         special |= parked | self._declined_by_room() | self._declined_by_us()
-        special |= self.people.unseen | self._taken_in_again() | self._parted()
+        special |= self._outside() | self.people.unseen | self._taken_in_again() | self._parted()
         in_part = self._declined_in_part()
         records: set[str] | None = None
         for name in {a.name: None for a in acts}:
@@ -422,6 +427,8 @@ class Judge:
             mine = [a for a in acts if a.name == name]
             place = next(p for p in self.company.places if p.id == mine[0].room)
             image = self.people.image(Side.BOOKING, place, name)
+            if image is None and self._emptied(name):
+                continue
             end = image.features() if image is not None else None
             declined = self.views.declined(self.company.box(place), name)
             if declined:
@@ -515,10 +522,6 @@ def _version(features: frozenset[Feature] | None) -> int | None:
     if features is None:
         return None
     return next((int(str(f[1])) for f in features if f[0] == "title"), None)
-
-
-def _timed(features: frozenset[Feature] | None) -> bool:
-    return features is not None and any(f[0] == "at" for f in features)
 
 
 def _title(image: Image) -> str:

@@ -52,7 +52,8 @@ class Act:
     """What somebody did on ``side``: ``before`` → ``after``, the item's features there.
 
     None = no item. ``saw``: where the other side showed the booking at that time, its features
-    there. ``asks``: the person waits for an answer.
+    there. ``asks``: the person waits for an answer. ``over``: all of it lay in the past then, or
+    out of the time that is compared.
     """
 
     step: int
@@ -63,6 +64,7 @@ class Act:
     before: frozenset[Feature] | None
     after: frozenset[Feature] | None
     asks: bool = False
+    over: bool = False
 
     @property
     def ends(self) -> bool:
@@ -374,6 +376,7 @@ class People:
             Act(
                 step=self.story.step, kind=kind, side=side, room=place.id, name=name,
                 before=was, after=now, asks=asks,
+                over=(now is not None or kind is Kind.BOOK) and not _timed(now, self.began()),
             )
         )  # fmt: skip
         self.story.tell(
@@ -382,6 +385,11 @@ class People:
         )
         if side is Side.BOOKING:
             self.hints.append(place.id)
+
+    def began(self) -> datetime:
+        """Where the window that is synced begins now (UTC, naive): nobody needs what is over."""
+        now = self.company.home.clock.now()
+        return self.company.process.system.context.span.window(now).start.replace(tzinfo=None)
 
     def _seen(self, side: Side, place: Place, name: str) -> Image | None:
         """What a person who acts has before them: of a meeting the organizer's own item,
@@ -475,6 +483,12 @@ class Shape:
     def count(self, tally: Tally) -> None:
         if self.odd:
             tally.struck(self.odd, "book")
+
+
+def _timed(features: frozenset[Feature] | None, began: datetime) -> bool:
+    return features is not None and any(
+        f[0] == "at" and isinstance(f[2], datetime) and f[2] > began for f in features
+    )
 
 
 def words(features: frozenset[Feature] | None) -> str:

@@ -292,6 +292,7 @@ class Troubles:
         self.weather.clear_up()
         self.company.control.front.faults.clear()
         self.silent = self.lose_commit = False
+        self.lost_state = None
         for undo in reversed(self.undo):
             undo()
         self.undo.clear()

@@ -57,8 +57,9 @@ def operation_of(method: str, target: str) -> str:
     return "find" if "filter=" in query or "%24filter" in query else "list"
 
 
-def _mailbox(target: str) -> str:
-    found = _MAILBOX.search(target)
+def _mailbox(target: str, body: bytes) -> str:
+    """Whose it is; of a batch, whose its parts are."""
+    found = _MAILBOX.search(target) or _MAILBOX.search(body.decode("utf-8", "replace"))
     return found[1].casefold() if found else ""
 
 
@@ -102,7 +103,7 @@ class Wire(BaseAdapter):
             dict(request.headers),
             body.encode() if isinstance(body, str) else bytes(body),
         )
-        self._patient(target)
+        self._patient(sent)
         self._point(f"before {operation}")
         self._clock.forward(0.05)
         fault = self._weather.strikes(operation, self._rng())
@@ -111,22 +112,22 @@ class Wire(BaseAdapter):
         else:
             answer = self._strike(fault.number, sent)
         self._story.note(method, target, answer.status_code)
-        self._heed(target, answer)
+        self._heed(sent, answer)
         self._point(f"after {operation}")
         return answer
 
     # -- patience -----------------------------------------------------------------------------
 
-    def _heed(self, target: str, answer: requests.Response) -> None:
+    def _heed(self, sent: _Sent, answer: requests.Response) -> None:
         """What the tenant asked for; an hour at most, as calsync promises."""
         asked = answer.headers.get("Retry-After", "")
         if answer.status_code == 429 and asked.isdigit():
             until = self._clock.elapsed + min(float(asked), 3600.0)
-            self._until[_mailbox(target)] = until
+            self._until[_mailbox(sent.target, sent.body)] = until
 
-    def _patient(self, target: str) -> None:
+    def _patient(self, sent: _Sent) -> None:
         """7: nobody asks a mailbox again before the time that it named."""
-        until = self._until.get(_mailbox(target), 0.0)
+        until = self._until.get(_mailbox(sent.target, sent.body), 0.0)
         demand(
             self._clock.elapsed >= until - 0.5,
             "7 bounded calls",

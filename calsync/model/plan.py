@@ -122,9 +122,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """Sent, reply lost: look it up before anything is sent again."""
+    """Sent, reply lost: look it up before anything is sent again. ``made``: the side says that
+    it has made the item, but does not show it."""
 
     reason: str = ""
+    made: bool = False
 
 
 Outcome = Done | Stale | Later | Refused | InDoubt

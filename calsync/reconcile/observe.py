@@ -57,7 +57,7 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
             gone = replace(
                 half,
                 presence=Presence.GONE,
-                key=half.key or obs.key,
+                key=half.key or obs.key or None,
                 # While a write is in doubt, what it was about is kept for the answer.
                 seen=last_seen(link, side) if link.in_flight else None,
                 sent="",

@@ -29,7 +29,7 @@ def sending(link: Link, effect: Effect) -> Link:
         others = [one for one in half.sent.split() if one != sent]
         sent = " ".join([*others[1 - REMEMBERED :], sent])
     if half.presence is Presence.NEVER:
-        return with_half(link, side, Half(sent=sent))
+        return with_half(link, side, Half(sent=sent, created=half.created))
     return with_half(link, side, replace(half, sent=sent))
 
 

@@ -30,7 +30,7 @@ from calsync.model import (
     Stale,
     Unknown,
 )
-from calsync.reconcile.observe import accept, half_of
+from calsync.reconcile.observe import LAG, accept, half_of
 from calsync.reconcile.rebase import rebase, with_half
 from calsync.reconcile.sent import as_sent
 
@@ -78,7 +78,12 @@ def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet
         case Refused():
             link = replace(link, in_flight=False, state=LinkState.PARKED, reason=outcome.reason)
             return Settled(link=link, what=f"refused: {outcome.reason}")
+        case InDoubt(made=True) if _was_made(link, effect, now):
+            gone = Gone(key="", absence=Absence.READ)
+            return _done(link, effect, Done(gone), now=now, quiet=quiet)
         case InDoubt():
+            if outcome.made:
+                link = _said_to_be_made(link, effect, now)
             return Settled(link=link, open=True, what=f"in doubt: {outcome.reason}")
         case _:
             assert_never(outcome)
@@ -106,6 +111,21 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
     else:
         link = _rebased(link, effect, state.occupancy, complete=done.complete)
     return Settled(link=link, what=what)
+
+
+def _said_to_be_made(link: Link, effect: Effect, now: datetime) -> Link:
+    """A copy of the mailbox that lags behind does not show it yet; or a person removed it."""
+    half = link.half(effect.kind.side)
+    if half.presence is not Presence.NEVER or half.created is not None:
+        return link
+    return with_half(link, effect.kind.side, replace(half, created=now))
+
+
+def _was_made(link: Link, effect: Effect, now: datetime) -> bool:
+    """True where no lag explains any more that what was made is not shown: it is gone again."""
+    half = link.half(effect.kind.side)
+    made = half.created if half.presence is Presence.NEVER else None
+    return made is not None and now - made >= LAG
 
 
 def _removed(link: Link, effect: Effect, state: Gone, now: datetime) -> Link:

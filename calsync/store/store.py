@@ -305,10 +305,17 @@ class SqlStore:
         with self._db.write() as connection:
             connection.exec_driver_sql(sql, values)
 
+    def _any_sending(self) -> bool:
+        sql = self._sql("SELECT 1 FROM notice WHERE state = 'sending' LIMIT 1")
+        with self._db.read() as connection:
+            return connection.exec_driver_sql(sql).first() is not None
+
     def doubt_notices(self, *, start: bool = True) -> int:
         """Everything left in SENDING becomes DOUBTFUL. At a ``start``, so does what has waited for
         longer than a notice waits while calsync runs: where this database is a restored backup, it
         was sent in the life that the backup does not know. How many."""
+        if not start and not self._any_sending():
+            return 0
         now = self._clock.now()
         sending = self._sql(
             "UPDATE notice SET state = 'doubtful', changed_at = ?,"

@@ -95,7 +95,6 @@ class Worker:
         self.on_report = on_report
         self._rng = random.Random(seed)
         self._notices_due = True
-        self._notices_broken = False
         self._notices_at = float("-inf")
 
     # -- from other threads -------------------------------------------------------------------
@@ -273,7 +272,6 @@ class Worker:
             log.error("%s", why)
         else:
             why = f"something unforeseen went wrong ({type(error).__name__}); the log has it all"
-        self._notices_broken = self._notices_broken or job == _NOTICES
         self.ctx.resting.discard(job)
         # The room may have been mapped anew: its lease is taken again at its next use.
         self.ctx.fences.pop(job, None)
@@ -300,10 +298,9 @@ class Worker:
     # -- housekeeping -------------------------------------------------------------------------
 
     def _notices(self, notifier: Notifier) -> Steps[Delivered]:
-        if self._notices_broken:
-            # It ended between a mail and the word that it left: nobody knows any more.
-            self.ctx.store.doubt_notices(start=False)
-            self._notices_broken = False
+        # None of ours is under way: whoever left one in the middle, be it a process that lost its
+        # lease, ended between a mail and the word that it left. Nobody knows any more.
+        self.ctx.store.doubt_notices(start=False)
         rooms = {room.id: room for room in self.ctx.booking.rooms()}
         return (
             yield from deliver_notices(self.ctx.store, notifier, pairs=self._pairs, rooms=rooms)

@@ -138,10 +138,11 @@ class Transport:
         body = _body(response, self._root)
         if call.parts > 1 and body is not None:
             now = self._clock.now()
-            return replace(
-                read_answer(status, response.headers, body, now),
-                retry_after=longest_wait(body, now),
-            )
+            answer = read_answer(status, response.headers, body, now)
+            parts = longest_wait(body, now)
+            # Its parts may be throttled, or the batch as a whole.
+            waits = [s for s in (answer.retry_after, parts) if s is not None]
+            return replace(answer, retry_after=max(waits, default=None))
         if "Retry-After" not in response.headers:
             # The usual case, lean: it is on the path of every idle poll.
             return Answer(

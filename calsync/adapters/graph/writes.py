@@ -201,7 +201,7 @@ def _adopt(box: Box, effect: Effect, answer: Answer) -> Outcome:
         case Gone():
             return Done(seen)
         case _:
-            return InDoubt("Graph has this event already, but does not show it")
+            return InDoubt("Graph has this event already, but does not show it", made=True)
 
 
 def _by_time(box: Box, effect: Effect) -> Seen | None:

@@ -1,7 +1,15 @@
 """PURE values: Room, Pair, Occupancy, Observation, Link, Effect, Plan, Conflict. No I/O."""
 
 from calsync.model.link import Change, Half, Link, LinkState, Presence
-from calsync.model.observation import Absence, Gone, Observation, Pull, Seen, Unknown
+from calsync.model.observation import (
+    Absence,
+    Gone,
+    Observation,
+    Pull,
+    Seen,
+    Unknown,
+    former_mark,
+)
 from calsync.model.occupancy import (
     Busy,
     Frequency,
@@ -97,4 +105,5 @@ __all__ = [
     "Unknown",
     "Weekday",
     "Window",
+    "former_mark",
 ]

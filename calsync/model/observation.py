@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import blake2b
 
 from calsync.model.occupancy import Occupancy
 from calsync.model.rooms import NOBODY, Person
@@ -21,6 +22,8 @@ class Seen:
 
     ``owned``: False for an attendee's copy, which may be declined but never changed.
     ``tag``: our mark on the item, where we wrote it: the id of the link; a hint, no authority.
+    ``replaces``: where we made the item in place of another of the same link, the mark of that
+    one's key (``former_mark``).
     ``maker``: which installation of calsync wrote it, where the tag says so.
     ``uid``: the identity it shares with copies elsewhere (iCalUId).
     ``person``: who booked it. ``pending``: a booking that waits for the calendar's answer.
@@ -41,6 +44,12 @@ class Seen:
     seats: int | None = None
     modified: datetime | None = None
     maker: str = ""
+    replaces: str = ""
+
+
+def former_mark(key: str) -> str:
+    """A short mark by which what replaces an item names the key of that one."""
+    return blake2b(key.encode(), digest_size=4).hexdigest()
 
 
 class Absence(StrEnum):

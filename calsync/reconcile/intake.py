@@ -21,7 +21,7 @@ from calsync.model import (
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
 from calsync.reconcile.observe import accept, last_seen
 from calsync.reconcile.rebase import bury, with_half
-from calsync.reconcile.remade import Vanished, under_new_key
+from calsync.reconcile.remade import Vanished, replaced, under_new_key
 
 
 class Intake:
@@ -199,6 +199,8 @@ class Intake:
         unread = unread and self.changed.get(unread.id, unread)
         link = None
         # Unless its other side has come in this plan, too, and was joined to it.
+        if isinstance(obs, Seen) and self._replaces(joiner, side, obs, unread):
+            return
         if isinstance(obs, Seen) and (unread is None or never_read(unread) is side):
             was = self._vanished[side].take(obs)
             if was is not None:
@@ -223,6 +225,20 @@ class Intake:
         self.changed[taken.id] = taken
         if isinstance(obs, Seen):
             joiner.note(side, taken, obs)
+
+    def _replaces(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
+        """True where it is what we made in place of another item of its link."""
+        link = joiner.links.get(obs.tag) if obs.replaces and obs.tag is not None else None
+        if link is None or link.pair_id != self._pair.id:
+            return False
+        both = replaced(self.changed.get(link.id, link), side, obs, self._now)
+        if both is None:
+            return False
+        self._give_way(joiner, side, unread)
+        for one in both:
+            joiner.links[one.id] = self.changed[one.id] = one
+        self.rulings.append(Ruling(link.id, "join", "made in place of its former item"))
+        return True
 
     def _give_way(self, joiner: Joiner, side: Side, unread: Link | None) -> None:
         """The link that stood for an item nobody could read is not needed: the item has its own."""

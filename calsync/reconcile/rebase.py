@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from calsync.conflicts.clash import shown
+from calsync.conflicts.merge import same_grid
 from calsync.model import Half, Link, LinkState, Occupancy, Presence, Side
 
 
@@ -48,4 +49,24 @@ def bury(link: Link) -> Link:
         event=replace(link.event, seen=None),
         in_flight=False,
         pending=False,
+    )
+
+
+def made(target: Occupancy, now: Occupancy) -> Occupancy:
+    """What of a new series was made: ``target`` with those of its exceptions that ``now`` has, too.
+
+    The exceptions that are missing are still to be made. Everything else in which ``now`` differs
+    is what people changed since, and no reason to take it back.
+    """
+    ours, there = target.recurrence, now.recurrence
+    if ours is None or there is None or not same_grid(target, now):
+        return target
+    dates = {o.recurrence_id for o in there.overrides} | set(there.excluded)
+    return replace(
+        target,
+        recurrence=replace(
+            ours,
+            excluded=tuple(d for d in ours.excluded if d in dates),
+            overrides=tuple(o for o in ours.overrides if o.recurrence_id in dates),
+        ),
     )

@@ -12,10 +12,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from calsync.conflicts.merge import same_schedule
-from calsync.model import Half, Link, LinkState, Presence, Seen, Side
+from calsync.mapping.fingerprint import fingerprint
+from calsync.model import Half, Link, LinkState, Presence, Seen, Side, former_mark
 from calsync.reconcile.join import link_id, never_read
 from calsync.reconcile.observe import accept, last_seen
-from calsync.reconcile.rebase import bury, with_half
+from calsync.reconcile.rebase import bury, made, rebase, with_half
 
 
 class Vanished:
@@ -93,3 +94,34 @@ def under_new_key(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Lin
         restored = replace(taken.half(side), since=obs.modified or now)
         taken = with_half(taken, side, restored)
     return tomb, replace(taken, revision=link.revision + 1)
+
+
+def replaced(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Link] | None:
+    """Where ``obs`` is what a write of ours was to put in place of the link's item, and nobody
+    heard that it was made: a link on which the former item ends, and the link with the new one.
+    None where it is anything else (a copy of such an item, say).
+    """
+    half = link.half(side)
+    if link.state is not LinkState.ACTIVE or half.presence is not Presence.PRESENT:
+        return None
+    if half.key is None or obs.replaces != former_mark(half.key):
+        return None
+    former = Link(
+        id=link_id(link.pair_id, side, half.key, f"{link.id}:{link.revision}:replaced"),
+        pair_id=link.pair_id,
+        origin=side.other,
+        base=link.base,
+        base_fingerprint=link.base_fingerprint,
+    )
+    former = with_half(former, side, replace(half, sent=""))
+    # Its booking lives on beside the new one; here it is given up.
+    former = with_half(former, side.other, Half(presence=Presence.GONE))
+    taken = accept(with_half(link, side, Half()), side, obs, now) or link
+    kept = replace(taken.half(side), since=half.since)
+    taken = replace(with_half(taken, side, kept), in_flight=False, revision=link.revision + 1)
+    wanted = last_seen(taken, side.other)
+    if wanted is not None and taken.half(side.other).fingerprint in half.sent.split():
+        # As far as it was made, it is what both sides agree on.
+        done = made(wanted, obs.occupancy)
+        taken = rebase(taken, done, fingerprint(done))
+    return former, taken

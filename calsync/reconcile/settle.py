@@ -31,7 +31,7 @@ from calsync.model import (
     Unknown,
 )
 from calsync.reconcile.observe import LAG, accept, half_of
-from calsync.reconcile.rebase import rebase, with_half
+from calsync.reconcile.rebase import made, rebase, with_half
 from calsync.reconcile.sent import as_sent
 
 #: Effects that refuse what a person asked; the reason stays on the link until they are told.
@@ -174,37 +174,17 @@ def _created(
         # People moved it before anybody heard that it was made: they claim its new time there.
         half = replace(link.half(side), since=state.modified or now)
         link = replace(with_half(link, side, half), claim=side)
-    return _rebased(link, effect, _made(target, state.occupancy), complete=done.complete)
+    return _rebased(link, effect, made(target, state.occupancy), complete=done.complete)
 
 
-def _rebased(link: Link, effect: Effect, made: Occupancy, *, complete: bool) -> Link:
-    """The base after a write: its target, or what of a series could be ``made`` yet."""
+def _rebased(link: Link, effect: Effect, done: Occupancy, *, complete: bool) -> Link:
+    """The base after a write: its target, or what of a series is ``done`` yet."""
     target = effect.target
     assert target is not None
     if complete or target.recurrence is None:
         # A single item is made whole or not at all: what differs is what people changed since.
         return rebase(link, target, effect.fingerprint)
-    return rebase(link, made, fingerprint(made))
-
-
-def _made(target: Occupancy, now: Occupancy) -> Occupancy:
-    """What of a new series was made: ``target`` with those of its exceptions that ``now`` has, too.
-
-    The exceptions that are missing are still to be made. Everything else in which ``now`` differs
-    is what people changed since, and no reason to take it back.
-    """
-    ours, there = target.recurrence, now.recurrence
-    if ours is None or there is None or not same_grid(target, now):
-        return target
-    dates = {o.recurrence_id for o in there.overrides} | set(there.excluded)
-    return replace(
-        target,
-        recurrence=replace(
-            ours,
-            excluded=tuple(d for d in ours.excluded if d in dates),
-            overrides=tuple(o for o in ours.overrides if o.recurrence_id in dates),
-        ),
-    )
+    return rebase(link, done, fingerprint(done))
 
 
 def _agreed(link: Link, state: Seen) -> Link:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Any
 
 from calsync.adapters.graph.box import Box
@@ -17,7 +16,7 @@ from calsync.adapters.wrap.port import Answer
 from calsync.errors import BadAnswer
 from calsync.mapping import zones
 from calsync.mapping.event import TAG_PREFIX, home_name, needs_instances, read_event
-from calsync.model import Absence, Gone, Observation, Seen, Unknown, Window
+from calsync.model import Absence, Gone, Observation, Seen, Unknown, Window, former_mark
 
 log = logging.getLogger(__name__)
 _DIGITS = re.compile(r"(\.\d{6})\d+")
@@ -59,8 +58,10 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
     if isinstance(seen, Seen) and seen.tag is not None:
         if not seen.owned:
             return replace(seen, tag=None)
-        mark = box.opened(seen.tag.partition(_AGAIN)[0])
-        return replace(seen, tag=mark.tag, maker=mark.maker)
+        sealed, _, former = seen.tag.partition(_AGAIN)
+        mark = box.opened(sealed)
+        replaces = former if mark.tag is not None else ""
+        return replace(seen, tag=mark.tag, maker=mark.maker, replaces=replaces)
     return seen
 
 
@@ -283,7 +284,7 @@ def transaction_id(box: Box, tag: str, former_key: str | None = None) -> str:
     plain = f"{TAG_PREFIX}{box.sealed(tag)}"
     if former_key is None:
         return plain
-    return f"{plain}{_AGAIN}{blake2b(former_key.encode(), digest_size=4).hexdigest()}"
+    return f"{plain}{_AGAIN}{former_mark(former_key)}"
 
 
 def utc(text: object) -> datetime | None:

@@ -152,7 +152,8 @@ class History:
         world = self.company.control.world
         switches = _switches(rng)
         world.switches.set(switches)
-        self._conditional_deletes = bool(switches["if_match_delete"])
+        taken = {"delete": switches["if_match_delete"], "change": switches["if_match_patch"]}
+        self._unconditional = {operation for operation, heeded in taken.items() if not heeded}
         # Such a feed says nothing at all of a series that has no date left in its window.
         self._mute = not switches["removed_outside_window"]
         rooms = min(self.plan.rooms, rng.choice((1, 1, 2, 3)))
@@ -278,7 +279,7 @@ class History:
         )
         if operation in ("change", "delete", "answer"):
             touched = place is not None and self.people.touch(self.rng, place.address)
-            if touched and operation == "delete" and not self._conditional_deletes:
+            if touched and operation in self._unconditional:
                 self.people.unseen.add(self.people.acts[-1].name)
             return touched
         return self.people.act(self.rng, place)

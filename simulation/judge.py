@@ -57,9 +57,26 @@ class Judge:
         for act in acts:
             self._left(act)
         for place in self.company.places:
+            self._name_the_nameless(place)
             for side in Side:
                 self._watch(side, place, acts)
         self._mail()
+
+    def _name_the_nameless(self, place: Place) -> None:
+        """What calsync makes of a private booking shows no title: it is the one booking of these
+        times that the calendar lacks otherwise."""
+        events = self.people.images(Side.CALENDAR, place)
+        nameless = [e for e in events if e.name.startswith("?") and e.version is None]
+        if not nameless:
+            return
+        there = {one.name for one in events}
+        lacking = [
+            b for b in self.people.images(Side.BOOKING, place) if b.private and b.name not in there
+        ]
+        for event in nameless:
+            fits = [b for b in lacking if b.times == event.times]
+            if len(fits) == 1:
+                self.views.name(self.company.box(place), event.key, fits[0].name)
 
     def _left(self, act: Act) -> None:
         """A title that people replaced on this side must not come back there by itself."""

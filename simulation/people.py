@@ -74,8 +74,9 @@ class Act:
 
 @dataclass(slots=True)
 class People:
-    """``unseen``: whose change met a deletion on its way to a server that takes no preconditions:
-    it answers as if nothing had been, and what it deleted cannot be read any more."""
+    """``unseen``: whose change met a write of calsync on its way to a server that takes no
+    preconditions: it answers as if nothing had been, and what it wrote over cannot be read any
+    more."""
 
     company: Company
     views: Views

@@ -78,6 +78,11 @@ class Views:
         """Live items of a room's mailbox."""
         return [image for item in box.items.values() if (image := self.item(box, item)) is not None]
 
+    def name(self, box: Mailbox, key: str, name: str) -> None:
+        """Say whose an item is."""
+        self.uids[box.items[key].uid] = name
+        del self._items[box.address, key]
+
     def item(self, box: Mailbox, item: Item) -> Image | None:
         """None where nothing of it lives (declined, cancelled)."""
         place = (box.address, item.key)

@@ -56,10 +56,16 @@ def too_early(
     by_id = {link.id: link for link in links}
     waiting: list[str] = []
     for side in Side:
-        written = {e.link_id for e in effects if e.kind.side is side}
-        written |= {i for i, d in decisions.items() if _WRITES_TO.get(d.verb) is side}
-        left = [span for occ in _leaving(links, side, written) for span in times(occ)]
-        filling = {i: d for i, d in decisions.items() if _FILLS.get(d.verb) is side}
+        known = {e.link_id for e in effects if e.kind.side is side}
+        known |= {i for i, d in decisions.items() if _WRITES_TO.get(d.verb) is side}
+        # What is carried over from here stays here.
+        known |= {i for i, d in decisions.items() if i in by_id and taken_from(by_id[i], d) is side}
+        left = [span for occ in _leaving(links, side, known) for span in times(occ)]
+        filling = {
+            i: d
+            for i, d in decisions.items()
+            if _FILLS.get(d.verb) is side and not _stands(by_id.get(i), d, side)
+        }
         while left:
             held = [i for i, d in filling.items() if _meets(d.target, left, times)]
             waiting += held
@@ -68,6 +74,12 @@ def too_early(
             left = [span for occ in stays if occ is not None for span in times(occ)]
             filling = {i: d for i, d in filling.items() if i not in held}
     return waiting
+
+
+def _stands(link: Link | None, decision: Decision, side: Side) -> bool:
+    """True where the decision takes no time on ``side`` but that which its item has there."""
+    here = shown(link, side) if link is not None else None
+    return here is not None and decision.target is not None and same_schedule(here, decision.target)
 
 
 def onto(held: Sequence[Link], decisions: Mapping[str, Decision], times: Times) -> list[str]:
@@ -81,12 +93,12 @@ def onto(held: Sequence[Link], decisions: Mapping[str, Decision], times: Times) 
     return found
 
 
-def _leaving(links: Iterable[Link], side: Side, written: set[str]) -> Iterator[Occupancy]:
+def _leaving(links: Iterable[Link], side: Side, known: set[str]) -> Iterator[Occupancy]:
     """What stands on ``side`` although the other side has moved or removed it."""
     for link in links:
         # Equal and empty means that neither side can be read, or one cannot and the other is gone.
         at_rest = link.booking.fingerprint == link.event.fingerprint != ""
-        if at_rest or link.id in written:
+        if at_rest or link.id in known:
             continue
         here, other = link.half(side), link.half(side.other)
         if link.state is not LinkState.ACTIVE or other.presence is Presence.NEVER:

@@ -113,3 +113,150 @@ def test_what_is_new_and_really_gone_goes_at_once(company: Company, hall: Place)
     company.sync(hall)
     assert company.bookings(hall) == []
     company.at_rest(hall)
+
+
+# --- made anew under another key -------------------------------------------------------------
+
+
+def meeting(company: Company, place: Place) -> Any:
+    company.tenant.control(
+        "POST", "people", {"address": "ada@contoso.example", "name": "Ada", "zone": "UTC"}
+    )
+    return company.tenant.act(
+        "book",
+        room=place.address,
+        person="ada@contoso.example",
+        subject="One",
+        start="2026-12-01T09:00:00",
+    )
+
+
+def test_a_removal_that_is_told_before_what_was_made_anew(company: Company, hall: Place) -> None:
+    """Exchange takes an update of a meeting in as Delete + Create. The feed lagged: it told of the
+    first half only, the read found nothing, and the booking was cancelled for a retitled meeting."""
+    made = meeting(company, hall)
+    company.sync(hall)
+    (before,) = company.bookings(hall)
+    company.tenant.control("POST", "switches", {"delta_lag_s": 20.0})
+    company.tenant.act("retitle", room=hall.address, iCalUId=made["iCalUId"], subject="Two")
+    company.tenant.clock.forward(seconds=30)
+    company.tenant.act("recreate", room=hall.address, iCalUId=made["iCalUId"])
+    company.cycle(hall)
+    (now,) = company.bookings(hall)
+    assert (now["id"], now["bookingStatus"]) == (before["id"], "confirmed")
+    company.tenant.clock.forward(seconds=30)
+    company.sync(hall)
+    assert [b["id"] for b in company.bookings(hall)] == [before["id"]]
+    company.at_rest(hall)
+
+
+def test_what_was_made_anew_and_cancelled_is_gone(company: Company, hall: Place) -> None:
+    """Found by its uid, but marked cancelled: that is no reason to doubt that it is gone."""
+    company.tenant.control("POST", "switches", {"delta_lag_s": 20.0})
+    made = meeting(company, hall)
+    company.tenant.clock.forward(seconds=30)
+    company.sync(hall)
+    company.tenant.act("retitle", room=hall.address, iCalUId=made["iCalUId"], subject="Two")
+    company.tenant.clock.forward(seconds=200)
+    company.tenant.act("recreate", room=hall.address, iCalUId=made["iCalUId"])
+    company.tenant.act("cancel", room=hall.address, iCalUId=made["iCalUId"])
+    company.cycle(hall)
+    assert company.bookings(hall) == []
+
+
+def test_a_cancelled_booking_whose_event_was_made_anew_stays_cancelled(
+    company: Company, hall: Place
+) -> None:
+    """The deletion found nothing under the key it knew, and was taken for done. What had been made
+    anew came back to the platform as somebody else's meeting."""
+    book(company, hall)
+    company.sync(hall)
+    (booking,) = company.bookings(hall)
+    (item,) = company.tenant.items(hall.address)
+    company.tenant.control("POST", "switches", {"delta_lag_s": 20.0})
+    company.cancel(booking)
+    company.tenant.act("recreate", room=hall.address, iCalUId=item["event"]["iCalUId"])
+    for _ in range(3):
+        company.cycle(hall)
+        company.tenant.clock.forward(seconds=30)
+    company.sync(hall)
+    assert company.bookings(hall) == []
+    assert company.tenant.items(hall.address) == []
+    company.at_rest(hall)
+
+
+def test_a_new_series_that_a_lagging_copy_does_not_know_is_asked_for_again(
+    company: Company, hall: Place
+) -> None:
+    """The feed names it once; the read met a copy that did not have it yet. It was forgotten until
+    the nightly compare."""
+    daily(company, hall)
+    arm(company, "stale_read", method="GET", path="/events/", params={"seconds": 110}, count=2)
+    for _ in range(2):
+        company.cycle(hall)
+    company.tenant.clock.forward(seconds=120)
+    company.sync(hall)
+    assert [one["title"] for one in company.bookings(hall)] == ["One"]
+    company.at_rest(hall)
+
+
+def test_what_is_named_by_the_feed_and_really_gone_is_given_up(
+    company: Company, hall: Place
+) -> None:
+    made = daily(company, hall)
+    arm(company, "stale_read", method="GET", path="/events/", params={"seconds": 110}, count=2)
+    company.cycle(hall)
+    company.tenant.act("cancel", room=hall.address, iCalUId=made["iCalUId"])
+    company.tenant.clock.forward(seconds=200)
+    company.sync(hall)
+    assert company.bookings(hall) == []
+    company.at_rest(hall)
+
+
+# --- made, but not known to be made ----------------------------------------------------------
+
+
+def test_what_was_made_and_removed_before_anybody_heard_of_it(
+    company: Company, hall: Place
+) -> None:
+    """Made without its tag under a 503, and deleted by a person before the look-up. Graph then says
+    for ever that it has the event already, and the booking waited for ever."""
+    company.tenant.control("POST", "switches", {"duplicate_existing_id": False})
+    book(company, hall)
+    arm(company, "without_tag", method="POST", path="/events")
+    company.cycle(hall)
+    (item,) = company.tenant.items(hall.address)
+    company.tenant.act("cancel", room=hall.address, iCalUId=item["event"]["iCalUId"])
+    for _ in range(4):
+        company.cycle(hall)
+        company.tenant.clock.forward(seconds=90)
+    company.sync(hall)
+    assert company.bookings(hall) == []
+    assert company.tenant.items(hall.address) == []
+    company.at_rest(hall)
+
+
+def test_a_series_made_anew_in_doubt_is_the_same_series(company: Company, hall: Place) -> None:
+    """A date that was removed cannot come back in Graph, so the series is made anew and its former
+    event removed. The create was answered 503; what it had made clashed with its own booking, and
+    was mirrored beside it."""
+    series = company.book(
+        hall,
+        title="One",
+        start="2026-12-01T09:00:00",
+        duration="PT1H",
+        recurrenceRule={"frequency": "daily", "count": 3},
+    )
+    company.sync(hall)
+    company.drop_date(series, "2026-12-02T09:00:00")
+    company.sync(hall)
+    company.change(company.bookings(hall)[0], recurrenceOverrides={})
+    arm(company, "without_tag", method="POST", path="/events")
+    for _ in range(6):
+        company.cycle(hall)
+        company.tenant.clock.forward(seconds=90)
+    company.sync(hall)
+    (booking,) = company.bookings(hall)
+    assert booking["id"] == series["id"]
+    assert len(company.tenant.items(hall.address)) == 1
+    company.at_rest(hall)

@@ -54,6 +54,8 @@ def called(item: Link, name: str) -> Link:
 #: On the calendar side it still stands at nine, while the booking was moved to twelve.
 MOVED = called(link(there(TWELVE), there(NINE), base=NINE), "moved")
 NEW = called(link(there(NINE)), "new")
+#: New in the calendar.
+COMING = called(link(Half(), there(NINE)), "new")
 
 
 def waiting(*links: Link, effects: tuple[object, ...] = (), **decisions: Decision) -> list[str]:
@@ -82,14 +84,29 @@ def test_time_on_the_other_side_is_another_matter() -> None:
     assert waiting(MOVED, NEW, new=to(Verb.CREATE_BOOKING, NINE)) == []
     mirrored = called(link(there(NINE), there(TWELVE), base=NINE), "moved")
     for verb in (Verb.CREATE_BOOKING, Verb.WRITE_BOOKING, Verb.REVIVE_BOOKING):
-        assert waiting(mirrored, NEW, new=to(verb, NINE)) == ["new"]
+        assert waiting(mirrored, COMING, new=to(verb, NINE)) == ["new"]
+
+
+def test_what_stands_there_already_waits_for_nobody() -> None:
+    """People retitled one that another, which they moved, meets: only its title is written."""
+    retitled = to(Verb.WRITE_EVENT, replace(NINE, title="other"))
+    beside = called(agreed(NINE), "beside")
+    assert waiting(MOVED, beside, beside=retitled) == []
+    assert waiting(MOVED, called(agreed(TEN), "beside"), beside=retitled) == ["beside"]
+
+
+def test_what_is_carried_over_from_a_side_stays_there() -> None:
+    """Two that people moved in the calendar, onto each other, waited for each other for ever."""
+    one = called(link(there(TEN), there(NINE), base=TEN), "one")
+    two = called(link(there(TWELVE), there(NINE), base=TWELVE), "two")
+    assert waiting(one, two, one=to(Verb.WRITE_BOOKING, NINE), two=to(Verb.WRITE_BOTH, NINE)) == []
 
 
 def test_a_booking_that_is_deleted_in_this_plan_holds_nobody_up() -> None:
     going = called(link(there(NINE), gone(), base=NINE), "going")
     new = to(Verb.CREATE_BOOKING, NINE)
-    assert waiting(going, NEW, new=new) == ["new"]
-    assert waiting(going, NEW, new=new, going=to(Verb.DELETE_BOOKING)) == []
+    assert waiting(going, COMING, new=new) == ["new"]
+    assert waiting(going, COMING, new=new, going=to(Verb.DELETE_BOOKING)) == []
 
 
 @pytest.mark.parametrize(

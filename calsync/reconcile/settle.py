@@ -109,7 +109,8 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
     elif effect.key is None:
         link = _created(link, before, effect, done, state, now)
     else:
-        link = _rebased(link, effect, state.occupancy, complete=done.complete)
+        part = _part_made(link.base, effect.target, state.occupancy)
+        link = _rebased(link, effect, part, complete=done.complete)
     return Settled(link=link, what=what)
 
 
@@ -185,6 +186,16 @@ def _rebased(link: Link, effect: Effect, done: Occupancy, *, complete: bool) -> 
         # A single item is made whole or not at all: what differs is what people changed since.
         return rebase(link, target, effect.fingerprint)
     return rebase(link, done, fingerprint(done))
+
+
+def _part_made(base: Occupancy | None, target: Occupancy | None, now: Occupancy) -> Occupancy:
+    """What of a change was made: where ``now`` is neither what stood there before nor what was to
+    be, people changed it meanwhile, and it is no base of anything."""
+    if base is None or target is None:
+        return now
+    if same_grid(target, now) and not same_grid(base, target):
+        return made(target, now)  # Moved; its exceptions come one by one.
+    return agreed(base, target, now)
 
 
 def _agreed(link: Link, state: Seen) -> Link:

@@ -195,9 +195,14 @@ def _process(
         refused = refused | {day} if verdict.answer == "declined" else refused - {day}
     merged = Verdict(old.response[0], refused=frozenset(refused), cut=_cut(old, item))
     shown_as = "tentative" if old.response[0] == "tentativelyAccepted" else None
-    world.put(
-        room, copy_of(world, room, item, old, response=old.response, shown=shown_as, verdict=merged)
-    )
+    copy = copy_of(world, room, item, old, response=old.response, shown=shown_as, verdict=merged)
+    # What somebody declined by hand stays so: the update was about other dates.
+    held = {
+        day: one
+        for day, one in old.overrides.items()
+        if day not in days and one.response is not None and one.response[0] == "declined"
+    }
+    world.put(room, replace(copy, overrides={**copy.overrides, **held}))
     for day, verdict in newly.items():
         if (day in refused) != (day in old.declined) or verdict.answer == "declined":
             _reply(world, room, sender, item, verdict, day)

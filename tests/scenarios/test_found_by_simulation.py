@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.company import Company, Place, a_company, a_tenant
+
+DECEMBER = date(2026, 12, 1), date(2026, 12, 31)
 
 
 @pytest.fixture
@@ -133,7 +136,7 @@ def meeting(company: Company, place: Place) -> Any:
 
 def test_a_removal_that_is_told_before_what_was_made_anew(company: Company, hall: Place) -> None:
     """Exchange takes an update of a meeting in as Delete + Create. The feed lagged: it told of the
-    first half only, the read found nothing, and the booking was cancelled for a retitled meeting."""
+    first half only, the read found nothing, and the booking of a retitled meeting was cancelled."""
     made = meeting(company, hall)
     company.sync(hall)
     (before,) = company.bookings(hall)
@@ -259,4 +262,36 @@ def test_a_series_made_anew_in_doubt_is_the_same_series(company: Company, hall: 
     (booking,) = company.bookings(hall)
     assert booking["id"] == series["id"]
     assert len(company.tenant.items(hall.address)) == 1
+    company.at_rest(hall)
+
+
+def test_a_change_between_two_steps_of_a_write_is_kept(company: Company, hall: Place) -> None:
+    """A series is brought to its target step by step, with a look at it after each. Who retitled
+    it between two steps was written over; and where the write stopped half-way, the new title
+    counted as what both sides had agreed on, and the old one as somebody's wish."""
+    made = daily(company, hall)
+    company.sync(hall)
+    (booking,) = company.bookings(hall)
+    company.change_date(booking, "2026-12-02T09:00:00", duration="PT30M")
+    company.change_date(booking, "2026-12-03T09:00:00", duration="PT45M")
+    answer = company.tenant.server.answer
+    steps = []
+
+    def meddle(method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+        response = answer(method, target, headers, body)
+        if method == "PATCH" and "/events/" in target and not steps:
+            steps.append(target)
+            company.tenant.act("retitle", room=hall.address, iCalUId=made["iCalUId"], subject="Two")
+        return response
+
+    company.tenant.server.answer = meddle  # type: ignore[method-assign]  # somebody acts meanwhile
+    for _ in range(4):
+        company.cycle(hall)
+    assert steps
+    (booking,) = company.bookings(hall)
+    assert booking["title"] == "Two"
+    shown = [one["event"]["subject"] for one in company.tenant.items(hall.address)]
+    assert shown == ["Two"]
+    ends = {str(one.end)[11:16] for one in company.tenant.instances(hall.address, *DECEMBER)}
+    assert ends == {"09:00", "08:30", "08:45"}
     company.at_rest(hall)

@@ -101,8 +101,10 @@ class Judge:
         touched = {a.name for a in acts if a.side is side and a.room == place.id}
         self._gone(side, place, before, now)
         known = {one.key: one for one in before}
+        named = {one.name: one for one in before}
         for image in now:
-            was = known.get(image.key)
+            # An item that is made anew shows under another key what stood there before.
+            was = known.get(image.key) or named.get(image.name)
             if image.name in touched:
                 self._own_overlaps(image, now)
             elif was is None or was != image:
@@ -270,10 +272,10 @@ class Judge:
     def _equal(self, place: Place, parked: set[str]) -> None:
         """1 and 14: instance by instance, and in what can be seen of them."""
         shown = {}
-        began = self.people.began()
+        began, parted = self.people.began(), self._parted()
         for side in Side:
             shown[side] = Counter(
-                (start, end, one.all_day, one.busy, one.private, _title(one))
+                (start, end, one.all_day, one.busy, one.private, _title(one, parted))
                 for one in self.people.images(side, place)
                 if one.name not in parked
                 for start, end in one.times
@@ -541,8 +543,11 @@ def _version(features: frozenset[Feature] | None) -> int | None:
     return next((int(str(f[1])) for f in features if f[0] == "title"), None)
 
 
-def _title(image: Image) -> str:
-    """What both sides must show; what is not for showing, or no text of ours, is left out."""
+def _title(image: Image, parted: set[str]) -> str:
+    """What both sides must show; what is not for showing, or no text of ours, is left out. Of a
+    series in several events each may have a title of its own, which the booking has by date."""
+    if image.name in parted:
+        return image.name
     if image.private:
         return ""
     return f"{image.name} v{image.version}" if image.version is not None else image.title.strip()

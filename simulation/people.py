@@ -377,7 +377,7 @@ class People:
             Act(
                 step=self.story.step, kind=kind, side=side, room=place.id, name=name,
                 before=was, after=now, asks=asks,
-                over=(now is not None or kind is Kind.BOOK) and not _timed(now, self.began()),
+                over=not _timed(was if now is None else now, self.began()),
             )
         )  # fmt: skip
         self.story.tell(

@@ -102,7 +102,7 @@ def replaced(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Li
     None where it is anything else (a copy of such an item, say).
     """
     half = link.half(side)
-    if link.state is not LinkState.ACTIVE or half.presence is not Presence.PRESENT:
+    if link.state is not LinkState.ACTIVE or half.presence is Presence.NEVER:
         return None
     if half.key is None or obs.replaces != former_mark(half.key):
         return None
@@ -116,6 +116,8 @@ def replaced(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Li
     former = with_half(former, side, replace(half, sent=""))
     # Its booking lives on beside the new one; here it is given up.
     former = with_half(former, side.other, Half(presence=Presence.GONE))
+    if half.presence is Presence.GONE:
+        former = bury(former)  # Removed as it should be; only that nobody heard of it.
     taken = accept(with_half(link, side, Half()), side, obs, now) or link
     kept = replace(taken.half(side), since=half.since)
     taken = replace(with_half(taken, side, kept), in_flight=False, revision=link.revision + 1)

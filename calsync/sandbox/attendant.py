@@ -196,6 +196,8 @@ def taken(world: World, room: Mailbox, low: datetime, high: datetime, uid: str) 
 def conflicts(world: World, room: Mailbox, item: Item, cut: date | None) -> Verdict:
     """Apply AllowConflicts, ConflictPercentageAllowed and MaximumConflictInstances."""
     rules = room.processing or Processing()
+    # All-day dates take the days of the room that holds them.
+    item = replace(item, when=item.when.held_in(room.zone))
     horizon = max(world.utc() + timedelta(days=rules.BookingWindowInDays + 1), item.when.end_utc)
     wanted = list(expand(item, item.when.start_utc - 400 * DAY, horizon + DAY))
     wanted = [

@@ -154,7 +154,7 @@ class History:
         world.switches.set(switches)
         taken = {"delete": switches["if_match_delete"], "change": switches["if_match_patch"]}
         self._unconditional = {operation for operation, heeded in taken.items() if not heeded}
-        # Such a feed says nothing at all of a series that has no date left in its window.
+        # Such a feed says nothing at all of an item of which nothing is left in its window.
         self._mute = not switches["removed_outside_window"]
         rooms = min(self.plan.rooms, rng.choice((1, 1, 2, 3)))
         for number in range(rooms):
@@ -308,11 +308,13 @@ class History:
         return struck + (len(self._emptied()) if self._mute else 0)
 
     def _emptied(self) -> set[tuple[str, str]]:
-        """Series of which no date is left, ever."""
+        """Items of which nothing is left in the window, or ever."""
+        began = self.people.began()
         for place in self.company.places:
             box = self.company.box(place)
             for key, item in box.items.items():
-                if item.rule is not None and self.people.views.item(box, item) is None:
+                image = self.people.views.item(box, item)
+                if image is None or all(end <= began for _, end in image.times):
                     self._ended.add((place.id, key))
         return self._ended
 

@@ -274,12 +274,17 @@ class Judge:
         shown = {}
         began, parted = self.people.began(), self._parted()
         for side in Side:
-            shown[side] = Counter(
+            rows = [
                 (start, end, one.all_day, one.busy, one.private, _title(one, parted))
                 for one in self.people.images(side, place)
                 if one.name not in parked
                 for start, end in one.times
                 if end > began
+            ]
+            # Two dates of one series may come to lie at one time: an image shows that once, and
+            # two events that carry one date each show it twice.
+            shown[side] = Counter(
+                {row: 1 if row[5] in parted else n for row, n in Counter(rows).items()}
             )
         extra = {
             side: sorted((shown[side] - shown[other]).elements(), key=str)[:4]
@@ -323,14 +328,15 @@ class Judge:
         whether these are the right ones)."""
         booked = [one for one in self.people.images(Side.BOOKING, place) if one.name == name]
         parts = [one for one in self.people.images(Side.CALENDAR, place) if one.name == name]
-        dates = [time for one in parts for time in one.times]
-        return len(booked) == 1 and booked[0].series and len(dates) == len(set(dates))
+        dates = sum(one.count for one in parts)
+        return len(booked) == 1 and booked[0].series and dates <= booked[0].count
 
     def _overlaps(self, place: Place, parked: set[str]) -> None:
         here = [one for one in self.people.images(Side.BOOKING, place) if one.name not in parked]
+        began = self.people.began()
         for number, one in enumerate(here):
             for other in here[number + 1 :]:
-                if one.name == other.name or not meets(one, other):
+                if one.name == other.name or not meets(one, other, began):
                     continue
                 demand(
                     frozenset((one.name, other.name)) in self.own or self._untellable(one, other),

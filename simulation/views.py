@@ -37,6 +37,7 @@ Feature = tuple[str, object, object]
 class Image:
     """One item of a store. ``times``: its live instances (UTC, naive; days for what lasts all
     day), ``taken``: the same in UTC always, ``busy``: takes the room.
+    ``count``: how many live instances it has (two may come to lie at one time).
     ``key`` is the store's own; ``title`` may be empty where it cannot be seen. ``changed``: the
     store's own order of changes."""
 
@@ -52,6 +53,7 @@ class Image:
     series: bool
     own: bool
     changed: int
+    count: int
 
     def times_said(self) -> tuple[str, ...]:
         return tuple(f"{start:%F %H:%M}/{end:%F %H:%M}" for start, end in sorted(self.times))
@@ -110,6 +112,7 @@ class Views:
             series=item.rule is not None,
             own=item.own,
             changed=item.modified,
+            count=len(live),
         )
 
     def declined(self, box: Mailbox, name: str) -> frozenset[Feature]:
@@ -156,6 +159,7 @@ class Views:
             series=occ.recurrence is not None,
             own=booking.editable,
             changed=booking.mark,
+            count=len(found),
         )
 
 
@@ -177,8 +181,8 @@ def _takes(one: Instance) -> bool:
     return str(one.prop("showAs", "busy")) != "free"
 
 
-def meets(one: Image, other: Image) -> bool:
-    """True where two images take the same time."""
+def meets(one: Image, other: Image, began: datetime = LOW) -> bool:
+    """True where two images take the same time, and not all of it before ``began``."""
     if not (one.busy and other.busy):
         return False
-    return any(a < d and c < b for a, b in one.taken for c, d in other.taken)
+    return any(a < d and c < b and min(b, d) > began for a, b in one.taken for c, d in other.taken)

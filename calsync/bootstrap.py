@@ -18,6 +18,7 @@ from typing import assert_never
 
 from requests.adapters import BaseAdapter
 
+from calsync import __version__
 from calsync.adapters.graph.auth import (
     Certificate,
     Credential,
@@ -33,6 +34,11 @@ from calsync.adapters.hub.service import BookingService
 from calsync.adapters.hub.side import HubSide
 from calsync.adapters.notify.graph_mail import GraphMail
 from calsync.adapters.notify.rationed import Rationed
+from calsync.adapters.webhooks.endpoints import Endpoints
+from calsync.adapters.webhooks.guard import Guard
+from calsync.adapters.webhooks.post import Post
+from calsync.adapters.webhooks.sender import Sender
+from calsync.adapters.webhooks.vault import Vault
 from calsync.adapters.wrap.dry_run import DryRun
 from calsync.adapters.wrap.logged import Logged
 from calsync.adapters.wrap.paced import Paced
@@ -53,7 +59,9 @@ from calsync.store.pairs import Mappings
 from calsync.store.reports import Reports
 from calsync.store.retention import purge
 from calsync.store.store import SqlStore
+from calsync.store.webhooks import SqlWebhookStore
 from calsync.worker.control import Calls, Worker
+from calsync.worker.deliveries import Deliveries
 from calsync.worker.plan import PollSettings
 from calsync.worker.triggers import Triggers
 
@@ -81,6 +89,8 @@ class Home:
     hub: SqlHubStore
     bookings: BookingService
     booking_side: HubSide
+    webhooks: Endpoints
+    post: Post
 
     def close(self) -> None:
         self.db.dispose()
@@ -116,6 +126,7 @@ def open_home(
         if not around.ready:
             migrate(db)
         hub = SqlHubStore(db, monotonic=clock.monotonic)
+        webhooks, post = _webhooks(settings, db, hub, clock)
         home = Home(
             settings=settings,
             db=db,
@@ -126,12 +137,29 @@ def open_home(
             hub=hub,
             bookings=BookingService(hub, now=clock.now, new_id=around.new_id),
             booking_side=HubSide(hub, now=clock.now, new_id=around.new_id),
+            webhooks=webhooks,
+            post=post,
         )
         _take_in_all(home)
     except BaseException:
         db.dispose()
         raise
     return home
+
+
+def _webhooks(
+    settings: Settings, db: Database, hub: SqlHubStore, clock: Clock
+) -> tuple[Endpoints, Post]:
+    """Nothing is looked up or sent yet, and no key is read."""
+    entry = settings.webhooks
+    store, vault = SqlWebhookStore(db), Vault(Path(entry.key_file))
+    guard = Guard(entry.allowed_networks)
+    sender = Sender(guard, timeout=entry.timeout)
+    agent = f"calsync/{__version__}"
+    return (
+        Endpoints(store, hub, vault, guard, now=clock.now),
+        Post(store, hub, vault, sender, now=clock.now, agent=agent),
+    )
 
 
 def _take_in_all(home: Home) -> None:
@@ -444,6 +472,11 @@ def build_worker(system: System, lease: ProcessLease | None = None) -> tuple[Wor
     return worker, triggers
 
 
+def build_deliveries(home: Home) -> Deliveries:
+    """The thread that sends webhooks; not started."""
+    return Deliveries(home.post)
+
+
 def purge_now(home: Home) -> None:
     """Forget what retention says is old: details first, links without personal data later."""
     now, keep = home.clock.now(), home.settings.retention
@@ -455,6 +488,7 @@ def purge_now(home: Home) -> None:
     home.bookings.compact(
         people=timedelta(days=keep.details_days), dead=timedelta(days=keep.links_days)
     )
+    home.post.purge(timedelta(days=home.settings.webhooks.keep_days))
 
 
 class SyncStatus:

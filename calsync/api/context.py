@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from calsync.adapters.hub.desk import Shown
 from calsync.adapters.hub.service import BookingService
+from calsync.adapters.hub.telling import visible
 from calsync.api.auth import allow
-from calsync.mapping.booking import booking_to_json
 from calsync.mapping.booking_values import ApiToken
 
 #: room id → (in sync as of, stale). None: never yet.
@@ -63,16 +63,9 @@ def booking_headers(shown: Shown) -> dict[str, str]:
     return headers
 
 
-#: What only those see who may read bookings.
-_READERS = ("uid", "externalId", "seats", "refusal")
-
-
 def booking_doc(shown: Shown, token: ApiToken) -> dict[str, object]:
     """The booking as far as the token may see it; whoever made it may see what they sent."""
-    doc = booking_to_json(shown.booking, shown.room_zone, details=details(token))
-    if shown.created or "bookings:read" in token.scopes:
-        return doc
-    return {name: value for name, value in doc.items() if name not in _READERS}
+    return visible(shown, token.scopes, own=shown.created)
 
 
 def booking_answer(shown: Shown, token: ApiToken) -> Response:

@@ -9,7 +9,19 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from calsync.cli import demo, explain, plan, rooms, sandbox, serve, status, sync, tokens, version
+from calsync.cli import (
+    demo,
+    explain,
+    plan,
+    rooms,
+    sandbox,
+    serve,
+    status,
+    sync,
+    tokens,
+    version,
+    webhooks,
+)
 from calsync.cli.choke import guarded
 from calsync.errors import UsageError
 
@@ -47,6 +59,7 @@ app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.add_typer(rooms.app, name="rooms")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(webhooks.app, name="webhooks")
 app.command(
     "sandbox",
     context_settings={

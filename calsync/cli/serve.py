@@ -37,13 +37,14 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
 
     few_holes()
     with connected(read) as system:
-        from calsync.bootstrap import build_worker
+        from calsync.bootstrap import build_deliveries, build_worker
         from calsync.store.lease import ProcessLease
 
         lease = ProcessLease(system.home.db, system.home.clock)
         lease.acquire()
         try:
             worker, triggers = build_worker(system, lease)
+            deliveries = build_deliveries(system.home)
             stops = _Stops(system, worker)
             server = _server(system, worker)
             with stops.heard():
@@ -51,9 +52,11 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
                 try:
                     _announce(server.url, as_json=as_json)
                     triggers.start()
+                    deliveries.start()
                     worker.run(read.worker.shutdown_grace)
                     triggers.shutdown()
                 finally:
+                    deliveries.stop()
                     server.stop()
         finally:
             lease.release()

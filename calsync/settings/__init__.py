@@ -14,6 +14,7 @@ from calsync.settings.model import (
     RoomEntry,
     Settings,
     SyncWindow,
+    Webhooks,
     Worker,
 )
 from calsync.settings.reader import load, parse
@@ -33,6 +34,7 @@ __all__ = [
     "SecretRef",
     "Settings",
     "SyncWindow",
+    "Webhooks",
     "Worker",
     "load",
     "parse",

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import time
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -174,6 +175,22 @@ def choices(*allowed: str) -> Check:
         return tuple(dict.fromkeys(value))
 
     return check
+
+
+def networks(value: object) -> tuple[str, ...]:
+    """A list of networks, such as "10.20.0.0/16"."""
+    if not isinstance(value, list):
+        raise Wrong(f"must be a list, not {_a(value)}", 'Write ["10.20.0.0/16"]')
+    found = []
+    for entry in value:
+        try:
+            found.append(str(ip_network(text(entry).strip())))
+        except ValueError:
+            raise Wrong(
+                f"{shown(entry)} is not a network",
+                'Write address and length: "10.20.0.0/16", or "10.20.0.7/32" for one machine',
+            ) from None
+    return tuple(dict.fromkeys(found))
 
 
 # --- names of things -------------------------------------------------------------------------

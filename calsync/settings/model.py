@@ -91,6 +91,16 @@ class Platform:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """``timeout``: seconds for a whole try. ``keep_days``: how long a message can be replayed."""
+
+    key_file: str = field(default="calsync.key", metadata=checked(checks.filled))
+    allowed_networks: tuple[str, ...] = field(default=(), metadata=checked(checks.networks))
+    timeout: float = field(default=20.0, metadata=checked(checks.duration(1, 60)))
+    keep_days: int = field(default=30, metadata=checked(checks.whole(1, 365)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     level: str = field(
         default="info", metadata=checked(checks.choice("debug", "info", "warning", "error"))
@@ -182,6 +192,7 @@ class Settings:
     notices: Notices = field(default_factory=Notices)
     retention: Retention = field(default_factory=Retention)
     platform: Platform = field(default_factory=Platform)
+    webhooks: Webhooks = field(default_factory=Webhooks)
     log: Log = field(default_factory=Log)
     connections: tuple[Connection, ...] = ()
     rooms: tuple[RoomEntry, ...] = ()

@@ -250,12 +250,13 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         )
         for entry in settings.connections
     )
-    log = settings.log
+    log, webhooks = settings.log, settings.webhooks
     if log.file:
         log = replace(log, file=str(folder / log.file))
     return replace(
         settings,
         database=replace(settings.database, url=url),
         connections=connections,
+        webhooks=replace(webhooks, key_file=str(folder / webhooks.key_file)),
         log=log,
     )

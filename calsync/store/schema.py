@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     Text,
@@ -235,4 +236,51 @@ meta = Table(
     metadata,
     Column("key", String, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+#: Where platforms are told of changes. ``secret`` and ``former`` are sealed under a key that is not
+#: in this database; ``scopes`` and ``rooms`` are words with blanks between them.
+webhook_endpoint = Table(
+    "webhook_endpoint",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("rooms", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("former", LargeBinary),
+    Column("former_until", BigInteger),
+    Column("disabled", BigInteger),
+    Column("why", Text, nullable=False),
+    Column("paused", BigInteger),
+)
+
+#: The outbox of webhooks: made in the order of the change feed, kept for a while after it was
+#: delivered so that it can be replayed. It holds nothing about people.
+webhook_message = Table(
+    "webhook_message",
+    metadata,
+    Column("number", _SERIAL, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column(
+        "endpoint_id",
+        String(64),
+        ForeignKey("webhook_endpoint.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("kind", String(64), nullable=False),
+    Column("booking_id", String(64), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_webhook_message_queue", "endpoint_id", "state", "number"),
+    Index("ix_webhook_message_changed", "changed"),
 )

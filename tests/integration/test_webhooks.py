@@ -1,0 +1,423 @@
+"""Webhooks, from a change to a receiver on loopback: what is said, signed, and tried again."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from calsync.adapters.webhooks.vault import Vault
+from calsync.errors import UsageError
+from calsync.mapping.webhook_values import MessageState
+from calsync.pacing.schedule import STEPS
+from calsync.worker.deliveries import Deliveries
+from tests.integration.webhook_kit import Hooks, hooks
+from tests.support.receiver import Answer, Receiver, a_receiver
+from tests.unit.hub.hub_kit import ANY
+
+PERSON = {"name": "Ada Byron", "email": "ada@contoso.example"}
+
+
+@pytest.fixture
+def hook(tmp_path: Path) -> Iterator[Hooks]:
+    with hooks(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with a_receiver() as made:
+        yield made
+
+
+# --- what is said ----------------------------------------------------------------------------
+
+
+def test_a_change_is_told_signed_and_thin(hook: Hooks, receiver: Receiver) -> None:
+    hook.hub.book(start="2026-12-01T07:00:00")  # before anybody asked to be told
+    endpoint, secret = hook.add(receiver.url)
+    booking = hook.hub.book(title="Board", bookedBy=PERSON, externalId="x-1", seats=2)
+    hook.run()
+    (got,) = receiver.got
+    assert got.path == "/hook"
+    assert got.headers["content-type"] == "application/json"
+    assert got.signed_by(secret)
+    assert abs(int(got.headers["webhook-timestamp"]) - hook.at.timestamp()) < 2
+    assert got.doc["type"] == "booking.pending"
+    assert got.doc["data"] == {
+        "kind": "upsert",
+        "bookingId": booking.id,
+        "roomId": "r1",
+        "revision": 1,
+        "at": got.doc["timestamp"],
+        "bookingStatus": "pending",
+        "origin": "booking",
+        "startUtc": "2026-12-01T08:00:00Z",
+        "endUtc": "2026-12-01T09:00:00Z",
+        "series": False,
+    }
+    (message,) = hook.messages(endpoint)
+    assert (message.state, message.tries, message.status) == (MessageState.DELIVERED, 1, 204)
+    assert hook.run() == []
+
+
+def test_states_follow_one_another(hook: Hooks, receiver: Receiver) -> None:
+    hook.add(receiver.url)
+    booking = hook.hub.book()
+    hook.run()
+    hook.hub.service.patch(booking.id, {"duration": "PT2H"}, ANY)
+    hook.run()
+    hook.hub.service.cancel(booking.id, ANY)
+    hook.run()
+    assert [g.doc["type"] for g in receiver.got] == [
+        "booking.pending",
+        "booking.pending",
+        "booking.cancelled",
+    ]
+    assert [g.doc["data"]["revision"] for g in receiver.got] == [1, 2, 3]
+    assert receiver.got[2].doc["data"]["kind"] == "tombstone"
+    assert len({g.id for g in receiver.got}) == 3
+
+
+def test_what_was_overtaken_is_not_told_on_its_own(hook: Hooks, receiver: Receiver) -> None:
+    hook.add(receiver.url)
+    booking = hook.hub.book()
+    hook.hub.service.patch(booking.id, {"duration": "PT2H"}, ANY)
+    hook.run()
+    assert [g.doc["data"]["revision"] for g in receiver.got] == [2]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "there", "absent"),
+    [
+        ((), [], ['"booking":', "Board", "Ada", "ada@", "x-1"]),
+        (("bookings:read",), ["x-1", '"seats":2'], ["Board", "Ada", "ada@"]),
+        (("bookings:read", "details:read"), ["x-1", "Board", "Ada Byron", "ada@contoso"], []),
+        (("details:read",), ["Board", "Ada Byron"], ["x-1", '"seats"']),
+    ],
+)
+def test_the_scopes_of_an_endpoint_decide_what_it_is_told(
+    hook: Hooks, receiver: Receiver, scopes: tuple[str, ...], there: list[str], absent: list[str]
+) -> None:
+    hook.add(receiver.url, *scopes)
+    hook.hub.book(title="Board", bookedBy=PERSON, externalId="x-1", seats=2)
+    hook.run()
+    doc = receiver.got[0].doc["data"]
+    doc = {k: v for k, v in doc.items() if k not in ("bookingId", "bookingStatus")}
+    text = json.dumps(doc, separators=(",", ":"))
+    assert [word for word in there if word not in text] == []
+    assert [word for word in absent if word in text] == []
+
+
+def test_nothing_about_people_is_kept_with_the_messages(hook: Hooks, receiver: Receiver) -> None:
+    hook.add(receiver.url, "bookings:read", "details:read")
+    hook.hub.book(title="Board", bookedBy=PERSON)
+    hook.run()
+    assert "Ada Byron" in receiver.got[0].body.decode()
+    with hook.hub.database.read() as c:
+        kept = repr(c.exec_driver_sql("SELECT * FROM webhook_message").all())
+    assert "Ada" not in kept
+    assert "Board" not in kept
+
+
+def test_a_body_stays_below_20_kb(hook: Hooks, receiver: Receiver) -> None:
+    hook.add(receiver.url, "bookings:read", "details:read")
+    hook.hub.book(
+        start="2026-12-01T09:00:00",
+        rrule="FREQ=DAILY;COUNT=150",
+        recurrenceOverrides={
+            f"{day}T09:00:00": {"title": "long " * 40}
+            for day in (f"2027-01-{n:02}" for n in range(1, 32))
+        }
+        | {f"2027-02-{n:02}T09:00:00": {"title": "long " * 40} for n in range(1, 29)}
+        | {f"2027-03-{n:02}T09:00:00": {"title": "long " * 40} for n in range(1, 32)},
+    )
+    hook.run()
+    assert len(receiver.got[0].body) < 20_000
+    assert receiver.got[0].doc["data"]["bookingOmitted"] is True
+    assert "booking" not in receiver.got[0].doc["data"]
+
+
+def test_an_endpoint_may_be_for_some_rooms_only(hook: Hooks, receiver: Receiver) -> None:
+    hook.add(receiver.url, rooms=["r2"])
+    hook.hub.book("r1")
+    hook.hub.book("r2")
+    hook.run()
+    assert [g.doc["data"]["roomId"] for g in receiver.got] == ["r2"]
+
+
+def test_each_of_several_endpoints_is_told_by_its_own_secret(hook: Hooks) -> None:
+    with a_receiver() as one, a_receiver() as two:
+        secrets = [hook.add(r.url)[1] for r in (one, two)]
+        hook.hub.book()
+        hook.run()
+        assert [one.got[0].signed_by(s) for s in secrets] == [True, False]
+        assert [two.got[0].signed_by(s) for s in secrets] == [False, True]
+        assert one.got[0].id != two.got[0].id
+
+
+def test_who_fell_behind_what_the_feed_keeps_is_told_so(hook: Hooks, receiver: Receiver) -> None:
+    endpoint, _ = hook.add(receiver.url)
+    hook.endpoints.disable(endpoint.id)
+    hook.hub.book()
+    hook.hub.service.compact(feed=timedelta(0))
+    hook.endpoints.enable(endpoint.id)
+    hook.run()
+    assert [g.doc["type"] for g in receiver.got] == ["changes.resync-required"]
+    hook.hub.book("r2")
+    hook.run()
+    assert receiver.got[-1].doc["data"]["roomId"] == "r2"
+
+
+# --- trying again ----------------------------------------------------------------------------
+
+
+def test_what_is_not_taken_is_tried_over_days_under_one_id(hook: Hooks) -> None:
+    with a_receiver(Answer(500)) as receiver:
+        endpoint, secret = hook.add(receiver.url)
+        hook.hub.book()
+        waits, before = [], hook.at
+        for _ in STEPS:
+            hook.run()
+            (message,) = hook.messages(endpoint)
+            waits.append((hook.at - before).total_seconds())
+            before = hook.at
+            hook.at = max(hook.at, message.due)
+        assert waits == list(STEPS)
+        assert sum(STEPS) > 3 * 24 * 3600
+        assert len(receiver.got) == len(STEPS)
+        assert len({g.id for g in receiver.got}) == 1
+        assert len({g.body for g in receiver.got}) == 1
+        assert len({g.headers["webhook-timestamp"] for g in receiver.got}) == len(STEPS)
+        assert all(g.signed_by(secret) for g in receiver.got)
+        assert message.state is MessageState.FAILED
+        # Nothing was taken for days: nobody listens there.
+        assert hook.held(endpoint).disabled is not None
+        assert "answered 500" in hook.held(endpoint).why
+
+
+def test_a_try_that_fails_is_made_up_for_by_the_next(hook: Hooks) -> None:
+    with a_receiver(Answer(503), Answer(200)) as receiver:
+        endpoint, _ = hook.add(receiver.url)
+        hook.hub.book()
+        hook.run()
+        assert hook.messages(endpoint)[0].reason == "answered 503"
+        hook.later(seconds=4)
+        assert hook.run() == []
+        hook.later(seconds=2)
+        hook.run()
+        assert [g.id for g in receiver.got] == [receiver.got[0].id] * 2
+        assert hook.messages(endpoint)[0].state is MessageState.DELIVERED
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_receiver_that_asks_for_time_gets_it_for_all_messages(hook: Hooks, status: int) -> None:
+    with a_receiver(Answer(status, {"Retry-After": "120"}), Answer()) as receiver:
+        hook.add(receiver.url)
+        hook.hub.book("r1")
+        hook.run()
+        hook.hub.book("r2")
+        hook.later(seconds=100)
+        hook.run()
+        assert len(receiver.got) == 1
+        hook.later(seconds=21)
+        hook.run()
+        assert len(receiver.got) == 3
+
+
+def test_410_ends_it_at_once(hook: Hooks) -> None:
+    with a_receiver(Answer(410)) as receiver:
+        endpoint, _ = hook.add(receiver.url)
+        hook.hub.book("r1")
+        hook.hub.book("r2")
+        hook.run()
+        assert len(receiver.got) == 1
+        assert "410" in hook.held(endpoint).why
+        hook.later(days=2)
+        assert hook.run() == []
+
+
+def test_a_redirect_is_not_followed(hook: Hooks) -> None:
+    with a_receiver() as other, a_receiver(Answer(307, {"Location": other.url})) as receiver:
+        endpoint, _ = hook.add(receiver.url)
+        hook.hub.book()
+        hook.run()
+        assert len(receiver.got) == 1
+        assert other.got == []
+        assert hook.messages(endpoint)[0].state is MessageState.QUEUED
+        assert "not followed" in hook.messages(endpoint)[0].reason
+
+
+def test_nobody_there_and_a_receiver_that_hangs_are_tries_in_vain(tmp_path: Path) -> None:
+    with hooks(tmp_path, timeout=0.3) as hook, a_receiver(Answer(wait=2.0)) as slow:
+        hangs, _ = hook.add(slow.url)
+        silent, _ = hook.add("http://127.0.0.1:1/hook")
+        hook.hub.book()
+        began = monotonic()
+        hook.run()
+        assert monotonic() - began < 1.5
+        assert hook.messages(hangs)[0].reason == "no answer in time"
+        assert hook.messages(silent)[0].reason.startswith("no connection (")
+
+
+def test_a_crash_between_answer_and_note_sends_it_again_under_the_same_id(
+    hook: Hooks, receiver: Receiver
+) -> None:
+    endpoint, _ = hook.add(receiver.url)
+    hook.hub.book()
+    hook.post.fan_out()
+    store, hook.post._store = hook.post._store, _NoNotes(hook.post._store)  # type: ignore[assignment]  # dies after the answer
+    with pytest.raises(_Died):
+        hook.post.deliver(store.due(hook.at, busy=())[0])
+    hook.post = hook.new_post()
+    hook.run()
+    assert len(receiver.got) == 2
+    assert receiver.got[0].id == receiver.got[1].id
+    assert hook.messages(endpoint)[0].state is MessageState.DELIVERED
+
+
+class _Died(BaseException):
+    pass
+
+
+class _NoNotes:
+    def __init__(self, inner: object) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        if name == "settle":
+            raise _Died
+        return getattr(self._inner, name)
+
+
+def test_making_messages_twice_at_once_makes_them_once(hook: Hooks, receiver: Receiver) -> None:
+    endpoint, _ = hook.add(receiver.url)
+    for number in range(40):
+        hook.hub.book(
+            start=f"2026-12-01T{8 + number // 4:02}:{number % 4 * 15:02}:00", duration="PT15M"
+        )
+    posts = [hook.new_post() for _ in range(4)]
+    threads = [threading.Thread(target=post.fan_out) for post in posts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(hook.messages(endpoint)) == 40
+
+
+# --- the admin's acts ------------------------------------------------------------------------
+
+
+def test_while_rotating_both_secrets_sign_and_then_the_new_one_alone(
+    hook: Hooks, receiver: Receiver
+) -> None:
+    endpoint, old = hook.add(receiver.url)
+    _, new = hook.endpoints.rotate(endpoint.id, timedelta(hours=1))
+    assert old != new
+    hook.hub.book("r1")
+    hook.run()
+    hook.later(hours=1, seconds=1)
+    hook.hub.book("r2")
+    hook.run()
+    assert [(g.signed_by(old), g.signed_by(new)) for g in receiver.got] == [
+        (True, True),
+        (False, True),
+    ]
+
+
+def test_replay_sends_again_under_the_same_ids(hook: Hooks, receiver: Receiver) -> None:
+    endpoint, _ = hook.add(receiver.url)
+    hook.hub.book("r1")
+    hook.hub.book("r2")
+    hook.run()
+    ids = [g.id for g in receiver.got]
+    assert hook.endpoints.replay(endpoint.id) == 0  # none failed
+    assert hook.endpoints.replay(endpoint.id, since=hook.at - timedelta(days=1)) == 2
+    hook.run()
+    assert [g.id for g in receiver.got] == [*ids, *ids]
+    assert hook.endpoints.replay(endpoint.id, message_id=ids[1]) == 1
+    hook.run()
+    assert receiver.got[-1].id == ids[1]
+    with pytest.raises(UsageError, match="no such message"):
+        hook.endpoints.replay(endpoint.id, message_id="msg_other")
+
+
+def test_what_changed_while_it_was_disabled_is_told_afterwards(
+    hook: Hooks, receiver: Receiver
+) -> None:
+    endpoint, _ = hook.add(receiver.url)
+    hook.endpoints.disable(endpoint.id)
+    hook.hub.book()
+    assert hook.run() == []
+    hook.endpoints.enable(endpoint.id)
+    hook.run()
+    assert [g.doc["type"] for g in receiver.got] == ["booking.pending"]
+
+
+def test_a_removed_endpoint_takes_its_messages_along(hook: Hooks, receiver: Receiver) -> None:
+    endpoint, _ = hook.add(receiver.url)
+    hook.hub.book()
+    hook.post.fan_out()
+    hook.endpoints.remove(endpoint.id)
+    assert hook.run() == []
+    assert hook.store.backlogs() == {}
+    with pytest.raises(UsageError, match="no webhook endpoint"):
+        hook.endpoints.remove(endpoint.id)
+
+
+def test_what_came_to_an_end_is_dropped_in_time(hook: Hooks, receiver: Receiver) -> None:
+    endpoint, _ = hook.add(receiver.url)
+    hook.hub.book()
+    hook.run()
+    receiver.answers = [Answer(500)]
+    hook.hub.book("r2")
+    hook.run()
+    hook.later(days=31)
+    assert hook.post.purge(timedelta(days=30)) == 1
+    assert [m.state for m in hook.messages(endpoint)] == [MessageState.QUEUED]
+
+
+# --- secrets ---------------------------------------------------------------------------------
+
+
+def test_the_database_alone_signs_nothing(hook: Hooks, receiver: Receiver, tmp_path: Path) -> None:
+    endpoint, secret = hook.add(receiver.url)
+    assert (tmp_path / "calsync.key").stat().st_mode & 0o777 == 0o600
+    other = Vault(tmp_path / "other.key")
+    with pytest.raises(UsageError, match="missing"):
+        other.open(endpoint.secret, owner=endpoint.id)
+    other.seal(b"x", owner="y")
+    with pytest.raises(UsageError, match="not the one"):
+        other.open(endpoint.secret, owner=endpoint.id)
+    with pytest.raises(UsageError, match="not the one"):  # copied onto another's row
+        hook.vault.open(endpoint.secret, owner="another")
+    assert secret.encode() not in (tmp_path / "hub.db").read_bytes()
+
+
+# --- the thread ------------------------------------------------------------------------------
+
+
+def test_a_slow_receiver_holds_up_nobody_else(hook: Hooks) -> None:
+    with a_receiver(Answer(wait=3.0)) as slow, a_receiver() as quick:
+        hook.add(slow.url)
+        hook.add(quick.url)
+        deliveries = Deliveries(hook.post, threads=2)
+        deliveries.start()
+        try:
+            for number in range(5):
+                hook.hub.book(start=f"2026-12-01T{9 + number:02}:00:00")
+                deliveries.wake()
+                sleep(0.05)
+            began = monotonic()
+            seen = quick.wait_for(1, 2.0)
+            while seen[-1].doc["data"]["bookingId"] != "b0005":
+                assert monotonic() - began < 2.5
+                sleep(0.01)
+            assert len(slow.got) == 1
+        finally:
+            deliveries.stop()

@@ -19,6 +19,7 @@ from typing import assert_never
 from requests.adapters import BaseAdapter
 
 from calsync import __version__
+from calsync.adapters.feeds.keys import FeedKeys
 from calsync.adapters.graph.auth import (
     Certificate,
     Credential,
@@ -52,6 +53,7 @@ from calsync.reconcile.guard import Limits
 from calsync.settings import Connection, RoomEntry, Settings
 from calsync.settings.secret import warn_of_readers
 from calsync.store.database import Database
+from calsync.store.feeds import SqlFeedStore
 from calsync.store.hub import SqlHubStore
 from calsync.store.lease import ProcessLease
 from calsync.store.migrate import facts, migrate
@@ -90,6 +92,7 @@ class Home:
     bookings: BookingService
     booking_side: HubSide
     webhooks: Endpoints
+    feeds: FeedKeys
     post: Post
 
     def close(self) -> None:
@@ -139,6 +142,7 @@ def open_home(
             booking_side=HubSide(hub, now=clock.now, new_id=around.new_id),
             webhooks=webhooks,
             post=post,
+            feeds=FeedKeys(SqlFeedStore(db), hub, now=clock.now),
         )
         _take_in_all(home)
     except BaseException:

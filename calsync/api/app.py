@@ -15,8 +15,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from calsync.adapters.feeds.keys import FeedKeys
 from calsync.adapters.hub.service import BookingService
-from calsync.api import bookings, changes, docs, openapi, problems, rooms
+from calsync.api import bookings, changes, docs, feeds, openapi, problems, rooms
 from calsync.api.context import Api, SyncStatus
 from calsync.errors import CalsyncError
 
@@ -30,11 +31,13 @@ def create_app(
     sync_status: SyncStatus,
     trigger: Callable[[str], None],
     version: str,
+    feed_keys: FeedKeys | None = None,
 ) -> FastAPI:
     """The API over ``service``.
 
     ``sync_status(room_id)`` says up to when the room is in sync, and whether that is stale;
-    ``trigger(room_id)`` is called after each write (it must not block or raise). Nothing here
+    ``trigger(room_id)`` is called after each write (it must not block or raise). Without
+    ``feed_keys`` there are no room feeds. Nothing here
     calls out to any network, the page at /docs included.
     """
     # The framework's own pages load scripts from elsewhere: /docs below needs none.
@@ -49,6 +52,8 @@ def create_app(
     api = Api(service, now=now, sync_status=sync_status, trigger=trigger)
     for router in (rooms.router(api), bookings.router(api), changes.router(api)):
         app.include_router(router, prefix="/v1")
+    if feed_keys is not None:
+        app.include_router(feeds.router(api, feed_keys))
     _add_pages(app, service, version)
     for kind in (problems.ApiProblem, CalsyncError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _answer)

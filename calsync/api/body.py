@@ -164,10 +164,10 @@ def optional_if_match(request: Request) -> Precondition | None:
     return Precondition(frozenset(revisions))
 
 
-def none_match(request: Request, revision: int) -> bool:
-    """True where the client already holds this revision (GET: 304)."""
+def none_match(request: Request, held: int | str) -> bool:
+    """True where the client already holds this revision, or what has this tag (GET: 304)."""
     text = ",".join(request.headers.getlist("if-none-match"))
-    return text.strip() == "*" or any(tag == str(revision) for _, tag in _tags(text))
+    return text.strip() == "*" or any(tag == str(held) for _, tag in _tags(text))
 
 
 def wants_absent(request: Request) -> bool:

@@ -40,16 +40,16 @@ def describe(
     extra: dict[str, Any] = {"security": [{"bearer": [scope]}]}
     if body is not None:
         media = "application/merge-patch+json" if body.endswith("Patch") else "application/json"
-        extra["requestBody"] = {"required": True, "content": {media: _of(body)}}
+        extra["requestBody"] = {"required": True, "content": {media: of(body)}}
     if headers:
-        extra["parameters"] = [_header(name, required=428 in codes) for name in headers]
+        extra["parameters"] = [header(name, required=428 in codes) for name in headers]
     writes = _OF_WRITES if scope.endswith(":write") else ()
     wrong = (*_ANYWHERE, *codes, *writes, *(_OF_BODIES if body is not None else ()))
     responses = answers(*wrong)
     for status in good:
         responses[status] = {"description": _GOOD[status]}
         if schema is not None and status != 304:
-            responses[status]["content"] = {"application/json": _of(schema)}
+            responses[status]["content"] = {"application/json": of(schema)}
     return {
         "summary": summary,
         "description": f"Needs the scope `{scope}`.",
@@ -63,11 +63,11 @@ def describe(
 _GOOD: Final = {200: "Done", 201: "Made", 204: "Done", 304: "You hold what there is"}
 
 
-def _of(schema: str) -> dict[str, Any]:
+def of(schema: str) -> dict[str, Any]:
     return {"schema": {"$ref": f"#/components/schemas/{schema}"}}
 
 
-def _header(name: str, *, required: bool) -> dict[str, Any]:
+def header(name: str, *, required: bool = False) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
@@ -84,7 +84,7 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def _problem(status: int) -> dict[str, Any]:
     titles = [title for code, title in KINDS.values() if code == status]
-    return {"description": "; ".join(titles), "content": {MEDIA_TYPE: _of("Problem")}}
+    return {"description": "; ".join(titles), "content": {MEDIA_TYPE: of("Problem")}}
 
 
 def document(app: FastAPI) -> dict[str, Any]:

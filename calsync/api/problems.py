@@ -126,7 +126,10 @@ def of_conflict(error: hub.RoomConflict, *, ids: bool, instance: str = "") -> Re
 
 
 def address(request: Request) -> str:
-    """The path as a URI reference: what was sent, with odd characters escaped."""
+    """The path as a URI reference: what was sent, with odd characters escaped; of a feed's secret
+    address only where it begins."""
+    if request.scope["path"].startswith("/feeds/"):
+        return "/feeds"
     return quote(request.scope["path"])
 
 

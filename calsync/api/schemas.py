@@ -258,6 +258,36 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
         *("code", "reason"),
     ),
+    "RoomState": _object(
+        {
+            "room": _object({"id": _TEXT, "name": _TEXT}, "id", "name"),
+            "state": {
+                "enum": ["free", "soon", "busy", "unknown"],
+                "description": "soon: free, and taken within 15 minutes; unknown: not known to be "
+                "busy, and out of sync. Show that, never free",
+            },
+            "now": _or_null(_ref("DisplayBooking")),
+            "next": _or_null(_ref("DisplayBooking")),
+            "until": {**_or_null(_INSTANT), "description": "When the state ends"},
+            "timeZone": {**_TEXT, "description": "IANA name"},
+            "updatedAt": {**_or_null(_INSTANT), "description": "In sync as of"},
+            "stale": _FLAG,
+        },
+        *("room", "state", "now", "next", "until", "updatedAt", "stale"),
+    ),
+    "DisplayBooking": _object(
+        {
+            "start": _LOCAL,
+            "end": _LOCAL,
+            "startUtc": _INSTANT,
+            "endUtc": _INSTANT,
+            "bookingStatus": {"enum": ["pending", "confirmed"]},
+            "privacy": {"enum": ["public", "private"]},
+            "title": {**_TEXT, "description": "Of a feed with details"},
+            "bookedBy": {**_TEXT, "description": "A name; of a feed with details"},
+        },
+        *("start", "end", "startUtc", "endUtc", "bookingStatus", "privacy"),
+    ),
     "Change": _object(
         {
             "kind": {"enum": ["upsert", "tombstone"]},

@@ -12,6 +12,7 @@ from typer.main import get_command
 from calsync.cli import (
     demo,
     explain,
+    feeds,
     plan,
     rooms,
     sandbox,
@@ -60,6 +61,7 @@ app.command("explain")(explain.explain)
 app.add_typer(rooms.app, name="rooms")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(feeds.app, name="feeds")
 app.command(
     "sandbox",
     context_settings={

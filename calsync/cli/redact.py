@@ -19,6 +19,7 @@ _SECRETS: Final = (
         re.IGNORECASE,
     ),
     re.compile(r"\b(calsync_[0-9a-f]{1,64}_)[0-9a-f]{16,128}"),
+    re.compile(r"(/feeds/[^/\s]{1,64}/[0-9a-f]{8}-)[A-Za-z0-9_-]{16,64}"),
     re.compile(r"\b(whsec_)[A-Za-z0-9+/=]{6,128}"),
     re.compile(r"\b()eyJ[A-Za-z0-9_-]{10,8192}(?:\.[A-Za-z0-9_-]{0,8192}){0,2}"),
 )

@@ -75,6 +75,7 @@ def _server(system: System, worker: Worker) -> ApiServer:
         sync_status=SyncStatus(system),
         trigger=worker.trigger,
         version=__version__,
+        feed_keys=system.home.feeds,
     )
     api = system.home.settings.api
     return ApiServer(app, host=api.host, port=api.port)

@@ -284,3 +284,16 @@ webhook_message = Table(
     Index("ix_webhook_message_queue", "endpoint_id", "state", "number"),
     Index("ix_webhook_message_changed", "changed"),
 )
+
+#: The right of a display to read one room by a secret address.
+room_feed = Table(
+    "room_feed",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("room_id", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    Column("details", Boolean, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("revoked", BigInteger),
+)

@@ -11,9 +11,11 @@ from typing import Any
 import requests
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from calsync.adapters.feeds.keys import FeedKeys
 from calsync.adapters.hub.tokens import SCOPES
 from calsync.api.app import create_app
 from calsync.api.server import ApiServer
+from calsync.store.feeds import SqlFeedStore
 from tests.unit.hub.hub_kit import Hub, a_hub
 
 AS_OF = datetime(2026, 11, 20, 7, 59, tzinfo=UTC)
@@ -77,6 +79,10 @@ class Served:
         return client
 
 
+def world_feeds(hub: Hub) -> FeedKeys:
+    return FeedKeys(SqlFeedStore(hub.database), hub.store, now=hub.clock)
+
+
 class Door:
     """One server for many tests (it takes a fifth of a second to stop); each brings its app."""
 
@@ -110,6 +116,7 @@ def served(opened: tuple[Door, ApiServer], folder: Path) -> Iterator[Served]:
             sync_status=lambda room_id: (AS_OF, room_id == "r2"),
             trigger=triggered.append,
             version="1.2.3",
+            feed_keys=world_feeds(hub),
         )
         world = Served(hub, server, triggered)
         try:

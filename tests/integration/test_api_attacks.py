@@ -22,7 +22,7 @@ from calsync.api import server as server_module
 from calsync.api.app import LastResort
 from calsync.api.server import ApiServer
 from calsync.errors import DatabaseBusy, DatabaseFull
-from tests.integration.api_kit import PLAIN, Client, Served, open_door, served
+from tests.integration.api_kit import PLAIN, Client, Served, open_door, served, world_feeds
 
 WEEKLY = {**PLAIN, "rrule": "FREQ=WEEKLY;COUNT=5"}
 
@@ -401,7 +401,9 @@ def test_a_body_in_time_is_taken_and_the_next_one_too(small_server: ApiServer) -
 # --- the document --------------------------------------------------------------------------------
 
 
-def _calls(booking: str, series: str, dead: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+def _calls(
+    booking: str, series: str, dead: str, feed: str
+) -> list[tuple[str, str, str, dict[str, Any]]]:
     """(operation, method, path, options): between them every status of success and failure."""
     window = "start=2027-01-01T00:00:00Z&end=2027-01-02T00:00:00Z"
     room = "/v1/rooms/{room_id}"
@@ -460,6 +462,13 @@ def _calls(booking: str, series: str, dead: str) -> list[tuple[str, str, str, di
         ("/v1/changes", "GET", "/v1/changes?cursor=" + _beyond(), {}),
         ("/healthz", "GET", "/healthz", {}),
     ]
+    for form in ("ics", "ifb", "json"):
+        operation = f"/feeds/{{room_id}}/{{key}}.{form}"
+        made += [
+            (operation, "GET", f"{feed}.{form}", {}),
+            (operation, "GET", f"{feed}.{form}", {"headers": {"If-None-Match": "*"}}),
+            (operation, "GET", f"{feed}x.{form}", {}),
+        ]
     for operation, path, taken in (
         (one, f"/v1/bookings/{series}", {"duration": "PT25H"}),
         (date, f"/v1/bookings/{series}/occurrences/2026-12-08T09:00:00", {"start": first}),
@@ -494,7 +503,7 @@ def test_every_status_that_occurs_is_documented_and_the_reverse(
     series = api.book("r4", **WEEKLY)["id"]
     dead = api.book("r4", start="2028-01-01T09:00:00")["id"]
     api.delete(f"/v1/bookings/{dead}", "*")
-    calls = _calls(booking, series, dead)
+    calls = _calls(booking, series, dead, world_feeds(world.hub).create("r1", "")[1])
     seen: dict[tuple[str, str], set[int]] = {}
 
     def note(operation: str, method: str, answer: requests.Response) -> None:
@@ -506,7 +515,7 @@ def test_every_status_that_occurs_is_documented_and_the_reverse(
     guest_too = world.client("rooms:read")
     with monkeypatch.context() as patch:
         for operation, method, path, options in calls:
-            if operation != "/healthz":
+            if operation.startswith("/v1"):
                 note(operation, method, nobody.call(method, path, **options))
                 other = guest_too if "occupancy" in operation else guest
                 note(operation, method, other.call(method, path, **options))

@@ -68,6 +68,8 @@ def addresses(world: Served) -> list[tuple[str, str, str]]:
 
 
 PUBLIC = {"/healthz", "/docs", "/openapi.json", "/problems/{code}"}
+#: The address itself is the key: a wrong one is no address at all.
+SECRET_ADDRESSES = {f"/feeds/{{room_id}}/{{key}}.{form}" for form in ("ics", "ifb", "json")}
 
 
 def test_no_address_is_open_but_those_that_say_nothing(world: Served) -> None:
@@ -83,9 +85,11 @@ def test_no_address_is_open_but_those_that_say_nothing(world: Served) -> None:
             status = nobody.session.request(
                 method, world.server.url + re.sub(r"\{[^}]+\}", "x", route.path), timeout=10
             ).status_code
-            if route.path not in PUBLIC:
+            if route.path in SECRET_ADDRESSES:
+                assert status == 404, (method, route.path)
+            elif route.path not in PUBLIC:
                 assert status == 401, (method, route.path)
-    assert seen > PUBLIC
+    assert seen > PUBLIC | SECRET_ADDRESSES
     assert len(seen) > 10
 
 

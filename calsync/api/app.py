@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from calsync.adapters.feeds.keys import FeedKeys
 from calsync.adapters.hub.service import BookingService
-from calsync.api import bookings, changes, docs, feeds, openapi, problems, rooms
+from calsync.api import bookings, changes, docs, feeds, openapi, problems, rooms, stream
 from calsync.api.context import Api, SyncStatus
 from calsync.errors import CalsyncError
 
@@ -50,7 +50,12 @@ def create_app(
         redirect_slashes=False,
     )
     api = Api(service, now=now, sync_status=sync_status, trigger=trigger)
-    for router in (rooms.router(api), bookings.router(api), changes.router(api)):
+    for router in (
+        rooms.router(api),
+        bookings.router(api),
+        changes.router(api),
+        stream.router(api),
+    ):
         app.include_router(router, prefix="/v1")
     if feed_keys is not None:
         app.include_router(feeds.router(api, feed_keys))

@@ -13,6 +13,11 @@ from calsync.mapping.booking_values import ApiToken
 _REALM = 'Bearer realm="calsync"'
 
 
+def bearer(request: Request) -> str:
+    """The token that a request carries."""
+    return request.headers.get("authorization", "").partition(" ")[2].strip()
+
+
 def allow(service: BookingService, scope: str) -> Callable[[Request], ApiToken]:
     """A dependency that lets a request pass whose token has ``scope``."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 
 from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,6 +34,7 @@ from calsync.api.context import (
     etag,
 )
 from calsync.api.openapi import describe
+from calsync.api.waiting import Waits, wished
 from calsync.mapping.booking_values import ApiToken, StoredAnswer
 
 _WRITE, _READ = "bookings:write", "bookings:read"
@@ -39,13 +42,14 @@ _WRITE, _READ = "bookings:write", "bookings:read"
 
 def router(api: Api) -> APIRouter:
     routes = APIRouter(tags=["bookings"])
-    _add_making(routes, api)
-    _add_changing(routes, api)
-    _add_occurrences(routes, api)
+    waits = Waits(api.service)
+    _add_making(routes, api, waits)
+    _add_changing(routes, api, waits)
+    _add_occurrences(routes, api, waits)
     return routes
 
 
-def _add_making(routes: APIRouter, api: Api) -> None:
+def _add_making(routes: APIRouter, api: Api, waits: Waits) -> None:
     @routes.post(
         "/rooms/{room_id}/bookings",
         **describe(
@@ -55,24 +59,22 @@ def _add_making(routes: APIRouter, api: Api) -> None:
             body="BookingInput",
             good=(201,),
             codes=(404, 409),
-            headers=("Idempotency-Key",),
+            headers=("Idempotency-Key", "Prefer"),
         ),
     )
-    def create(
+    async def create(
         request: Request,
         room_id: str,
         token: ApiToken = api.needs(_WRITE),
         doc: dict[str, object] = Depends(json_body(JSON_TYPES)),
     ) -> Response:
         key = idempotency_key(request)
-        if key is None:
-            done = api.service.create(room_id, doc)
-        else:
-            done = api.service.create(room_id, doc, once=_once(request, token, key, doc))
+        once = None if key is None else _once(request, token, key, doc)
+        done = await run_in_threadpool(api.service.create, room_id, doc, once=once)
         if isinstance(done, StoredAnswer):
-            return _again(done)
+            return await _again(request, done, api, waits, token)
         api.trigger(room_id)
-        return booking_answer(done, token)
+        return await waits.answer(request, done, token)
 
     @routes.put(
         "/rooms/{room_id}/bookings/by-external/{external_id:path}",
@@ -83,17 +85,18 @@ def _add_making(routes: APIRouter, api: Api) -> None:
             body="BookingInput",
             good=(200, 201),
             codes=(404, 409, 412),
-            headers=("If-Match", "If-None-Match"),
+            headers=("If-Match", "If-None-Match", "Prefer"),
         ),
     )
-    def put_external(
+    async def put_external(
         request: Request,
         room_id: str,
         external_id: str,
         token: ApiToken = api.needs(_WRITE),
         doc: dict[str, object] = Depends(json_body(JSON_TYPES)),
     ) -> Response:
-        shown = api.service.put_external(
+        shown = await run_in_threadpool(
+            api.service.put_external,
             room_id,
             external_id,
             doc,
@@ -101,10 +104,10 @@ def _add_making(routes: APIRouter, api: Api) -> None:
             absent=wants_absent(request),
         )
         api.trigger(room_id)
-        return booking_answer(shown, token)
+        return await waits.answer(request, shown, token)
 
 
-def _add_changing(routes: APIRouter, api: Api) -> None:
+def _add_changing(routes: APIRouter, api: Api, waits: Waits) -> None:
     @routes.get(
         "/bookings/{booking_id}",
         **describe(
@@ -131,18 +134,18 @@ def _add_changing(routes: APIRouter, api: Api) -> None:
             "Change a booking by a merge patch (RFC 7396)",
             body="BookingPatch",
             codes=(404, 409, 412, 428),
-            headers=("If-Match",),
+            headers=("If-Match", "Prefer"),
         ),
     )
-    def patch(
+    async def patch(
         request: Request,
         booking_id: str,
         token: ApiToken = api.needs(_WRITE),
         doc: dict[str, object] = Depends(json_body(PATCH_TYPES)),
     ) -> Response:
-        shown = api.service.patch(booking_id, doc, if_match(request))
+        shown = await run_in_threadpool(api.service.patch, booking_id, doc, if_match(request))
         api.trigger(shown.booking.room_id)
-        return booking_answer(shown, token)
+        return await waits.answer(request, shown, token)
 
     @routes.delete(
         "/bookings/{booking_id}",
@@ -162,7 +165,7 @@ def _add_changing(routes: APIRouter, api: Api) -> None:
         return Response(status_code=204)
 
 
-def _add_occurrences(routes: APIRouter, api: Api) -> None:
+def _add_occurrences(routes: APIRouter, api: Api, waits: Waits) -> None:
     path = "/bookings/{booking_id}/occurrences/{recurrence_id}"
 
     @routes.patch(
@@ -173,19 +176,21 @@ def _add_occurrences(routes: APIRouter, api: Api) -> None:
             "Change one date of a series",
             body="OverridePatch",
             codes=(404, 409, 412, 428),
-            headers=("If-Match",),
+            headers=("If-Match", "Prefer"),
         ),
     )
-    def patch_occurrence(
+    async def patch_occurrence(
         request: Request,
         booking_id: str,
         recurrence_id: str,
         token: ApiToken = api.needs(_WRITE),
         doc: dict[str, object] = Depends(json_body(PATCH_TYPES)),
     ) -> Response:
-        shown = api.service.patch_occurrence(booking_id, recurrence_id, doc, if_match(request))
+        shown = await run_in_threadpool(
+            api.service.patch_occurrence, booking_id, recurrence_id, doc, if_match(request)
+        )
         api.trigger(shown.booking.room_id)
-        return booking_answer(shown, token)
+        return await waits.answer(request, shown, token)
 
     @routes.delete(
         path,
@@ -194,18 +199,20 @@ def _add_occurrences(routes: APIRouter, api: Api) -> None:
             "Booking",
             "Cancel one date of a series",
             codes=(404, 409, 412, 422, 428),
-            headers=("If-Match",),
+            headers=("If-Match", "Prefer"),
         ),
     )
-    def delete_occurrence(
+    async def delete_occurrence(
         request: Request,
         booking_id: str,
         recurrence_id: str,
         token: ApiToken = api.needs(_WRITE),
     ) -> Response:
-        shown = api.service.patch_occurrence(booking_id, recurrence_id, None, if_match(request))
+        shown = await run_in_threadpool(
+            api.service.patch_occurrence, booking_id, recurrence_id, None, if_match(request)
+        )
         api.trigger(shown.booking.room_id)
-        return booking_answer(shown, token)
+        return await waits.answer(request, shown, token)
 
 
 # --- idempotency -----------------------------------------------------------------------------
@@ -227,6 +234,15 @@ def _once(request: Request, token: ApiToken, key: str, doc: dict[str, object]) -
     return Once(token.id, key, sha256(said.encode("utf-8")).hexdigest(), word)
 
 
-def _again(kept: StoredAnswer) -> Response:
+async def _again(
+    request: Request, kept: StoredAnswer, api: Api, waits: Waits, token: ApiToken
+) -> Response:
+    """The answer as it was given; to who would wait, how the booking stands by now."""
+    made = kept.headers.get("Location", "").rpartition("/")[2]
+    if made and wished(request):
+        shown = await run_in_threadpool(api.service.booking, made)
+        response = await waits.answer(request, replace(shown, created=True), token)
+        response.headers["Idempotency-Replayed"] = "true"
+        return response
     headers = {**kept.headers, "Idempotency-Replayed": "true", "Cache-Control": "private, no-cache"}
     return Response(kept.body, status_code=kept.status, headers=headers)

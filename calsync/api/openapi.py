@@ -16,6 +16,9 @@ _HEADERS: Final = {
     "If-Match": 'The ETag of the booking as you read it, such as "3"',
     "If-None-Match": "The ETag that you hold: 304 where it is still right",
     "Idempotency-Key": "The same key and body give the stored answer again",
+    "Last-Event-ID": "The id of the last event that you had: the stream goes on behind it",
+    "Prefer": "wait=N: answer once the booking is confirmed, or with 409 and free rooms where it "
+    "is refused, within N seconds (30 at most); pending only if that takes longer (RFC 7240)",
 }
 _ANYWHERE: Final = (401, 403, 500, 503)
 _OF_WRITES: Final = (507,)
@@ -42,7 +45,9 @@ def describe(
         media = "application/merge-patch+json" if body.endswith("Patch") else "application/json"
         extra["requestBody"] = {"required": True, "content": {media: of(body)}}
     if headers:
-        extra["parameters"] = [header(name, required=428 in codes) for name in headers]
+        extra["parameters"] = [
+            header(name, required=428 in codes and name == "If-Match") for name in headers
+        ]
     writes = _OF_WRITES if scope.endswith(":write") else ()
     wrong = (*_ANYWHERE, *codes, *writes, *(_OF_BODIES if body is not None else ()))
     responses = answers(*wrong)
@@ -58,6 +63,18 @@ def describe(
         "response_class": Response,
         "status_code": good[0],
     }
+
+
+def stream(scope: str, summary: str) -> dict[str, Any]:
+    """Keyword arguments of a route that gives server-sent events."""
+    made = describe(scope, "Message", summary, codes=(400, 404, 410, 422))
+    made["responses"][200]["content"] = {"text/event-stream": of("Message")}
+    made["openapi_extra"]["parameters"] = [header("Last-Event-ID")]
+    made["description"] += (
+        " Each event is one message, as webhooks carry it: `id` is a cursor of the change feed, "
+        "`event` the type, `data` the message as JSON."
+    )
+    return made
 
 
 _GOOD: Final = {200: "Done", 201: "Made", 204: "Done", 304: "You hold what there is"}

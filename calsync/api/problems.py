@@ -32,6 +32,7 @@ KINDS: Final[dict[str, tuple[int, str]]] = {
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "This address does not take this method"),
     "room-conflict": (409, "The room is taken at that time"),
+    "booking-rejected": (409, "The room's calendar did not take the booking"),
     "external-id-taken": (409, "Another booking has this externalId"),
     "booking-not-live": (409, "The booking was cancelled or rejected"),
     "idempotency-key-running": (409, "The first request with this key is still running"),
@@ -46,6 +47,7 @@ KINDS: Final[dict[str, tuple[int, str]]] = {
     "too-much": (422, "The answer would be too large"),
     "if-match-required": (428, "If-Match is needed here"),
     "internal": (500, "calsync failed"),
+    "too-many-streams": (503, "Too many event streams are open"),
     "database": (503, "calsync's database does not answer"),
     "database-full": (507, "calsync's disk is full"),
 }

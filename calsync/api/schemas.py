@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from calsync.adapters.hub.telling import KINDS as KINDS_TOLD
 from calsync.api.problems import KINDS
 from calsync.mapping.booking import READ_ONLY
 
@@ -288,6 +289,40 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
         *("start", "end", "startUtc", "endUtc", "bookingStatus", "privacy"),
     ),
+    "Message": _object(
+        {
+            "type": {"enum": list(KINDS_TOLD)},
+            "timestamp": {**_INSTANT, "description": "Of the change"},
+            "data": _object(
+                {
+                    "kind": {"enum": ["upsert", "tombstone"]},
+                    "bookingId": _TEXT,
+                    "roomId": _TEXT,
+                    "revision": {
+                        "type": "integer",
+                        "description": "Grows with each change of the booking: drop what is older "
+                        "than what you have",
+                    },
+                    "at": _INSTANT,
+                    "bookingStatus": {"enum": ["pending", "confirmed", "rejected", "cancelled"]},
+                    "origin": {"enum": ["booking", "calendar"]},
+                    "startUtc": _INSTANT,
+                    "endUtc": _INSTANT,
+                    "series": _FLAG,
+                    "booking": {
+                        **_ref("Booking"),
+                        "description": "As it is now, as far as the scopes reach",
+                    },
+                    "bookingOmitted": {
+                        **_FLAG,
+                        "description": "true: it is too large for a webhook; GET it",
+                    },
+                },
+                "at",
+            ),
+        },
+        *("type", "timestamp", "data"),
+    ),
     "Change": _object(
         {
             "kind": {"enum": ["upsert", "tombstone"]},
@@ -329,6 +364,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             ),
             "conflicts": _list(_ref("Conflict")),
             "conflictsTotal": {"type": "integer"},
+            "bookingId": {**_TEXT, "description": "Of a booking that was refused while you waited"},
             "alternatives": _list(_ref("Alternative")),
         },
         *("type", "title", "status", "detail", "code"),

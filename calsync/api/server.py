@@ -28,6 +28,7 @@ BODY_WITHIN: Final = 30.0
 ANSWER_WITHIN: Final = 60.0
 #: Connections taken in one go. Where files run out, asyncio (3.11) tries, and logs, this often.
 _BACKLOG: Final = 64
+_ANSWER: Final = "answer"
 
 
 class ApiServer:
@@ -138,6 +139,13 @@ class _Bounded(H11Protocol):
         super().resume_writing()
         self._watch()
 
+    def shutdown(self) -> None:
+        """The server ends. A stream never would by itself: it is cut, and its client comes back."""
+        if self._streams():
+            self.transport.close()
+        else:
+            super().shutdown()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._stop_waiting()
@@ -155,21 +163,33 @@ class _Bounded(H11Protocol):
             self._stop_waiting()
             self._due = due
             if due:
-                self._deadline = self.loop.call_later(seconds, self.transport.abort)
+                self._deadline = self.loop.call_later(seconds, self._overdue)
+
+    def _overdue(self) -> None:
+        # That an answer is a stream shows only after its time was set.
+        if self._due != _ANSWER or not self._streams():
+            self.transport.abort()
+
+    def _streams(self) -> bool:
+        """The answer under way said that it has no end (``request.state.streams``)."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        return bool(cycle.scope.get("state", {}).get("streams"))
 
     def _next_step(self) -> tuple[str, float]:
         their = self.conn.their_state
         if self.transport.is_closing():
             return "", 0.0
         if self.flow is not None and self.flow.write_paused:
-            return "answer", ANSWER_WITHIN
+            return "taking" if self._streams() else _ANSWER, ANSWER_WITHIN
         if their is h11.SEND_BODY:
             return "body", BODY_WITHIN
         if their is h11.IDLE:
             # Between two requests uvicorn's own timer runs; it ends with the next first byte.
             return ("", 0.0) if self.timeout_keep_alive_task is not None else ("head", HEAD_WITHIN)
         answered = self.cycle is None or self.cycle.response_complete
-        return ("", 0.0) if answered else ("answer", ANSWER_WITHIN)
+        return ("", 0.0) if answered or self._streams() else (_ANSWER, ANSWER_WITHIN)
 
     def _stop_waiting(self) -> None:
         self._due = ""

@@ -460,6 +460,11 @@ def _calls(
         ("/v1/changes", "GET", "/v1/changes?room=nope", {}),
         ("/v1/changes", "GET", "/v1/changes?limit=0", {}),
         ("/v1/changes", "GET", "/v1/changes?cursor=" + _beyond(), {}),
+        ("/v1/events", "GET", "/v1/events?cursor=x", {}),
+        ("/v1/events", "GET", "/v1/events?room=nope", {}),
+        ("/v1/events", "GET", f"/v1/events?room={'x' * 65}", {}),
+        ("/v1/events", "GET", "/v1/events?cursor=" + _beyond(), {}),
+        ("/v1/events", "GET", "/v1/events", {"stream": True}),
         ("/healthz", "GET", "/healthz", {}),
     ]
     for form in ("ics", "ifb", "json"):
@@ -547,5 +552,5 @@ def test_every_status_that_occurs_is_documented_and_the_reverse(
 
 _ACTS = (
     *("rooms", "room", "put_room", "occurrences", "booking", "create", "put_external", "patch"),
-    *("patch_occurrence", "cancel", "changes", "ping"),
+    *("patch_occurrence", "cancel", "changes", "ping", "from_now", "newest"),
 )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 
-from calsync.adapters.hub import desk
+from calsync.adapters.hub import cursors, desk
 from calsync.adapters.hub.desk import Precondition, Shown
 from calsync.adapters.hub.feed import ChangePage, read_changes
 from calsync.adapters.hub.problems import (
@@ -299,6 +299,17 @@ class BookingService:
             return desk.store_change(tx, cancelled, now=self._now())
 
     # --- change feed ---
+
+    def newest(self) -> int:
+        """The newest change number, from memory."""
+        return self._store.newest()
+
+    def from_now(self, room_id: str | None) -> str:
+        """The cursor of who wants nothing but what comes. Raises NotFound."""
+        with self._store.read() as tx:
+            if room_id is not None:
+                desk.room(tx, room_id)
+            return cursors.encode(cursors.Cursor(tx.numbers()[0], room_id))
 
     def changes(self, cursor: str | None, *, room_id: str | None, limit: int) -> ChangePage:
         """What changed since ``cursor``; all live bookings first where it is None.

@@ -66,6 +66,7 @@ from calsync.worker.control import Calls, Worker
 from calsync.worker.deliveries import Deliveries
 from calsync.worker.plan import PollSettings
 from calsync.worker.triggers import Triggers
+from calsync.worker.vitals import Vitals
 
 
 class SystemClock:
@@ -493,6 +494,20 @@ def purge_now(home: Home) -> None:
         people=timedelta(days=keep.details_days), dead=timedelta(days=keep.links_days)
     )
     home.post.purge(timedelta(days=home.settings.webhooks.keep_days))
+
+
+def build_vitals(system: System, worker: Worker) -> Vitals:
+    """How calsync is, for load balancers and monitoring."""
+    home = system.home
+    return Vitals(
+        system.context,
+        home.reports,
+        SqlWebhookStore(home.db),
+        {name: link.calls for name, link in system.links.items()},
+        worker,
+        home.hub.newest,
+        stale_after=3 * home.settings.worker.poll_ceiling,
+    )
 
 
 class SyncStatus:

@@ -11,14 +11,16 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from calsync.adapters.feeds.keys import FeedKeys
 from calsync.adapters.hub.service import BookingService
-from calsync.api import bookings, changes, docs, feeds, openapi, problems, rooms, stream
+from calsync.api import bookings, changes, docs, feeds, health, openapi, problems, rooms, stream
 from calsync.api.context import Api, SyncStatus
+from calsync.api.health import Figures, NotReady, Requests
+from calsync.api.limits import LimitHeaders, Limits
 from calsync.errors import CalsyncError
 
 log = logging.getLogger("calsync.api")
@@ -32,13 +34,17 @@ def create_app(
     trigger: Callable[[str], None],
     version: str,
     feed_keys: FeedKeys | None = None,
+    not_ready: NotReady = lambda: (),
+    figures: Figures = lambda: (),
+    limits: Limits | None = None,
 ) -> FastAPI:
     """The API over ``service``.
 
     ``sync_status(room_id)`` says up to when the room is in sync, and whether that is stale;
     ``trigger(room_id)`` is called after each write (it must not block or raise). Without
-    ``feed_keys`` there are no room feeds. Nothing here
-    calls out to any network, the page at /docs included.
+    ``feed_keys`` there are no room feeds. ``not_ready`` and ``figures`` are for monitoring;
+    ``limits`` say how often clients may ask. Nothing here calls out to any network, the page at
+    /docs included.
     """
     # The framework's own pages load scripts from elsewhere: /docs below needs none.
     app = FastAPI(
@@ -49,7 +55,7 @@ def create_app(
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    api = Api(service, now=now, sync_status=sync_status, trigger=trigger)
+    api = Api(service, now=now, sync_status=sync_status, trigger=trigger, limits=limits or Limits())
     for router in (
         rooms.router(api),
         bookings.router(api),
@@ -57,14 +63,18 @@ def create_app(
         stream.router(api),
     ):
         app.include_router(router, prefix="/v1")
+    requests = Requests()
+    app.include_router(health.router(api, version, requests, not_ready=not_ready, figures=figures))
     if feed_keys is not None:
         app.include_router(feeds.router(api, feed_keys))
-    _add_pages(app, service, version)
+    _add_pages(app)
     for kind in (problems.ApiProblem, CalsyncError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(405, _wrong_method(app))
     app.add_middleware(LastResort)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(LimitHeaders)
+    app.add_middleware(requests.wrap)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
@@ -90,17 +100,7 @@ def _wrong_method(app: FastAPI) -> Callable[[Request, Exception], Awaitable[Resp
     return answer
 
 
-def _add_pages(app: FastAPI, service: BookingService, version: str) -> None:
-    @app.get(
-        "/healthz",
-        tags=["service"],
-        summary="Is calsync's API alive?",
-        responses=openapi.answers(500, 503),
-    )
-    def healthz() -> Response:
-        service.ping()
-        return JSONResponse({"status": "ok", "version": version})
-
+def _add_pages(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     def page() -> Response:
         return HTMLResponse(docs.page(app.openapi()), headers=docs.HEADERS)

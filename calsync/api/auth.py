@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 
 from calsync.adapters.hub.service import BookingService
+from calsync.api.limits import Limits
 from calsync.api.problems import ApiProblem
 from calsync.mapping.booking_values import ApiToken
 
@@ -18,12 +19,13 @@ def bearer(request: Request) -> str:
     return request.headers.get("authorization", "").partition(" ")[2].strip()
 
 
-def allow(service: BookingService, scope: str) -> Callable[[Request], ApiToken]:
+def allow(service: BookingService, scope: str, limits: Limits) -> Callable[[Request], ApiToken]:
     """A dependency that lets a request pass whose token has ``scope``."""
 
     def check(request: Request) -> ApiToken:
         kind, _, text = request.headers.get("authorization", "").partition(" ")
         if not text:
+            limits.of_stranger(request)
             raise ApiProblem(
                 "not-signed-in",
                 "Send Authorization: Bearer with a token made by `calsync tokens create`.",
@@ -31,11 +33,13 @@ def allow(service: BookingService, scope: str) -> Callable[[Request], ApiToken]:
             )
         token = service.tokens.check(text.strip()) if kind.lower() == "bearer" else None
         if token is None:
+            limits.of_stranger(request)
             raise ApiProblem(
                 "not-signed-in",
                 "This token is unknown or was revoked.",
                 headers={"WWW-Authenticate": f'{_REALM}, error="invalid_token"'},
             )
+        limits.of_token(request, token.id)
         if scope not in token.scopes:
             raise ApiProblem(
                 "not-allowed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from calsync.adapters.hub.desk import Shown
 from calsync.adapters.hub.service import BookingService
 from calsync.adapters.hub.telling import visible
 from calsync.api.auth import allow
+from calsync.api.limits import Limits
 from calsync.mapping.booking_values import ApiToken
 
 #: room id → (in sync as of, stale). None: never yet.
@@ -27,10 +28,11 @@ class Api:
     now: Callable[[], datetime]
     sync_status: SyncStatus
     trigger: Callable[[str], None]
+    limits: Limits = field(default_factory=Limits)
 
     def needs(self, scope: str) -> Any:
         """The token of the request, as a declared default (which FastAPI types as Any)."""
-        return Depends(allow(self.service, scope))
+        return Depends(allow(self.service, scope, self.limits))
 
 
 def details(token: ApiToken) -> bool:

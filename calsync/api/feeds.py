@@ -40,10 +40,12 @@ def router(api: Api, keys: FeedKeys) -> APIRouter:
     ) -> Response:
         feed = keys.check(room_id, key)
         if feed is None:
+            api.limits.of_stranger(request)
             raise NotFound(
                 "there is no feed at this address, or it was revoked",
                 todo="Ask the admin for another: calsync feeds create",
             )
+        api.limits.of_feed(request, feed.id)
         log.debug("Feed %s is read", feed.id)
         body = form(_picture(api, room_id, details=feed.details))
         tag = sha256(body).hexdigest()[:32]
@@ -89,7 +91,7 @@ def _described(summary: str, media: str) -> dict[str, Any]:
         content: dict[str, Any] = {"application/json": openapi.of("RoomState")}
     else:
         content = {"text/calendar": {"schema": {"type": "string"}}}
-    responses = openapi.answers(404, 500, 503)
+    responses = openapi.answers(404, 429, 500, 503)
     responses[200] = {"description": "Done", "content": content}
     responses[304] = {"description": "You hold what there is"}
     return {

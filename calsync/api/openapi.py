@@ -20,7 +20,7 @@ _HEADERS: Final = {
     "Prefer": "wait=N: answer once the booking is confirmed, or with 409 and free rooms where it "
     "is refused, within N seconds (30 at most); pending only if that takes longer (RFC 7240)",
 }
-_ANYWHERE: Final = (401, 403, 500, 503)
+_ANYWHERE: Final = (401, 403, 429, 500, 503)
 _OF_WRITES: Final = (507,)
 _OF_BODIES: Final = (400, 413, 415, 422)
 

@@ -46,7 +46,9 @@ KINDS: Final[dict[str, tuple[int, str]]] = {
     "idempotency-key-reused": (422, "The key was used for another request"),
     "too-much": (422, "The answer would be too large"),
     "if-match-required": (428, "If-Match is needed here"),
+    "quota-exceeded": (429, "Too many requests within a minute"),
     "internal": (500, "calsync failed"),
+    "not-ready": (503, "calsync is not ready"),
     "too-many-streams": (503, "Too many event streams are open"),
     "database": (503, "calsync's database does not answer"),
     "database-full": (507, "calsync's disk is full"),
@@ -64,12 +66,14 @@ class ApiProblem(Exception):
         *,
         errors: list[dict[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.errors = errors
         self.headers = headers
+        self.extensions = extensions or {}
 
 
 def problem(
@@ -146,6 +150,7 @@ def of_error(request: Request, error: Exception) -> Response:
                 instance=path,
                 headers=error.headers,
                 errors=error.errors,
+                **error.extensions,
             )
         case hub.RoomConflict():
             token = getattr(request.state, "token", None)

@@ -363,6 +363,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 )
             ),
             "conflicts": _list(_ref("Conflict")),
+            "violated-policies": {**_list(_TEXT), "description": "Of quota-exceeded"},
             "conflictsTotal": {"type": "integer"},
             "bookingId": {**_TEXT, "description": "Of a booking that was refused while you waited"},
             "alternatives": _list(_ref("Alternative")),

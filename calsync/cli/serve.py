@@ -66,9 +66,11 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
 
 def _server(system: System, worker: Worker) -> ApiServer:
     from calsync.api.app import create_app
+    from calsync.api.limits import Limits
     from calsync.api.server import ApiServer
-    from calsync.bootstrap import SyncStatus
+    from calsync.bootstrap import SyncStatus, build_vitals
 
+    vitals = build_vitals(system, worker)
     app = create_app(
         system.home.bookings,
         now=system.home.clock.now,
@@ -76,6 +78,9 @@ def _server(system: System, worker: Worker) -> ApiServer:
         trigger=worker.trigger,
         version=__version__,
         feed_keys=system.home.feeds,
+        not_ready=vitals.not_ready,
+        figures=vitals.metrics,
+        limits=Limits(system.home.settings.api.requests_per_minute),
     )
     api = system.home.settings.api
     return ApiServer(app, host=api.host, port=api.port)

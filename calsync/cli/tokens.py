@@ -12,7 +12,7 @@ from calsync.errors import UsageError
 
 app = typer.Typer(help="Make, list and revoke the tokens of the HTTP API.", no_args_is_help=True)
 
-#: What a booking platform needs: everything but changing rooms.
+#: What a booking platform needs: everything but changing rooms, and monitoring.
 DEFAULT_SCOPES = ["rooms:read", "busy:read", "bookings:read", "bookings:write", "details:read"]
 
 
@@ -23,7 +23,8 @@ def create(
         list[str] | None,
         typer.Option(
             help="What it allows; repeat for more: rooms:read, rooms:write, busy:read,"
-            " bookings:read, bookings:write, details:read. Without any: all but rooms:write."
+            " bookings:read, bookings:write, details:read, metrics:read. Without any: what a"
+            " platform needs, all but rooms:write and metrics:read."
         ),
     ] = None,
     settings: SettingsPath = DEFAULT_SETTINGS,

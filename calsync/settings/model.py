@@ -26,6 +26,7 @@ class Database:
 class Api:
     host: str = field(default="127.0.0.1", metadata=checked(checks.filled))
     port: int = field(default=8080, metadata=checked(checks.whole(0, 65535)))
+    requests_per_minute: int = field(default=1200, metadata=checked(checks.whole(0, 1_000_000)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,8 @@ class Worker:
         self._rng = random.Random(seed)
         self._notices_due = True
         self._notices_at = float("-inf")
+        #: When the loop last began a step, in monotonic seconds: whether it still runs.
+        self.stepped = self._clock.monotonic()
 
     # -- from other threads -------------------------------------------------------------------
 
@@ -136,6 +138,7 @@ class Worker:
 
     def step(self, timeout: float = 0.0) -> None:
         """Start what is due, and take in one message; ``timeout`` seconds to wait for it."""
+        self.stepped = self._clock.monotonic()
         self._start_due()
         self._handle_one(timeout)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from calsync.adapters.feeds.keys import FeedKeys
 from calsync.adapters.hub.tokens import SCOPES
+from calsync.adapters.metrics import Metric, gauge, one
 from calsync.api.app import create_app
+from calsync.api.limits import Limits
 from calsync.api.server import ApiServer
 from calsync.store.feeds import SqlFeedStore
 from tests.unit.hub.hub_kit import Hub, a_hub
@@ -69,6 +71,9 @@ class Client:
 class Served:
     def __init__(self, hub: Hub, server: ApiServer, triggered: list[str]) -> None:
         self.hub, self.server, self.triggered = hub, server, triggered
+        self.not_ready: list[str] = []
+        self.figures: Callable[[], list[Metric]] = lambda: [gauge("rooms", "Rooms", one(4))]
+        self.limits = Limits()
         self.clients: list[Client] = []
         self.all = self.client(*SCOPES)
 
@@ -110,6 +115,7 @@ def served(opened: tuple[Door, ApiServer], folder: Path) -> Iterator[Served]:
     triggered: list[str] = []
     door, server = opened
     with a_hub(folder) as hub:
+        world = Served(hub, server, triggered)
         door.app = create_app(
             hub.service,
             now=hub.clock,
@@ -117,8 +123,10 @@ def served(opened: tuple[Door, ApiServer], folder: Path) -> Iterator[Served]:
             trigger=triggered.append,
             version="1.2.3",
             feed_keys=world_feeds(hub),
+            not_ready=lambda: world.not_ready,
+            figures=lambda: world.figures(),
+            limits=world.limits,
         )
-        world = Served(hub, server, triggered)
         try:
             yield world
         finally:

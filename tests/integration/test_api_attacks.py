@@ -466,6 +466,8 @@ def _calls(
         ("/v1/events", "GET", "/v1/events?cursor=" + _beyond(), {}),
         ("/v1/events", "GET", "/v1/events", {"stream": True}),
         ("/healthz", "GET", "/healthz", {}),
+        ("/readyz", "GET", "/readyz", {}),
+        ("/metrics", "GET", "/metrics", {}),
     ]
     for form in ("ics", "ifb", "json"):
         operation = f"/feeds/{{room_id}}/{{key}}.{form}"
@@ -520,7 +522,7 @@ def test_every_status_that_occurs_is_documented_and_the_reverse(
     guest_too = world.client("rooms:read")
     with monkeypatch.context() as patch:
         for operation, method, path, options in calls:
-            if operation.startswith("/v1"):
+            if operation.startswith(("/v1", "/metrics")):
                 note(operation, method, nobody.call(method, path, **options))
                 other = guest_too if "occupancy" in operation else guest
                 note(operation, method, other.call(method, path, **options))
@@ -529,6 +531,13 @@ def test_every_status_that_occurs_is_documented_and_the_reverse(
                 for sent in ({"data": big, "headers": raw}, {"data": b"{", "headers": raw}):
                     note(operation, method, api.call(method, path, **sent))
                 note(operation, method, api.call(method, path, data=b"{}"))
+        with patch.context() as full:
+            full.setattr(world.limits, "_quota", 1)
+            full.setattr("calsync.api.limits.FEED", 1)
+            api.get("/v1/rooms")
+            for operation, method, path, options in calls:
+                if operation not in ("/healthz", "/readyz"):
+                    note(operation, method, api.call(method, path, **options))
         writes = {"PUT", "POST", "PATCH", "DELETE"}
         for error in (ValueError("x"), DatabaseBusy("locked"), DatabaseFull("full")):
 
@@ -537,6 +546,7 @@ def test_every_status_that_occurs_is_documented_and_the_reverse(
 
             for name in _ACTS:
                 patch.setattr(world.hub.service, name, fail)
+            patch.setattr(world, "figures", fail)
             for operation, method, path, options in calls:
                 if method in writes or not isinstance(error, DatabaseFull):
                     note(operation, method, api.call(method, path, **options))

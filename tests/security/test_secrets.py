@@ -67,7 +67,7 @@ def addresses(world: Served) -> list[tuple[str, str, str]]:
     return found
 
 
-PUBLIC = {"/healthz", "/docs", "/openapi.json", "/problems/{code}"}
+PUBLIC = {"/healthz", "/readyz", "/docs", "/openapi.json", "/problems/{code}"}
 #: The address itself is the key: a wrong one is no address at all.
 SECRET_ADDRESSES = {f"/feeds/{{room_id}}/{{key}}.{form}" for form in ("ics", "ifb", "json")}
 

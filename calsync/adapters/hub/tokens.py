@@ -18,7 +18,8 @@ from calsync.adapters.hub.repository import HubStore
 from calsync.errors import UsageError
 from calsync.mapping.booking_values import ApiToken
 
-#: What a token may be allowed to do. ``rooms:write`` belongs to admins.
+#: What a token may be allowed to do. ``rooms:write`` belongs to admins, ``metrics:read`` to
+#: their monitoring.
 SCOPES: Final = {
     "rooms:read": "list the rooms",
     "rooms:write": "make and change rooms",
@@ -26,6 +27,7 @@ SCOPES: Final = {
     "bookings:read": "read bookings and the change feed",
     "bookings:write": "make, change and cancel bookings",
     "details:read": "see titles and people in whatever else may be read",
+    "metrics:read": "read the figures for monitoring",
 }
 _PREFIX: Final = "calsync"
 _NO_HASH: Final = "0" * 64

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from hashlib import sha256
+from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,6 +36,7 @@ from calsync.api.context import (
 )
 from calsync.api.openapi import describe
 from calsync.api.waiting import Waits, wished
+from calsync.mapping.booking_scope import SeriesScope
 from calsync.mapping.booking_values import ApiToken, StoredAnswer
 
 _WRITE, _READ = "bookings:write", "bookings:read"
@@ -165,6 +167,9 @@ def _add_changing(routes: APIRouter, api: Api, waits: Waits) -> None:
         return Response(status_code=204)
 
 
+_SCOPE = "Which dates are meant: this one, this and all that follow, or all"
+
+
 def _add_occurrences(routes: APIRouter, api: Api, waits: Waits) -> None:
     path = "/bookings/{booking_id}/occurrences/{recurrence_id}"
 
@@ -173,8 +178,10 @@ def _add_occurrences(routes: APIRouter, api: Api, waits: Waits) -> None:
         **describe(
             _WRITE,
             "Booking",
-            "Change one date of a series",
+            "Change one date of a series; with scope=following all from it on, which then are a "
+            "booking of their own, with scope=all the whole series",
             body="OverridePatch",
+            good=(200, 201),
             codes=(404, 409, 412, 428),
             headers=("If-Match", "Prefer"),
         ),
@@ -183,21 +190,31 @@ def _add_occurrences(routes: APIRouter, api: Api, waits: Waits) -> None:
         request: Request,
         booking_id: str,
         recurrence_id: str,
+        scope: Annotated[SeriesScope, Query(description=_SCOPE)] = SeriesScope.THIS,
         token: ApiToken = api.needs(_WRITE),
         doc: dict[str, object] = Depends(json_body(PATCH_TYPES)),
     ) -> Response:
         shown = await run_in_threadpool(
-            api.service.patch_occurrence, booking_id, recurrence_id, doc, if_match(request)
+            api.service.patch_occurrence,
+            booking_id,
+            recurrence_id,
+            doc,
+            if_match(request),
+            scope,
         )
         api.trigger(shown.booking.room_id)
-        return await waits.answer(request, shown, token)
+        response = await waits.answer(request, shown, token)
+        if shown.created:
+            response.headers["Link"] = f'</v1/bookings/{booking_id}>; rel="prev"'
+        return response
 
     @routes.delete(
         path,
         **describe(
             _WRITE,
             "Booking",
-            "Cancel one date of a series",
+            "Cancel one date of a series; with scope=following all from it on, with scope=all "
+            "the whole series",
             codes=(404, 409, 412, 422, 428),
             headers=("If-Match", "Prefer"),
         ),
@@ -206,10 +223,16 @@ def _add_occurrences(routes: APIRouter, api: Api, waits: Waits) -> None:
         request: Request,
         booking_id: str,
         recurrence_id: str,
+        scope: Annotated[SeriesScope, Query(description=_SCOPE)] = SeriesScope.THIS,
         token: ApiToken = api.needs(_WRITE),
     ) -> Response:
         shown = await run_in_threadpool(
-            api.service.patch_occurrence, booking_id, recurrence_id, None, if_match(request)
+            api.service.patch_occurrence,
+            booking_id,
+            recurrence_id,
+            None,
+            if_match(request),
+            scope,
         )
         api.trigger(shown.booking.room_id)
         return await waits.answer(request, shown, token)

@@ -490,6 +490,8 @@ def _calls(
             (operation, "PATCH", lost, {"json": {}, "headers": some}),
             (operation, "PATCH", path, {"data": b"{", "headers": {**raw, **some}}),
         ]
+    split = f"/v1/bookings/{series}/occurrences/2026-12-22T09:00:00?scope=following"
+    made.append((date, "PATCH", split, {"json": {"title": "x"}, "headers": some}))
     # At the end: they take away what the others need.
     gone = f"/v1/bookings/{series}"
     first_date = f"{gone}/occurrences/2026-12-01T09:00:00"

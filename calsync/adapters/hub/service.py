@@ -32,8 +32,10 @@ from calsync.adapters.hub.problems import (
 from calsync.adapters.hub.repository import HubStore, HubWriter
 from calsync.adapters.hub.shape import span_of, without_titles
 from calsync.adapters.hub.tokens import TokenStore
+from calsync.mapping import booking_scope
 from calsync.mapping.booking import Wish, read_wish
 from calsync.mapping.booking_edit import occurrence, patched, with_occurrence
+from calsync.mapping.booking_scope import SeriesScope
 from calsync.mapping.booking_values import (
     Booking,
     BookingStatus,
@@ -62,6 +64,22 @@ class Once:
 class Occurrence:
     booking: Booking
     instance: Instance
+
+
+def _slot(booking: Booking, recurrence_id: str) -> datetime:
+    """The date of the series that is meant. Raises NotASeries, NotFound."""
+    if booking.content.recurrence is None:
+        raise NotASeries(
+            "this booking has no occurrences", todo="Change or cancel the booking itself"
+        )
+    slot = occurrence(booking, recurrence_id)
+    if slot is None:
+        raise NotFound(
+            "the series has no occurrence at this time, or it was cancelled",
+            where=recurrence_id[:40],
+            todo="Use the recurrenceId from the room's occupancy",
+        )
+    return slot
 
 
 class BookingService:
@@ -254,24 +272,39 @@ class BookingService:
         recurrence_id: str,
         patch: Mapping[str, object] | None,
         match: Precondition,
+        scope: SeriesScope = SeriesScope.THIS,
     ) -> Shown:
-        """Change one date of a series, or take it out (``patch`` None)."""
+        """Change one date of a series, or take it out (``patch`` None); with ``scope`` also all
+        that follow, or the whole series.
 
-        def wish(booking: Booking, zone: str) -> Wish:
-            if booking.content.recurrence is None:
-                raise NotASeries(
-                    "this booking has no occurrences", todo="Change or cancel the booking itself"
-                )
-            slot = occurrence(booking, recurrence_id)
-            if slot is None:
-                raise NotFound(
-                    "the series has no occurrence at this time, or it was cancelled",
-                    where=recurrence_id[:40],
-                    todo="Use the recurrenceId from the room's occupancy",
-                )
-            return with_occurrence(booking, slot, patch, zone)
-
-        return self._change(booking_id, match, wish)
+        A change of all that follow splits the series: it ends before the date, and a new booking,
+        which is what this gives back, begins with it. Both, or neither.
+        """
+        with self._store.write() as tx:
+            old = desk.booking(tx, booking_id)
+            desk.check(old, match)
+            desk.check_changeable(old)
+            room = desk.room(tx, old.room_id)
+            zone, slot = room.room.zone, _slot(old, recurrence_id)
+            if scope is SeriesScope.THIS:
+                return self._put(tx, room, old, with_occurrence(old, slot, patch, zone))
+            if scope is SeriesScope.FOLLOWING:
+                booking_scope.check_slot(old, slot)
+                if not booking_scope.has_before(old, slot):
+                    scope = SeriesScope.ALL
+            if scope is SeriesScope.ALL:
+                if patch is None:
+                    cancelled = replace(old, status=BookingStatus.CANCELLED)
+                    return Shown(desk.store_change(tx, cancelled, now=self._now()), zone)
+                return self._put(tx, room, old, booking_scope.whole(old, slot, patch, zone))
+            rest = None if patch is None else booking_scope.onwards(old, slot, patch, zone)
+            ended = self._put(tx, room, old, booking_scope.until(old, slot, zone))
+            if rest is None:
+                return ended
+            made = desk.new_booking(
+                tx, room, rest, booking_id=self._new_id(), external_id=None, now=self._now()
+            )
+            return Shown(made, zone, created=True)
 
     def _change(
         self, booking_id: str, match: Precondition, wish: Callable[[Booking, str], Wish]
@@ -281,11 +314,13 @@ class BookingService:
             desk.check(old, match)
             desk.check_changeable(old)
             room = desk.room(tx, old.room_id)
-            asked = wish(old, room.room.zone)
-            if desk.says(old, room, asked):
-                return Shown(old, room.room.zone)
-            changed = desk.change_booking(tx, room, old, asked, now=self._now())
-            return Shown(changed, room.room.zone)
+            return self._put(tx, room, old, wish(old, room.room.zone))
+
+    def _put(self, tx: HubWriter, room: StoredRoom, old: Booking, asked: Wish) -> Shown:
+        if desk.says(old, room, asked):
+            return Shown(old, room.room.zone)
+        changed = desk.change_booking(tx, room, old, asked, now=self._now())
+        return Shown(changed, room.room.zone)
 
     def cancel(self, booking_id: str, match: Precondition) -> Booking:
         """Take the booking out of the room; one born in Outlook is declined by sync. Cancelling

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from starlette.concurrency import run_in_threadpool
@@ -167,6 +167,7 @@ def _add_changing(routes: APIRouter, api: Api, waits: Waits) -> None:
         return Response(status_code=204)
 
 
+Dates = Literal["this", "following", "all"]
 _SCOPE = "Which dates are meant: this one, this and all that follow, or all"
 
 
@@ -190,7 +191,7 @@ def _add_occurrences(routes: APIRouter, api: Api, waits: Waits) -> None:
         request: Request,
         booking_id: str,
         recurrence_id: str,
-        scope: Annotated[SeriesScope, Query(description=_SCOPE)] = SeriesScope.THIS,
+        scope: Annotated[Dates, Query(description=_SCOPE)] = "this",
         token: ApiToken = api.needs(_WRITE),
         doc: dict[str, object] = Depends(json_body(PATCH_TYPES)),
     ) -> Response:
@@ -200,7 +201,7 @@ def _add_occurrences(routes: APIRouter, api: Api, waits: Waits) -> None:
             recurrence_id,
             doc,
             if_match(request),
-            scope,
+            SeriesScope(scope),
         )
         api.trigger(shown.booking.room_id)
         response = await waits.answer(request, shown, token)
@@ -223,7 +224,7 @@ def _add_occurrences(routes: APIRouter, api: Api, waits: Waits) -> None:
         request: Request,
         booking_id: str,
         recurrence_id: str,
-        scope: Annotated[SeriesScope, Query(description=_SCOPE)] = SeriesScope.THIS,
+        scope: Annotated[Dates, Query(description=_SCOPE)] = "this",
         token: ApiToken = api.needs(_WRITE),
     ) -> Response:
         shown = await run_in_threadpool(
@@ -232,7 +233,7 @@ def _add_occurrences(routes: APIRouter, api: Api, waits: Waits) -> None:
             recurrence_id,
             None,
             if_match(request),
-            scope,
+            SeriesScope(scope),
         )
         api.trigger(shown.booking.room_id)
         return await waits.answer(request, shown, token)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
+from calsync.adapters.hub.telling import KINDS as TOLD
 from calsync.adapters.hub.tokens import SCOPES
 from calsync.api.problems import KINDS, MEDIA_TYPE
 from calsync.api.schemas import SCHEMAS
@@ -116,6 +117,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         )
         doc["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
         _drop_foreign(doc)
+        doc["webhooks"] = webhooks()
         parts = doc.setdefault("components", {})
         parts["schemas"] = SCHEMAS
         parts["securitySchemes"] = {
@@ -127,6 +129,51 @@ def document(app: FastAPI) -> dict[str, Any]:
         }
         app.openapi_schema = doc
     return app.openapi_schema
+
+
+def webhooks() -> dict[str, Any]:
+    """What is sent to the endpoints that an admin made (``calsync webhooks add``)."""
+    names = {
+        "webhook-id": "The same at every try: what you have seen already, skip",
+        "webhook-timestamp": "Of this try, in seconds since 1970; refuse what is older than 300",
+        "webhook-signature": "v1, and the base64 of HMAC-SHA256 over id.timestamp.body, for each "
+        "secret that is valid now",
+    }
+    parameters = [
+        {
+            "name": name,
+            "in": "header",
+            "required": True,
+            "description": text,
+            "schema": {"type": "string"},
+        }
+        for name, text in names.items()
+    ]
+    responses = {
+        "2XX": {"description": "Taken"},
+        "410": {"description": "Nobody listens here any more: the endpoint is disabled"},
+        "429": {"description": "Later: Retry-After says when"},
+        "default": {"description": "It is sent again, over some three days"},
+    }
+    return {
+        kind: {
+            "post": {
+                "operationId": kind.replace(".", "_").replace("-", "_"),
+                "tags": ["webhooks"],
+                "summary": text,
+                "description": "In the form of Standard Webhooks. Ids, times and states only, "
+                "unless the endpoint has a wider scope.",
+                "security": [],
+                "parameters": parameters,
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": of("Message")},
+                },
+                "responses": responses,
+            }
+        }
+        for kind, text in TOLD.items()
+    }
 
 
 def _drop_foreign(doc: dict[str, Any]) -> None:

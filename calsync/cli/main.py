@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from calsync.cli import (
+    api,
     demo,
     explain,
     feeds,
@@ -62,6 +63,7 @@ app.add_typer(rooms.app, name="rooms")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(feeds.app, name="feeds")
+app.add_typer(api.app, name="api")
 app.command(
     "sandbox",
     context_settings={

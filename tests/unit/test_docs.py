@@ -18,6 +18,8 @@ import click
 import pytest
 from typer.main import get_command
 
+from calsync.adapters.hub.telling import KINDS as TOLD
+from calsync.api.problems import KINDS
 from calsync.cli.main import app
 from calsync.sandbox.__main__ import main as sandbox_main
 from calsync.settings import Settings
@@ -125,6 +127,27 @@ def test_the_documented_default_is_the_default(name: str, default: object) -> No
     if hasattr(default, "isoformat"):
         default = default.isoformat()[:5]
     assert (list(default) if isinstance(default, tuple) else default) == value
+
+
+# --- problems --------------------------------------------------------------------------------
+
+
+def test_every_problem_type_is_documented_and_no_other() -> None:
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \| (\d{3}) \| (.+) \| (.+) \|$", text("docs/reference/problems.md"), re.M
+    )
+    assert {code: int(status) for code, status, _, _ in rows} == {
+        code: status for code, (status, _) in KINDS.items()
+    }
+    assert {code: title for code, _, title, _ in rows} == {
+        code: title for code, (_, title) in KINDS.items()
+    }
+    assert all(todo.endswith(".") for *_, todo in rows)
+
+
+def test_every_kind_of_webhook_is_documented_and_no_other() -> None:
+    page = text("docs/how-to/receive-webhooks.md")
+    assert set(re.findall(r"^\| `([a-z-]+\.[a-z-]+)` \|", page, re.M)) == set(TOLD)
 
 
 # --- pages -----------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ KINDS: Final[dict[str, tuple[int, str]]] = {
     "stale-revision": (412, "The booking has changed since it was read"),
     "too-large": (413, "The request is too large"),
     "media-type": (415, "The body has a media type that is not taken here"),
+    "against-rules": (422, "The room's rules do not allow this"),
     "invalid": (422, "The request says something that cannot be done"),
     "outlook-born": (422, "A change here would take no effect"),
     "not-a-series": (422, "The booking is not a series"),
@@ -162,6 +163,17 @@ def of_error(request: Request, error: Exception) -> Response:
                 for e in error.errors
             ]
             return problem("invalid", sentence(error), instance=path, errors=errors)
+        case hub.AgainstRules():
+            broken = [
+                {
+                    "rule": v.rule,
+                    "detail": v.what,
+                    "todo": v.todo,
+                    "dates": [at.isoformat() for at in v.dates],
+                }
+                for v in error.violations
+            ]
+            return problem(error.code, sentence(error), instance=path, violations=broken)
         case hub.HubProblem():
             headers = {"Retry-After": "1"} if isinstance(error, hub.KeyRunning) else None
             return problem(error.code, sentence(error), instance=path, headers=headers)

@@ -18,6 +18,7 @@ from calsync.api.openapi import describe
 from calsync.api.problems import ApiProblem
 from calsync.mapping.booking import format_utc, person_to_json
 from calsync.mapping.booking_form import Form
+from calsync.mapping.booking_rules import BookingRules, read_rules, rules_to_json
 from calsync.mapping.booking_state import busy_to_json
 from calsync.mapping.booking_values import ApiToken, StoredRoom
 from calsync.mapping.text import clean_title
@@ -75,7 +76,7 @@ def router(api: Api) -> APIRouter:
         ),
     )
     def put_room(room_id: str, doc: dict[str, object] = Depends(json_body(JSON_TYPES))) -> Response:
-        room, created = service.put_room(read_room(room_id, doc))
+        room, created = service.put_room(*read_room(room_id, doc))
         headers = {"ETag": etag(room.revision)}
         return answer(room_doc(room), status=201 if created else 200, headers=headers)
 
@@ -182,6 +183,7 @@ def occurrence_doc(found: Occurrence, room_zone: str, token: ApiToken) -> dict[s
 
 def room_doc(stored: StoredRoom) -> dict[str, object]:
     room = stored.room
+    rules = rules_to_json(stored.rules)
     return {
         "id": room.id,
         "name": room.name,
@@ -190,13 +192,14 @@ def room_doc(stored: StoredRoom) -> dict[str, object]:
         "capacity": room.capacity,
         "timeZone": room.zone,
         "titles": stored.titles,
+        **({"rules": rules} if rules else {}),
     }
 
 
-def read_room(room_id: str, doc: dict[str, object]) -> Room:
+def read_room(room_id: str, doc: dict[str, object]) -> tuple[Room, BookingRules]:
     """Raises InvalidBooking (the one kind for bodies that say something wrong)."""
     form = Form(doc)
-    form.refuse_unknown(("id", "name", "building", "floor", "capacity", "timeZone"))
+    form.refuse_unknown(("id", "name", "building", "floor", "capacity", "timeZone", "rules"))
     if doc.get("id") not in (None, room_id):
         form.fail("id", "differs from the id in the address", "Leave it out")
     if not _ROOM_ID.fullmatch(room_id):
@@ -213,8 +216,9 @@ def read_room(room_id: str, doc: dict[str, object]) -> Room:
     building = clean_title(form.text("building", limit=4096)) or ""
     floor = clean_title(form.text("floor", limit=4096)) or ""
     capacity = form.whole("capacity", low=1, high=100_000)
+    rules = read_rules(Form(form.members("rules"), at="/rules", errors=form.errors))
     form.done()
-    return Room(
+    room = Room(
         id=room_id,
         name=name or "",
         zone=zone or "",
@@ -222,3 +226,4 @@ def read_room(room_id: str, doc: dict[str, object]) -> Room:
         floor=floor,
         capacity=capacity,
     )
+    return room, rules

@@ -102,12 +102,37 @@ _RRULE: Final[Schema] = {
         "description": "RFC 5545, instead of recurrenceRule; never in answers",
     }
 }
+_RULES: Final[Schema] = {
+    "openingHours": {
+        **_list(
+            _object(
+                {
+                    "days": {
+                        **_list({"enum": ["mo", "tu", "we", "th", "fr", "sa", "su"]}),
+                        "minItems": 1,
+                    },
+                    "opens": {**_TEXT, "examples": ["08:00"], "description": "In the room"},
+                    "closes": {**_TEXT, "examples": ["18:00", "24:00"]},
+                },
+                *("days", "opens", "closes"),
+                closed=True,
+            )
+        ),
+        "description": "Empty or left out: always open",
+    },
+    "minNotice": {**_DURATION, "description": "How long before it begins a booking must be made"},
+    "minDuration": _DURATION,
+    "maxDuration": _DURATION,
+    "maxAhead": {**_DURATION, "description": "How long before it begins it may be made"},
+    "seatsWithinCapacity": {**_FLAG, "description": "true: no more seats than the room has"},
+}
 _ROOM: Final[Schema] = {
     "name": _TEXT,
     "building": _TEXT,
     "floor": _TEXT,
     "capacity": _or_null(_WHOLE),
     "timeZone": {**_TEXT, "description": "IANA name"},
+    "rules": _ref("Rules"),
 }
 
 
@@ -222,6 +247,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "RoomOccupancy": _occupancy(),
     "Occupancy": _object({"rooms": _list(_ref("RoomOccupancy"))}, "rooms"),
+    "Rules": {
+        **_object(_RULES, closed=True),
+        "description": "What the platform allows in the room. Bookings made in Outlook are shown "
+        "whatever they are",
+    },
     "RoomInput": _object(
         {
             "id": {**_or_null(_TEXT), "description": "As in the address, or left out"},
@@ -363,6 +393,17 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 )
             ),
             "conflicts": _list(_ref("Conflict")),
+            "violations": _list(
+                _object(
+                    {
+                        "rule": {"enum": list(_RULES)},
+                        "detail": _TEXT,
+                        "todo": _TEXT,
+                        "dates": {**_list(_LOCAL), "description": "At most 10 of them"},
+                    },
+                    *("rule", "detail"),
+                )
+            ),
             "violated-policies": {**_list(_TEXT), "description": "Of quota-exceeded"},
             "conflictsTotal": {"type": "integer"},
             "bookingId": {**_TEXT, "description": "Of a booking that was refused while you waited"},

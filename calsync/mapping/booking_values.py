@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from calsync.mapping.booking_rules import NO_RULES, BookingRules
 from calsync.model import Interval, Occupancy, Person, Refusal, Room, Side
 from calsync.model.rooms import NOBODY
 
@@ -30,11 +31,13 @@ class BookingStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRoom:
-    """A room of the hub. ``titles``: may titles be stored for it (mirrors the pair's switch)."""
+    """A room of the hub. ``titles``: may titles be stored for it (mirrors the pair's switch).
+    ``rules``: what the platform allows in it."""
 
     room: Room
     titles: bool = False
     revision: int = 1
+    rules: BookingRules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from calsync.mapping.booking import refusal_from_json, refusal_to_json
+from calsync.mapping.booking_rules import rules_from_text, rules_to_text
 from calsync.mapping.booking_values import (
     ApiToken,
     Booking,
@@ -38,13 +39,14 @@ def instant(value: int) -> datetime:
 
 
 def room(row: Row) -> StoredRoom:
-    room_id, name, zone, building, floor, capacity, titles, revision = row
+    room_id, name, zone, building, floor, capacity, titles, revision, rules = row
     return StoredRoom(
         room=Room(
             id=room_id, name=name, zone=zone, building=building, floor=floor, capacity=capacity
         ),
         titles=bool(titles),
         revision=revision,
+        rules=rules_from_text(rules),
     )
 
 
@@ -59,6 +61,7 @@ def room_values(stored: StoredRoom) -> tuple[object, ...]:
         room.capacity,
         stored.titles,
         stored.revision,
+        rules_to_text(stored.rules),
     )
 
 

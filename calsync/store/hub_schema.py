@@ -27,6 +27,7 @@ room = Table(
     Column("capacity", Integer),
     Column("titles", Boolean, nullable=False),
     Column("revision", Integer, nullable=False),
+    Column("rules", Text, nullable=False, server_default=text("''")),
 )
 
 # ``content`` is the canonical text of mapping.fingerprint; titles only where the room's switch

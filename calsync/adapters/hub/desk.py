@@ -14,6 +14,7 @@ from calsync.adapters.hub.overlap import (
     wanted_time,
 )
 from calsync.adapters.hub.problems import (
+    AgainstRules,
     ExternalIdTaken,
     NotFound,
     NotLive,
@@ -27,6 +28,7 @@ from calsync.conflicts.alternatives import free_alternatives
 from calsync.errors import UnsayableRecurrence
 from calsync.mapping.booking import Wish, is_name
 from calsync.mapping.booking_form import FieldError, InvalidBooking
+from calsync.mapping.booking_rules import NO_RULES, violations
 from calsync.mapping.booking_values import (
     Booking,
     BookingStatus,
@@ -131,7 +133,8 @@ def _check_free(
     seats: int | None,
     now: datetime,
 ) -> None:
-    """Raises RoomConflict where time that the booking did not hold before is taken."""
+    """Raises RoomConflict where time that the booking did not hold before is taken, AgainstRules
+    where the room's rules do not allow it."""
     zone = room.room.zone
     span = checked_span(content, zone, now)
     _admit(content, zone, span, now)
@@ -141,12 +144,40 @@ def _check_free(
         new = newly_wanted(wanted, busy_intervals(old.content, span, zone))
     if not new:
         return
+    _check_rules(room, content, new, seats=seats, now=now)
     others = tx.live_bookings([room.room.id], Interval(new[0].start, new[-1].end))
     found = overlaps(new, (b for b in others if old is None or b.id != old.id), zone)
     if found:
         raise RoomConflict(
             tuple(found[:MAX_LISTED]), len(found), alternatives(tx, room, wanted, seats=seats)
         )
+
+
+def _check_rules(
+    room: StoredRoom,
+    content: Occupancy,
+    new: list[Interval],
+    *,
+    seats: int | None,
+    now: datetime,
+) -> None:
+    """Raises AgainstRules. Like an overlap, what a booking held before is not asked about again:
+    rules that were made stricter turn nobody out."""
+    if room.rules == NO_RULES:
+        return
+    series = content.recurrence
+    found = violations(
+        room.rules,
+        new,
+        zone=room.room.zone,
+        all_day=content.all_day,
+        endless=series is not None and series.rule.endless,
+        now=now,
+        seats=seats,
+        capacity=room.room.capacity,
+    )
+    if found:
+        raise AgainstRules(tuple(found))
 
 
 def alternatives(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from calsync.errors import UsageError
+from calsync.mapping.booking_rules import Violation
 from calsync.mapping.booking_values import Booking
 from calsync.model import Alternative
 
@@ -46,6 +47,16 @@ class RoomConflict(HubProblem):
         self.overlaps = overlaps
         self.total = total
         self.alternatives = alternatives
+
+
+class AgainstRules(HubProblem):
+    """The platform's rules for the room do not allow this."""
+
+    code = "against-rules"
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        super().__init__("; ".join(v.what for v in violations), todo=violations[0].todo)
+        self.violations = violations
 
 
 class StaleRevision(HubProblem):

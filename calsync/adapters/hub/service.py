@@ -35,6 +35,7 @@ from calsync.adapters.hub.tokens import TokenStore
 from calsync.mapping import booking_scope
 from calsync.mapping.booking import Wish, read_wish
 from calsync.mapping.booking_edit import occurrence, patched, with_occurrence
+from calsync.mapping.booking_rules import NO_RULES, BookingRules
 from calsync.mapping.booking_scope import SeriesScope
 from calsync.mapping.booking_values import (
     Booking,
@@ -107,16 +108,20 @@ class BookingService:
         with self._store.read() as tx:
             return desk.room(tx, room_id)
 
-    def put_room(self, room: Room) -> tuple[StoredRoom, bool]:
-        """Make or replace a room; True where it is new. The titles switch stays as it is."""
+    def put_room(self, room: Room, rules: BookingRules | None = None) -> tuple[StoredRoom, bool]:
+        """Make or replace a room; True where it is new. The titles switch stays as it is, and so
+        do the rules where None are given."""
         with self._store.write() as tx:
             old = tx.room(room.id)
-            if old is not None and old.room == room:
+            if rules is None:
+                rules = old.rules if old else NO_RULES
+            if old is not None and old.room == room and old.rules == rules:
                 return old, False
             new = StoredRoom(
                 room=room,
                 titles=old.titles if old else False,
                 revision=old.revision + 1 if old else 1,
+                rules=rules,
             )
             tx.put_room(new)
             if old is not None and old.room.zone != room.zone:

@@ -479,7 +479,7 @@ def build_worker(system: System, lease: ProcessLease | None = None) -> tuple[Wor
 
 def build_deliveries(home: Home) -> Deliveries:
     """The thread that sends webhooks; not started."""
-    return Deliveries(home.post)
+    return Deliveries(home.post, newest=home.hub.newest)
 
 
 def purge_now(home: Home) -> None:
@@ -517,7 +517,8 @@ class SyncStatus:
         self._system = system
 
     def __call__(self, room_id: str) -> tuple[datetime | None, bool]:
-        """When both sides were last read, and whether that is too long ago to rely on."""
+        """When both sides were last read, and whether that is too long ago to rely on. A room that
+        waits for the admin's answer is out of sync at once: nothing is carried over any more."""
         context, home = self._system.context, self._system.home
         pair = home.mappings.find(room_id)
         if pair is None:
@@ -525,4 +526,5 @@ class SyncStatus:
         state = context.states.get(pair.id)
         at = state.synced_at if state is not None else None
         limit = timedelta(seconds=3 * home.settings.worker.poll_ceiling)
-        return at, at is None or context.clock.now() - at > limit
+        stopped = state is not None and bool(state.halted)
+        return at, at is None or stopped or context.clock.now() - at > limit

@@ -242,7 +242,7 @@ class Stage:
         shown = {one["address"]: one for one in self.sandbox.control("GET", "rooms")["value"]}
         lines = [
             f"[database]\nurl = {_quoted(f'sqlite:///{self.database}')}",
-            f'[api]\nhost = "127.0.0.1"\nport = {cast.port}',
+            f'[api]\nhost = "127.0.0.1"\nport = {cast.port}\nrequests_per_minute = 0',
             f"[worker]\npoll_floor = {cast.poll_floor}\npoll_ceiling = {cast.poll_ceiling}",
             # People act in seconds as others do in weeks, and no admin is there to be asked.
             "[guard]\nmax_deletions = 100\nmax_writes_per_booking = 1000"

@@ -17,8 +17,9 @@ from calsync.worker.pool import Pool
 
 log = logging.getLogger("calsync.webhooks")
 
-#: Seconds between two looks where nobody calls; the newest change number is in memory.
-LOOK_EVERY = 0.5
+#: Seconds between two looks at what is due; and at the newest change number, which is in memory.
+LOOK_EVERY = 1.0
+GLANCE_EVERY = 0.05
 #: Seconds after an error of our own, such as a locked database.
 AFTER_ERROR = 5.0
 
@@ -39,10 +40,16 @@ class Office(Protocol):
 
 
 class Deliveries:
-    """Started and stopped by ``calsync serve``. What is under way at a stop is sent again."""
+    """Started and stopped by ``calsync serve``. What is under way at a stop is sent again.
 
-    def __init__(self, office: Office, *, threads: int = 8) -> None:
+    ``newest`` gives the newest change number: it is looked at often, the database seldom.
+    """
+
+    def __init__(
+        self, office: Office, *, newest: Callable[[], int] = lambda: 0, threads: int = 8
+    ) -> None:
         self._office = office
+        self._newest = newest
         self._threads = threads
         self._pool: Pool | None = None
         self._busy: set[str] = set()
@@ -74,6 +81,7 @@ class Deliveries:
         while not self._stop.is_set():
             self._wake.clear()
             try:
+                seen = self._newest()
                 more = self._office.fan_out()
                 self._send()
             except CalsyncError as error:
@@ -83,7 +91,18 @@ class Deliveries:
                 log.exception("Webhooks: something unforeseen went wrong")
                 self._stop.wait(AFTER_ERROR)
             else:
-                self._wake.wait(0.0 if more else LOOK_EVERY)
+                if not more:
+                    self._rest(seen)
+
+    def _rest(self, seen: int) -> None:
+        """Until somebody calls, something changes, or it is time to look what is due."""
+        until = time.monotonic() + LOOK_EVERY
+        while time.monotonic() < until and not self._wake.wait(GLANCE_EVERY):
+            try:
+                if self._newest() != seen:
+                    return
+            except CalsyncError:
+                return  # the look that follows says what is wrong
 
     def _send(self) -> None:
         with self._lock:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from calsync.adapters.metrics import Metric, gauge, text
 from calsync.api import limits
 from calsync.api.limits import Limits
 from calsync.api.server import ApiServer
-from calsync.bootstrap import build_vitals, control_loop
+from calsync.bootstrap import SyncStatus, build_vitals, control_loop
 from calsync.errors import DatabaseBusy
 from tests.integration.api_kit import Client, Door, Served, open_door, served, world_feeds
 from tests.support.company import a_company, a_tenant
@@ -136,6 +138,24 @@ def test_the_figures_of_a_running_calsync(tmp_path: Path) -> None:
             assert vitals.not_ready() == []
             worker.stepped -= 1000
             assert vitals.not_ready() == ["the control loop does not answer"]
+
+
+def test_a_room_is_out_of_sync_once_it_stops_or_is_not_read(tmp_path: Path) -> None:
+    """What occupancy and displays rely on."""
+    with a_tenant() as tenant, a_company(tmp_path / "calsync", tenant) as firm:
+        room = firm.add_room("atrium", zone="Europe/Berlin", label="W. Europe Standard Time")
+        status, states = SyncStatus(firm.system), firm.system.context.states
+        assert status(room.id) == (None, True)
+        for _ in range(2):
+            firm.cycle(room)
+        (pair_id,) = states
+        state = states[pair_id]
+        assert status(room.id) == (state.synced_at, False)
+        states[pair_id] = replace(state, halted="12 of 20 would be deleted")
+        assert status(room.id) == (state.synced_at, True)
+        assert state.synced_at is not None
+        states[pair_id] = replace(state, synced_at=state.synced_at - timedelta(minutes=19))
+        assert status(room.id)[1]
 
 
 # --- limits ----------------------------------------------------------------------------------

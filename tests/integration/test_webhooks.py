@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
+from calsync.adapters.hub.problems import HubProblem
+from calsync.adapters.webhooks.sender import Reply, Sender
 from calsync.adapters.webhooks.vault import Vault
 from calsync.errors import UsageError
 from calsync.mapping.webhook_values import MessageState
@@ -308,6 +313,96 @@ def test_making_messages_twice_at_once_makes_them_once(hook: Hooks, receiver: Re
     for thread in threads:
         thread.join()
     assert len(hook.messages(endpoint)) == 40
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_under_faults_and_deaths_at_random_points_every_change_is_told(
+    tmp_path: Path, seed: int
+) -> None:
+    """Receivers that fail, hang up and ask for time; calsync dies before and after it notes what
+    became of a message. At rest the last state of every booking was told, and a message never
+    changed under its id."""
+    chance = random.Random(seed)
+    with hooks(tmp_path) as hook, a_receiver() as receiver:
+        carrier = _Moody(hook.sender, chance)
+        hook.sender = carrier  # type: ignore[assignment]  # it posts, too
+        endpoint, secret = hook.add(receiver.url)
+        alive: list[str] = []
+        for step in range(60):
+            hook.post = hook.new_post()
+            hook.post._store = _Mortal(hook.store, chance)  # type: ignore[assignment]  # may die
+            if len(alive) < 3 or chance.random() < 0.4:
+                start = f"2027-{1 + step // 28:02}-{1 + step % 28:02}T09:00:00"
+                alive.append(hook.hub.book(chance.choice(["r1", "r2"]), start=start).id)
+            elif chance.random() < 0.5:
+                hours = chance.randint(1, 9)
+                with suppress(HubProblem):
+                    hook.hub.service.patch(chance.choice(alive), {"duration": f"PT{hours}H"}, ANY)
+            else:
+                hook.hub.service.cancel(alive.pop(chance.randrange(len(alive))), ANY)
+            with suppress(_Died):
+                hook.run()
+            hook.later(minutes=chance.choice([0, 0, 1, 10, 60]))
+        carrier.calm = True
+        hook.post = hook.new_post()
+        for _ in range(20):
+            hook.later(hours=24)
+            hook.endpoints.enable(endpoint.id)
+            hook.run()
+        last: dict[str, int] = {}
+        bodies: dict[str, set[bytes]] = {}
+        for got in receiver.got:
+            assert got.signed_by(secret)
+            bodies.setdefault(got.id, set()).add(got.body)
+            data = got.doc["data"]
+            last[data["bookingId"]] = max(last.get(data["bookingId"], 0), data["revision"])
+        with hook.hub.store.read() as tx:
+            entries = tx.feed(0, room_id=None, limit=10_000)
+        assert last == {e.booking_id: e.revision for e in entries}
+        assert all(len(found) == 1 for found in bodies.values())
+        assert {m.state for m in hook.messages(endpoint)} == {MessageState.DELIVERED}
+        assert {m.id for m in hook.messages(endpoint)} == set(bodies)
+
+
+class _Moody:
+    """Between calsync and the receiver: refuses, loses requests and answers."""
+
+    def __init__(self, inner: Sender, chance: random.Random) -> None:
+        self._inner, self._chance, self.calm = inner, chance, False
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        fate = 1.0 if self.calm else self._chance.random()
+        if fate < 0.2:
+            return Reply(self._chance.choice([400, 500, 502, 307]), "answered")
+        if fate < 0.3:
+            return Reply(self._chance.choice([429, 503]), "answered", wait=90.0)
+        if fate < 0.4:
+            return Reply(0, "no answer in time")
+        reply = self._inner.post(url, headers, body)
+        return Reply(0, "no answer in time") if fate < 0.55 else reply
+
+
+class _Mortal:
+    """A store whose process dies at some of its writes, before or after them."""
+
+    def __init__(self, inner: object, chance: random.Random) -> None:
+        self._inner, self._chance = inner, chance
+
+    def __getattr__(self, name: str) -> Any:
+        act = getattr(self._inner, name)
+        if name not in ("settle", "advance"):
+            return act
+
+        def perhaps(*args: object, **options: object) -> object:
+            fate = self._chance.random()
+            if fate < 0.1:
+                raise _Died
+            found = act(*args, **options)
+            if fate > 0.9:
+                raise _Died
+            return found
+
+        return perhaps
 
 
 # --- the admin's acts ------------------------------------------------------------------------

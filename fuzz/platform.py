@@ -7,8 +7,9 @@ import base64
 import json
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote
 
@@ -18,13 +19,21 @@ from calsync.adapters.hub import cursors
 from calsync.adapters.hub.problems import CursorInvalid
 from calsync.adapters.hub.service import BookingService
 from calsync.adapters.hub.tokens import SCOPES
+from calsync.adapters.webhooks.guard import Forbidden, Guard, meant, read_url
 from calsync.api import body
 from calsync.api.app import create_app
 from calsync.api.problems import KINDS, ApiProblem
+from calsync.api.waiting import LONGEST, wished
 from calsync.errors import MappingError
 from calsync.mapping.booking import read_wish, wish_to_json
 from calsync.mapping.booking_edit import occurrence, patched, with_occurrence
-from calsync.mapping.booking_form import InvalidBooking
+from calsync.mapping.booking_form import Form, InvalidBooking
+from calsync.mapping.booking_rules import (
+    read_rules,
+    rules_from_text,
+    rules_to_text,
+    violations,
+)
 from calsync.mapping.booking_values import Booking
 from calsync.mapping.fingerprint import fingerprint
 from calsync.mapping.rrule import format_rrule, parse_rrule
@@ -327,7 +336,57 @@ def _token(data: bytes) -> None:
     assert (found is None) == (str(text) != api.token)
 
 
+_URLS = (
+    "https://rooms.example.com/hook?x=1",
+    "http://127.0.0.1:8080/hook",
+    "https://[64:ff9b::a00:1]:443/",
+    "https://10.0.0.1/",
+)
+
+
+def _callback_url(data: bytes) -> None:
+    """Whatever is let through leads to a public address, or to this machine by its own name."""
+    choose = Decisions(data)
+    target = read_url(str(near(choose, *_URLS)))
+    assert target.tls or target.local
+    assert "\n" not in target.path
+    assert 0 < target.port < 65536
+    for text in Guard(look_up=lambda *_: ["203.0.113.7", "93.184.216.34"]).addresses(target):
+        found = meant(ip_address(text))
+        assert found.is_global or (target.local and found.is_loopback)
+
+
+_RULES = {
+    "openingHours": [{"days": ["mo", "su"], "opens": "08:00", "closes": "24:00"}],
+    "minNotice": "PT1H",
+    "minDuration": "PT15M",
+    "maxDuration": "PT8H",
+    "maxAhead": "P60D",
+    "seatsWithinCapacity": True,
+}
+
+
+def _room_rules(data: bytes) -> None:
+    """Rules that are taken are kept as they are, and can be asked about any time."""
+    choose = Decisions(data)
+    form = Form(body.parse_object(as_text(near(choose, _RULES))))
+    rules = read_rules(form)
+    form.done()
+    assert rules_from_text(rules_to_text(rules)) == rules
+    wanted = [Interval(NOW, NOW + timedelta(days=2))]
+    facts: Any = {"zone": ZONE, "all_day": False, "endless": True, "now": NOW}
+    violations(rules, wanted, **facts, seats=9, capacity=8)
+
+
+def _prefer(data: bytes) -> None:
+    value = _header(near(Decisions(data), "wait=10", 'respond-async, wait="5"; x=1'))
+    assert 0 <= wished(_request([(b"prefer", value)])) <= LONGEST
+
+
 TARGETS = [
+    Target(name="callback-url", run=_callback_url, allowed=(Forbidden, OSError)),
+    Target(name="room-rules", run=_room_rules, allowed=(InvalidBooking, ApiProblem)),
+    Target(name="prefer", run=_prefer),
     Target(name="wish", run=_wish, allowed=(InvalidBooking, ApiProblem)),
     Target(name="booking-patch", run=_patch, allowed=(InvalidBooking, ApiProblem)),
     Target(name="date-patch", run=_one_date, allowed=(InvalidBooking, ApiProblem)),

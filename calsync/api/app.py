@@ -163,6 +163,9 @@ class HeadAsGet:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         head = scope["type"] == "http" and scope["method"] == "HEAD"
+        if head:
+            # For an answer that has no end.
+            scope.setdefault("state", {})["head"] = True
         await self._app({**scope, "method": "GET"} if head else scope, receive, send)
 
 

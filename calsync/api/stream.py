@@ -76,6 +76,8 @@ def router(api: Api) -> APIRouter:
                 "Close one, or read GET /v1/changes from time to time.",
                 headers={"Retry-After": "30"},
             )
+        if getattr(request.state, "head", False):
+            return Response(media_type="text/event-stream", headers=_HEADERS)
         request.state.streams = True
         told = _Stream(api, token, bearer(request), room)
         return StreamingResponse(

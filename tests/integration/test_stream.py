@@ -205,6 +205,12 @@ def test_a_stream_that_falls_behind_what_is_kept_says_so_and_ends(
         assert stream_.ended()
 
 
+def test_head_has_an_end(world: Served) -> None:
+    answer = world.all.call("HEAD", "/v1/events")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+
+
 # --- streams among others --------------------------------------------------------------------
 
 

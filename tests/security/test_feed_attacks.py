@@ -78,7 +78,7 @@ def test_a_feed_opens_nothing_but_its_room(world: Served, keys: FeedKeys) -> Non
 def test_the_secret_is_in_no_answer_log_or_database(
     world: Served, keys: FeedKeys, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="calsync")
     feed, path = keys.create("r1", "")
     secret = path.partition("-")[2]
     nobody = world.client()

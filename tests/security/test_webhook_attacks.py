@@ -267,7 +267,7 @@ def test_an_endless_body_is_not_read() -> None:
 def test_what_a_receiver_says_is_neither_logged_nor_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="calsync")
     words = b"HTTP/1.1 500 canary-words\r\nX-Canary: canary-header\r\n\r\ncanary-body"
     with raw_receiver(words) as url, hooks(tmp_path) as hook:
         endpoint, secret = hook.add(f"{url}?token=canary-in-url")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -146,6 +147,18 @@ def test_a_network_of_the_admins_own_may_be_allowed_and_no_more_than_that() -> N
             guard.addresses(read_url(url))
 
 
+def whole_request(one: socket.socket) -> bytes:
+    """All of it: who closes on what was not read resets the connection, and the answer is lost."""
+    got = b""
+    while piece := one.recv(65536):
+        got += piece
+        head, found, body = got.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        if found and length is not None and len(body) >= int(length[1]):
+            break
+    return got
+
+
 @contextmanager
 def tls_receiver() -> Iterator[tuple[int, bytes, list[bytes]]]:
     """Takes one message over TLS; its port, its certificate, and what it got."""
@@ -157,7 +170,7 @@ def tls_receiver() -> Iterator[tuple[int, bytes, list[bytes]]]:
             raw, _ = listener.accept()
             try:
                 with server.wrap_socket(raw, server_side=True) as one:
-                    got.append(one.recv(65536))
+                    got.append(whole_request(one))
                     one.sendall(b"HTTP/1.1 204 x\r\n\r\n")
             except OSError:
                 pass
@@ -207,7 +220,7 @@ def raw_receiver(*pieces: bytes, pause: float = 0.0) -> Iterator[str]:
                 with one:
                     one.settimeout(2)
                     try:
-                        one.recv(65536)
+                        whole_request(one)
                         for piece in pieces:
                             stop.wait(pause)
                             one.sendall(piece)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -51,6 +51,8 @@ class Capabilities:
     ``find_by_tag``: an item can be looked up by our tag after a lost reply.
     ``remakes``: a change may delete an item and make it anew under another key, so that one that
     is not found by its key is looked for by its uid, too.
+    ``keeps``: what was cancelled is kept, and told as that: an item of which nothing at all is
+    there was lost with a restore.
     ``local``: calls do not leave this process; they may run on the control thread.
     """
 
@@ -58,6 +60,7 @@ class Capabilities:
     find_by_tag: bool = True
     local: bool = False
     remakes: bool = False
+    keeps: bool = False
 
 
 class SyncSide(Protocol):
@@ -196,7 +199,8 @@ class Commit:
     """Everything one step of a cycle changes; stored in one transaction or not at all.
 
     ``fence`` is the number of the lease under which the room is worked: a commit under an
-    older fence changes nothing and raises ``StoreError``.
+    older fence changes nothing and raises ``StoreError``. ``doubtful``: notices that may have
+    left in a life that a restored database does not know; they are shown, and never sent.
     """
 
     pair_id: str
@@ -207,8 +211,14 @@ class Commit:
     settled: Sequence[str] = ()
     conflicts: Sequence[Conflict] = ()
     notices: Sequence[Notice] = ()
+    doubtful: Sequence[Notice] = ()
     audit: Sequence[AuditEntry] = ()
     state: RoomState | None = None
+
+
+#: For how long an answer, or a notice, can wait while calsync runs. What waits longer at a start
+#: may come from a restored backup: its person was told in the life that the backup does not know.
+LONGEST_QUEUE = timedelta(hours=1)
 
 
 class NoticeState(StrEnum):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -87,13 +88,16 @@ class GraphCalendars:
 
 
 class Databases(Protocol):
-    """A kind of database: a new one with its tables, a copy of its state, and that put back."""
+    """A kind of database: a new one with its tables, a copy of its state, and that put back, as a
+    whole or some tables of it."""
 
     def url(self, folder: Path, name: str) -> str: ...
 
     def save(self, folder: Path, name: str) -> bytes: ...
 
     def restore(self, folder: Path, name: str, state: bytes) -> None: ...
+
+    def set_back(self, folder: Path, name: str, state: bytes, tables: Sequence[str]) -> None: ...
 
 
 class SqliteFiles:
@@ -122,6 +126,19 @@ class SqliteFiles:
         path = folder / f"{name}.db"
         path.write_bytes(state)
         path.chmod(0o600)
+
+    def set_back(self, folder: Path, name: str, state: bytes, tables: Sequence[str]) -> None:
+        """Only these tables, with nobody at work; the others stay as they are."""
+        old = folder / f"{name}.old"
+        old.write_bytes(state)
+        with closing(sqlite3.connect(folder / f"{name}.db")) as live:
+            live.execute("ATTACH ? AS old", (str(old),))
+            for table in tables:
+                live.execute(f"DELETE FROM {table}")
+                live.execute(f"INSERT INTO {table} SELECT * FROM old.{table}")
+            live.commit()
+        for leftover in folder.glob(f"{name}.old*"):
+            leftover.unlink()
 
 
 def _make_template(path: Path) -> None:

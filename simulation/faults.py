@@ -96,19 +96,19 @@ FAULTS: tuple[Fault, ...] = (
     _f(47, "created without its tag", _W, 2.0, frozenset({"create"})),
     _f(48, "mailbox moved to another server", _X, 0.5),
     _f(49, "room renamed, hidden, or made anew", _X),
-    _f(50, "restore from a backup", _X),
+    _f(50, "restore from a backup", _X, 0.04),
     _f(51, "time in a DST gap or overlap", _P),
     _f(52, "zone rules updated", _X),
     _f(53, "all-day in another zone", _P),
     _f(54, "no length, five years, past, without end", _P),
     _f(55, "hostile text", _P),
-    _f(56, "room with thousands of items", _X),
+    _f(56, "room with thousands of items", _X, 0.01),
     _f(57, "crash", _O, 4.0),
     _f(58, "two workers on one room", _O, 2.0),
     _f(59, "database locked, full, or its last commit lost", _O, 2.0),
     _f(60, "upgrade in mid-work", _O),
     _f(61, "configuration changed", _O, 0.5),
-    _f(62, "our database of yesterday restored", _O),
+    _f(62, "our database of yesterday restored", _O, 0.05),
 )
 BY_NUMBER = {fault.number: fault for fault in FAULTS}
 

@@ -21,6 +21,7 @@ from simulation.faults import Tally, Weather
 from simulation.judge import Judge
 from simulation.people import People
 from simulation.process import Died
+from simulation.restores import Restores
 from simulation.story import Story
 from simulation.troubles import Troubles
 from simulation.views import Views
@@ -134,8 +135,11 @@ class History:
         )
         views = Views()
         self.people = People(self.company, views, self.weather, self.tally, self.story)
-        self.troubles = Troubles(self.company, self.people, self.weather, self.tally, self.story)
         self.judge = Judge(self.company, self.people, views, self.story)
+        self.troubles = Troubles(
+            self.company, self.people, self.weather, self.tally, self.story,
+            Restores(self.company, self.judge, self.story),
+        )  # fmt: skip
         self._settle_in()
         self._begun = True
 
@@ -187,6 +191,7 @@ class History:
                 self.weather.change(Random(f"{plan.seed}/weather/{step}"))
             self.rng = Random(f"{plan.seed}/{step}")
             if plan.only is None or step in plan.only:
+                self.troubles.keep(Random(f"{plan.seed}/backup/{step}"))
                 self._guarded(self._step)
                 self.judge.after_step()
             if step % ROUND == 0 or step == plan.steps:
@@ -291,6 +296,8 @@ class History:
         self.story.tell("world", "all is well again")
         self.company.time.forward(HEALED_S)
         self.company.control.world.settle()
+        if self.judge.restored:
+            self._look_through()
         self._rest()
         if (hidden := self._hidden()) > self._were_hidden:
             # A page that was empty by mistake and ended with a new cursor, a late copy of what the
@@ -302,6 +309,12 @@ class History:
         self.judge.after_step()
         self.judge.at_rest()
         self.judge.quiet(self._cycles)
+
+    def _look_through(self) -> None:
+        """What docs/how-to/after-a-restore.md asks of the admin: ``sync --full``, and once more ten
+        minutes later if calsync wants to look again."""
+        self._poll(full=True)
+        self.company.time.forward(660.0)
 
     def _hidden(self) -> int:
         struck = sum(n for (number, _), n in self.tally.fired.items() if number in (28, 30))
@@ -381,6 +394,13 @@ class History:
                 emptied = "shows no items" in state.halted
                 pair = next(p for p in home.store.pairs() if p.id == state.pair_id)
                 place = next(p for p in self.company.places if p.id == pair.room_id)
+                trust = self.judge.trusted(
+                    place, state.halted, Random(f"{self.plan.seed}/{self.story.step}")
+                )
+                if trust is not None:
+                    self.story.tell("admin", f"trusts {trust.value}: {state.halted}")
+                    home.mappings.rejoin(state.pair_id, trust)
+                    continue
                 yes = not emptied or self.judge.is_empty(place, state.halted)
                 self.story.tell("admin", f"{'approves' if yes else 'resumes'}: {state.halted}")
                 home.mappings.resume(state.pair_id, approve=yes)

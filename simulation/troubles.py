@@ -8,20 +8,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 from calsync import bootstrap
 from calsync.errors import CalsyncError
 from calsync.sandbox.faults import Fault as Armed
-from calsync.sandbox.items import Item
+from calsync.sandbox.items import Item, Override, When, when
 from calsync.sandbox.mailbox import Mailbox
+from calsync.sandbox.recurrence import Pattern, Recurrence
 from simulation.company import Company, Place
 from simulation.faults import Fault, Tally, Weather, Where
 from simulation.people import People
 from simulation.process import disk_error
+from simulation.restores import Restores
 from simulation.story import Story
 
-#: Items of the room of fault 56.
-MANY = 3000
+#: The room of fault 56: single items, and a series of so many dates, each one changed. In full it
+#: has 5,000 items and 1,000 exceptions, which takes minutes: rarely.
+MANY, MANY_DATES = (300, 5000), (60, 1000)
+FULL = 0.02
+#: Chance of a backup in each step of a round in which something may be restored.
+BACKUPS = 0.1
 
 
 @dataclass(slots=True)
@@ -33,10 +40,13 @@ class Troubles:
     weather: Weather
     tally: Tally
     story: Story
+    restores: Restores
     undo: list[Callable[[], None]] = field(default_factory=list)
     lose_commit: bool = False
     lost_state: bytes | None = None
     silent: bool = False
+    crowd: int = 0
+    crowded: set[str] = field(default_factory=set)
     late: list[tuple[float, str]] = field(default_factory=list)
 
     # -- the world --------------------------------------------------------------------------
@@ -138,6 +148,18 @@ class Troubles:
             box.place = replace(box.place, hidden=not box.place.hidden)
         return True
 
+    def keep(self, rng: Random) -> None:
+        """Where something will be restored, somebody made a backup before."""
+        if (self.weather.about(50) or self.weather.about(62)) and rng.random() < BACKUPS:
+            self.restores.keep()
+            self.story.tell("admin", "backs everything up")
+
+    def _back_in_time(self, rng: Random, place: Place) -> bool:
+        if rng.random() < 0.6:
+            return self.restores.mailbox(rng, place)
+        self.late.clear()
+        return self.restores.platform(rng)
+
     def _zone_rules(self, _: Random, place: Place) -> bool:
         """An update of the zone rules touches every series, and means nothing to the room."""
         box = self.company.box(place)
@@ -147,29 +169,37 @@ class Troubles:
         return bool(series)
 
     def _many(self, rng: Random, place: Place) -> bool:
-        box, world = self.company.box(place), self.company.control.world
-        if rng.random() > 0.01 or len(box.items) > MANY:
+        """A room that was in use for years comes to be full of single items and of exceptions."""
+        full = rng.random() < FULL
+        if place.id in self.crowded:
             return False
-        pattern = next((one for one in box.items.values() if one.rule is None and one.own), None)
-        if pattern is None:
-            return False
-        for number in range(MANY):
-            by = timedelta(days=30 + number // 20, minutes=-7 * 60 + 15 * (number % 20))
-            slot = pattern.when
-            moved = replace(
-                slot,
-                start=slot.start + by, end=slot.start + by + timedelta(minutes=10),
-                start_utc=slot.start_utc + by,
-                end_utc=slot.start_utc + by + timedelta(minutes=10),
-            )  # fmt: skip
-            name = f"x{900_000 + number}"
-            made = replace(
-                pattern, key=world.new_key(), uid=world.new_uid(), when=moved, created=0,
-                transaction_id=None, tags={}, props={"subject": f"{name}.0"},
-            )  # fmt: skip
-            self.people.views.uids[made.uid] = name
-            world.put(box, made)
+        self.crowded.add(place.id)
+        zone = self.company.box(place).zone
+        first = self.company.time.world().replace(hour=6, minute=0, second=0, tzinfo=None)
+        first += timedelta(days=30)
+
+        def slot(day: int, minutes: int) -> When:
+            start = first + timedelta(days=day, minutes=minutes)
+            return when(start, start + timedelta(minutes=10), zone)
+
+        for number in range(MANY[full]):
+            self._put_far(place, slot(number // 20, 60 + 15 * (number % 20)))
+        dates = MANY_DATES[full]
+        rule = Recurrence(Pattern("daily"), first.date(), "numbered", number=dates)
+        changed = {(first + timedelta(days=n)).date(): Override(slot(n, 3)) for n in range(dates)}
+        self._put_far(place, slot(0, 0), rule=rule, overrides=changed)
         return True
+
+    def _put_far(self, place: Place, slot: When, **more: Any) -> None:
+        world, box = self.company.control.world, self.company.box(place)
+        name = f"x{900_000 + self.crowd}"
+        self.crowd += 1
+        made = Item(
+            key=world.new_key(), uid=world.new_uid(), when=slot, organizer=box.person, own=True,
+            response=("organizer", 0), props={"subject": f"{name}.0"}, **more,
+        )  # fmt: skip
+        self.people.views.uids[made.uid] = name
+        world.put(box, made)
 
     # -- hints ------------------------------------------------------------------------------
 
@@ -270,6 +300,11 @@ class Troubles:
         self.company.start(migrate=True)
         return True
 
+    def _yesterday(self, rng: Random) -> bool:
+        self.lose_commit, self.lost_state = False, None
+        self.late.clear()
+        return self.restores.database(rng)
+
     def _configure(self, rng: Random) -> bool:
         place = rng.choice(self.company.places)
         with self.company.process.shelter():
@@ -318,7 +353,7 @@ _WORLD: dict[int, Callable[[Troubles, Random, Place], bool]] = {
     46: Troubles._strip,
     48: Troubles._mailbox_moves,
     49: Troubles._rename,
-    50: lambda *_: False,
+    50: Troubles._back_in_time,
     52: Troubles._zone_rules,
     56: Troubles._many,
 }
@@ -329,5 +364,5 @@ _PROCESS: dict[int, Callable[[Troubles, Random], bool]] = {
     59: Troubles._disk,
     60: Troubles._upgrade,
     61: Troubles._configure,
-    62: lambda *_: False,
+    62: Troubles._yesterday,
 }

@@ -41,6 +41,9 @@ def sync(
         lease.acquire()
         try:
             pairs = chosen_pairs(system.home, rooms or [])
+            if full:
+                # Asked for after a restore, too: then what waits may have been answered before.
+                system.context.begun = system.home.clock.now()
             results = [_one(system, pair, full=full, lease=lease) for pair in pairs]
             sent = _notify(system)
         finally:

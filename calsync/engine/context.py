@@ -34,6 +34,8 @@ class Context:
     stored in bulk now and then (an older cursor only means reading again). ``worked``: pairs
     whose lease this process took at some time. ``notices``: the
     kinds that leave; others are never queued, so that switching them on later sends no old mail.
+    ``begun``: when this process began to work on what another one left; None where nothing says
+    that time passed in between.
     ``maker``: our installation's mark on the events it makes; empty = none is compared.
     """
 
@@ -46,6 +48,7 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     notices: frozenset[NoticeKind] = frozenset(NoticeKind)
     maker: str = ""
+    begun: datetime | None = None
     states: dict[str, RoomState] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
     worked: set[str] = field(default_factory=set)

@@ -155,7 +155,7 @@ def _work(
             links = answered(ctx, pair, links, fresh, back, state=state, now=now)
             plan = decide_room(ctx, pair, links, seen, state=state, window=window, now=now)
         elif back and fresh is not None and not fresh.emptied:
-            _doubt(ctx, pair, back, report)
+            _doubt(ctx, pair, fresh, back, report)
         elif doubtful := unfinished(fresh) if state.imported and not state.approved else []:
             list_again(ctx, pair, doubtful)
             report.error = "items made only now are not found: looked at again"
@@ -212,10 +212,14 @@ def _answer_is_due(effects: list[Effect], links: dict[str, Link]) -> bool:
 _ANSWERS = frozenset({EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT})
 
 
-def _doubt(ctx: Context, pair: Pair, back: list[SetBack], report: CycleReport) -> None:
+def _doubt(
+    ctx: Context, pair: Pair, found: Gathered, back: list[SetBack], report: CycleReport
+) -> None:
     """Time seems to have gone back on a side. It is looked at again until no late reading can
     explain it; then the admin is asked. Nothing is done before."""
-    list_again(ctx, pair, [one.side for one in back])
+    list_again(ctx, pair, [one.side for one in back if one.side not in found.silent])
+    # Where its feed told nothing, that is half of the evidence: the cursor of it stays.
+    ctx.states[pair.id] = replace(ctx.state(pair), window=None)
     certain = next((one for one in back if is_certain(ctx, pair, one)), None)
     if certain is not None:
         report.halt = certain.halt

@@ -46,7 +46,8 @@ class Gathered:
     that they are gone, or out of the window. ``complete``: sides listed in full;
     ``told``: sides that say themselves that they were set back. ``others``: new events that another
     calsync made; ``forgotten``: new events that we made, and know nothing of any more.
-    ``missing``: keys per side that a complete listing lacked.
+    ``missing``: keys per side that a complete listing lacked. ``silent``: sides whose feed, asked
+    just before that listing, told nothing of it.
     """
 
     booking: dict[str, Observation] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class Gathered:
     told: set[Side] = field(default_factory=set)
     others: int = 0
     forgotten: int = 0
+    silent: set[Side] = field(default_factory=set)
     missing: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
 
     def seen(self, side: Side) -> dict[str, Observation]:
@@ -96,6 +98,9 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
     """
     state = ctx.state(pair)
     found = Gathered()
+    if full and state.imported:
+        cursors = ((Side.BOOKING, state.booking_cursor), (Side.CALENDAR, state.calendar_cursor))
+        found.silent = {side for side, cursor in cursors if cursor}
     booking_cursor = None if full else state.booking_cursor
     calendar_cursor = None if full else state.calendar_cursor
     if ctx.booking.capabilities.local:
@@ -148,10 +153,12 @@ def _take(
         for link in linked:
             found.links[link.id] = link
         here = [lk for lk in linked if _expected(lk, side, pair, window)]
+        # What a feed told before this listing, and it lacks, may be gone since.
+        listed = {obs.key for obs in pull.observations}
         if here and not seen:
             # The guard asks the admin; the reads below are what an approval will act on.
             found.emptied = side.value
-        missing = {k for lk in here if (k := lk.half(side).key) is not None and k not in seen}
+        missing = {k for lk in here if (k := lk.half(side).key) is not None and k not in listed}
         found.missing[side] = missing
         hints = sorted({*hints, *missing})
         # What is older than what was accepted is a late reading, or time went back.
@@ -265,6 +272,12 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
     _doubt_absence(ctx, found, side, port)
     if port.capabilities.remakes:
         yield from _look_elsewhere(ctx, pair, found, port, set(keys))
+    if _vanished(found, side, keys):
+        if port.capabilities.keeps:
+            # Its feed tells nothing of what only we had written.
+            found.told.add(side)
+        if side not in found.complete:
+            yield from _list(ctx, pair, found, side)
 
 
 def _look_elsewhere(
@@ -304,6 +317,38 @@ def _look_elsewhere(
     seen |= {obs.key: obs for obs in results if obs.key in new and not isinstance(obs, Gone)}
     for link in ctx.store.links_by_key(pair.id, port.side, new) if new else ():
         found.links.setdefault(link.id, link)
+
+
+def _vanished(found: Gathered, side: Side, keys: list[str]) -> bool:
+    """True where an item that was there is nowhere, and no feed told that it went: the side may
+    have been set back. Then all of it is looked at before anything is made of one absence."""
+    seen = found.seen(side)
+    halves = {lk.half(side).key: lk.half(side) for lk in found.links.values() if lk.base}
+    gone = {
+        key: half.uid
+        for key in keys
+        if isinstance(obs := seen[key], Gone)
+        and obs.absence is Absence.READ
+        and key not in found.hinted[side]
+        and (half := halves.get(key)) is not None
+        and half.presence in (Presence.PRESENT, Presence.UNKNOWN)
+    }
+    # What is found under another key was made anew.
+    elsewhere = {obs.uid for obs in seen.values() if isinstance(obs, Seen)} if gone else set()
+    return any(not uid or uid not in elsewhere for uid in gone.values())
+
+
+def _list(ctx: Context, pair: Pair, found: Gathered, side: Side) -> Steps[None]:
+    """List a side in full after all; its feed, asked just now, had told nothing."""
+    found.silent.add(side)
+    port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
+    window = ctx.state(pair).window or ctx.span.window(ctx.clock.now())
+    pull: Pull = yield Call("pull", lambda: port.pull(pair, None, window), port.capabilities.local)
+    if side is Side.BOOKING:
+        found.booking_cursor = pull.cursor
+    else:
+        found.calendar_cursor = pull.cursor
+    yield from _take(ctx, pair, found, side, pull, window)
 
 
 def _load_tagged(ctx: Context, pair: Pair, found: Gathered) -> None:

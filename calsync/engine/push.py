@@ -34,7 +34,7 @@ from calsync.model import (
     Unknown,
     Window,
 )
-from calsync.ports import Capabilities, Commit, OpenEffect, SyncSide
+from calsync.ports import LONGEST_QUEUE, Capabilities, Commit, OpenEffect, SyncSide
 from calsync.reconcile.observe import LAG, too_new_to_be_gone
 from calsync.reconcile.order import waves
 from calsync.reconcile.rebase import bury, with_half
@@ -158,12 +158,14 @@ def _record(
     links.update(changed)
     settled: list[str] = []
     notices: list[Notice] = []
+    doubtful: list[Notice] = []
     entries = []
     for effect, outcome in zip(effects, outcomes, strict=True):
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
         links[link.id] = changed[link.id] = result.link
-        notices.extend(n for n in result.notices if n.kind in ctx.notices)
+        told = doubtful if _may_be_told(ctx, link) else notices
+        told.extend(n for n in result.notices if n.kind in ctx.notices)
         entries.append(audit.outcome(pair, effect, result.what, now))
         if not result.open:
             settled.append(effect.id)
@@ -183,9 +185,19 @@ def _record(
             links=list(changed.values()),
             settled=settled,
             notices=notices,
+            doubtful=doubtful,
             audit=entries,
         )
     )
+
+
+def _may_be_told(ctx: Context, link: Link) -> bool:
+    """True where the person asked so long before this process began that a former life, which a
+    restored database does not know, has answered."""
+    half = link.booking
+    # Moved by what the calendar shows, it was asked for when it was made.
+    asked = half.created if link.claimed_on is Side.CALENDAR else half.since or half.created
+    return ctx.begun is not None and asked is not None and asked < ctx.begun - LONGEST_QUEUE
 
 
 def _port(ctx: Context, pair: Pair, side: Side) -> SyncSide:
@@ -197,12 +209,13 @@ def _doubted(
 ) -> Outcome:
     """What was made only now, and is not found before it is written to, may be unknown to that
     copy of the mailbox: nothing was written, and it is tried again later. Any other may have
-    been made anew under another key: it is read again, and looked for."""
+    been made anew under another key, or be gone with a whole side that was set back: it is read
+    again, and looked for."""
     half = link.half(effect.kind.side)
     match outcome:
         case Stale(now=Gone() as gone) if not able.local and too_new_to_be_gone(half, gone, now):
             return Later(LAG.total_seconds() / 2, "not found, but made only now")
-        case Stale(now=Gone(absence=Absence.READ)) if able.remakes:
+        case Stale(now=Gone(absence=Absence.READ)) if able.remakes or able.keeps:
             return Stale(None)
         case Done(now=Gone(absence=Absence.READ)) if able.remakes and effect.kind.frees:
             return Stale(None)
@@ -213,15 +226,15 @@ def _doubted(
 def _make_way(
     ctx: Context, pair: Pair, effects: Sequence[Effect], outcomes: Sequence[Outcome]
 ) -> dict[str, Link]:
-    """Links without content that hold the key of an item which turns out to be our own create:
-    it was first seen when it could not be read, and nobody knew whose it was. They are buried."""
+    """Links without content that hold the key of an item which turns out to be one that we made,
+    or made anew to change it: it was first seen when nobody knew whose it was. They are buried."""
     gone: dict[str, Link] = {}
     for side in Side:
         made = {
             outcome.now.key: effect.link_id
             for effect, outcome in zip(effects, outcomes, strict=True)
-            if effect.key is None and effect.kind.side is side
-            if isinstance(outcome, Done)
+            if effect.kind.side is side
+            if isinstance(outcome, Done) and outcome.now.key != effect.key
         }
         for link in ctx.store.links_by_key(pair.id, side, list(made)) if made else ():
             half = link.half(side)

@@ -65,7 +65,14 @@ def signs_of(found: Gathered | None, links: Mapping[str, Link], plan: Plan) -> l
         return []
     after = {link.id: link for link in plan.links}
     looked = (
-        signs(links.values(), after, found.seen(side), side, told=side in found.told)
+        signs(
+            links.values(),
+            after,
+            found.seen(side),
+            side,
+            told=side in found.told,
+            silent=side in found.silent,
+        )
         for side in Side
         if side in found.complete
     )

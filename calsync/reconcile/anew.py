@@ -8,7 +8,8 @@
 
 The base says nothing here: it may be of a time that one side does not know any more. So nothing is
 deleted; what only one side has is made on the other. The admin said which side is right where both
-have an item and differ.
+have an item and differ. What was deleted on that side, and that the other one still shows, is set
+apart: to make it again would undo what somebody did, and to delete it is a person's to say.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from calsync.conflicts.clash import shown
 from calsync.conflicts.policy import edit_winner
 from calsync.model import Conflict, ConflictKind, EditPolicy, Link, Occupancy, Presence, Side
 from calsync.reconcile.decide import Decision, Verb
+from calsync.reconcile.setback import BACK
 
 _WHY = "both sides are joined anew"
 
@@ -29,6 +31,9 @@ def decide_anew(link: Link, trusted: EditPolicy) -> Decision:
     mine, theirs = shown(link, Side.BOOKING), shown(link, Side.CALENDAR)
     if mine is not None and theirs is not None:
         return _both(link, mine, theirs, trusted)
+    there = Side.BOOKING if mine is not None else Side.CALENDAR
+    if (mine is None) != (theirs is None) and _given_up(link, there.other, trusted):
+        return Decision(verb=Verb.SET_APART, why=BACK, target=mine or theirs)
     if mine is not None:
         never = link.event.presence is Presence.NEVER
         verb = Verb.CREATE_EVENT if never else Verb.REVIVE_EVENT
@@ -38,6 +43,11 @@ def decide_anew(link: Link, trusted: EditPolicy) -> Decision:
         verb = Verb.CREATE_BOOKING if never else Verb.REVIVE_BOOKING
         return Decision(verb=verb, why=_WHY, target=theirs)
     return Decision(verb=Verb.BURY, why="gone on both sides")
+
+
+def _given_up(link: Link, side: Side, trusted: EditPolicy) -> bool:
+    """True where people deleted the item on ``side``, which was not restored."""
+    return trusted.value == side.value and link.half(side).presence is Presence.GONE
 
 
 def _both(link: Link, mine: Occupancy, theirs: Occupancy, trusted: EditPolicy) -> Decision:

@@ -43,6 +43,7 @@ class Verb(StrEnum):
     REBASE = "rebase"
     BURY = "bury"
     PARK = "park"
+    SET_APART = "set apart"
     CREATE_BOOKING = "create booking"
     CREATE_EVENT = "create event"
     WRITE_BOOKING = "write booking"

@@ -26,7 +26,8 @@ from calsync.reconcile.remade import Vanished, replaced, under_new_key
 
 class Intake:
     """``all``: the links as they were given; ``changed``: those about which something is to be
-    decided, in their newest state, by id."""
+    decided, in their newest state, by id. ``tagged``: by side and tag, the new link of an item
+    that names a link which nobody knows."""
 
     def __init__(self, *, pair: Pair, now: datetime, importing: bool) -> None:
         self._pair, self._now, self._importing = pair, now, importing
@@ -38,6 +39,7 @@ class Intake:
         self._returned: list[tuple[Link, dict[Side, Seen | Unknown]]] = []
         self._unread: dict[tuple[Side, str], Link] = {}
         self._vanished: dict[Side, Vanished] = {}
+        self.tagged: dict[tuple[Side, str], str] = {}
 
     # -- 1 ----------------------------------------------------------------------------------
 
@@ -225,6 +227,8 @@ class Intake:
         self.changed[taken.id] = taken
         if isinstance(obs, Seen):
             joiner.note(side, taken, obs)
+            if obs.tag is not None and not joined:
+                self.tagged[side, obs.tag] = taken.id
 
     def _replaces(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
         """True where it is what we made in place of another item of its link."""

@@ -109,7 +109,7 @@ class _Room:
     ) -> None:
         self.pair, self.window, self.now, self.importing = pair, window, now, importing
         self.limits, self.rejoin = limits, rejoin
-        self.all, self.changed = intake.all, intake.changed
+        self.all, self.changed, self.tagged = intake.all, intake.changed, intake.tagged
         self.decisions: dict[str, Decision] = {}
         self.claims: list[Claim] = []
         self.unread_uids: dict[Side, set[str]] = {}
@@ -128,6 +128,26 @@ class _Room:
                 self.out.skips.append(Skip(link.id, "a write of it is still in doubt"))
             else:
                 self.decisions[link.id] = self._decision(link)
+        for link_id, decision in list(self.decisions.items()):
+            if decision.verb in (Verb.REVIVE_BOOKING, Verb.REVIVE_EVENT):
+                self._meet(self.changed[link_id])
+
+    def _meet(self, link: Link) -> None:
+        """What is to be made again may have been made already, in a life that a restored database
+        does not know: its item bears the name that the new link is about to have."""
+        lives = _there(link)
+        heir = _heir(link, lives)
+        twin = self.changed.get(self.tagged.get((lives.other, heir.id), ""))
+        if twin is None or twin.id not in self.decisions:
+            return
+        item = twin.half(lives.other)
+        joined = with_half(heir, lives.other, item)
+        self.changed[twin.id] = bury(with_half(twin, lives.other, replace(item, key=None)))
+        self.changed[link.id] = bury(with_half(link, lives, replace(link.half(lives), key=None)))
+        self.changed[joined.id] = joined
+        del self.decisions[twin.id], self.decisions[link.id]
+        self.decisions[joined.id] = self._decision(joined)
+        self.out.rulings.append(Ruling(joined.id, "join", "recognised by our tag"))
 
     def _decision(self, link: Link) -> Decision:
         if self.rejoin is None:
@@ -253,7 +273,8 @@ class _Room:
         for link_id in too_early(links, self.decisions, self.out.effects, self._times):
             del self.decisions[link_id]
             self.out.skips.append(Skip(link_id, "its time is about to be left by another"))
-        stopped = {i for i, d in self.decisions.items() if d.verb is Verb.PARK} | self.parked
+        stops = (Verb.PARK, Verb.SET_APART)
+        stopped = {i for i, d in self.decisions.items() if d.verb in stops} | self.parked
         held = [self.changed[link_id] for link_id in stopped]
         for link_id in onto(held, self.decisions, self._times):
             del self.decisions[link_id]
@@ -277,6 +298,8 @@ class _Room:
                 self.out.rulings.append(Ruling(link.id, decision.verb.value, decision.why))
             case Verb.PARK:
                 self.park(link, decision.why)
+            case Verb.SET_APART:
+                self.park(self._succeeded(link, _there(link)), decision.why)
             case Verb.REVIVE_BOOKING | Verb.REVIVE_EVENT:
                 self._give_new_life(link, decision)
             case _:
@@ -295,13 +318,13 @@ class _Room:
     def _give_new_life(self, link: Link, decision: Decision) -> None:
         """One side's item lives on under a new link; the old one becomes the tombstone."""
         lives = Side.CALENDAR if decision.verb is Verb.REVIVE_BOOKING else Side.BOOKING
-        new = replace(succeed(link, lives), pending=link.pending, claim=link.claimed_on)
-        half = link.half(lives)
-        if half.seen is None and link.base is not None:
-            new = with_half(new, lives, replace(half, seen=link.base))
-        self.changed[link.id] = bury(with_half(link, lives, replace(half, key=None)))
         verb = Verb.CREATE_BOOKING if lives is Side.CALENDAR else Verb.CREATE_EVENT
-        self.send(new, replace(decision, verb=verb))
+        self.send(self._succeeded(link, lives), replace(decision, verb=verb))
+
+    def _succeeded(self, link: Link, lives: Side) -> Link:
+        """A new link that takes over the item of the side ``lives``; ``link`` is buried."""
+        self.changed[link.id] = bury(with_half(link, lives, replace(link.half(lives), key=None)))
+        return _heir(link, lives)
 
     @staticmethod
     def _claim_taken(link: Link, decision: Decision) -> Link:
@@ -339,6 +362,19 @@ class _Room:
         link = in_flight(link)
         effect = effect_of(link, decision)
         self._file(sending(link, effect), effect)
+
+
+def _heir(link: Link, lives: Side) -> Link:
+    new = replace(succeed(link, lives), pending=link.pending, claim=link.claimed_on)
+    half = link.half(lives)
+    if half.seen is None and link.base is not None:
+        new = with_half(new, lives, replace(half, seen=link.base))
+    return new
+
+
+def _there(link: Link) -> Side:
+    """The side that has the item, of a link of which only one has it."""
+    return Side.BOOKING if link.booking.presence is Presence.PRESENT else Side.CALENDAR
 
 
 def in_window(occ: Occupancy, window: Window, zone: str) -> bool:

@@ -39,14 +39,15 @@ BACK = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetBack:
     """What ``side`` showed: ids of links. ``older``: in a state older than the one accepted.
-    ``again``: alive behind a tombstone. ``missing``: its newest items. ``told``: the side's own
-    feed ends before our cursor."""
+    ``again``: alive behind a tombstone. ``missing``: its newest items, or with ``silent`` those of
+    whose end its feed told nothing. ``told``: the side's own feed ends before our cursor."""
 
     side: Side
     older: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     told: bool = False
+    silent: bool = False
 
     @property
     def reason(self) -> str:
@@ -60,7 +61,8 @@ class SetBack:
         ]
         shows = [f"shows {' and '.join(said)}"] if said else []
         if self.missing:
-            shows.append(f"lacks its {len(self.missing)} newest items")
+            which = "items that nobody told us are gone" if self.silent else "newest items"
+            shows.append(f"lacks its {len(self.missing)} {which}")
         if self.told and not shows:
             shows.append("counts its changes from an earlier time")
         return f"the {self.side.value} side {', and '.join(shows)}"
@@ -78,8 +80,9 @@ class SetBack:
 
 
 def is_older(link: Link, side: Side, obs: Observation) -> bool:
-    """True where the item stands in an older state than the one that was accepted. Not asked of
-    series: removing a changed date may take their newest mark away."""
+    """True where the item stands in an older state than the one that was accepted. A series whose
+    newest change was a date that is as the others again looks the same, and is asked about, too:
+    its state would be turned away for ever, and both sides differ."""
     half = link.half(side)
     return (
         isinstance(obs, Seen)
@@ -87,7 +90,6 @@ def is_older(link: Link, side: Side, obs: Observation) -> bool:
         and half.presence is Presence.PRESENT
         and obs.mark < half.mark
         and obs.fingerprint != half.fingerprint
-        and obs.occupancy.recurrence is None
     )
 
 
@@ -109,21 +111,23 @@ def signs(
     side: Side,
     *,
     told: bool = False,
+    silent: bool = False,
 ) -> SetBack | None:
     """What a complete listing of ``side`` says against time going on; None where nothing does.
 
     ``before``: the links as stored; ``after``: those that the plan changed (an item that lives on
     under another key is not missing). Every odd one in ``seen`` is a targeted read, but for items
-    under new keys, which nothing shows in a late state.
+    under new keys, which nothing shows in a late state. ``silent``: the feed told of nothing that
+    the listing lacks.
     """
     before = tuple(before)
-    older, missing, known = [], [], False
+    older, missing, held = [], [], []
     again = list(returned(before, seen, side))
     for link in before:
         half = link.half(side)
         obs = seen.get(half.key) if half.key is not None else None
         now = after.get(link.id, link).half(side)
-        if obs is None or half.presence is not Presence.PRESENT:
+        if obs is None or half.presence not in (Presence.PRESENT, Presence.UNKNOWN):
             continue
         if is_older(link, side, obs) or _is_older_anew(half, now):
             older.append(link.id)
@@ -131,10 +135,12 @@ def signs(
             if now.presence is Presence.GONE:
                 missing.append(link)
             else:
-                known = True
+                held.append(half.created)
         elif isinstance(obs, Seen) and link.state is LinkState.ACTIVE:
-            known = True
-    if not told and not _are_newest(missing, seen, side, known=known):
+            held.append(half.created)
+    newest = told or _are_newest(missing, held, side)
+    silent = silent and not newest and len(missing) >= NEWEST
+    if not newest and not silent:
         missing = missing if older or again else []
     if not (told or older or again or missing):
         return None
@@ -144,6 +150,7 @@ def signs(
         again=tuple(again),
         missing=tuple(link.id for link in missing),
         told=told,
+        silent=silent,
     )
 
 
@@ -183,17 +190,16 @@ def returned(links: Iterable[Link], seen: Mapping[str, Observation], side: Side)
     return found
 
 
-def _are_newest(
-    missing: list[Link], seen: Mapping[str, Observation], side: Side, *, known: bool
-) -> bool:
-    """True where nothing that is there was made after the first of the missing; or where nothing
-    of what was known is there at all."""
+def _are_newest(missing: list[Link], held: list[datetime | None], side: Side) -> bool:
+    """True where nothing that was known, and is there, was made after the first of the missing; or
+    where nothing of what was known is there at all. What is new says nothing: people go on.
+    ``held``: when those that are there came to be known as made; one may be made anew since."""
     if len(missing) < NEWEST:
         return False
-    if not known:
+    if not held:
         return True
     made = [link.half(side).created for link in missing]
-    newest = max((obs.created for obs in seen.values() if isinstance(obs, Seen)), default=None)
+    newest = max((at for at in held if at is not None), default=None)
     return all(at is not None and (newest is None or at > newest) for at in made)
 
 

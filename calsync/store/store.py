@@ -26,6 +26,7 @@ from calsync.model import (
     Side,
 )
 from calsync.ports import (
+    LONGEST_QUEUE,
     AuditEntry,
     Clock,
     Commit,
@@ -55,8 +56,9 @@ from calsync.store.statements import Statements, chunks, run_many
 
 #: How long a room's lease is said to last. The fence, not this time, keeps writers apart.
 LEASE = timedelta(minutes=10)
-#: How long a notice that was not tried yet waits at most, while somebody is there to send it.
-LONGEST_QUEUE = timedelta(hours=1)
+
+#: Why a notice is not sent that may have been sent already.
+_WAITED = "it waited while calsync did not run; if a backup was restored, it was sent before"
 
 _LINKS = f"SELECT {LINK_COLUMNS} FROM link"
 _NOTICES = (
@@ -254,6 +256,7 @@ class SqlStore:
         run_many(connection, self._put_effect, effects)
         self._put_conflicts(connection, commit, now)
         notices = [_notice_row(notice, pair_id, zone, now) for notice in commit.notices]
+        notices += [_notice_row(n, pair_id, zone, now, doubt=_WAITED) for n in commit.doubtful]
         run_many(connection, self._put_notice, notices)
         run_many(connection, self._put_audit, [_audit_row(entry) for entry in commit.audit])
 
@@ -322,8 +325,7 @@ class SqlStore:
             " reason = 'calsync ended while it was being sent' WHERE state = 'sending'"
         )
         waiting = self._sql(
-            "UPDATE notice SET state = 'doubtful', changed_at = ?, reason = 'it waited while"
-            " calsync did not run; if a backup was restored, it was sent before'"
+            f"UPDATE notice SET state = 'doubtful', changed_at = ?, reason = '{_WAITED}'"
             " WHERE state = 'queued' AND tries = 0 AND queued_at < ?"
         )
         with self._db.write() as connection:
@@ -391,7 +393,9 @@ def _conflict_row(conflict: Conflict, pair_id: str, at: int) -> tuple[object, ..
     )
 
 
-def _notice_row(notice: Notice, pair_id: str, zone: str, at: int) -> tuple[object, ...]:
+def _notice_row(
+    notice: Notice, pair_id: str, zone: str, at: int, *, doubt: str = ""
+) -> tuple[object, ...]:
     return (
         pair_id,
         notice.kind.value,
@@ -403,9 +407,9 @@ def _notice_row(notice: Notice, pair_id: str, zone: str, at: int) -> tuple[objec
         dumps(notice.occupancy),
         refusal_json(notice.refusal),
         occupancy_ends(notice.occupancy, zone),
-        NoticeState.QUEUED.value,
+        (NoticeState.DOUBTFUL if doubt else NoticeState.QUEUED).value,
         0,
-        "",
+        doubt,
         at,
         at,
     )

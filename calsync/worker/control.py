@@ -156,6 +156,7 @@ class Worker:
 
     def recover(self) -> None:
         """Before the first step: what another process left behind."""
+        self.ctx.begun = self.ctx.clock.now()
         doubtful = self.ctx.store.doubt_notices()
         if doubtful:
             log.warning("%d notice(s) were being sent when calsync stopped: not resent", doubtful)

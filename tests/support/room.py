@@ -17,7 +17,7 @@ from tests.support.memory_side import EPOCH, Faults, MemorySide
 from tests.support.memory_store import MemoryStore
 
 EMPTIED = ("the calendar side shows no", "the booking side shows no")
-LACKS = "newest items"
+LACKS = "lacks its"
 NO_GUARD = Limits(floor=10_000)
 BASE_DAY = datetime(2026, 1, 5)
 

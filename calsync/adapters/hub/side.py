@@ -9,7 +9,7 @@ from secrets import token_hex
 from calsync.adapters.hub import view
 from calsync.adapters.hub.mirror import Mirror
 from calsync.adapters.hub.overlap import busy_of
-from calsync.adapters.hub.repository import HubStore
+from calsync.adapters.hub.repository import HubReader, HubStore
 from calsync.errors import CursorAhead, CursorExpired
 from calsync.model import (
     Effect,
@@ -30,11 +30,12 @@ class HubSide:
     raise StoreError, since the hub lives in calsync's own database; nothing was changed then.
 
     The cursor is the change number up to which sync has seen what *others* changed; its own
-    writes are answered by ``apply`` and not shown again.
+    writes are answered by ``apply`` and not shown again. Behind it stands whose change that was:
+    after a restore the same numbers are given out a second time.
     """
 
     side = Side.BOOKING
-    capabilities = Capabilities(conditional_writes=True, find_by_tag=True, local=True)
+    capabilities = Capabilities(conditional_writes=True, local=True, keeps=True)
 
     def __init__(
         self,
@@ -46,24 +47,34 @@ class HubSide:
         self._store = store
         self._now = now
         self._new_id = new_id
+        self._newest = (-1, "")
+        self._given: dict[str, str] = {}
 
     def pull(self, pair: Pair, cursor: str | None, window: Window) -> Pull:
-        if cursor is not None and str(self._store.newest()) == cursor:
+        if cursor is not None and self._newest == (self._store.newest(), cursor):
             return Pull(cursor=cursor)
         with self._store.read() as tx:
             last, horizon = tx.numbers()
+            known, newest = self._newest
+            if known != last:
+                newest = _cursor(tx, last)
+                self._newest = (last, newest)
+            # What this process gave out it has seen; it is not looked up again.
+            given = cursor is not None and self._given.get(pair.room_id) == cursor
+            self._given[pair.room_id] = newest
             if cursor is None:
                 held = tx.live_bookings([pair.room_id], window)
                 return Pull(
                     observations=tuple(o for b in held for o in view.observe(b, pair.zone)),
-                    cursor=str(last),
+                    cursor=newest,
                     complete=True,
                 )
-            after = int(cursor) if cursor.isascii() and cursor.isdigit() else -1
-            if after > last:
+            upto, _, whose = cursor.partition(":")
+            after = int(upto) if upto.isascii() and upto.isdigit() else -1
+            if after > last or (whose and not given and _cursor(tx, after) not in (cursor, upto)):
                 raise CursorAhead(
-                    "the change feed ends before the cursor: the bookings were restored from a"
-                    " backup",
+                    "the change feed does not hold what the cursor has seen: the bookings were"
+                    " restored from a backup",
                     where=pair.room_id,
                 )
             if after < horizon:
@@ -72,7 +83,7 @@ class HubSide:
                 )
             entries = tx.feed_by_people(after, room_id=pair.room_id)
             if not entries:
-                return Pull(cursor=str(last))
+                return Pull(cursor=newest)
             numbers = {e.booking_id: e.number for e in entries}
             bookings = tx.bookings(list(numbers))
         observations: list[Observation] = []
@@ -82,7 +93,7 @@ class HubSide:
                 observations.append(view.missing(booking_id, number))
             else:
                 observations.extend(view.observe(booking, pair.zone))
-        return Pull(observations=tuple(observations), cursor=str(last))
+        return Pull(observations=tuple(observations), cursor=newest)
 
     def read(self, pair: Pair, keys: Sequence[str]) -> list[Observation]:
         wanted = {view.split_key(key)[0] for key in keys}
@@ -131,3 +142,12 @@ class HubSide:
                 if stored is not None:
                     zones[room_id] = stored.room.zone
         return busy_of(taken, zones, span)
+
+
+def _cursor(tx: HubReader, number: int) -> str:
+    """The change ``number``, and whose it was; a change that was forgotten is its number alone."""
+    found = tx.feed(number - 1, room_id=None, limit=1)
+    if not found or found[0].number != number:
+        return str(number)
+    entry = found[0]
+    return f"{number}:{entry.booking_id}@{entry.at.timestamp():.6f}"

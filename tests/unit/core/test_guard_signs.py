@@ -126,20 +126,23 @@ def test_the_newest_two_missing_are_a_sign_and_one_is_not() -> None:
     assert found is not None
     assert found.missing == ("l-b", "l-c")
     assert look(links, [seen("a", 1, mark=1), seen("b", 2, mark=2, made=1), *missing("c")]) is None
-    # Something newer is there: these two were deleted.
+    # Something newer that was known is there: these two were deleted.
     newer = seen("d", 4, mark=4, made=3)
-    assert look(links, [seen("a", 1, mark=1), newer, *missing("b", "c")]) is None
+    known = [*links, link("d", 4, mark=4, made=3)]
+    assert look(known, [seen("a", 1, mark=1), newer, *missing("b", "c")]) is None
+    # Something new tells nothing: people go on booking after a restore.
+    assert look(links, [seen("a", 1, mark=1), newer, *missing("b", "c")]) is not None
     # But nothing of what was known: another mailbox under this address.
     assert look(links, [newer, *missing("a", "b", "c")]) is not None
 
 
-def test_a_series_is_not_asked_by_its_mark() -> None:
+def test_a_series_in_an_older_state_is_a_sign_like_any_other() -> None:
     held = link("a", 1, mark=5)
     obs = seen("a", 2, mark=4)
     rule = Recurrence(rule=Rule(frequency=Frequency.DAILY, count=3))
     series = replace(obs, occupancy=replace(obs.occupancy, recurrence=rule))
     assert is_older(held, CAL, obs)
-    assert not is_older(held, CAL, series)
+    assert is_older(held, CAL, series)
 
 
 def test_a_listing_that_shows_an_old_state_is_read_again_before_anybody_is_asked() -> None:
@@ -194,7 +197,12 @@ P, G, N, U = Presence.PRESENT, Presence.GONE, Presence.NEVER, Presence.UNKNOWN
 )
 def test_joined_anew_nothing_is_deleted(booking: Presence, event: Presence, verb: Verb) -> None:
     for trusted in EditPolicy:
-        assert decide_anew(sides(booking, event), trusted).verb is verb
+        deleted = {"booking": booking, "calendar": event}.get(trusted.value) is G
+        # On the side that was not restored it was a person's act.
+        apart = deleted and verb in (Verb.REVIVE_BOOKING, Verb.REVIVE_EVENT)
+        assert decide_anew(sides(booking, event), trusted).verb is (
+            Verb.SET_APART if apart else verb
+        )
 
 
 def test_joined_anew_the_trusted_side_is_right_and_the_other_is_kept_on_record() -> None:

@@ -54,7 +54,7 @@ WAS, IS = occ(9, 10, title="was"), occ(9, 10, title="is")
         (seen(IS, mark=4), False),
         (seen(WAS, mark=5), False),
         (seen(WAS, mark=6), False),
-        (seen(daily(9, 10), mark=4), False),
+        (seen(daily(9, 10), mark=4), True),
         (Gone(key="k", absence=Absence.READ, mark=4), False),
         (Unknown(key="k", reason="timeout"), False),
     ],
@@ -149,7 +149,6 @@ def test_the_newest_items_that_are_gone_together_are_a_sign() -> None:
         ((shows(1, made=1), shows(2, made=2), lost(3)), "one alone is somebody who cancelled"),
         ((lost(1), lost(2), shows(3, made=3)), "something newer is there"),
         ((lost(1), shows(2, made=2), lost(3)), "one of them is older than what is there"),
-        ((shows(1, made=2), lost(2), lost(3)), "made at the same time as what is there"),
         ((shows(1, made=1), lost(2, Absence.CANCELLED), lost(3)), "cancelled is a person's act"),
         ((shows(1, made=1), lost(2, Absence.DECLINED), lost(3)), "so is declined"),
     ],
@@ -157,6 +156,14 @@ def test_the_newest_items_that_are_gone_together_are_a_sign() -> None:
 )
 def test_who_cancels_is_no_restored_backup(observations: tuple[Observation, ...], why: str) -> None:
     assert look(THREE, *observations) is None
+
+
+def test_what_is_missing_was_made_after_all_that_was_known() -> None:
+    """Not after what is new since, and not before what was only made anew."""
+    same = [item(1, made=2), *THREE[1:]]
+    assert look(same, shows(1), lost(2), lost(3)) is None, "made at the same time"
+    assert look(THREE, shows(1, made=9), lost(2), lost(3)) is not None, "made anew"
+    assert look(THREE, shows(1, made=1), shows(4, made=9), lost(2), lost(3)) is not None, "new"
 
 
 def test_a_recorded_deletion_says_as_little_as_a_read_that_found_nothing() -> None:

@@ -270,7 +270,8 @@ class Judge:
             shown |= {image.name for image in here}
             for image in here:
                 self._own_overlaps(image, here)
-        self.gone |= had - shown
+        given_up = {a.name for a in self.people.acts if a.ends and a.side is Side.CALENDAR}
+        self.gone |= (had | given_up) - shown
 
     def trusted(self, place: Place, question: str, rng: Random) -> EditPolicy | None:
         """The side that an admin trusts who knows which one was restored; None: nothing was."""

@@ -54,11 +54,14 @@ from calsync.settings import Connection, RoomEntry, Settings
 from calsync.settings.secret import warn_of_readers
 from calsync.store.database import Database
 from calsync.store.feeds import SqlFeedStore
+from calsync.store.figures import Figures
+from calsync.store.former import FormerStates
 from calsync.store.hub import SqlHubStore
 from calsync.store.lease import ProcessLease
 from calsync.store.migrate import facts, migrate
 from calsync.store.pairs import Mappings
 from calsync.store.reports import Reports
+from calsync.store.requests import SqlRequests
 from calsync.store.retention import purge
 from calsync.store.store import SqlStore
 from calsync.store.webhooks import SqlWebhookStore
@@ -67,6 +70,9 @@ from calsync.worker.deliveries import Deliveries
 from calsync.worker.plan import PollSettings
 from calsync.worker.triggers import Triggers
 from calsync.worker.vitals import Vitals
+
+#: Seconds between two writes of the counts of calls.
+_LEDGER_S = 60.0
 
 
 class SystemClock:
@@ -89,6 +95,9 @@ class Home:
     store: SqlStore
     mappings: Mappings
     reports: Reports
+    requests: SqlRequests
+    former: FormerStates
+    figures: Figures
     hub: SqlHubStore
     bookings: BookingService
     booking_side: HubSide
@@ -138,6 +147,9 @@ def open_home(
             store=SqlStore(db, clock),
             mappings=Mappings(db, clock, new_id=around.new_id),
             reports=Reports(db),
+            requests=SqlRequests(db, clock),
+            former=FormerStates(db),
+            figures=Figures(db),
             hub=hub,
             bookings=BookingService(hub, now=clock.now, new_id=around.new_id),
             booking_side=HubSide(hub, now=clock.now, new_id=around.new_id),
@@ -223,6 +235,8 @@ def _pair(home: Home, entry: RoomEntry, pair_id: str) -> Pair:
 def _join(home: Home, pair: Pair) -> None:
     home.mappings.save_pair(pair)
     home.bookings.set_titles(pair.room_id, pair.titles)
+    if not pair.titles:
+        home.former.drop_titles(pair.id)
 
 
 def map_room(
@@ -348,9 +362,34 @@ def connect(
             NoticeKind(kind) for kind in settings.notices.kinds if settings.notices.enabled
         ),
     )
+    context.requests = home.requests
+    context.hear()
     return System(
         home=home, links=links, stop=stop, context=context, notifier=_notifier(home, links)
     )
+
+
+def count_calls(system: System) -> None:
+    """Store how many requests each mailbox cost since the last time."""
+    calls: dict[str, int] = {}
+    for link in system.links.values():
+        for mailbox, count in link.calls.drain().items():
+            calls[mailbox] = calls.get(mailbox, 0) + count
+    system.home.figures.count(calls, system.home.clock.now())
+
+
+class CallLedger:
+    """Stores the counts of calls once a minute, not with every housekeeping."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._next = system.home.clock.monotonic() + _LEDGER_S
+
+    def __call__(self) -> None:
+        now = self._system.home.clock.monotonic()
+        if now >= self._next:
+            self._next = now + _LEDGER_S
+            count_calls(self._system)
 
 
 def _link(entry: Connection, home: Home, stop: threading.Event, around: Surroundings) -> Link:
@@ -460,6 +499,7 @@ def control_loop(
         notifier=system.notifier,
         pool=pool,
         seed=seed,
+        on_housekeeping=CallLedger(system),
     )
 
 

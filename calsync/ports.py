@@ -201,6 +201,8 @@ class Commit:
     ``fence`` is the number of the lease under which the room is worked: a commit under an
     older fence changes nothing and raises ``StoreError``. ``doubtful``: notices that may have
     left in a life that a restored database does not know; they are shown, and never sent.
+    ``took_effect``: effects that did, so that what they removed or wrote over is kept
+    (``calsync restore``).
     """
 
     pair_id: str
@@ -214,6 +216,7 @@ class Commit:
     doubtful: Sequence[Notice] = ()
     audit: Sequence[AuditEntry] = ()
     state: RoomState | None = None
+    took_effect: Sequence[Effect] = ()
 
 
 #: For how long an answer, or a notice, can wait while calsync runs. What waits longer at a start
@@ -290,6 +293,32 @@ class Store(Protocol):
     def doubt_notices(self, *, start: bool = True) -> int:
         """What was left in SENDING becomes DOUBTFUL; at a ``start`` so does what waits since long
         before. How many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What an admin asked for: ``keep``, ``refuse`` or ``resync`` (see ``engine.requests``)."""
+
+    id: int
+    pair_id: str
+    what: str
+    detail: Mapping[str, Any]
+
+
+class Requests(Protocol):
+    """What admins asked for in another process. The one that works the room carries it out."""
+
+    def waiting(self) -> set[str]:
+        """Ids of pairs for which something is open."""
+        ...
+
+    def of(self, pair_id: str) -> list[Request]:
+        """What is open for a pair, oldest first."""
+        ...
+
+    def settle(self, request: Request, result: str, *, done: bool) -> None:
+        """Record what became of it; a conflict that it decides is decided with it."""
         ...
 
 

@@ -129,7 +129,9 @@ def _unforeseen() -> CalsyncError:
 
 def _folders() -> list[Path]:
     home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
-    return [Path(home) / "calsync", Path(tempfile.gettempdir()) / f"calsync-{os.getuid()}"]
+    # Windows has no user numbers, and a folder for temporary files for each user.
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    return [Path(home) / "calsync", Path(tempfile.gettempdir()) / f"calsync-{user}"]
 
 
 def _mute(stream: TextIO) -> None:

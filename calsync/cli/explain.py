@@ -9,8 +9,11 @@ import typer
 
 from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, opened
 from calsync.cli.output import console, plain, print_json, print_line, print_table, when
+from calsync.cli.timeline import timeline, told
+from calsync.cli.times import span
+from calsync.conflicts.clash import shown
 from calsync.errors import UsageError
-from calsync.model import Half, Link
+from calsync.model import Half, Link, LinkState, Pair, Side
 from calsync.store.reports import Story
 
 
@@ -19,17 +22,22 @@ def explain(
         str,
         typer.Argument(help="The id of a booking, of an event, or of a link."),
     ],
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Show keys, versions and steps by their names, in UTC."),
+    ] = False,
     settings: SettingsPath = DEFAULT_SETTINGS,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what happened to a booking: seen, decided, sent, confirmed, and why.
+    """Tell what happened to a booking, in sentences: who did what, what calsync decided, and why.
 
-    Shows for each step when it happened (UTC), and conflicts, notices and what waits to be
-    sent. History is kept for as long as the retention settings say.
+    Times are in the zone of the room. Conflicts, messages and what waits to be sent stand in the
+    same line of time. History is kept for as long as the retention settings say.
     """
     with opened(settings) as home:
         stories = home.reports.explain(booking)
-        rooms = {pair.id: pair.room_id for pair in home.store.pairs()}
+        pairs = {pair.id: pair for pair in home.store.pairs()}
+        rooms = {pair.id: pair.room_id for pair in pairs.values()}
     if not stories:
         raise UsageError(
             "nothing is known of this booking",
@@ -43,7 +51,48 @@ def explain(
     for number, story in enumerate(stories):
         if number:
             console().print()
-        _print(story, rooms)
+        if raw:
+            _print(story, rooms)
+        else:
+            _tell(story, pairs)
+
+
+def _tell(story: Story, pairs: Mapping[str, Pair]) -> None:
+    """One readable timeline."""
+    pair_id = (
+        story.link.pair_id if story.link else story.entries[0].pair_id if story.entries else ""
+    )
+    pair = pairs.get(pair_id)
+    zone = pair.zone if pair is not None else "UTC"
+    where = pair.room_id if pair is not None else "(not mapped any more)"
+    print_line(f"Room {where}. {_now(story.link, zone)} Times: {zone}.")
+    lines = list(told(timeline(story), zone))
+    for line in lines or ["No history."]:
+        print_line(line)
+    for effect in story.open_effects:
+        print_line(f"Still waits to be sent or looked up: {effect}")
+
+
+def _now(link: Link | None, zone: str) -> str:
+    """What stands now, in a sentence or two."""
+    if link is None:
+        return "Only its history is left."
+    there = shown(link, Side.BOOKING) or shown(link, Side.CALENDAR)
+    # Without its title: a history may be read out to anybody.
+    what = span(there, zone) if there is not None else "It takes no time any more"
+    born = "on the platform" if link.origin is Side.BOOKING else "in Outlook"
+    match link.state:
+        case LinkState.PARKED:
+            state = f"Left alone until a person decides: {link.reason}."
+        case LinkState.BURIED:
+            state = "It is over on both sides."
+        case _:
+            places = [name for side, name in _NAMES if shown(link, side) is not None]
+            state = f"It stands {' and '.join(places)}." if places else "It stands nowhere."
+    return f"{what}; booked {born}. {state}"
+
+
+_NAMES = ((Side.BOOKING, "on the platform"), (Side.CALENDAR, "in Outlook"))
 
 
 def _room(story: Story, rooms: Mapping[str, str]) -> str:
@@ -58,6 +107,7 @@ def _story(story: Story, rooms: Mapping[str, str]) -> dict[str, Any]:
         "link_id": story.link_id,
         "room_id": _room(story, rooms),
         "link": None if story.link is None else _link(story.link),
+        "timeline": [{"at": one.at, "text": one.text} for one in timeline(story)],
         "history": [
             {
                 "at": entry.at,

@@ -11,10 +11,16 @@ from typer.main import get_command
 
 from calsync.cli import (
     api,
+    check,
+    conflicts,
     demo,
     explain,
     feeds,
+    guard,
+    init,
     plan,
+    restore,
+    resync,
     rooms,
     sandbox,
     serve,
@@ -30,12 +36,16 @@ from calsync.errors import UsageError
 _HELP = """
 calsync keeps the rooms of a booking platform and Exchange room mailboxes equal, both ways.
 
-First steps: copy settings.example.toml to calsync.toml and add your tenant under
-connections; then
+First steps:
 
-  calsync rooms list --discover   shows the room mailboxes that calsync may see,
+  calsync init                    connects your tenant and writes the settings
+                                  (settings.example.toml explains every one),
 
-  calsync rooms map ROOM MAILBOX  joins a room to one of them,
+  calsync rooms suggest           finds which room is which room mailbox,
+
+  calsync rooms import FILE       maps them,
+
+  calsync check                   tries every right, and every room,
 
   calsync plan                    shows every write the first cycle would do, and
 
@@ -54,11 +64,17 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("demo")(demo.demo)
+app.command("init")(init.init)
+app.command("check")(check.check)
 app.command("serve")(serve.serve)
 app.command("sync")(sync.sync)
 app.command("plan")(plan.plan)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
+app.command("resync")(resync.resync)
+app.command("restore")(restore.restore)
+app.add_typer(conflicts.app, name="conflicts")
+app.add_typer(guard.app, name="guard")
 app.add_typer(rooms.app, name="rooms")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(webhooks.app, name="webhooks")

@@ -73,3 +73,13 @@ def chosen_pairs(home: Home, rooms: list[str]) -> list[Pair]:
             todo="See the rooms with: calsync rooms list",
         )
     return [mapped[room] for room in dict.fromkeys(rooms)]
+
+
+def mapped(home: Home, room: str) -> Pair:
+    """The pair of a mapped room. Raises UsageError where it is not mapped."""
+    pair = home.mappings.find(room)
+    if pair is None:
+        raise UsageError(
+            "this room is not mapped", where=f"room {room}", todo="See: calsync rooms list"
+        )
+    return pair

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from calsync.cli.choke import say
-from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, connected, opened
+from calsync.cli.options import (
+    DEFAULT_SETTINGS,
+    AsJson,
+    SettingsPath,
+    connected,
+    mapped,
+    opened,
+)
 from calsync.cli.output import ago, plain, print_json, print_line, print_table
 from calsync.cli.probe import look
+from calsync.cli.rooms_discover import discover
+from calsync.cli.rooms_export import export
+from calsync.cli.rooms_import import import_
+from calsync.cli.rooms_suggest import suggest
+from calsync.cli.rooms_unmap import unmap
 from calsync.errors import UsageError
 from calsync.model import ClashPolicy, EditPolicy, Pair, ResourceCalendar, Room
 from calsync.settings import checks
@@ -19,6 +32,11 @@ if TYPE_CHECKING:
     from calsync.bootstrap import Home
 
 app = typer.Typer(help="List rooms, map them to room mailboxes, unmap them.", no_args_is_help=True)
+app.command("discover")(discover)
+app.command("suggest")(suggest)
+app.command("import")(import_)
+app.command("export")(export)
+app.command("unmap")(unmap)
 
 
 class Trust(StrEnum):
@@ -134,7 +152,7 @@ def _listing(
     return out
 
 
-# --- map and unmap ---------------------------------------------------------------------------
+# --- map -------------------------------------------------------------------------------------
 
 
 @app.command("map")
@@ -250,22 +268,6 @@ def _put_room(
         home.bookings.put_room(wanted)
 
 
-@app.command("unmap")
-def unmap(room: RoomId, settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) -> None:
-    """End the sync of a room.
-
-    Bookings and events stay as they are on both sides. If the two are mapped again, calsync
-    goes on from what it knew.
-    """
-    with opened(settings) as home:
-        pair = _mapped(home, room)
-        home.mappings.remove_pair(pair.id)
-    if as_json:
-        print_json({"unmapped": pair})
-    else:
-        print_line(f"Room {room} is not synced with {pair.mailbox} any more; nothing was deleted.")
-
-
 # --- resume ----------------------------------------------------------------------------------
 
 
@@ -294,10 +296,17 @@ def resume(
 ) -> None:
     """Let a room go on that calsync stopped to ask you.
 
-    See why with calsync status, and what would be done with calsync plan ROOM.
+    See why with calsync guard show, which also says what would be done.
     """
+    answer(settings, room, approve=approve, trust=trust, yes=yes, as_json=as_json)
+
+
+def answer(
+    settings: Path, room: str, *, approve: bool, trust: Trust | None, yes: bool, as_json: bool
+) -> None:
+    """The admin's answer to the guard, for this verb and for guard approve."""
     with opened(settings) as home:
-        pair = _mapped(home, room)
+        pair = mapped(home, room)
         state = home.store.states().get(pair.id)
         if state is None or not state.halted:
             raise UsageError(
@@ -329,12 +338,3 @@ def _ask(question: str, trust: Trust | None, *, as_json: bool) -> None:
     typer.confirm(
         f"Join both sides anew? Nothing is deleted; where they differ, {right}.", abort=True
     )
-
-
-def _mapped(home: Home, room: str) -> Pair:
-    pair = home.mappings.find(room)
-    if pair is None:
-        raise UsageError(
-            "this room is not mapped", where=f"room {room}", todo="See: calsync rooms list"
-        )
-    return pair

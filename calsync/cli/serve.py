@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from calsync.cli.choke import INTERRUPTED
 from calsync.cli.logs import start_logging
 from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, connected
 from calsync.cli.output import print_json_line, print_line
+from calsync.errors import StoreError
 from calsync.settings import load
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
 
     few_holes()
     with connected(read) as system:
-        from calsync.bootstrap import build_deliveries, build_worker
+        from calsync.bootstrap import build_deliveries, build_worker, count_calls
         from calsync.store.lease import ProcessLease
 
         lease = ProcessLease(system.home.db, system.home.clock)
@@ -59,6 +60,8 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
                     deliveries.stop()
                     server.stop()
         finally:
+            with suppress(StoreError):
+                count_calls(system)
             lease.release()
     if stops.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -50,14 +50,17 @@ def status(
 
     ok: in sync. working: something is being carried over. importing: its first sync is not
     done. waiting: a booking waits for your decision. failing: the last sync failed, calsync
-    tries again by itself. stopped: a plan waits for your yes (calsync rooms resume).
+    tries again by itself. stopped: a plan waits for your yes (calsync guard show). lag: how long
+    an act took to arrive on the other side, the median of a day. drift: what the last full
+    compare found that the change feeds had not told. calls/day: requests for the mailbox, of
+    yesterday, or of today so far.
     """
     with opened(settings) as home:
-        facts = _facts(home, rooms or [])
+        now = home.clock.now()
+        facts = _facts(home, rooms or [], now)
         notices = home.reports.notice_counts()
         troubles = _troubles(home)
         running = holder(home.db, home.clock)
-        now = home.clock.now()
     if as_json:
         print_json(
             {
@@ -74,7 +77,8 @@ def status(
         raise typer.Exit(FAILED)
 
 
-def _facts(home: Home, rooms: list[str]) -> list[dict[str, Any]]:
+def _facts(home: Home, rooms: list[str], now: datetime) -> list[dict[str, Any]]:
+    lag, calls = home.figures.lag(now), home.figures.calls(now)
     states, counts = home.store.states(), home.reports.counts()
     parked: dict[str, list[Link]] = {}
     for link in home.reports.parked():
@@ -86,8 +90,14 @@ def _facts(home: Home, rooms: list[str]) -> list[dict[str, Any]]:
             counts.get(pair.id, Counts()),
             parked.get(pair.id, []),
         )
+        | _figures(lag.get(pair.id), *calls.get(pair.mailbox, (0, 0)))
         for pair in chosen_pairs(home, rooms)
     ]
+
+
+def _figures(lag: float | None, today: int, yesterday: int) -> dict[str, Any]:
+    """``lag``: seconds from an act on one side until the other had it, the median of a day."""
+    return {"lag": lag, "calls_today": today, "calls_yesterday": yesterday}
 
 
 def _fact(pair: Pair, state: RoomState, counts: Counts, parked: list[Link]) -> dict[str, Any]:
@@ -152,13 +162,19 @@ def _print(
         since = when(running.since)
         print_line(f"calsync runs as process {running.pid} on {running.host} since {since} UTC.")
     print_table(
-        ["room", "mailbox", "state", "in sync as of", "bookings", "parked", "to do", "why"],
+        [
+            *("room", "mailbox", "state", "in sync as of", "lag", "drift", "calls/day"),
+            *("bookings", "parked", "to do", "why"),
+        ],
         [
             (
                 fact["room_id"],
                 fact["mailbox"],
                 fact["health"].value,
                 ago(fact["synced_at"], now),
+                "" if fact["lag"] is None else _seconds(fact["lag"]),
+                fact["drift"] or "",
+                fact["calls_yesterday"] or fact["calls_today"] or "",
                 fact["links"],
                 fact["parked"] or "",
                 fact["unsettled"] or "",
@@ -173,15 +189,21 @@ def _print(
         print_line(f"Notices: {', '.join(told)}.")
 
 
+def _seconds(lag: float) -> str:
+    if lag < 10:
+        return f"{lag:.1f} s"
+    return f"{lag:.0f} s" if lag < 600 else f"{lag / 60:.0f} min"
+
+
 def _print_waiting(facts: list[dict[str, Any]], troubles: list[dict[str, Any]]) -> None:
     """What waits for a person, and why; and why notices did not leave."""
     for fact in facts:
         if fact["halted"]:
             room = fact["room_id"]
             print_line(
-                f"Room {room} stands still until you answer. What it would do: calsync plan {room}."
-                f" Then: calsync rooms resume {room}, with --check-again to look once more, or with"
-                " --trust SIDE to join both sides anew without deleting anything."
+                f"Room {room} stands still until you answer. What it would do: calsync guard show"
+                f" {room}. Then: calsync guard approve {room}, with --check-again to look once"
+                " more, or with --trust SIDE to join both sides anew without deleting anything."
             )
     for fact in facts:
         for entry in fact["waiting"]:
@@ -189,6 +211,6 @@ def _print_waiting(facts: list[dict[str, Any]], troubles: list[dict[str, Any]]) 
         if len(fact["waiting"]) < fact["parked"]:
             print_line(f"Parked in room {fact['room_id']}: {fact['parked']} in all")
     if any(fact["waiting"] for fact in facts):
-        print_line("The history of one: calsync explain ID")
+        print_line("The history of one: calsync explain ID. To settle it: calsync conflicts list")
     for trouble in troubles:
         print_line(f"Notices {trouble['state'].value}: {trouble['reason']}")

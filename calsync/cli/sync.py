@@ -35,6 +35,7 @@ def sync(
     read = load(settings)
     start_logging(read.log)
     with connected(read) as system:
+        from calsync.bootstrap import count_calls
         from calsync.store.lease import ProcessLease
 
         lease = ProcessLease(system.home.db, system.home.clock)
@@ -48,6 +49,7 @@ def sync(
             sent = _notify(system)
         finally:
             system.context.save_idle()
+            count_calls(system)
             lease.release()
     if as_json:
         print_json({"rooms": results, "notices_sent": sent})

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from calsync.errors import UsageError
 from calsync.model import NoticeKind, Pair, Window
-from calsync.ports import BookingSide, CalendarSide, Clock, RoomState, Store
+from calsync.ports import BookingSide, CalendarSide, Clock, Requests, RoomState, Store
 from calsync.reconcile.guard import Limits
 
 
@@ -37,6 +37,7 @@ class Context:
     ``begun``: when this process began to work on what another one left; None where nothing says
     that time passed in between.
     ``maker``: our installation's mark on the events it makes; empty = none is compared.
+    ``requests``: what admins asked for; ``asked``: pairs for which something of it is open.
     """
 
     store: Store
@@ -54,6 +55,14 @@ class Context:
     worked: set[str] = field(default_factory=set)
     resting: set[str] = field(default_factory=set)
     unsaved: set[str] = field(default_factory=set)
+    requests: Requests | None = None
+    asked: set[str] = field(default_factory=set)
+
+    def hear(self) -> set[str]:
+        """Learn what admins asked for in other processes; the pairs it is about."""
+        if self.requests is not None:
+            self.asked = self.requests.waiting()
+        return self.asked
 
     def calendar(self, pair: Pair) -> CalendarSide:
         """The calendar side of the pair's own connection; never another tenant's."""

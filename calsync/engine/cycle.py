@@ -28,6 +28,7 @@ from calsync.engine.questions import (
     unfinished,
 )
 from calsync.engine.refusals import with_alternatives
+from calsync.engine.requests import answer_requests
 from calsync.errors import CalsyncError, StoreError, Throttled
 from calsync.model import (
     NONE_YET,
@@ -106,6 +107,8 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
     quiet = not state.imported
     if pair.id not in ctx.resting:
         yield from clear_doubts(ctx, pair, quiet=quiet)
+    if pair.id in ctx.asked:
+        full = (yield from answer_requests(ctx, pair, quiet=quiet)) or full
     started = ctx.clock.now()
     full = full or state.window is None
     window = ctx.span.window(started) if full or state.window is None else state.window

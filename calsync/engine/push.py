@@ -143,7 +143,7 @@ def _record(
     *,
     quiet: bool,
 ) -> None:
-    now = ctx.clock.now()
+    now, reported = ctx.clock.now(), outcomes
     outcomes = [
         _doubted(
             links[effect.link_id],
@@ -187,6 +187,13 @@ def _record(
             notices=notices,
             doubtful=doubtful,
             audit=entries,
+            took_effect=[
+                effect
+                for effect, said, outcome in zip(effects, reported, outcomes, strict=True)
+                if isinstance(outcome, Done)
+                # What a declined copy left is looked for elsewhere first; declined it is.
+                or (isinstance(said, Done) and effect.kind is EffectKind.DECLINE_EVENT)
+            ],
         )
     )
 

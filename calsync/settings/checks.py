@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import time
+from datetime import date, datetime, time
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -150,6 +150,20 @@ def time_of_day(value: object) -> time:
     if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII):
         return time.fromisoformat(value)
     raise Wrong(f"must be a time of day, not {_a(value)}", 'Write it as "02:30"')
+
+
+def day(value: object) -> date | None:
+    """A date: 2027-03-01, with or without quotes; empty text stands for none."""
+    if value == "":
+        return None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value.strip())
+        except ValueError:
+            pass
+    raise Wrong(f"must be a date, not {_a(value)}", "Write it as 2027-03-01")
 
 
 def choice(*choices: str) -> Check:

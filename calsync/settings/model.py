@@ -7,7 +7,7 @@ test keeps equal to these defaults.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, time
 
 from calsync.model import ClashPolicy, EditPolicy, NoticeKind
 from calsync.settings import checks
@@ -88,7 +88,13 @@ class Retention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
+    """``book_ahead_days``, ``longest_minutes`` and ``series`` say what the platform allows (0: it
+    sets no limit, or none is known); only ``calsync check --processing`` compares them."""
+
     subject_fallback: str = field(default="Booked", metadata=checked(checks.filled))
+    book_ahead_days: int = field(default=0, metadata=checked(checks.whole(0, 3650)))
+    longest_minutes: int = field(default=0, metadata=checked(checks.whole(0, 525_600)))
+    series: bool = field(default=True, metadata=checked(checks.flag))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +141,8 @@ class Connection:
     certificate_password_file: str = field(default="", metadata=checked(checks.text))
     federated_token_env: str = field(default="", metadata=checked(checks.optional(checks.variable)))
     federated_token_file: str = field(default="", metadata=checked(checks.text))
+    client_secret_expires: date | None = field(default=None, metadata=checked(checks.day))
+    outside_mailbox: str = field(default="", metadata=checked(checks.optional(checks.mailbox)))
 
     @property
     def client_secret(self) -> SecretRef | None:

@@ -239,17 +239,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     plain = url.removeprefix("sqlite:///")
     if plain != url and plain and not plain.startswith(("/", ":", "file:")):
         url = f"sqlite:///{folder / plain}"
-    connections = tuple(
-        replace(
-            entry,
-            **{
-                f.name: str(folder / getattr(entry, f.name))
-                for f in fields(entry)
-                if f.name.endswith("_file") and getattr(entry, f.name)
-            },
-        )
-        for entry in settings.connections
-    )
+    connections = tuple(_anchored_files(entry, folder) for entry in settings.connections)
     log, webhooks = settings.log, settings.webhooks
     if log.file:
         log = replace(log, file=str(folder / log.file))
@@ -260,3 +250,12 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         webhooks=replace(webhooks, key_file=str(folder / webhooks.key_file)),
         log=log,
     )
+
+
+def _anchored_files(entry: Connection, folder: Path) -> Connection:
+    files: dict[str, Any] = {
+        f.name: str(folder / getattr(entry, f.name))
+        for f in fields(entry)
+        if f.name.endswith("_file") and getattr(entry, f.name)
+    }
+    return replace(entry, **files)

@@ -142,6 +142,9 @@ def _started(pid: int) -> str:
 
 
 def _runs(pid: int) -> bool:
+    if os.name == "nt":
+        # There os.kill ends the process, whatever the signal: its lease tells by its time.
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -98,6 +98,7 @@ class Mappings:
         mailbox, whatever it is called: links and cursors of one tenant say nothing of another.)"""
         sql = self._sql(
             "SELECT id FROM pair WHERE room_id = ? AND mailbox = ? AND connection = ?"
+            " AND NOT retired"
             " ORDER BY removed IS NULL DESC, removed DESC LIMIT 1"
         )
         values = (room_id, mailbox.lower(), connection)
@@ -197,6 +198,24 @@ class Mappings:
                 self._sql("DELETE FROM room_sync WHERE pair_id = ?"), (pair_id,)
             )
         return removed
+
+    def former(self, room_id: str) -> Pair | None:
+        """The pair of a room that was unmapped last."""
+        sql = self._sql(
+            f"SELECT {PAIR_COLUMNS} FROM pair WHERE room_id = ? AND removed IS NOT NULL"
+            " ORDER BY removed DESC LIMIT 1"
+        )
+        with self._db.read() as connection:
+            row = connection.exec_driver_sql(sql, (room_id,)).first()
+        return None if row is None else pair_of(row)
+
+    def retire(self, pair_id: str) -> None:
+        """Unmap for good: mapped again, the same two are new to each other. Needed where what
+        calsync wrote is taken away: an item of the same link would count as deleted by people."""
+        self.remove_pair(pair_id)
+        with self._db.write() as connection:
+            sql = self._sql("UPDATE pair SET retired = TRUE WHERE id = ?")
+            connection.exec_driver_sql(sql, (pair_id,))
 
     def resume(self, pair_id: str, *, approve: bool) -> bool:
         """Answer the guard: let a halted room go on. ``approve``: the plan it stopped may pass

@@ -25,14 +25,15 @@ class Purged:
     audit: int = 0
     notices: int = 0
     conflicts: int = 0
+    requests: int = 0
 
 
 def purge(db: Database, *, details_before: datetime, links_before: datetime) -> Purged:
     """Drop what is no longer needed. Aware datetimes, ``links_before`` the earlier one.
 
     * Links that ended before ``details_before`` lose person and titles; their fingerprints
-      stay, so nothing looks changed. Notices about them go; titles of lost versions in old
-      conflicts go.
+      stay, so nothing looks changed. Notices about them go, and what was kept to be brought
+      back; titles of lost versions in old conflicts go.
     * Links that ended before ``links_before`` go, and history older than that.
     """
     details, links = seconds_down(details_before), seconds_down(links_before)
@@ -51,6 +52,8 @@ def purge(db: Database, *, details_before: datetime, links_before: datetime) -> 
         "id IN (SELECT id FROM notice WHERE state NOT IN ('queued', 'sending')"
         f" AND (ends < ? OR (ends IS NULL AND changed_at < ?)) LIMIT {BATCH})"
     )
+    former = sql(f"id IN (SELECT id FROM former WHERE ends < ? OR at < ? LIMIT {BATCH})")
+    _delete(db, f"DELETE FROM former WHERE {former}", (details, old))
     aged = f"id IN (SELECT id FROM {{}} WHERE at < ? LIMIT {BATCH})"
     return Purged(
         redacted=redacted,
@@ -58,6 +61,7 @@ def purge(db: Database, *, details_before: datetime, links_before: datetime) -> 
         audit=_delete(db, sql(f"DELETE FROM audit WHERE {aged.format('audit')}"), (old,)),
         notices=_delete(db, f"DELETE FROM notice WHERE {notices}", (details, old)),
         conflicts=_delete(db, sql(f"DELETE FROM conflict WHERE {aged.format('conflict')}"), (old,)),
+        requests=_delete(db, sql(f"DELETE FROM request WHERE {aged.format('request')}"), (old,)),
     )
 
 

@@ -28,7 +28,8 @@ from calsync.store.metadata import metadata
 _SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
 #: The admin's mapping. A row with ``removed`` set is an unmapped pair whose links are kept:
-#: mapping the same two again goes on from the last agreed state instead of from nothing.
+#: mapping the same two again goes on from the last agreed state instead of from nothing. A row
+#: that is ``retired``, too, never comes back: what calsync wrote for it was taken away.
 pair = Table(
     "pair",
     metadata,
@@ -42,6 +43,7 @@ pair = Table(
     Column("clash_policy", String, nullable=False),
     Column("added", BigInteger, nullable=False),
     Column("removed", BigInteger),
+    Column("retired", Boolean, nullable=False, server_default=text("FALSE")),
     Index(
         "uq_pair_mailbox_live",
         "mailbox",
@@ -214,6 +216,47 @@ notice = Table(
     Column("changed_at", BigInteger, nullable=False),
     UniqueConstraint("booking_key", "revision", "recipient", "kind"),
     Index("ix_notice_state", "state", "id"),
+)
+
+#: What calsync removed or wrote over, as it was: what ``calsync restore`` can bring back.
+former = Table(
+    "former",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("pair_id", String, nullable=False),
+    Column("link_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("key", String),
+    Column("was", Text, nullable=False),
+    Column("became", Text),
+    Column("why", Text, nullable=False),
+    Column("ends", BigInteger),
+    Index("ix_former_pair_id_at", "pair_id", "at"),
+)
+
+#: What an admin asked for in another process: the one that works the room carries it out.
+request = Table(
+    "request",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("pair_id", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Index("ix_request_state", "state", "pair_id"),
+)
+
+#: How many requests each mailbox cost. ``day`` counts days since 1970 UTC.
+mailbox_calls = Table(
+    "mailbox_calls",
+    metadata,
+    Column("mailbox", String, primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("calls", BigInteger, nullable=False),
 )
 
 #: The one process that works on this database. At most one row, with id 1.

@@ -51,6 +51,7 @@ from calsync.store.codec import (
 )
 from calsync.store.connection import Connection
 from calsync.store.database import Database
+from calsync.store.former import former_rows
 from calsync.store.pairs import PAIR_COLUMNS, ROOM_STATE_COLUMNS, pair_of, room_state_of
 from calsync.store.statements import Statements, chunks, run_many
 
@@ -91,6 +92,7 @@ class SqlStore:
             skip=["id"],
             ending="ON CONFLICT (booking_key, revision, recipient, kind) DO NOTHING",
         )
+        self._put_former = text.insert(schema.former, skip=["id"])
         self._set_state = text.sql(_SET_STATE)
 
     # --- pairs and what is known of them -----------------------------------------------------
@@ -259,6 +261,9 @@ class SqlStore:
         notices += [_notice_row(n, pair_id, zone, now, doubt=_WAITED) for n in commit.doubtful]
         run_many(connection, self._put_notice, notices)
         run_many(connection, self._put_audit, [_audit_row(entry) for entry in commit.audit])
+        if commit.took_effect:
+            rows = former_rows(commit.took_effect, pair_id, zone, now)
+            run_many(connection, self._put_former, rows)
 
     def _put_conflicts(self, connection: Connection, commit: Commit, now: int) -> None:
         """A decision that was put off is made again: its conflict is recorded once."""

@@ -64,7 +64,8 @@ class _Ask:
 class Worker:
     """Keeps the pairs of ``ctx.store`` in sync until ``stop`` is set.
 
-    ``on_report`` is told of every cycle that did something (for views and tests).
+    ``on_report`` is told of every cycle that did something (for views and tests);
+    ``on_housekeeping`` is called with each housekeeping.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Worker:
         on_report: Callable[[CycleReport], None] | None = None,
         seed: int | None = None,
         pool: Calls | None = None,
+        on_housekeeping: Callable[[], None] | None = None,
     ) -> None:
         self.ctx = ctx
         self.stop = threading.Event()
@@ -93,6 +95,7 @@ class Worker:
         self._pairs: dict[str, Pair] = {}
         self._by_room: dict[str, str] = {}
         self.on_report = on_report
+        self._on_housekeeping = on_housekeeping
         self._rng = random.Random(seed)
         self._notices_due = True
         self._notices_at = float("-inf")
@@ -325,6 +328,10 @@ class Worker:
                 return
         self.ctx.save_idle()
         self._load_pairs()
+        for pair_id in self.ctx.hear():
+            self._timetable.trigger(pair_id, self._clock.monotonic())
+        if self._on_housekeeping is not None:
+            self._on_housekeeping()
         self._notices_due = True
 
     def _load_pairs(self) -> None:

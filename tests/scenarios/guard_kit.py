@@ -74,7 +74,7 @@ class Desk:
         for word in words:
             assert word in fact["halted"], fact["halted"]
         told = self.cli("status").out
-        assert "calsync rooms resume hall" in " ".join(told.split())
+        assert "calsync guard approve hall" in " ".join(told.split())
         assert json.loads(self.cli("plan", "hall", "--json").out)
         assert self.made.cycle().effects == 0, "nothing is done before the answer"
         return str(fact["halted"])

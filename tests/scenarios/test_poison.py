@@ -260,7 +260,8 @@ def test_what_graph_will_not_take_is_parked_and_said(
         (room,) = calsync("status", *settings, "--json").json()["rooms"]
         assert room["health"] == "waiting"
         assert room["waiting"] == [{"id": long, "reason": parked.reason}]
-        assert f"parked: {parked.reason}" in calsync("explain", long, *settings).out
+        told = calsync("explain", long, *settings).out
+        assert f"until a person decides: {parked.reason}" in told
         # Asked once, not again and again; a change by a person is a new chance.
         posts = [line for line, _ in hop.seen if line.startswith("POST")]
         assert len(posts) == 2

@@ -257,7 +257,9 @@ def walk() -> tuple[str, str]:
     section = text("README.md").partition("## A walk")[2].partition("\n## ")[0]
     first, *rest = [body for kind, body in FENCE.findall(section) if kind == "sh"]
     sandbox, api = free_port(), free_port()
-    second = "".join(rest).replace("[worker]\n", f"[api]\nport = {api}\n\n[worker]\n")
+    # After init has written the settings: the port of the API.
+    port = f"printf '\\n[api]\\nport = {api}\\n' >> calsync.toml\n"
+    second = "".join(rest).replace("calsync rooms discover\n", f"{port}calsync rooms discover\n", 1)
     second = re.sub(r"sleep (\d+)", lambda m: f"sleep {2 * int(m[1])}", second)
     ports = {"8901": str(sandbox), "8080": str(api)}
     for old, new in ports.items():

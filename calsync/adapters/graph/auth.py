@@ -175,9 +175,15 @@ class MsalTokens:
                 where=str(error.filename or where),
                 todo="Check the path and the rights of the file",
             ) from None
-        except ValueError:
+        except ValueError as error:
             if self._login.status == 429:
                 raise self._throttled(where) from None
+            # What the sign-in service says of a tenant that it does not know, msal keeps in the
+            # error from which it made its own.
+            said = str(error.__context__)
+            if "AADSTS" in said:
+                what, todo = explain(said, "")
+                raise NotSignedIn(what, where=where, todo=todo) from None
             raise NotSignedIn(
                 "the tenant or the credential cannot be used",
                 where=where,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 from urllib.parse import quote
 
@@ -23,21 +24,35 @@ log = logging.getLogger(__name__)
 _MOST_PAGES = 1_000
 
 
+@dataclass(slots=True)
+class Listed:
+    """A room mailbox and the names of the room lists that hold it."""
+
+    calendar: ResourceCalendar
+    lists: list[str] = field(default_factory=list)
+
+
 def resource_calendars(caller: Caller) -> list[ResourceCalendar]:
     """Every room once, by address. An empty list is a matter of rights or set-up: logged."""
-    rooms: dict[str, ResourceCalendar] = {}
+    return [listed.calendar for listed in directory(caller)]
+
+
+def directory(caller: Caller) -> list[Listed]:
+    """The same, each with the room lists that hold it."""
+    rooms: dict[str, Listed] = {}
     _merge(rooms, _pages(caller, "/places/microsoft.graph.room?$top=100"))
     for room_list in _pages(caller, "/places/microsoft.graph.roomlist?$top=100"):
         address = room_list.get("emailAddress")
         if _is_address(address):
+            name = clean_title(room_list.get("displayName")) or address
             path = f"/places/{quote(address, safe='@')}/microsoft.graph.roomlist/rooms?$top=100"
-            _merge(rooms, _pages(caller, path))
+            _merge(rooms, _pages(caller, path), name)
     if not rooms:
         log.warning(
             "Graph lists no rooms: check the permission Place.Read.All and that the room"
             " mailboxes are not hidden"
         )
-    return sorted(rooms.values(), key=lambda room: room.address)
+    return sorted(rooms.values(), key=lambda listed: listed.calendar.address)
 
 
 def open_mailbox(caller: Caller, mailbox: str) -> None:
@@ -48,11 +63,13 @@ def open_mailbox(caller: Caller, mailbox: str) -> None:
     )
 
 
-def _merge(rooms: dict[str, ResourceCalendar], raws: Iterator[dict[str, Any]]) -> None:
+def _merge(rooms: dict[str, Listed], raws: Iterator[dict[str, Any]], name: str = "") -> None:
     for raw in raws:
         room = _room(raw)
         if room is not None:
-            rooms.setdefault(room.address, room)
+            listed = rooms.setdefault(room.address, Listed(room))
+            if name and name not in listed.lists:
+                listed.lists.append(name)
 
 
 def _room(raw: dict[str, Any]) -> ResourceCalendar | None:

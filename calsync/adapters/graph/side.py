@@ -77,6 +77,10 @@ class GraphSide:
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         return resource_calendars(self._caller)
 
+    def box(self, pair: Pair) -> Box:
+        """The single requests on the pair's mailbox, for what is no part of sync."""
+        return self._box(pair)
+
     def pull(self, pair: Pair, cursor: str | None, window: Window) -> Pull:
         box = self._box(pair)
         found = read_round(

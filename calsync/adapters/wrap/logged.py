@@ -37,6 +37,7 @@ class Logged:
         self._inner = inner
         self._lock = threading.Lock()
         self._by: Counter[tuple[str, str, int]] = Counter()
+        self._boxes: Counter[str] = Counter()
         self._parts = 0
         self._seconds = 0.0
 
@@ -77,8 +78,15 @@ class Logged:
             by=by,
         )
 
+    def drain(self) -> dict[str, int]:
+        """Requests by mailbox since the last drain, each part of a batch for itself."""
+        with self._lock:
+            boxes, self._boxes = self._boxes, Counter()
+        return {box: count for box, count in boxes.items() if box}
+
     def _count(self, call: Call, status: int, seconds: float) -> None:
         with self._lock:
+            self._boxes[call.mailbox] += call.parts
             self._by[call.method, call.operation, status] += 1
             self._parts += call.parts
             self._seconds += seconds

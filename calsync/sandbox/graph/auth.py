@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Entra documents the token endpoint and the issuer (…/{tenant}/v2.0) as audiences.
 _AUDIENCE = re.compile(r"/(oauth2(/v2\.0)?/token|v2\.0)/?$")
+_EVERYBODYS = ("common", "organizations", "consumers")
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -30,12 +31,15 @@ class Token:
     until: int
 
 
-def discovery(request: Request, tenant: str) -> Response:
-    """OpenID configuration of a tenant.
+def discovery(world: World, request: Request, tenant: str) -> Response:
+    """OpenID configuration of a tenant; a refusal where there is none (msal's authority.py reads a
+    status of 400 to 499 as that).
 
     Entra never names an http address and msal refuses one, so links are https even where the
     sandbox itself is plain: such a client brings a transport that rewrites them back.
     """
+    if tenant not in _EVERYBODYS and not _known(world, tenant):
+        return _no_tenant(world, tenant)
     base = f"{_secure(request.base)}/{tenant}"
     return answer(
         200,
@@ -58,6 +62,24 @@ def discovery(request: Request, tenant: str) -> Response:
             "tenant_region_scope": "EU",
             "cloud_instance_name": "microsoftonline.com",
         },
+    )
+
+
+def _known(world: World, tenant: str) -> bool:
+    try:
+        world.tenant(tenant)
+    except Refusal:
+        return False
+    return True
+
+
+def _no_tenant(world: World, name: str) -> Response:
+    return _error(
+        world,
+        400,
+        "invalid_request",
+        90002,
+        f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID.",
     )
 
 
@@ -90,13 +112,7 @@ def token(
     try:
         tenant = world.tenant(tenant_name)
     except Refusal:
-        return _error(
-            world,
-            400,
-            "invalid_request",
-            90002,
-            f"Tenant '{tenant_name}' not found. Check to make sure you have the correct tenant ID.",
-        )
+        return _no_tenant(world, tenant_name)
     if form.get("grant_type") != "client_credentials":
         return _error(
             world,

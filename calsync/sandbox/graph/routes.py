@@ -60,7 +60,7 @@ class Routes:
             return auth.token(self.world, request, parts[0], seconds, v1=v1)
         if parts[-2:] == [".well-known", "openid-configuration"] and len(parts) in (3, 4):
             request.flags["operation"] = "openid"
-            return auth.discovery(request, parts[0])
+            return auth.discovery(self.world, request, parts[0])
         if parts == ["common", "discovery", "instance"]:
             request.flags["operation"] = "discovery"
             return auth.instance_discovery(request)

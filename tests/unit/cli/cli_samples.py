@@ -82,6 +82,9 @@ class FakeCalendar:
             raise self.broken
         return self.answer
 
+    def drain(self) -> dict[str, int]:
+        return {}
+
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         return [ResourceCalendar(address="atrium@x.test", name="Atrium \x1b[31m", capacity=12)]
 

@@ -232,7 +232,7 @@ def test_status_keys_are_stable(cli: Cli) -> None:
     assert set(found["rooms"][0]) == {
         "room_id", "mailbox", "connection", "health", "synced_at", "compared_at", "drift",
         "halted", "error", "failures", "links", "parked", "unsettled", "open_effects", "conflicts",
-        "waiting",
+        "waiting", "lag", "calls_today", "calls_yesterday",
     }  # fmt: skip
 
 
@@ -281,9 +281,10 @@ def test_a_sync_carries_an_event_over_and_can_be_explained(
     assert [step["step"] for step in link["history"]]
     text = cli("explain", link["link"]["booking"]["key"])
     assert text.status == 0
-    assert "room atrium" in text.out
+    assert "Room atrium." in text.out
     # A first import keeps one line a booking in its history, not the whole chain.
-    assert "confirmation" in text.out
+    assert "the platform has it" in text.out
+    assert "confirmation" in cli("explain", "ev1", "--raw").out
 
 
 def test_a_sync_that_fails_says_so(cli: Cli, calendar: FakeCalendar) -> None:

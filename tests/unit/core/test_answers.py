@@ -1,0 +1,190 @@
+"""An admin's answer: the link is put where the table decides the same, and a loser is refused only
+for the time that it takes of the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from calsync.model import EffectKind, LinkState, Presence, Side
+from calsync.reconcile.answers import freed, hindrance, holds, keep, overlap, refuse
+from calsync.reconcile.decide import Verb, decide
+from tests.unit.core.values import (
+    BOOKING,
+    CALENDAR,
+    DAY,
+    NOW,
+    PAIR,
+    WINDOW,
+    agreed,
+    buried,
+    daily,
+    gone,
+    link,
+    occ,
+    there,
+    unknown,
+)
+
+
+def parked(**more: object):  # type: ignore[no-untyped-def]  # a link, with what the case needs
+    given: dict[str, object] = {"state": LinkState.PARKED, "reason": "ask", "attempts": 3}
+    return {**given, **more}
+
+
+@pytest.mark.parametrize(
+    ("side", "verb", "start"),
+    [(BOOKING, Verb.WRITE_EVENT, 9), (CALENDAR, Verb.WRITE_BOOKING, 14)],
+)
+def test_of_two_edits_the_table_carries_the_one_that_is_kept(
+    side: Side, verb: Verb, start: int
+) -> None:
+    was = link(
+        there(occ(9, 10), key="b"), there(occ(14, 15), key="e"), base=occ(11, 12), **parked()
+    )
+    assert hindrance(was, side) == ""
+    (now,) = keep(was, side)
+    assert (now.state, now.reason, now.attempts) == (LinkState.ACTIVE, "", 0)
+    decision = decide(now, PAIR.edit_policy)
+    assert decision.verb is verb
+    assert decision.target == occ(start, start + 1)
+    assert decision.conflict is None
+
+
+def test_a_deletion_that_is_kept_is_carried_over() -> None:
+    was = link(gone(key="b"), there(occ(14, 15), key="e"), base=occ(11, 12), **parked())
+    (now,) = keep(was, BOOKING)
+    assert decide(now, PAIR.edit_policy).verb is Verb.DELETE_EVENT
+
+
+def test_an_edit_that_is_kept_against_a_deletion_is_made_again_under_a_new_link() -> None:
+    was = link(gone(key="b"), there(occ(14, 15), key="e"), base=occ(11, 12), **parked())
+    old, new = keep(was, CALENDAR)
+    assert (old.state, old.id, old.event.key) == (LinkState.BURIED, was.id, None)
+    assert new.id != was.id
+    decision = decide(new, PAIR.edit_policy)
+    assert (decision.verb, decision.target) == (Verb.CREATE_BOOKING, occ(14, 15))
+
+
+def test_what_stands_on_one_side_alone_is_tried_again() -> None:
+    was = link(there(occ(9, 10), key="b"), **parked())
+    (now,) = keep(was, BOOKING)
+    assert decide(now, PAIR.edit_policy).verb is Verb.CREATE_EVENT
+
+
+@pytest.mark.parametrize(
+    ("was", "side", "said"),
+    [
+        (link(there(occ(9, 10)), there(occ(9, 11)), in_flight=True), BOOKING, "in doubt"),
+        (link(there(occ(9, 10)), unknown()), BOOKING, "cannot be read"),
+        (link(gone(), gone()), CALENDAR, "neither side"),
+        (
+            link(there(occ(9, 10)), there(occ(9, 11), owned=False), base=occ(8, 9)),
+            BOOKING,
+            "only the organiser can change it",
+        ),
+        (link(there(occ(9, 10)), there(occ(9, 11), owned=False)), CALENDAR, ""),
+        (link(gone(), there(occ(9, 11), owned=False), base=occ(8, 9)), BOOKING, ""),
+    ],
+)
+def test_what_cannot_be_kept_says_why(was, side, said):  # type: ignore[no-untyped-def]
+    assert said in hindrance(was, side)
+    assert bool(said) is bool(hindrance(was, side))
+
+
+# --- clashes ---------------------------------------------------------------------------------
+
+
+def booked(start: float, end: float, **more: object):  # type: ignore[no-untyped-def]
+    return link(there(occ(start, end), key="b"), id="mine", pending=True, **parked(**more))
+
+
+def invited(start: float, end: float, *, owned: bool = False):  # type: ignore[no-untyped-def]
+    half = there(occ(start, end), key="e", owned=owned)
+    return link(None, half, id="theirs", origin=CALENDAR, **parked())
+
+
+def refused(loser, winner, reason=""):  # type: ignore[no-untyped-def]
+    return refuse(loser, winner, window=WINDOW, zone="UTC", now=NOW, reason=reason)
+
+
+def test_a_booking_that_gives_way_is_rejected_with_the_time_it_lost() -> None:
+    sent = refused(booked(9, 11), invited(10, 12))
+    assert sent is not None
+    now, effect = sent
+    assert (effect.kind, effect.key, effect.id) == (EffectKind.REJECT_BOOKING, "b", "mine:2")
+    assert (now.state, now.in_flight, now.reason) == (LinkState.ACTIVE, True, "")
+    assert effect.refusal is not None
+    assert effect.refusal.conflicts == tuple(
+        (i.start, i.end)
+        for i in overlap(booked(9, 11), invited(10, 12), window=WINDOW, zone="UTC")[1]
+    )
+
+
+def test_an_invitation_that_gives_way_is_declined_and_the_rooms_own_item_deleted() -> None:
+    sent = refused(invited(10, 12), booked(9, 11))
+    assert sent is not None
+    assert sent[1].kind is EffectKind.DECLINE_EVENT
+    own = refused(invited(10, 12, owned=True), booked(9, 11))
+    assert own is not None
+    assert (own[1].kind, own[1].refusal) == (EffectKind.DELETE_EVENT, None)
+
+
+def test_the_reason_of_the_admin_reaches_the_person() -> None:
+    sent = refused(booked(9, 11), invited(10, 12), "It was moved to room loft.")
+    assert sent is not None
+    now, effect = sent
+    assert effect.refusal is not None
+    assert effect.refusal.reason == "It was moved to room loft."
+    assert now.refusal == effect.refusal
+
+
+@pytest.mark.parametrize("count", [4, None])
+def test_of_a_series_only_the_dates_that_meet_go(count: int | None) -> None:
+    series = link(there(daily(9, 10, count=count), key="b"), id="mine", **parked())
+    meets = link(None, there(occ(33, 34), key="e", owned=False), id="t", origin=CALENDAR)
+    sent = refused(series, meets)
+    assert sent is not None
+    _, effect = sent
+    assert effect.kind is EffectKind.CHANGE_BOOKING
+    assert effect.target is not None
+    assert effect.target.recurrence is not None
+    second = DAY + timedelta(days=1, hours=9)
+    assert effect.target.recurrence.excluded == (second,)
+    assert effect.refusal is not None
+    assert effect.refusal.dates == (second,)
+
+
+def test_a_series_whose_every_date_meets_is_rejected_whole() -> None:
+    series = link(there(daily(9, 10, count=3), key="b"), id="mine", **parked())
+    other = daily(9, 11, count=9)
+    meets = link(None, there(other, key="e", owned=False), id="t", origin=CALENDAR)
+    sent = refused(series, meets)
+    assert sent is not None
+    assert (sent[1].kind, sent[1].refusal.dates if sent[1].refusal else None) == (
+        EffectKind.REJECT_BOOKING,
+        (),
+    )
+
+
+def test_what_does_not_meet_is_not_refused() -> None:
+    assert refused(booked(9, 10), invited(10, 12)) is None
+    free = replace(invited(9, 12), event=there(occ(9, 12), owned=False, key="e"))
+    assert refused(booked(9, 10), free) is not None
+    assert refused(link(gone(), None, id="mine"), invited(9, 12)) is None
+
+
+def test_what_is_shown_somewhere_still_holds_its_time() -> None:
+    assert holds(agreed(occ(9, 10)))
+    assert holds(link(unknown(), None))
+    assert not holds(link(gone(), None))
+    assert not holds(buried())
+
+
+def test_what_is_freed_has_all_its_tries_ahead_and_a_new_revision() -> None:
+    was = booked(9, 10)
+    now = freed(was)
+    assert (now.state, now.attempts, now.revision) == (LinkState.ACTIVE, 0, was.revision + 1)
+    assert now.booking.presence is Presence.PRESENT

@@ -55,6 +55,7 @@ _PLANS = {
     "join": "take the two for one booking",
     "bury": "close the case",
     "park": "leave it alone until a person decides",
+    "set apart": "leave what is back alone until a person decides",
     "answer": "do as the admin answered",
 }
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from time import monotonic
 from typing import Final
 
@@ -44,7 +45,7 @@ class Sender:
     ) -> None:
         self._guard = guard
         self._timeout = timeout
-        self._context = context or _trusting()
+        self._context = context
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Never raises for what the network or the receiver does."""
@@ -61,7 +62,8 @@ class Sender:
             left = until - monotonic()
             if left <= 0:
                 break
-            reply = _one_address(_Pinned(target, address, left, self._context), headers, body)
+            context = self._context or _trusting() if target.tls else None
+            reply = _one_address(_Pinned(target, address, left, context), headers, body)
             if reply.status or not reply.reason.startswith(_NOT_REACHED):
                 break
         return reply
@@ -71,7 +73,7 @@ class _Pinned(http.client.HTTPConnection):
     """A connection to ``address``, whatever the name of the host says by now."""
 
     def __init__(
-        self, target: Target, address: str, timeout: float, context: ssl.SSLContext
+        self, target: Target, address: str, timeout: float, context: ssl.SSLContext | None
     ) -> None:
         super().__init__(target.host, target.port, timeout=timeout)
         self.target, self.seconds = target, timeout
@@ -79,7 +81,7 @@ class _Pinned(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.create_connection((self._address, self.target.port), self.seconds)
-        if self.target.tls:
+        if self._tls is not None:
             # In two steps, so that a handshake that drips can be cut off, too.
             self.sock = self._tls.wrap_socket(
                 self.sock, server_hostname=self.target.host, do_handshake_on_connect=False
@@ -121,8 +123,10 @@ def _one_address(connection: _Pinned, headers: Mapping[str, str], body: bytes) -
         connection.close()
 
 
+@lru_cache(maxsize=1)
 def _trusting() -> ssl.SSLContext:
-    """The machine's own authorities (a company's among them), and those that requests brings."""
+    """The machine's own authorities (a company's among them), and those that requests brings.
+    Read when first needed: that takes longer than all else of a start."""
     context = ssl.create_default_context()
     context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -31,8 +31,8 @@ from simulation.wire import Wire
 ROUND = 20
 #: Seconds after which nothing asks for patience any more: a Retry-After is heeded for an hour.
 HEALED_S = 3700.0
-#: Polls of every room by which both sides must agree and rest once all is well: what nobody was told
-#: of is doubted for ten minutes before an admin is asked.
+#: Polls of every room by which both sides must agree and rest once all is well: what nobody was
+#: told of is doubted for ten minutes before an admin is asked.
 REST = 16
 
 

@@ -89,6 +89,8 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
         [*command, "--seconds", "60", "--keep", str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        # In the background Ctrl-C is ignored, and the child would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         settings = tmp_path / "calsync.toml"

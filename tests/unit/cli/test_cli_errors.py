@@ -381,6 +381,8 @@ def test_an_interrupt_while_the_verbs_load_shows_no_traceback() -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # In the background Ctrl-C is ignored, and the child would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert child.stderr is not None
     said = []

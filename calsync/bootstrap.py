@@ -6,31 +6,16 @@ sides; ``build_worker`` makes the half of ``calsync serve`` that syncs (the othe
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from secrets import token_hex
-from typing import assert_never
-
-from requests.adapters import BaseAdapter
 
 from calsync import __version__
 from calsync.adapters.feeds.keys import FeedKeys
-from calsync.adapters.graph.auth import (
-    Certificate,
-    Credential,
-    Federated,
-    MsalTokens,
-    Secret,
-)
-from calsync.adapters.graph.clouds import Cloud, cloud, custom
 from calsync.adapters.graph.seal import Seal
-from calsync.adapters.graph.side import GraphSide
-from calsync.adapters.graph.transport import Transport
 from calsync.adapters.hub.service import BookingService
 from calsync.adapters.hub.side import HubSide
 from calsync.adapters.notify.graph_mail import GraphMail
@@ -41,17 +26,17 @@ from calsync.adapters.webhooks.post import Post
 from calsync.adapters.webhooks.sender import Sender
 from calsync.adapters.webhooks.vault import Vault
 from calsync.adapters.wrap.dry_run import DryRun
-from calsync.adapters.wrap.logged import Logged
-from calsync.adapters.wrap.paced import Paced
-from calsync.adapters.wrap.retried import Retried
+from calsync.connections import MACHINE as MACHINE
+from calsync.connections import Common, GraphLink, identity, wire_up
+from calsync.connections import Link as Link
+from calsync.connections import Surroundings as Surroundings
 from calsync.engine.context import Context, Span
 from calsync.errors import UsageError
 from calsync.mapping.booking_values import StoredRoom
 from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Pair, Room
 from calsync.ports import CalendarSide, Clock, Notifier
 from calsync.reconcile.guard import Limits
-from calsync.settings import Connection, RoomEntry, Settings
-from calsync.settings.secret import warn_of_readers
+from calsync.settings import RoomEntry, Settings
 from calsync.store.database import Database
 from calsync.store.feeds import SqlFeedStore
 from calsync.store.figures import Figures
@@ -107,26 +92,6 @@ class Home:
 
     def close(self) -> None:
         self.db.dispose()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a run under virtual time and one seed puts in place of the machine's own.
-
-    ``wire`` carries HTTP requests instead of the network. ``stop`` makes the event on which
-    retries wait, ``wait_on`` waits for a budget of calls. ``chance`` is for jitter. ``new_id``
-    names pairs and bookings. ``ready``: the database has its tables already.
-    """
-
-    wire: Callable[[], BaseAdapter] | None = None
-    stop: Callable[[], threading.Event] = threading.Event
-    wait_on: Callable[[threading.Condition, float], object] = threading.Condition.wait
-    chance: Callable[[], float] = random.random
-    new_id: Callable[[], str] = lambda: token_hex(10)
-    ready: bool = False
-
-
-MACHINE = Surroundings()
 
 
 def open_home(
@@ -293,22 +258,6 @@ def _connection(settings: Settings, name: str, room_id: str) -> str:
 
 
 @dataclass(slots=True, kw_only=True)
-class Link:
-    """One connection: its tenant's transport in its wrappers, and the side over it."""
-
-    name: str
-    calls: Logged
-    caller: Retried
-    side: GraphSide
-    transport: Transport
-    tokens: MsalTokens
-
-    def close(self) -> None:
-        self.transport.close()
-        self.tokens.close()
-
-
-@dataclass(slots=True, kw_only=True)
 class System:
     """Everything wired together. ``stop`` ends every wait at once."""
 
@@ -339,10 +288,18 @@ def connect(
     """
     settings, stop = home.settings, around.stop()
     for entry in settings.connections:
-        home.mappings.bind(entry.name, entry.tenant_id)
-    links = {c.name: _link(c, home, stop, around) for c in settings.connections}
+        home.mappings.bind(entry.name, identity(entry))
+    common = Common(
+        clock=home.clock,
+        stop=stop,
+        around=around,
+        tag_key=_tag_key(home, around),
+        subject_fallback=settings.platform.subject_fallback,
+        threads=settings.worker.threads,
+    )
+    links = {c.name: wire_up(c, common) for c in settings.connections}
     calendars: dict[str, CalendarSide] = {
-        name: DryRun(link.side) if dry_run else link.side for name, link in links.items()
+        name: DryRun(one.side) if dry_run else one.side for name, one in links.items()
     }
     context = Context(
         store=home.store,
@@ -357,7 +314,7 @@ def connect(
             per_booking=settings.guard.max_writes_per_booking,
             per_room=settings.guard.max_writes_per_room,
         ),
-        maker=Seal(_tag_key(home, around)).maker,
+        maker=Seal(common.tag_key).maker,
         notices=frozenset(
             NoticeKind(kind) for kind in settings.notices.kinds if settings.notices.enabled
         ),
@@ -392,85 +349,19 @@ class CallLedger:
             count_calls(self._system)
 
 
-def _link(entry: Connection, home: Home, stop: threading.Event, around: Surroundings) -> Link:
-    place = _cloud(entry)
-    wire = around.wire() if around.wire is not None else None
-    tokens = MsalTokens(
-        cloud=place,
-        tenant_id=entry.tenant_id,
-        client_id=entry.client_id,
-        credential=_credential(entry),
-        clock=home.clock,
-        wire=wire,
-    )
-    transport = Transport(
-        cloud=place,
-        tenant_id=entry.tenant_id,
-        tokens=tokens,
-        clock=home.clock,
-        pool=home.settings.worker.threads + 2,
-        wire=wire,
-    )
-    logged = Logged(transport)
-    paced = Paced(logged, monotonic=home.clock.monotonic, stop=stop, wait_on=around.wait_on)
-    caller = Retried(paced, stop=stop, chance=around.chance)
-    side = GraphSide(
-        connection=entry.name,
-        cloud=place,
-        caller=caller,
-        clock=home.clock,
-        tag_key=_tag_key(home, around),
-        subject_fallback=home.settings.platform.subject_fallback,
-    )
-    return Link(
-        name=entry.name,
-        calls=logged,
-        caller=caller,
-        side=side,
-        transport=transport,
-        tokens=tokens,
-    )
-
-
 def _tag_key(home: Home, around: Surroundings) -> bytes:
     """What tags are sealed under: a secret that was drawn when the database was made. A run
     whose requests leave nowhere has none, so that one seed says the same each time."""
     return b"" if around.wire is not None else bytes.fromhex(facts(home.db)["secret"])
 
 
-def _cloud(entry: Connection) -> Cloud:
-    if entry.cloud == "custom":
-        return custom(login=entry.login_url, graph=entry.graph_url)
-    return cloud(entry.cloud)
-
-
-def _credential(entry: Connection) -> Credential:
-    match entry.credential:
-        case "certificate":
-            password = entry.certificate_password
-            warn_of_readers(entry.certificate_file, where=f"connection {entry.name}")
-            return Certificate(
-                path=Path(entry.certificate_file),
-                passphrase=password.read() if password is not None else None,
-            )
-        case "federated":
-            token = entry.federated_token
-            assert token is not None
-            return Federated(token.read)
-        case "secret":
-            secret = entry.client_secret
-            assert secret is not None
-            return Secret(secret.read())
-        case other:
-            assert_never(other)  # type: ignore[arg-type]  # the settings allow these three only
-
-
 def _notifier(home: Home, links: dict[str, Link]) -> Notifier | None:
-    """Mail leaves through the first connection, from the sender's mailbox, so many a day."""
+    """Mail leaves through the first tenant, from the sender's mailbox, so many a day."""
     notices = home.settings.notices
-    if not notices.enabled or not links:
+    tenants = [one for one in links.values() if isinstance(one, GraphLink)]
+    if not notices.enabled or not tenants:
         return None
-    first = next(iter(links.values()))
+    first = tenants[0]
     return Rationed(
         GraphMail(first.caller, sender=notices.sender),
         per_room=notices.max_per_room_day,

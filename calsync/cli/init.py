@@ -115,7 +115,8 @@ def init(
     text, read = with_connection(settings, entry)
     found = [] if no_test else _tried(read, entry.name, quiet=as_json)
     refused = any(
-        one.level is Level.FAILED and one.about in ("token", "credential") for one in found
+        one.level is Level.FAILED and one.about in ("token", "credential", "sign-in")
+        for one in found
     )
     if not refused:
         store(settings, text)

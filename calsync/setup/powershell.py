@@ -1,4 +1,4 @@
-"""Commands for Exchange Online PowerShell, with what comes from outside kept inside its quotes.
+"""Commands for Exchange PowerShell, online and on a server, with what comes from outside kept inside its quotes.
 
 What the commands do: Exchange, "Role Based Access Control for Applications", and
 "Set-CalendarProcessing".
@@ -55,6 +55,48 @@ def scope_commands(client_id: str, mailboxes: Sequence[str], outside: str = "") 
 
 def _tested(mailbox: str) -> str:
     return f"Test-ServicePrincipalAuthorization -Identity 'calsync' -Resource {quoted(mailbox)}"
+
+
+def server_scope_commands(
+    account: str, mailboxes: Sequence[str], outside: str = "", *, impersonation: bool = True
+) -> list[str]:
+    """What limits a service account to the room mailboxes of an Exchange Server, step by step."""
+    marked = mailboxes or ["<address of each room mailbox>"]
+    who = quoted(account or "<the account that runs calsync>")
+    if not impersonation:
+        lines = [
+            "# In the Exchange Management Shell: rights on the rooms' calendars, and on no other."
+        ]
+        lines += [
+            f"Add-MailboxFolderPermission -Identity {quoted(box + ':' + chr(92) + 'Calendar')}"
+            f" -User {who} -AccessRights Editor"
+            for box in marked
+        ]
+        if outside:
+            lines += [
+                f"Remove-MailboxPermission -Identity {quoted(outside)} -User {who}"
+                " -AccessRights FullAccess",
+                f"Get-MailboxFolderPermission -Identity {quoted(outside + ':' + chr(92) + 'Calendar')}",
+            ]
+        return [*lines, "# Then: calsync check"]
+    lines = [
+        "# In the Exchange Management Shell:",
+        "# 1. Assignments of the role that reach every mailbox; remove the one of this account.",
+        f"Get-ManagementRoleAssignment -Role 'ApplicationImpersonation' -RoleAssignee {who}"
+        " | Format-Table Name, CustomRecipientWriteScope, RecipientWriteScope",
+        "Remove-ManagementRoleAssignment '<name of an assignment without CustomRecipientWriteScope>'",
+        "# 2. Mark the rooms, and assign the role for what is marked alone.",
+    ]
+    lines += [f"Set-Mailbox {quoted(box)} -CustomAttribute1 {quoted(MARK)}" for box in marked]
+    lines += [
+        f"New-ManagementScope -Name {quoted(SCOPE)}"
+        f" -RecipientRestrictionFilter \"CustomAttribute1 -eq '{MARK}'\"",
+        "New-ManagementRoleAssignment -Name 'calsync impersonation'"
+        f" -Role 'ApplicationImpersonation' -User {who}"
+        f" -CustomRecipientWriteScope {quoted(SCOPE)}",
+        "# 3. The rights are read anew within some 15 minutes. Then: calsync check",
+    ]
+    return lines
 
 
 def processing_export(mailboxes: Iterable[str], file: str = "processing.csv") -> str:

@@ -111,9 +111,7 @@ class Box:
     # -- writing ----------------------------------------------------------------------------
 
     def create(self, items: Sequence[Element]) -> Answer:
-        return self._write(
-            "CreateItem", requests.create_items(self.place, items), "create event", len(items)
-        )
+        return self._write("CreateItem", requests.create_items(self.place, items), "create event")
 
     def update(self, key: str, change_key: str, fields: Mapping[str, Value]) -> Answer:
         return self._write(
@@ -123,7 +121,7 @@ class Box:
     def delete(self, keys: Sequence[str]) -> Answer:
         ids = [requests.item_id(key) for key in keys]
         payload = requests.delete_items(ids, recoverable=self.server.impersonate)
-        return self._write("DeleteItem", payload, "delete event", len(keys))
+        return self._write("DeleteItem", payload, "delete event")
 
     def decline(self, key: str, change_key: str, *, comment: str, tell: bool) -> Answer:
         payload = requests.decline(key, change_key, comment=comment, tell=tell)
@@ -160,7 +158,7 @@ class Box:
             )
         )
 
-    def _write(self, target: str, payload: Element, operation: str, parts: int = 1) -> Answer:
+    def _write(self, target: str, payload: Element, operation: str) -> Answer:
         return self.caller.call(
             Call(
                 method="POST",
@@ -168,7 +166,6 @@ class Box:
                 operation=operation,
                 mailbox=self.mailbox,
                 body={"soap": payload},
-                parts=parts,
             )
         )
 

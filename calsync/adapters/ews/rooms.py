@@ -67,8 +67,7 @@ def _addresses(message: Message) -> Iterator[tuple[str, str]]:
 def open_mailbox(caller: Caller, server: Server, mailbox: str) -> Answer:
     """Look whether a room's calendar can be opened. Raises what stands in the way of it."""
     place = requests.folder(mailbox, impersonated=server.impersonate)
-    answer = _call(caller, "GetFolder", requests.get_folder(place), mailbox)
-    _checked(answer, mailbox)
+    answer, _ = answered(caller, "GetFolder", requests.get_folder(place), mailbox, mailbox)
     return answer
 
 
@@ -104,11 +103,14 @@ def _times(row: Element) -> Iterator[Interval]:
 
 
 def _ask(caller: Caller, target: str, payload: Element) -> Message:
-    return _checked(_call(caller, target, payload, ""), "list of rooms")
+    return answered(caller, target, payload, "", "list of rooms")[1]
 
 
-def _call(caller: Caller, target: str, payload: Element, mailbox: str) -> Answer:
-    return caller.call(
+def answered(
+    caller: Caller, target: str, payload: Element, mailbox: str, where: str
+) -> tuple[Answer, Message]:
+    """One question and its message. Raises what stands in the way."""
+    answer = caller.call(
         Call(
             method="GET",
             target=target,
@@ -118,9 +120,6 @@ def _call(caller: Caller, target: str, payload: Element, mailbox: str) -> Answer
             repeatable=True,
         )
     )
-
-
-def _checked(answer: Answer, where: str) -> Message:
     verdict = refusal_of(answer)
     messages = messages_of(answer)
     if verdict is None and messages and not messages[0].good:
@@ -129,4 +128,4 @@ def _checked(answer: Answer, where: str) -> Message:
         raise as_error(verdict, where)
     if not messages:
         raise BadAnswer("the answer has no messages", where=where)
-    return messages[0]
+    return answer, messages[0]

@@ -226,7 +226,8 @@ def _zone(pair: Pair, where: str) -> Finding:
             level=Level.NOTE,
             about="zone",
             where=where,
-            what=f"Exchange has no name for {pair.zone}: series are carried date by date, or refused",
+            what=f"Exchange has no name for {pair.zone}: series are carried date by date, or"
+            " refused",
         )
     return _ok("zone", where, pair.zone)
 

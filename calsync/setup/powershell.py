@@ -1,4 +1,5 @@
-"""Commands for Exchange PowerShell, online and on a server, with what comes from outside kept inside its quotes.
+"""Commands for Exchange PowerShell, online and on a server; what comes from outside is kept inside
+its quotes.
 
 What the commands do: Exchange, "Role Based Access Control for Applications", and
 "Set-CalendarProcessing".
@@ -12,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 _QUOTES = "'\u2018\u2019\u201a\u201b"
 #: The mark on room mailboxes by which the scope finds them, and the scope's name.
 MARK, SCOPE = "calsync", "calsync rooms"
+#: The calendar of a mailbox, behind its address.
+_CALENDAR = ":\\Calendar"
 
 
 def quoted(text: str) -> str:
@@ -68,7 +71,7 @@ def server_scope_commands(
             "# In the Exchange Management Shell: rights on the rooms' calendars, and on no other."
         ]
         lines += [
-            f"Add-MailboxFolderPermission -Identity {quoted(box + ':' + chr(92) + 'Calendar')}"
+            f"Add-MailboxFolderPermission -Identity {quoted(box + _CALENDAR)}"
             f" -User {who} -AccessRights Editor"
             for box in marked
         ]
@@ -76,7 +79,7 @@ def server_scope_commands(
             lines += [
                 f"Remove-MailboxPermission -Identity {quoted(outside)} -User {who}"
                 " -AccessRights FullAccess",
-                f"Get-MailboxFolderPermission -Identity {quoted(outside + ':' + chr(92) + 'Calendar')}",
+                f"Get-MailboxFolderPermission -Identity {quoted(outside + _CALENDAR)}",
             ]
         return [*lines, "# Then: calsync check"]
     lines = [
@@ -84,7 +87,7 @@ def server_scope_commands(
         "# 1. Assignments of the role that reach every mailbox; remove the one of this account.",
         f"Get-ManagementRoleAssignment -Role 'ApplicationImpersonation' -RoleAssignee {who}"
         " | Format-Table Name, CustomRecipientWriteScope, RecipientWriteScope",
-        "Remove-ManagementRoleAssignment '<name of an assignment without CustomRecipientWriteScope>'",
+        "Remove-ManagementRoleAssignment '<one without CustomRecipientWriteScope>'",
         "# 2. Mark the rooms, and assign the role for what is marked alone.",
     ]
     lines += [f"Set-Mailbox {quoted(box)} -CustomAttribute1 {quoted(MARK)}" for box in marked]

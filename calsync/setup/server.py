@@ -1,4 +1,4 @@
-"""What is special about an Exchange Server when a connection is checked: sign-in, version, scope."""
+"""What is special about an Exchange Server when it is checked: sign-in, version, scope."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calsync.setup.powershell import server_scope_commands
 Closing = Callable[[str], tuple[str, tuple[str, ...]]]
 #: Build of the first Subscription Edition; 15.2 below it is Exchange Server 2019.
 _SE = (15, 2, 2562)
-_NAMES = {(15, 0): "2013", (15, 1): "2016", (15, 2): "2019"}
+_NAMES: dict[tuple[int, ...], str] = {(15, 0): "2013", (15, 1): "2016", (15, 2): "2019"}
 
 
 def sign_in(

@@ -71,6 +71,7 @@ class Backups:
         box.rounds.clear()
         if tokens == "void":
             box.token_serial += self.world.switches.delta_tokens_kept + 1
+            box.epoch += 1
         return {"mailbox": box.address, "restored": name, "items": len(box.items)}
 
 

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from . import acts, backups, icsload, seeding
 from .attendant import Processing
 from .dump import instances, item_dump
+from .ews.front import EwsFront
 from .faults import KINDS, Fault
 from .graph.calendar import parse_instant
 from .graph.request import Request, Response, answer, take_apart
@@ -31,10 +32,11 @@ _ADMIN = ("backup", "restore", "remake", "rename")
 
 
 class Control:
-    """The whole sandbox as one callable: control routes here, the rest by the Graph front."""
+    """The whole sandbox as one callable: control routes here, the rest by its two fronts."""
 
-    def __init__(self, front: GraphFront) -> None:
+    def __init__(self, front: GraphFront, ews: EwsFront | None = None) -> None:
         self.front = front
+        self.ews = ews or EwsFront(front)
         self.backups = backups.Backups(front.world)
 
     @property
@@ -47,7 +49,8 @@ class Control:
     ) -> Response:
         """Answer one request."""
         if PREFIX not in target:
-            return self.front.handle(method, target, headers or {}, body)
+            front = self.ews if EwsFront.serves(target) else self.front
+            return front.handle(method, target, headers or {}, body)
         self.world.settle()
         request = take_apart(method, target, headers or {}, body, self.front.base)
         try:
@@ -165,6 +168,7 @@ class Control:
         raw = request.json_or_empty()
         world = World(self.world.clock, int(raw.get("seed", self.world.seed)))
         self.front.__init__(world, base=self.front.base)  # type: ignore[misc]  # a fresh front that others keep holding
+        self.ews.reset()
         self.backups = backups.Backups(world)
         return {"status": "reset", "seed": world.seed}
 

@@ -46,7 +46,9 @@ AFTER = (
     "html_after",
 )
 PART = ("batch_part_throttled",)
-KINDS = (*BEFORE, *DURING, *AFTER, *PART)
+# EWS: one item of a request is throttled, and those after it are not tried.
+EWS_PART = ("batch_stopped",)
+KINDS = (*BEFORE, *DURING, *AFTER, *PART, *EWS_PART)
 LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in to your account</title></head></html>"
 
 

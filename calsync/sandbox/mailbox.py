@@ -59,6 +59,8 @@ class Mailbox:
     change_times: list[int] = field(default_factory=list)
     last_tick: int = 0
     token_serial: int = 0
+    # Grows when a restore voids the resume points handed out before (EWS's SyncState).
+    epoch: int = 0
     rounds: OrderedDict[str, Any] = field(default_factory=OrderedDict)
 
     @property

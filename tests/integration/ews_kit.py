@@ -5,10 +5,10 @@ People act by the other front: what they make in the one calendar shows through 
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Any
 
 from calsync.adapters.ews.side import EwsSide
@@ -21,7 +21,6 @@ from calsync.sandbox.ews.accounts import DEFAULT_PASSWORD, DEFAULT_USER
 from calsync.sandbox.faults import Fault
 from tests.integration.graph_kit import ROOM, WINDOW, ZONE, GraphLab, WallClock, graph_lab
 
-_numbers = itertools.count()
 USER = f"{DEFAULT_USER}@contoso.example"
 
 
@@ -96,9 +95,7 @@ class EwsLab:
     def advance(self, seconds: float) -> None:
         """Let time go by in the company."""
         with self.server.lock:
-            self.control.handle(
-                "POST", "/_sandbox/clock", {}, f'{{"advance": {seconds}}}'.encode()
-            )
+            self.control.world.offset += timedelta(seconds=seconds)
 
     def act(self, kind: str, **raw: Any) -> dict[str, Any]:
         """An act of a person in Outlook."""
@@ -117,9 +114,9 @@ class EwsLab:
         """Operation of every request that reached the EWS front, oldest first."""
         with self.server.lock:
             return [
-                str(call["operation"])
+                str(call["method"])
                 for call in self.control.front.calls
-                if "exchange.asmx" in call["path"].lower()
+                if call["path"] == "/EWS/Exchange.asmx"
             ]
 
     def live(self) -> list[dict[str, Any]]:

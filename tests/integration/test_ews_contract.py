@@ -1,5 +1,5 @@
-"""The EWS side passes the contract of every side: acting as the mailbox, with rights of its own, and
-page by page."""
+"""The EWS side passes the contract of every side: acting as the mailbox, and, page by page, with
+rights of its own."""
 
 from __future__ import annotations
 

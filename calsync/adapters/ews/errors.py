@@ -406,4 +406,4 @@ def as_outcome(verdict: Verdict) -> Outcome:
 
 def wait_of(verdict: Verdict) -> float:
     """Seconds until it makes sense to come back."""
-    return _UNSAID if verdict.seconds is None else max(verdict.seconds, 0.1)
+    return _UNSAID if verdict.seconds is None else max(verdict.seconds, 0.01)

@@ -12,9 +12,9 @@ from typing import Any
 from calsync.adapters.ews.box import Box
 from calsync.adapters.ews.errors import Verdict, as_error, judge
 from calsync.adapters.ews.requests import BATCH, item_id, occurrence_id
-from calsync.adapters.ews.xml import Message, is_id, items_of, read_item, unique
+from calsync.adapters.ews.xml import Message, Unreadable, is_id, items_of, read_item, unique
 from calsync.adapters.graph.errors import Meaning
-from calsync.errors import BadAnswer, Unavailable
+from calsync.errors import Unavailable
 from calsync.mapping import dates
 from calsync.mapping.event import needs_instances, read_event
 from calsync.mapping.ews_item import REPLACES, as_event, exception_ids
@@ -66,7 +66,8 @@ def fetch(box: Box, keys: Sequence[str], *, operation: str = "read event") -> di
 
 #: A changed date was removed between two reads: the series is read again.
 _PASSED = judge(Message(code="ErrorInternalServerTransientError", good=False))
-_UNREADABLE = judge(Message(code="ErrorItemCorrupt", good=False))
+#: Nobody can tell what this item says: no parser takes it.
+UNREADABLE = judge(Message(code="ErrorItemCorrupt", good=False))
 
 
 def _found(message: Message | Verdict) -> Found:
@@ -75,7 +76,7 @@ def _found(message: Message | Verdict) -> Found:
     if not message.good:
         return Found(None, judge(message))
     item = next(items_of(message), None)
-    return Found(None, _UNREADABLE) if item is None else Found(read_item(item))
+    return Found(None, UNREADABLE) if item is None else Found(read_item(item))
 
 
 def _each(box: Box, keys: Sequence[str], *, operation: str) -> dict[str, Message | Verdict]:
@@ -86,7 +87,7 @@ def _each(box: Box, keys: Sequence[str], *, operation: str) -> dict[str, Message
         try:
             messages = box.get([item_id(key) for key in piece], operation=operation)
             found |= dict(zip(piece, messages, strict=True))
-        except (BadAnswer, Unavailable):
+        except (Unreadable, Unavailable):
             found |= _one_by_one(box, piece, operation)
     return found
 
@@ -97,8 +98,8 @@ def _one_by_one(box: Box, keys: Sequence[str], operation: str) -> dict[str, Mess
     for key in keys:
         try:
             (found[key],) = box.get([item_id(key)], operation=operation)
-        except BadAnswer as error:
-            failed, found[key] = error, _UNREADABLE
+        except Unreadable as error:
+            failed, found[key] = error, UNREADABLE
         except Unavailable as error:
             failed, found[key] = error, _PASSED
     if failed is not None and ((len(keys) > 1 and not _any_good(found)) or not box.answers()):

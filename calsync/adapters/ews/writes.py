@@ -16,7 +16,7 @@ from typing import Any, assert_never
 
 from calsync.adapters.ews.box import Box, verdicts
 from calsync.adapters.ews.errors import Verdict, as_outcome, wait_of
-from calsync.adapters.ews.reading import Found, fetch, read_found, read_keys
+from calsync.adapters.ews.reading import UNREADABLE, Found, fetch, read_found, read_keys
 from calsync.adapters.ews.requests import calendar_item
 from calsync.adapters.ews.series import (
     bring,
@@ -278,7 +278,9 @@ def _unread(box: Box, key: str, verdict: Verdict | None) -> Outcome:
             return Stale(Gone(key=key, absence=Absence.READ))
         return Later(_CLOSED_S, "neither the event nor its calendar can be found")
     outcome = as_outcome(verdict)
-    return Later(wait_of(verdict), verdict.what) if isinstance(outcome, InDoubt) else outcome
+    if isinstance(outcome, InDoubt) or verdict is UNREADABLE:
+        return Later(max(wait_of(verdict), _NOT_SENT_S), verdict.what)
+    return outcome
 
 
 def _change(box: Box, effect: Effect) -> Outcome:

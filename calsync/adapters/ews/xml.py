@@ -39,6 +39,10 @@ EXTENDED: Final[dict[str, dict[str, str]]] = {
 Element = Any  # lxml has no types here
 
 
+class Unreadable(BadAnswer):
+    """XML that no parser takes: one item may be the reason, and stop a whole page."""
+
+
 def el(name: str, *children: Element | str, **attributes: str) -> Element:
     """An element, such as ``el("t:ItemId", Id="…")``; text is made safe for XML."""
     prefix, local = name.split(":")
@@ -113,7 +117,7 @@ _CHARACTER: Final = re.compile(rb"&#(?:x([0-9A-Fa-f]{1,6})|([0-9]{1,7}));")
 
 
 def parse(content: bytes) -> Element:
-    """The root. Raises BadAnswer without repeating the content.
+    """The root. Raises Unreadable or BadAnswer without repeating the content.
 
     Exchange writes characters that XML forbids as references (a subject pasted from elsewhere):
     those are replaced, or one such item would make its whole page unreadable.
@@ -125,7 +129,7 @@ def parse(content: bytes) -> Element:
         try:
             root = etree.fromstring(_CHARACTER.sub(_allowed, content), _parser())
         except (etree.XMLSyntaxError, ValueError):
-            raise BadAnswer("the answer is no XML, or was cut off") from None
+            raise Unreadable("the answer is no XML, or was cut off") from None
     if root is None or root.getroottree().docinfo.doctype:
         raise BadAnswer("the answer has a document type, which no answer of Exchange has")
     return root

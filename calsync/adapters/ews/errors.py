@@ -87,7 +87,7 @@ TABLE: tuple[Row, ...] = (
         "the item changed meanwhile",
     ),
     Row(
-        ("ErrorCalendarIsOrganizerForDecline",),
+        ("ErrorCalendarIsOrganizerForDecline", "ErrorInvalidItemForOperationDeclineItem"),
         Meaning.ORGANIZER,
         "the room is the organizer: there is nobody to decline to",
     ),

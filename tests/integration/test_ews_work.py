@@ -1,5 +1,5 @@
-"""What a day's work looks like to the EWS side: invitations, declines, items made anew, poison, lost
-rights, room lists, counted calls."""
+"""What a day's work looks like to the EWS side: invitations, declines, items made anew, poison,
+lost rights, room lists, counted calls."""
 
 from __future__ import annotations
 
@@ -247,7 +247,9 @@ def rewrite(lab: EwsLab, change: Callable[[bytes], bytes]) -> None:
 def test_a_zone_that_only_its_server_knows_stops_nothing(lab: EwsLab) -> None:
     """exchangelib raises on such a name, and a page of changes ends with it (libraries, 3.3)."""
     key, other = lab.put(weekly()), lab.put(single(day=3))
-    rewrite(lab, lambda body: body.replace(b'"W. Europe Standard Time"', b'"tzone://Microsoft/Custom"'))
+    rewrite(
+        lab, lambda body: body.replace(b'"W. Europe Standard Time"', b'"tzone://Microsoft/Custom"')
+    )
     found = {one.key: one for one in lab.side.pull(lab.pair, None, lab.window).observations}
     series, plain = found[key], found[other]
     assert isinstance(plain, Seen)

@@ -132,6 +132,7 @@ def test_asked_step_by_step_it_keeps_asking_until_it_fits(
         [
             "two words",
             "main",
+            "graph",
             "custom",
             tenant.url,
             tenant.url,

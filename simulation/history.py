@@ -158,6 +158,9 @@ class History:
         switches = _switches(rng)
         world.switches.set(switches)
         taken = {"delete": switches["if_match_delete"], "change": switches["if_match_patch"]}
+        if self.plan.calendar == "ews":
+            # UpdateItem has NeverOverwrite; DeleteItem knows no precondition that calsync sends.
+            taken = {"delete": False, "change": True}
         self._unconditional = {operation for operation, heeded in taken.items() if not heeded}
         # Such a feed says nothing at all of an item of which nothing is left in its window.
         self._mute = not switches["removed_outside_window"]

@@ -1,13 +1,13 @@
 """Checks EWS traffic against Microsoft's own schema, by the rules of the shared notes.
 
 The schema stays outside the repository (see csdl.py). ``check(request, response)`` answers a list
-of faults; an empty list is a pass. ``Recorder`` checks every exchange of the sandbox's EWS front while
-it is in place: one is, in all tests (tests/conftest.py).
+of faults; an empty list is a pass. ``Recorder`` checks every exchange of the sandbox's EWS front
+while it is in place: one is, in all tests (tests/conftest.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from lxml import etree
 
 from calsync.sandbox import Response
 from calsync.sandbox.ews.front import EwsFront
+from calsync.sandbox.graph.request import Stream
 from tests.fidelity.csdl import shared_folder
 
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
@@ -91,12 +92,6 @@ def codes() -> frozenset[str]:
     return frozenset(one.get("value") for one in kind.iter(f"{xsd}enumeration"))
 
 
-def documents(body: bytes) -> Iterator[bytes]:
-    """The documents of a streamed answer."""
-    for part in body.split(b"<?xml")[1:]:
-        yield b"<?xml" + part
-
-
 def check(request: bytes, response: Response, *, spoiled: bool = False) -> list[str]:
     """Both halves of an exchange. A request that the sandbox refused for its form need not be of
     that form; one that it took must be."""
@@ -122,6 +117,22 @@ def _code(body: bytes) -> str:
     return found or ""
 
 
+class _Judged:
+    """A stream whose every document is looked at."""
+
+    def __init__(self, stream: Stream, recorder: Recorder) -> None:
+        self.stream, self.recorder = stream, recorder
+
+    def poll(self) -> tuple[bytes, bool]:
+        chunk, last = self.stream.poll()
+        if chunk and schema_file() is not None:
+            self.recorder.faults += envelope_faults(chunk)
+        return chunk, last
+
+    def close(self) -> None:
+        self.stream.close()
+
+
 class Recorder:
     """Stands before EwsFront.handle and judges what goes through."""
 
@@ -138,6 +149,8 @@ class Recorder:
         ) -> Response:
             response = real(front, method, target, headers, body)
             recorder.see(front, body, response)
+            if response.stream is not None:
+                response.stream = _Judged(response.stream, recorder)
             return response
 
         monkeypatch.setattr(EwsFront, "handle", handle)

@@ -53,8 +53,8 @@ def test_the_judge_refuses_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> Non
     ews = Ews()
     seen = judge.Recorder()
     seen.install(monkeypatch)
-    assert ews.create().ok
-    assert ews.sync().ok
+    assert ews.create().ok()
+    assert ews.sync().ok()
     assert (seen.checked, seen.faults) == (2, [])
     # Refused by the sandbox, as by the schema: no fault of the exchange.
     assert ews.sync(most=513).codes == ["ErrorSchemaValidation"]
@@ -72,7 +72,7 @@ def test_the_judge_refuses_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.not_of_schema
 def test_the_judge_sees_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     ews = Ews()
-    made = ews.create().ok.ids[0]
+    made = ews.create().ok().ids[0]
     seen = judge.Recorder()
     real = EwsFront.handle
 

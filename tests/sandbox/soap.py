@@ -53,7 +53,6 @@ class Answer:
         """Every ResponseCode, that of a fault too."""
         return [one.text for one in self.all("//m:ResponseCode | //e:ResponseCode")]
 
-    @property
     def ok(self) -> Answer:
         assert set(self.codes) <= {"NoError"}, self.response.body[:2000]
         return self

@@ -22,7 +22,7 @@ def ews() -> Ews:
             middle=("<t:Sensitivity>Private</t:Sensitivity>" if letter == "C" else "")
             + tag(f"key-{letter}"),
             after="<t:Location>Berlin Mitte</t:Location>" if letter != "E" else "",
-        ).ok
+        ).ok()
     return ews
 
 
@@ -34,7 +34,7 @@ def contains(uri: str, text: str, mode: str = "Substring", loose: str = "IgnoreC
 
 
 def names(ews: Ews, restriction: str = "", **more: str) -> str:
-    found = ews.find(restriction, **more).ok
+    found = ews.find(restriction, **more).ok()
     return "".join(one.text[-1] for one in found.all("//t:Subject"))
 
 
@@ -125,7 +125,7 @@ def test_pages(ews: Ews) -> None:
     page = '<m:IndexedPageItemView MaxEntriesReturned="2" Offset="{}" BasePoint="{}"/>'
     seen, offset = "", 0
     while True:
-        found = ews.find(view=page.format(offset, "Beginning")).ok
+        found = ews.find(view=page.format(offset, "Beginning")).ok()
         seen += "".join(one.text[-1] for one in found.all("//t:Subject"))
         root = found.one("//m:RootFolder")
         assert root.get("TotalItemsInView") == "5"
@@ -148,13 +148,13 @@ def test_groups(ews: Ews) -> None:
         '<t:AggregateOn Aggregate="Maximum"><t:FieldURI FieldURI="item:Subject"/></t:AggregateOn>'
         "</m:GroupBy>"
     )
-    found = ews.find(group=group).ok
+    found = ews.find(group=group).ok()
     assert [one.text for one in found.all("//t:GroupIndex")] == ["Normal", "Private"]
     assert [len(one) for one in found.all("//t:GroupedItems/t:Items")] == [4, 1]
 
 
 def test_a_listing_shows_what_is_in_the_table(ews: Ews) -> None:
-    found = ews.find(tag_is("key-A"), extra=KEY + URI.format("calendar:RequiredAttendees")).ok
+    found = ews.find(tag_is("key-A"), extra=KEY + URI.format("calendar:RequiredAttendees")).ok()
     assert found.text("//t:ExtendedProperty/t:Value") == "key-A"
     assert found.text("//t:CalendarItem/t:Start")
     assert not found.all("//t:Body")
@@ -165,25 +165,25 @@ def test_a_listing_shows_what_is_in_the_table(ews: Ews) -> None:
 
 def test_a_view_has_the_instances_that_touch_it(ews: Ews) -> None:
     # Ending at the start is out, starting at the end, too.
-    shown = ews.view("2026-12-01T10:00:00Z", "2026-12-03T09:00:00Z").ok
+    shown = ews.view("2026-12-01T10:00:00Z", "2026-12-03T09:00:00Z").ok()
     assert [one.text for one in shown.all("//t:Subject")] == ["Item B"]
-    shown = ews.view("2026-12-01T09:59:59Z", "2026-12-03T09:00:01Z").ok
+    shown = ews.view("2026-12-01T09:59:59Z", "2026-12-03T09:00:01Z").ok()
     assert [one.text for one in shown.all("//t:Subject")] == ["Item A", "Item B", "Item C"]
 
 
 def test_a_view_may_be_cut_short(ews: Ews) -> None:
-    shown = ews.view("2026-12-01T00:00:00Z", "2026-12-31T00:00:00Z", most="2").ok
+    shown = ews.view("2026-12-01T00:00:00Z", "2026-12-31T00:00:00Z", most="2").ok()
     root = shown.one("//m:RootFolder")
     assert len(shown.all("//t:CalendarItem")) == 2
     assert root.get("IncludesLastItemInRange") == "false"
     assert root.get("TotalItemsInView") == "5"
-    whole = ews.view("2026-12-01T00:00:00Z", "2026-12-31T00:00:00Z").ok
+    whole = ews.view("2026-12-01T00:00:00Z", "2026-12-31T00:00:00Z").ok()
     assert whole.one("//m:RootFolder").get("IncludesLastItemInRange") == "true"
 
 
 def test_views_that_are_refused(ews: Ews) -> None:
     two_years = ews.view("2026-01-01T00:00:00Z", "2028-01-01T00:00:00Z")
-    assert two_years.ok
+    assert two_years.ok()
     assert ews.view("2026-01-01T00:00:00Z", "2028-02-01T00:00:00Z").codes == [
         "ErrorCalendarViewRangeTooBig"
     ]
@@ -204,10 +204,10 @@ def test_what_has_too_many_rows(ews: Ews) -> None:
             start=f"2026-12-06T0{hour}:00:00",
             end=f"2026-12-06T0{hour}:30:00",
             after=series + zones(),
-        ).ok
+        ).ok()
     low, high = "2026-12-01T00:00:00Z", "2028-11-30T00:00:00Z"
     assert ews.view(low, high).codes == ["ErrorExceededFindCountLimit"]
-    shown = ews.view(low, high, most="1000").ok
+    shown = ews.view(low, high, most="1000").ok()
     assert len(shown.all("//t:CalendarItem")) == 1000
 
 
@@ -216,5 +216,5 @@ def test_what_graph_made_is_found(ews: Ews) -> None:
     assert names(ews, contains("item:Subject", "graph")) == "Z"
     found = ews.find(
         contains("item:Subject", "graph"), extra=URI.format("calendar:StartTimeZone")
-    ).ok
+    ).ok()
     assert found.one("//t:StartTimeZone").get("Id") == BERLIN

@@ -25,14 +25,15 @@ def test_an_appointment_comes_back_as_it_was_made(ews: Ews) -> None:
         "<t:LegacyFreeBusyStatus>OOF</t:LegacyFreeBusyStatus><t:Location>Here</t:Location>"
         + zones()
     )
-    made = ews.create(middle=middle, after=after, subject="A & B").ok
-    item = ews.get(made.ids[0][0], extra=KEY + CLEAN, more="<t:BodyType>Text</t:BodyType>").ok
+    made = ews.create(middle=middle, after=after, subject="A & B").ok()
+    item = ews.get(made.ids[0][0], extra=KEY + CLEAN, more="<t:BodyType>Text</t:BodyType>").ok()
     said = {
         name: item.text(f"//t:CalendarItem/t:{name}")
         for name in (
             "Subject", "Sensitivity", "Body", "Importance", "ReminderIsSet", "Start", "End",
             "ReminderMinutesBeforeStart", "LegacyFreeBusyStatus", "Location", "CalendarItemType",
-            "IsAllDayEvent", "IsMeeting", "IsCancelled", "IsRecurring", "MyResponseType", "Duration",
+            "IsAllDayEvent", "IsMeeting", "IsCancelled", "IsRecurring", "MyResponseType",
+            "Duration",
         )
     }  # fmt: skip
     assert said == {
@@ -61,25 +62,27 @@ def test_an_appointment_comes_back_as_it_was_made(ews: Ews) -> None:
 
 
 def test_shapes(ews: Ews) -> None:
-    made = ews.create(middle=tag("k")).ok.ids[0][0]
-    bare = ews.get(made, shape="IdOnly").ok
+    made = ews.create(middle=tag("k")).ok().ids[0][0]
+    bare = ews.get(made, shape="IdOnly").ok()
     assert [one.tag.rpartition("}")[2] for one in bare.one("//t:CalendarItem")] == ["ItemId"]
     default = [
         one.tag.rpartition("}")[2]
-        for one in ews.get(made, shape="Default").ok.one("//t:CalendarItem")
+        for one in ews.get(made, shape="Default").ok().one("//t:CalendarItem")
     ]
     assert default[:2] == ["ItemId", "Subject"]
     assert "UID" not in default
-    named = ews.get(made, shape="IdOnly", extra='<t:FieldURI FieldURI="calendar:UID"/>' + KEY).ok
+    named = ews.get(made, shape="IdOnly", extra='<t:FieldURI FieldURI="calendar:UID"/>' + KEY).ok()
     assert [one.tag.rpartition("}")[2] for one in named.one("//t:CalendarItem")] == [
         "ItemId", "ExtendedProperty", "UID",
     ]  # fmt: skip
 
 
 def test_bodies_are_shown_as_asked(ews: Ews) -> None:
-    made = ews.create(middle='<t:Body BodyType="HTML">&lt;b&gt;Hi&lt;/b&gt; you</t:Body>').ok.ids[
-        0
-    ][0]
+    made = (
+        ews.create(middle='<t:Body BodyType="HTML">&lt;b&gt;Hi&lt;/b&gt; you</t:Body>')
+        .ok()
+        .ids[0][0]
+    )
     assert "<b>Hi</b>" in ews.get(made, more="<t:BodyType>HTML</t:BodyType>").text("//t:Body")
     plain = ews.get(made, more="<t:BodyType>Text</t:BodyType>")
     assert plain.text("//t:Body") == "Hi you"
@@ -94,7 +97,7 @@ def test_times_take_the_zone_that_is_said(ews: Ews) -> None:
     naive = {"start": "2026-07-01T10:00:00", "end": "2026-07-01T11:00:00"}
 
     def start(**more: str) -> str:
-        made = ews.create(**naive, **more).ok.ids[0][0]
+        made = ews.create(**naive, **more).ok().ids[0][0]
         asked, ews.zone = ews.zone, None
         shown = ews.get(made).text("//t:CalendarItem/t:Start")
         ews.zone = asked
@@ -111,7 +114,7 @@ def test_times_take_the_zone_that_is_said(ews: Ews) -> None:
 
 
 def test_answers_are_in_the_zone_of_the_request(ews: Ews) -> None:
-    made = ews.create().ok.ids[0][0]
+    made = ews.create().ok().ids[0][0]
     ews.zone = "W. Europe Standard Time"
     assert ews.get(made).text("//t:CalendarItem/t:Start") == "2026-12-01T10:00:00+01:00"
     ews.zone = "Tokyo Standard Time"
@@ -138,7 +141,9 @@ def test_a_zone_described_by_its_rules(ews: Ews) -> None:
         "</t:RecurringDayTransition></t:TransitionsGroup></t:TransitionsGroups></t:StartTimeZone>"
     )
     for day, start in (("2026-07-01", "08"), ("2026-12-01", "09")):
-        made = ews.create(start=f"{day}T10:00:00", end=f"{day}T11:00:00", after=rules).ok.ids[0][0]
+        made = (
+            ews.create(start=f"{day}T10:00:00", end=f"{day}T11:00:00", after=rules).ok().ids[0][0]
+        )
         assert ews.get(made).text("//t:CalendarItem/t:Start") == f"{day}T{start}:00:00Z"
 
 
@@ -147,7 +152,7 @@ def test_whole_days_are_those_of_the_zone_they_were_made_in(ews: Ews) -> None:
         start="2026-12-04T23:00:00Z",
         end="2026-12-05T23:00:00Z",
         after="<t:IsAllDayEvent>true</t:IsAllDayEvent>" + zones(),
-    ).ok
+    ).ok()
     item = ews.get(made.ids[0][0])
     assert item.text("//t:CalendarItem/t:Start") == "2026-12-04T23:00:00Z"
     assert item.text("//t:CalendarItem/t:End") == "2026-12-05T23:00:00Z"
@@ -160,28 +165,28 @@ def test_parts_of_days_grow_to_whole_ones(ews: Ews) -> None:
         start="2026-12-05T08:00:00Z",
         end="2026-12-05T09:00:00Z",
         after="<t:IsAllDayEvent>true</t:IsAllDayEvent>" + zones(),
-    ).ok
+    ).ok()
     (live,) = ews.graph.live()
     assert (live["localStart"], live["localEnd"]) == ("2026-12-05T00:00:00", "2026-12-06T00:00:00")
 
 
 def test_a_stale_change_key(ews: Ews) -> None:
-    first = ews.create().ok.ids[0]
-    second = ews.update(first, put("item:Subject", "<t:Subject>Two</t:Subject>")).ok
+    first = ews.create().ok().ids[0]
+    second = ews.update(first, put("item:Subject", "<t:Subject>Two</t:Subject>")).ok()
     assert second.text("//m:ConflictResults/t:Count") == "0"
     assert second.ids[0][0] == first[0]
     assert second.ids[0][1] != first[1]
     change = put("item:Subject", "<t:Subject>Three</t:Subject>")
     assert ews.update(first, change).codes == ["ErrorIrresolvableConflict"]
     assert ews.get(first[0]).text("//t:Subject") == "Two"
-    assert ews.update(first, change, resolution="AlwaysOverwrite").ok
+    assert ews.update(first, change, resolution="AlwaysOverwrite").ok()
     assert ews.update(f'<t:ItemId Id="{first[0]}"/>', change).codes == [
         "ErrorChangeKeyRequiredForWriteOperations"
     ]
 
 
 def test_fields_are_changed_in_order_and_one_at_a_time(ews: Ews) -> None:
-    made = ews.create(after="<t:Location>Old</t:Location>", middle=tag("a")).ok.ids[0]
+    made = ews.create(after="<t:Location>Old</t:Location>", middle=tag("a")).ok().ids[0]
     changed = ews.update(
         made,
         put("item:Subject", "<t:Subject>One</t:Subject>"),
@@ -192,7 +197,7 @@ def test_fields_are_changed_in_order_and_one_at_a_time(ews: Ews) -> None:
         f"<t:DeleteItemField>{KEY}</t:DeleteItemField>",
         '<t:AppendToItemField><t:FieldURI FieldURI="item:Body"/><t:CalendarItem>'
         '<t:Body BodyType="Text">more</t:Body></t:CalendarItem></t:AppendToItemField>',
-    ).ok
+    ).ok()
     item = ews.get(changed.ids[0][0], extra=KEY)
     assert item.text("//t:Subject") == "Two"
     assert item.text("//t:CalendarItem/t:Start") == "2026-12-01T12:00:00Z"
@@ -202,7 +207,7 @@ def test_fields_are_changed_in_order_and_one_at_a_time(ews: Ews) -> None:
 
 
 def test_changes_that_are_refused(ews: Ews) -> None:
-    made = ews.create().ok.ids[0]
+    made = ews.create().ok().ids[0]
     uri = '<t:FieldURI FieldURI="{}"/>'
     shell = "<t:CalendarItem>{}</t:CalendarItem>"
     cases = {
@@ -229,7 +234,7 @@ def test_attributes_that_calendar_items_need(ews: Ews) -> None:
     assert ews.call(f"<m:CreateItem>{body}</m:CreateItem>").codes == [
         "ErrorSendMeetingInvitationsRequired"
     ]
-    made = ews.create().ok.ids[0]
+    made = ews.create().ok().ids[0]
     change = put("item:Subject", "<t:Subject>x</t:Subject>")
     named = f'<t:ItemId Id="{made[0]}" ChangeKey="{made[1]}"/>'
     assert ews.call(
@@ -257,9 +262,9 @@ def test_members_out_of_order_or_unknown(ews: Ews) -> None:
 
 
 def test_every_item_of_a_batch_has_its_own_answer(ews: Ews) -> None:
-    made = ews.create().ok.ids[0][0]
-    gone = ews.create().ok.ids[0][0]
-    ews.delete(gone).ok
+    made = ews.create().ok().ids[0][0]
+    gone = ews.create().ok().ids[0][0]
+    ews.delete(gone).ok()
     answer = ews.get(gone, made, "nonsense", "")
     assert answer.codes == [
         "ErrorItemNotFound", "NoError", "ErrorInvalidIdMalformed", "ErrorInvalidIdEmpty",
@@ -267,7 +272,7 @@ def test_every_item_of_a_batch_has_its_own_answer(ews: Ews) -> None:
 
 
 def test_ids_are_case_sensitive_and_of_their_mailbox(ews: Ews) -> None:
-    made = ews.create().ok.ids[0][0]
+    made = ews.create().ok().ids[0][0]
     assert ews.get(made.swapcase()).codes != ["NoError"]
     ews.act_as = ROOM2
     assert ews.get(made).codes == ["ErrorAccessDenied"]
@@ -280,41 +285,42 @@ def test_a_deleted_item_goes_where_it_was_sent(ews: Ews) -> None:
         ("SoftDelete", "recoverableitemsdeletions"),
         ("MoveToDeletedItems", "deleteditems"),
     ):
-        made = ews.create(subject=how).ok.ids[0][0]
-        ews.delete(made, how=how).ok
+        made = ews.create(subject=how).ok().ids[0][0]
+        ews.delete(made, how=how).ok()
         assert ews.get(made).codes == ["ErrorItemNotFound"]
         if folder:
-            found = ews.find(folder=folder).ok
+            found = ews.find(folder=folder).ok()
             assert found.text("//t:Subject") == how
             assert found.ids[0][0] != made
     assert ews.graph.live() == []
 
 
 def test_a_delegate_does_not_move_to_deleted_items(ews: Ews) -> None:
-    made = ews.create().ok.ids[0][0]
+    made = ews.create().ok().ids[0][0]
     ews.act_as = None
     assert ews.delete(made, how="MoveToDeletedItems").codes == ["ErrorCannotDeleteObject"]
-    assert ews.delete(made, how="HardDelete").ok
+    assert ews.delete(made, how="HardDelete").ok()
 
 
 def test_moving_and_copying(ews: Ews) -> None:
-    made = ews.create(middle=tag("k")).ok.ids[0][0]
+    made = ews.create(middle=tag("k")).ok().ids[0][0]
     sub = (
         ews.call(
             f"<m:CreateFolder><m:ParentFolderId>{place('calendar')}</m:ParentFolderId><m:Folders>"
             "<t:CalendarFolder><t:DisplayName>Second</t:DisplayName></t:CalendarFolder></m:Folders>"
             "</m:CreateFolder>"
         )
-        .ok.one("//t:FolderId")
+        .ok()
+        .one("//t:FolderId")
         .get("Id")
     )
     ids = f'<m:ItemIds><t:ItemId Id="{made}"/></m:ItemIds>'
     into = f"<m:ToFolderId>{place(sub)}</m:ToFolderId>"
-    copied = ews.call(f"<m:CopyItem>{into}{ids}</m:CopyItem>").ok.ids[0][0]
+    copied = ews.call(f"<m:CopyItem>{into}{ids}</m:CopyItem>").ok().ids[0][0]
     assert copied != made
-    moved = ews.call(f"<m:MoveItem>{into}{ids}</m:MoveItem>").ok.ids[0][0]
+    moved = ews.call(f"<m:MoveItem>{into}{ids}</m:MoveItem>").ok().ids[0][0]
     assert ews.get(made).codes == ["ErrorItemNotFound"]
-    assert len(ews.find(folder=sub).ok.all("//t:CalendarItem")) == 2
+    assert len(ews.find(folder=sub).ok().all("//t:CalendarItem")) == 2
     both = ews.get(moved, copied, extra=KEY)
     assert [one.text for one in both.all("//t:ExtendedProperty/t:Value")] == ["k", "k"]
     uids = [one.text for one in both.all("//t:CalendarItem/t:UID")]
@@ -324,7 +330,7 @@ def test_moving_and_copying(ews: Ews) -> None:
 def test_a_tag_is_one_in_both_fronts(ews: Ews) -> None:
     graph = ews.graph
     guid = "11111111-2222-3333-4444-555555555555"
-    made = ews.create(middle=tag("from-ews")).ok.ids[0][0]
+    made = ews.create(middle=tag("from-ews")).ok().ids[0][0]
     expand = f"$expand=singleValueExtendedProperties($filter=id eq '{TAG}')"
     (one,) = graph.ok("GET", f"{ROOM}/events?{expand}")["value"]
     assert one["singleValueExtendedProperties"][0]["value"] == "from-ews"
@@ -342,17 +348,21 @@ def test_a_tag_is_one_in_both_fronts(ews: Ews) -> None:
 def test_global_ids_agree_with_uid_and_with_graph(ews: Ews) -> None:
     from base64 import b64decode
 
-    own = ews.create().ok.ids[0][0]
+    own = ews.create().ok().ids[0][0]
     item = ews.get(own, extra=CLEAN + GOID)
     uid = item.text("//t:UID")
     values = [one.text for one in item.all("//t:ExtendedProperty/t:Value")]
     assert {b64decode(one).hex().upper() for one in values} == {uid}
     (graph,) = ews.graph.ok("GET", f"{ROOM}/events")["value"]
     assert graph["iCalUId"] == uid
-    foreign = ews.create(
-        "<t:Subject>x</t:Subject><t:UID>abc@example.org</t:UID><t:Start>2026-12-03T09:00:00Z"
-        "</t:Start><t:End>2026-12-03T10:00:00Z</t:End>"
-    ).ok.ids[0][0]
+    foreign = (
+        ews.create(
+            "<t:Subject>x</t:Subject><t:UID>abc@example.org</t:UID><t:Start>2026-12-03T09:00:00Z"
+            "</t:Start><t:End>2026-12-03T10:00:00Z</t:End>"
+        )
+        .ok()
+        .ids[0][0]
+    )
     item = ews.get(foreign, extra=CLEAN)
     blob = b64decode(item.text("//t:ExtendedProperty/t:Value"))
     assert item.text("//t:UID") == "abc@example.org"
@@ -385,15 +395,15 @@ def test_extended_properties_of_all_kinds(ews: Ews) -> None:
         f"<t:ExtendedProperty>{many}<t:Values><t:Value>a</t:Value><t:Value>b</t:Value></t:Values>"
         "</t:ExtendedProperty>"
     )
-    made = ews.create(middle=inner).ok.ids[0][0]
-    item = ews.get(made, extra="".join(paths) + many).ok
+    made = ews.create(middle=inner).ok().ids[0][0]
+    item = ews.get(made, extra="".join(paths) + many).ok()
     shown = [one.text for one in item.all("//t:ExtendedProperty/t:Value")]
     assert shown == [case[2] for case in cases]
     assert [one.text for one in item.all("//t:Values/t:Value")] == ["a", "b"]
 
 
 def test_bad_extended_properties(ews: Ews) -> None:
-    made = ews.create().ok.ids[0][0]
+    made = ews.create().ok().ids[0][0]
     bad = [
         '<t:ExtendedFieldURI PropertyName="x" PropertyType="String"/>',
         '<t:ExtendedFieldURI PropertyTag="0x1000" PropertyName="x" PropertyType="String"/>',
@@ -402,12 +412,12 @@ def test_bad_extended_properties(ews: Ews) -> None:
     ]
     for path in bad:
         assert ews.get(made, extra=path).codes == ["ErrorInvalidExtendedProperty"]
-    value = f"<t:ExtendedProperty>{KEY.replace('String', 'Integer')}<t:Value>x</t:Value></t:ExtendedProperty>"
+    value = tag("x").replace('"String"', '"Integer"')
     assert ews.create(middle=value).codes == ["ErrorInvalidExtendedPropertyValue"]
 
 
 def test_mapi_properties_that_gateways_read(ews: Ews) -> None:
-    made = ews.create(subject="Name", after="<t:Location>L</t:Location>").ok.ids[0][0]
+    made = ews.create(subject="Name", after="<t:Location>L</t:Location>").ok().ids[0][0]
     asked = {
         'PropertyTag="0x37" PropertyType="String"': "Name",
         'PropertyTag="0x10f3" PropertyType="String"': "Name.EML",
@@ -420,12 +430,12 @@ def test_mapi_properties_that_gateways_read(ews: Ews) -> None:
         'DistinguishedPropertySetId="Common" PropertyId="34062" PropertyType="Boolean"': None,
     }  # fmt: skip
     for attrs, value in asked.items():
-        shown = ews.get(made, shape="IdOnly", extra=f"<t:ExtendedFieldURI {attrs}/>").ok
+        shown = ews.get(made, shape="IdOnly", extra=f"<t:ExtendedFieldURI {attrs}/>").ok()
         assert [one.text for one in shown.all("//t:Value")] == ([value] if value else [])
 
 
 def test_people_who_may_not(ews: Ews) -> None:
-    made = ews.create().ok.ids[0][0]
+    made = ews.create().ok().ids[0][0]
     ews.user, ews.act_as = ANN, None
     assert ews.get(made).codes == ["ErrorAccessDenied"]
     assert ews.create(folder=f"calendar@{ROOM}").codes == ["ErrorAccessDenied"]

@@ -12,7 +12,10 @@ from calsync.sandbox.ews.accounts import Account
 from .client import ANN, BOB, ROOM, ROOM2
 from .soap import SERVICE, URL, Ews, place
 
-FOLDER = "<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape><m:FolderIds>{}</m:FolderIds></m:GetFolder>"
+FOLDER = (
+    "<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape>"
+    "<m:FolderIds>{}</m:FolderIds></m:GetFolder>"
+)
 
 
 def folder(ews: Ews, name: str = "calendar") -> Any:
@@ -57,7 +60,7 @@ def test_a_broken_login_is_no_login(ews: Ews) -> None:
 
 def test_people_log_in_to_their_own_mailbox(ews: Ews) -> None:
     ews.user, ews.act_as = ANN, None
-    answer = folder(ews).ok
+    answer = folder(ews).ok()
     assert answer.text("//t:DisplayName") == "Calendar"
     assert folder(ews, f"calendar@{BOB}").codes == ["ErrorAccessDenied"]
 
@@ -65,14 +68,14 @@ def test_people_log_in_to_their_own_mailbox(ews: Ews) -> None:
 def test_a_service_account_has_no_mailbox_of_its_own(ews: Ews) -> None:
     ews.act_as = None
     assert folder(ews).codes == ["ErrorMissingEmailAddress"]
-    assert folder(ews, f"calendar@{ROOM}").ok
+    assert folder(ews, f"calendar@{ROOM}").ok()
 
 
 def test_a_delegate_opens_what_its_scope_covers(ews: Ews) -> None:
     account: Account = ews.graph.box.ews.accounts.services[SERVICE]
     account.opens = frozenset({ROOM})
     ews.act_as = None
-    assert folder(ews, f"calendar@{ROOM}").ok
+    assert folder(ews, f"calendar@{ROOM}").ok()
     assert folder(ews, f"calendar@{ROOM2}").codes == ["ErrorAccessDenied"]
     ews.graph.box.ews.denial = "ErrorItemNotFound"
     assert folder(ews, f"calendar@{ROOM2}").codes == ["ErrorItemNotFound"]
@@ -81,7 +84,7 @@ def test_a_delegate_opens_what_its_scope_covers(ews: Ews) -> None:
 def test_impersonation_is_refused_as_a_whole(ews: Ews) -> None:
     account: Account = ews.graph.box.ews.accounts.services[SERVICE]
     account.impersonates = frozenset({ROOM})
-    assert folder(ews).ok
+    assert folder(ews).ok()
     ews.act_as = ROOM2
     answer = folder(ews)
     assert answer.codes == ["ErrorImpersonateUserDenied"]
@@ -119,7 +122,7 @@ def test_a_missing_mailbox_in_a_folder_id(ews: Ews) -> None:
 def test_versions(ews: Ews) -> None:
     for version in ("Exchange2007_SP1", "Exchange2010_SP2", "Exchange2013", "V2017_07_11", None):
         ews.version = version
-        answer = folder(ews).ok
+        answer = folder(ews).ok()
         head = answer.one("//t:ServerVersionInfo")
         assert head.get("MajorVersion") == "15"
     ews.version = "Exchange2042"
@@ -171,9 +174,12 @@ def test_ids_for_traces_come_back_when_asked_for(ews: Ews) -> None:
 
 
 def test_distinguished_folders_an_ordinary_client_asks_for(ews: Ews) -> None:
-    names = "msgfolderroot inbox drafts sentitems deleteditems outbox calendar contacts tasks junkemail notes root"
+    names = (
+        "msgfolderroot inbox drafts sentitems deleteditems outbox calendar contacts tasks "
+        "junkemail notes root"
+    )
     ids = "".join(place(name) for name in names.split())
-    answer = ews.call(FOLDER.format(ids)).ok
+    answer = ews.call(FOLDER.format(ids)).ok()
     assert len(answer.all("//m:GetFolderResponseMessage")) == len(names.split())
     assert folder(ews, "publicfoldersroot").codes == ["ErrorNoPublicFolderReplicaAvailable"]
     assert folder(ews, "archivemsgfolderroot").codes == ["ErrorFolderNotFound"]

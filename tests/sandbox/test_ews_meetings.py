@@ -23,11 +23,11 @@ def ann(room: Ews) -> Ews:
 
 def book(ann: Ews, *, send: str = "SendToAllAndSaveCopy", **more: str) -> tuple[str, str]:
     after = "<t:Location>Room 1</t:Location>" + invite(BOB, resource=ROOM)
-    return ann.create(after=after + more.pop("after", ""), send=send, **more).ok.ids[0]
+    return ann.create(after=after + more.pop("after", ""), send=send, **more).ok().ids[0]
 
 
 def only(ews: Ews) -> str:
-    found = ews.find().ok
+    found = ews.find().ok()
     assert len(found.ids) >= 1, "nothing in the calendar"
     return next(one.get("Id") for one in found.all("//t:CalendarItem/t:ItemId"))
 
@@ -68,11 +68,11 @@ def test_nobody_hears_of_what_is_not_sent(ann: Ews, room: Ews) -> None:
     made = book(ann, send="SendToNone")
     assert room.graph.mails() == []
     assert ann.get(made[0]).text("//t:Resources//t:EmailAddress") == ROOM
-    changed = ann.update(made, put("item:Subject", "<t:Subject>x</t:Subject>")).ok.ids[0]
+    changed = ann.update(made, put("item:Subject", "<t:Subject>x</t:Subject>")).ok().ids[0]
     assert room.graph.mails() == []
     ann.update(
         changed, put("item:Subject", "<t:Subject>y</t:Subject>"), send="SendToAllAndSaveCopy"
-    ).ok
+    ).ok()
     assert {(one["kind"], one["to"]) for one in room.graph.mails()} >= {
         ("request", BOB), ("request", ROOM), ("response", ANN),
     }  # fmt: skip
@@ -86,7 +86,7 @@ def test_an_update_is_judged_again(ann: Ews, room: Ews) -> None:
         put("calendar:Start", "<t:Start>2026-12-01T12:00:00Z</t:Start>"),
         put("calendar:End", "<t:End>2026-12-01T13:00:00Z</t:End>"),
         send="SendToAllAndSaveCopy",
-    ).ok
+    ).ok()
     assert room.get(only(room)).text("//t:CalendarItem/t:Start") == "2026-12-01T12:00:00Z"
     assert ("update", ROOM) in {(one["kind"], one["to"]) for one in room.graph.mails()}
 
@@ -95,7 +95,7 @@ def test_a_cancelled_meeting(ann: Ews, room: Ews) -> None:
     made = book(ann)
     now = ann.get(made[0]).ids[0]
     inner = '<t:NewBodyContent BodyType="Text">Sorry</t:NewBodyContent>'
-    ann.respond("CancelCalendarItem", now, inner).ok
+    ann.respond("CancelCalendarItem", now, inner).ok()
     mails = [one for one in room.graph.mails() if one["kind"] == "cancel"]
     assert {one["comment"] for one in mails} == {"Sorry"}
     assert ann.get(made[0]).codes == ["ErrorItemNotFound"]
@@ -103,20 +103,20 @@ def test_a_cancelled_meeting(ann: Ews, room: Ews) -> None:
     assert copy.text("//t:CalendarItem/t:IsCancelled") == "true"
     ident = copy.ids[0]
     assert room.respond("AcceptItem", ident).codes == ["ErrorCalendarIsCancelledForAccept"]
-    room.respond("RemoveItem", ident).ok
-    assert room.find().ok.ids == []
+    room.respond("RemoveItem", ident).ok()
+    assert room.find().ok().ids == []
 
 
 def test_the_organizer_deletes(ann: Ews, room: Ews) -> None:
     made = book(ann)
-    ann.delete(made[0], send="SendToAllAndSaveCopy").ok
+    ann.delete(made[0], send="SendToAllAndSaveCopy").ok()
     assert room.graph.live() == []
     assert [one["to"] for one in room.graph.mails() if one["kind"] == "cancel"] == [BOB, ROOM]
 
 
 def test_a_silent_delete_leaves_the_copies(ann: Ews, room: Ews) -> None:
     made = book(ann)
-    ann.delete(made[0], send="SendToNone").ok
+    ann.delete(made[0], send="SendToNone").ok()
     assert len(room.graph.live()) == 1
 
 
@@ -124,7 +124,7 @@ def test_a_room_declines_with_a_text(ann: Ews, room: Ews) -> None:
     made = book(ann)
     copy = room.get(only(room)).ids[0]
     inner = '<t:Body BodyType="Text">Taken by the platform</t:Body>'
-    room.respond("DeclineItem", copy, inner).ok
+    room.respond("DeclineItem", copy, inner).ok()
     (mail,) = [one for one in room.graph.mails() if one.get("comment", "").startswith("Taken")]
     assert (mail["kind"], mail["from"], mail["to"]) == ("response", ROOM, ANN)
     assert ann.get(made[0]).text("//t:Resources/t:Attendee/t:ResponseType") == "Decline"
@@ -137,7 +137,7 @@ def test_a_room_declines_with_a_text(ann: Ews, room: Ews) -> None:
 def test_a_silent_answer(ann: Ews, room: Ews) -> None:
     book(ann)
     copy = room.get(only(room)).ids[0]
-    room.respond("TentativelyAcceptItem", copy, disposition="SaveOnly").ok
+    room.respond("TentativelyAcceptItem", copy, disposition="SaveOnly").ok()
     assert room.get(copy[0]).text("//t:CalendarItem/t:MyResponseType") == "Tentative"
     assert sum(one["kind"] == "response" for one in room.graph.mails()) == 1, "the attendant's own"
 
@@ -150,7 +150,7 @@ def test_answers_that_are_refused(ann: Ews, room: Ews) -> None:
     copy = room.get(only(room)).ids[0]
     assert room.respond("CancelCalendarItem", copy).codes == ["ErrorCalendarIsNotOrganizer"]
     assert room.respond("DeclineItem", (copy[0], made[1])).codes == ["ErrorStaleObject"]
-    plain = room.create(start="2026-12-05T09:00:00Z", end="2026-12-05T10:00:00Z").ok.ids[0]
+    plain = room.create(start="2026-12-05T09:00:00Z", end="2026-12-05T10:00:00Z").ok().ids[0]
     assert room.respond("DeclineItem", plain).codes == ["ErrorInvalidItemForOperationDeclineItem"]
     without = room.call(
         f'<m:CreateItem><m:Items><t:DeclineItem><t:ReferenceItemId Id="{copy[0]}" '
@@ -170,7 +170,7 @@ def test_one_date_of_a_series_is_declined(ann: Ews, room: Ews) -> None:
     second = room.get(f'<t:OccurrenceItemId RecurringMasterId="{master}" InstanceIndex="2"/>').ids[
         0
     ]
-    room.respond("DeclineItem", second).ok
+    room.respond("DeclineItem", second).ok()
     assert len(room.graph.live()) == 3
     occurrence = ann.get(f'<t:OccurrenceItemId RecurringMasterId="{made[0]}" InstanceIndex="2"/>')
     assert occurrence.text("//t:Resources/t:Attendee/t:ResponseType") == "Decline"
@@ -180,31 +180,32 @@ def test_mail_comes_into_the_inbox(ann: Ews, room: Ews) -> None:
     bob = Ews(room.graph)
     bob.user, bob.act_as = BOB, None
     made = book(ann)
-    request = bob.find(folder="inbox").ok
+    request = bob.find(folder="inbox").ok()
     assert len(request.all("//t:MeetingRequest")) == 1
-    full = bob.get(request.ids[0][0]).ok
+    full = bob.get(request.ids[0][0]).ok()
     assert full.text("//t:MeetingRequest/t:MeetingRequestType") == "NewMeetingRequest"
     assert full.text("//t:MeetingRequest/t:Start") == "2026-12-01T09:00:00Z"
     own = full.one("//t:AssociatedCalendarItemId").get("Id")
     assert bob.get(own).text("//t:CalendarItem/t:MyResponseType") == "NoResponseReceived"
-    bob.respond("AcceptItem", full.ids[0]).ok
-    assert bob.find(folder="inbox").ok.ids == []
+    bob.respond("AcceptItem", full.ids[0]).ok()
+    assert bob.find(folder="inbox").ok().ids == []
     assert bob.get(own).text("//t:CalendarItem/t:MyResponseType") == "Accept"
     assert ann.get(made[0]).text("//t:RequiredAttendees/t:Attendee[2]/t:ResponseType") == "Accept"
-    answers = ann.find(folder="inbox").ok
+    answers = ann.find(folder="inbox").ok()
     assert (
         sorted(one.text for one in answers.all("//t:ItemClass"))
         == ["IPM.Schedule.Meeting.Resp.Pos"] * 2
     )
-    shown = ann.get(answers.ids[0][0]).ok
+    shown = ann.get(answers.ids[0][0]).ok()
     assert shown.text("//t:MeetingResponse/t:ResponseType") == "Accept"
-    ann.delete(made[0], send="SendOnlyToAll").ok
+    ann.delete(made[0], send="SendOnlyToAll").ok()
     assert (
         bob.find(folder="inbox")
-        .ok.text("//t:MeetingCancellation/t:Subject")
+        .ok()
+        .text("//t:MeetingCancellation/t:Subject")
         .startswith("Canceled: ")
     )
-    assert room.find(folder="inbox").ok.ids == [], "the attendant keeps no requests"
+    assert room.find(folder="inbox").ok().ids == [], "the attendant keeps no requests"
 
 
 def test_ordinary_mail(ann: Ews, room: Ews) -> None:
@@ -213,33 +214,37 @@ def test_ordinary_mail(ann: Ews, room: Ews) -> None:
         f'</t:Subject><t:Body BodyType="Text">Hello</t:Body><t:ToRecipients><t:Mailbox>'
         f"<t:EmailAddress>{BOB}</t:EmailAddress></t:Mailbox></t:ToRecipients></t:Message></m:Items>"
         "</m:CreateItem>"
-    ).ok
+    ).ok()
     assert answer.all("//t:Message")
     bob = Ews(room.graph)
     bob.user, bob.act_as = BOB, None
-    got = bob.find(compare("IsEqualTo", "message:IsRead", "false"), folder="inbox").ok
-    mail = bob.get(got.ids[0][0]).ok
+    got = bob.find(compare("IsEqualTo", "message:IsRead", "false"), folder="inbox").ok()
+    mail = bob.get(got.ids[0][0]).ok()
     assert mail.text("//t:Body") == "Hello"
     assert mail.text("//t:From//t:EmailAddress") == ANN
     bob.call(
         f"<m:MarkAllItemsAsRead><m:ReadFlag>true</m:ReadFlag><m:SuppressReadReceipts>true"
         f"</m:SuppressReadReceipts><m:FolderIds>{place('inbox')}</m:FolderIds>"
         "</m:MarkAllItemsAsRead>"
-    ).ok
+    ).ok()
     assert bob.get(got.ids[0][0]).text("//t:IsRead") == "true"
 
 
 def test_a_draft_is_sent(ann: Ews, room: Ews) -> None:
-    draft = ann.call(
-        '<m:CreateItem MessageDisposition="SaveOnly"><m:Items><t:Message><t:Subject>Later'
-        f"</t:Subject><t:ToRecipients><t:Mailbox><t:EmailAddress>{BOB}</t:EmailAddress></t:Mailbox>"
-        "</t:ToRecipients></t:Message></m:Items></m:CreateItem>"
-    ).ok.ids[0]
+    draft = (
+        ann.call(
+            '<m:CreateItem MessageDisposition="SaveOnly"><m:Items><t:Message><t:Subject>Later'
+            f"</t:Subject><t:ToRecipients><t:Mailbox><t:EmailAddress>{BOB}</t:EmailAddress></t:Mailbox>"
+            "</t:ToRecipients></t:Message></m:Items></m:CreateItem>"
+        )
+        .ok()
+        .ids[0]
+    )
     assert room.graph.mails() == []
     ann.call(
         f'<m:SendItem SaveItemToFolder="true"><m:ItemIds><t:ItemId Id="{draft[0]}" '
         f'ChangeKey="{draft[1]}"/></m:ItemIds></m:SendItem>'
-    ).ok
+    ).ok()
     assert [one["subject"] for one in room.graph.mails()] == ["Later"]
     assert ann.get(draft[0]).codes == ["ErrorItemNotFound"]
 
@@ -247,23 +252,24 @@ def test_a_draft_is_sent(ann: Ews, room: Ews) -> None:
 def test_forwarding(ann: Ews, room: Ews) -> None:
     made = book(ann)
     own = ann.get(made[0]).ids[0]
-    to = f"<t:ToRecipients><t:Mailbox><t:EmailAddress>{BOB}</t:EmailAddress></t:Mailbox></t:ToRecipients>"
-    ann.respond("ForwardItem", own, to).ok
+    box = f"<t:Mailbox><t:EmailAddress>{BOB}</t:EmailAddress></t:Mailbox>"
+    to = f"<t:ToRecipients>{box}</t:ToRecipients>"
+    ann.respond("ForwardItem", own, to).ok()
     assert [one["to"] for one in room.graph.mails() if one["kind"] == "forward"] == [BOB]
 
 
 def test_attendees_are_added_and_taken_off(ann: Ews, room: Ews) -> None:
-    made = ann.create(after=invite(BOB), send="SendToAllAndSaveCopy").ok.ids[0]
+    made = ann.create(after=invite(BOB), send="SendToAllAndSaveCopy").ok().ids[0]
     append = (
         '<t:AppendToItemField><t:FieldURI FieldURI="calendar:Resources"/><t:CalendarItem>'
         + invite(resource=ROOM)
         + "</t:CalendarItem></t:AppendToItemField>"
     )
-    ann.update(made, append, send="SendToChangedAndSaveCopy").ok
+    ann.update(made, append, send="SendToChangedAndSaveCopy").ok()
     assert len(room.graph.live()) == 1
     now = ann.get(made[0]).ids[0]
     gone = '<t:DeleteItemField><t:FieldURI FieldURI="calendar:Resources"/></t:DeleteItemField>'
-    ann.update(now, gone, send="SendToAllAndSaveCopy").ok
+    ann.update(now, gone, send="SendToAllAndSaveCopy").ok()
     assert room.graph.live() == []
     assert not ann.get(made[0]).all("//t:Resources")
     assert len(ann.get(made[0]).all("//t:RequiredAttendees/t:Attendee")) == 2, "the organizer, too"

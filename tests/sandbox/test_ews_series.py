@@ -16,7 +16,7 @@ def ews() -> Ews:
 
 
 def series(ews: Ews, rule: str, **more: str) -> tuple[str, str]:
-    made = ews.create(after=rule + zones(), **(START | more)).ok
+    made = ews.create(after=rule + zones(), **(START | more)).ok()
     return made.ids[0]
 
 
@@ -31,15 +31,19 @@ def starts(ews: Ews, low: str = "2026-01-01", high: str = "2027-12-31") -> list[
 
 PATTERNS = {
     "daily": "<t:DailyRecurrence><t:Interval>2</t:Interval></t:DailyRecurrence>",
-    "weekly": "<t:WeeklyRecurrence><t:Interval>2</t:Interval><t:DaysOfWeek>Tuesday Friday</t:DaysOfWeek>"
+    "weekly": "<t:WeeklyRecurrence><t:Interval>2</t:Interval>"
+    "<t:DaysOfWeek>Tuesday Friday</t:DaysOfWeek>"
     "<t:FirstDayOfWeek>Monday</t:FirstDayOfWeek></t:WeeklyRecurrence>",
-    "month day": "<t:AbsoluteMonthlyRecurrence><t:Interval>1</t:Interval><t:DayOfMonth>31</t:DayOfMonth>"
+    "month day": "<t:AbsoluteMonthlyRecurrence><t:Interval>1</t:Interval>"
+    "<t:DayOfMonth>31</t:DayOfMonth>"
     "</t:AbsoluteMonthlyRecurrence>",
     "month weekday": "<t:RelativeMonthlyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Weekday"
     "</t:DaysOfWeek><t:DayOfWeekIndex>Last</t:DayOfWeekIndex></t:RelativeMonthlyRecurrence>",
-    "year day": "<t:AbsoluteYearlyRecurrence><t:DayOfMonth>24</t:DayOfMonth><t:Month>December</t:Month>"
+    "year day": "<t:AbsoluteYearlyRecurrence>"
+    "<t:DayOfMonth>24</t:DayOfMonth><t:Month>December</t:Month>"
     "</t:AbsoluteYearlyRecurrence>",
-    "year weekday": "<t:RelativeYearlyRecurrence><t:DaysOfWeek>Sunday</t:DaysOfWeek><t:DayOfWeekIndex>"
+    "year weekday": "<t:RelativeYearlyRecurrence>"
+    "<t:DaysOfWeek>Sunday</t:DaysOfWeek><t:DayOfWeekIndex>"
     "Second</t:DayOfWeekIndex><t:Month>March</t:Month></t:RelativeYearlyRecurrence>",
 }
 FIRST = {
@@ -60,7 +64,7 @@ def test_every_pattern_comes_back_and_repeats(ews: Ews, kind: str) -> None:
     )
     master = series(ews, rule)
     assert [one[:10] for one in starts(ews, high="2031-01-01")] == FIRST[kind]
-    item = ews.get(master[0]).ok
+    item = ews.get(master[0]).ok()
     assert item.text("//t:CalendarItem/t:CalendarItemType") == "RecurringMaster"
     shown = item.one("//t:Recurrence")[0]
     name = PATTERNS[kind].partition(">")[0].removeprefix("<t:")
@@ -96,7 +100,7 @@ def test_ranges(ews: Ews, span: str, shown: str) -> None:
 def test_wall_time_is_kept_over_a_change_of_the_clocks(ews: Ews) -> None:
     rule = weekly("Tuesday", "2027-03-16", 4)
     series(ews, rule, start="2027-03-16T10:00:00", end="2027-03-16T11:00:00")
-    shown = ews.view("2027-03-01T00:00:00Z", "2027-05-01T00:00:00Z").ok
+    shown = ews.view("2027-03-01T00:00:00Z", "2027-05-01T00:00:00Z").ok()
     assert [one.text for one in shown.all("//t:CalendarItem/t:Start")] == [
         "2027-03-16T09:00:00Z",
         "2027-03-23T09:00:00Z",
@@ -107,15 +111,15 @@ def test_wall_time_is_kept_over_a_change_of_the_clocks(ews: Ews) -> None:
 
 def test_instances_by_their_number(ews: Ews) -> None:
     master, _ = series(ews, weekly("Tuesday Thursday", "2026-12-01", 5))
-    third = ews.get(occurrence(master, 3)).ok
+    third = ews.get(occurrence(master, 3)).ok()
     assert third.text("//t:CalendarItem/t:CalendarItemType") == "Occurrence"
     assert third.text("//t:CalendarItem/t:Start") == "2026-12-08T09:00:00Z"
     assert third.text("//t:CalendarItem/t:OriginalStart") == "2026-12-08T09:00:00Z"
     assert third.text("//t:CalendarItem/t:IsRecurring") == "true"
     ident = third.ids[0][0]
-    back = ews.get(f'<t:RecurringMasterItemId OccurrenceId="{ident}"/>').ok
+    back = ews.get(f'<t:RecurringMasterItemId OccurrenceId="{ident}"/>').ok()
     assert back.ids[0][0] == master
-    ews.delete(occurrence(master, 2)).ok
+    ews.delete(occurrence(master, 2)).ok()
     cases = {
         occurrence(master, 2): "ErrorCalendarOccurrenceIsDeletedFromRecurrence",
         occurrence(master, 6): "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange",
@@ -138,8 +142,8 @@ def test_exceptions_and_deletions_show_in_the_master(ews: Ews) -> None:
         put("calendar:Start", "<t:Start>2026-12-09T12:00:00Z</t:Start>"),
         put("calendar:End", "<t:End>2026-12-09T13:00:00Z</t:End>"),
         put("item:Subject", "<t:Subject>Other</t:Subject>"),
-    ).ok
-    ews.delete(occurrence(master, 4)).ok
+    ).ok()
+    ews.delete(occurrence(master, 4)).ok()
     item = ews.get(master)
     assert item.ids[0][1] != key
     assert item.text("//t:ModifiedOccurrences/t:Occurrence/t:Start") == "2026-12-09T12:00:00Z"
@@ -162,7 +166,7 @@ def test_the_key_of_an_instance_is_that_of_its_series(ews: Ews) -> None:
     first, second = (ews.get(occurrence(master, index)).ids[0] for index in (1, 2))
     assert first[1] == second[1] == key
     change = put("item:Subject", "<t:Subject>x</t:Subject>")
-    ews.update(first, change).ok
+    ews.update(first, change).ok()
     assert ews.update(second, change).codes == ["ErrorIrresolvableConflict"]
 
 
@@ -180,12 +184,12 @@ def test_instances_do_not_cross_each_other(ews: Ews) -> None:
 
 
 def test_a_single_becomes_a_series_and_back(ews: Ews) -> None:
-    made = ews.create(after=zones(), **START).ok.ids[0]
+    made = ews.create(after=zones(), **START).ok().ids[0]
     rule = put("calendar:Recurrence", weekly("Tuesday", "2026-12-01", 3))
-    many = ews.update(made, rule).ok.ids[0]
+    many = ews.update(made, rule).ok().ids[0]
     assert len(starts(ews)) == 3
     gone = '<t:DeleteItemField><t:FieldURI FieldURI="calendar:Recurrence"/></t:DeleteItemField>'
-    ews.update(many, gone).ok
+    ews.update(many, gone).ok()
     assert starts(ews) == ["2026-12-01T10:00"]
 
 
@@ -195,7 +199,7 @@ def test_a_whole_series_moves_with_its_start(ews: Ews) -> None:
         master,
         put("calendar:Start", "<t:Start>2026-12-01T14:00:00</t:Start>"),
         put("calendar:End", "<t:End>2026-12-01T15:00:00</t:End>"),
-    ).ok
+    ).ok()
     # Without a zone said the values are UTC; the series keeps its own.
     assert starts(ews) == ["2026-12-01T15:00", "2026-12-08T15:00", "2026-12-15T15:00"]
 

@@ -14,7 +14,7 @@ def ews() -> Ews:
 
 
 def changes(answer: Answer) -> list[tuple[str, str]]:
-    rows = answer.ok.one("//m:Changes")
+    rows = answer.ok().one("//m:Changes")
     return [
         (one.tag.rpartition("}")[2], next(iter(one.iter("{*}ItemId"))).get("Id")) for one in rows
     ]
@@ -25,7 +25,7 @@ def state(answer: Answer) -> str:
 
 
 def test_the_first_call_tells_all_newest_first(ews: Ews) -> None:
-    ids = [ews.create(subject=str(n)).ok.ids[0][0] for n in range(3)]
+    ids = [ews.create(subject=str(n)).ok().ids[0][0] for n in range(3)]
     answer = ews.sync()
     assert changes(answer) == [("Create", one) for one in reversed(ids)]
     assert answer.text("//m:IncludesLastItemInRange") == "true"
@@ -33,13 +33,13 @@ def test_the_first_call_tells_all_newest_first(ews: Ews) -> None:
 
 
 def test_what_changed_since(ews: Ews) -> None:
-    kept, gone = (ews.create().ok.ids[0] for _ in range(2))
+    kept, gone = (ews.create().ok().ids[0] for _ in range(2))
     before = state(ews.sync())
-    ews.update(kept, put("item:Subject", "<t:Subject>x</t:Subject>")).ok
-    ews.delete(gone[0]).ok
-    new = ews.create().ok.ids[0]
-    short = ews.create().ok.ids[0]
-    ews.delete(short[0]).ok
+    ews.update(kept, put("item:Subject", "<t:Subject>x</t:Subject>")).ok()
+    ews.delete(gone[0]).ok()
+    new = ews.create().ok().ids[0]
+    short = ews.create().ok().ids[0]
+    ews.delete(short[0]).ok()
     after = ews.sync(before)
     assert changes(after) == [("Update", kept[0]), ("Delete", gone[0]), ("Create", new[0])]
     assert changes(ews.sync(before)) == changes(after), "a state can be used twice"
@@ -47,7 +47,7 @@ def test_what_changed_since(ews: Ews) -> None:
 
 
 def test_pages(ews: Ews) -> None:
-    ids = {ews.create().ok.ids[0][0] for _ in range(5)}
+    ids = {ews.create().ok().ids[0][0] for _ in range(5)}
     seen: list[str] = []
     answer = ews.sync(most=2)
     while True:
@@ -55,7 +55,7 @@ def test_pages(ews: Ews) -> None:
         if answer.text("//m:IncludesLastItemInRange") == "true":
             break
         if len(seen) == 2:
-            late = ews.create().ok.ids[0][0]
+            late = ews.create().ok().ids[0][0]
         answer = ews.sync(state(answer), most=2)
     assert set(seen) == ids
     assert len(seen) == 5
@@ -63,16 +63,16 @@ def test_pages(ews: Ews) -> None:
 
 
 def test_series_show_as_masters_and_their_instances_as_updates(ews: Ews) -> None:
-    master = ews.create(after=weekly("Tuesday", "2026-12-01", 5) + zones()).ok.ids[0][0]
+    master = ews.create(after=weekly("Tuesday", "2026-12-01", 5) + zones()).ok().ids[0][0]
     answer = ews.sync()
     assert changes(answer) == [("Create", master)]
     one = f'<t:OccurrenceItemId RecurringMasterId="{master}" InstanceIndex="2"/>'
-    ews.delete(one).ok
+    ews.delete(one).ok()
     assert changes(ews.sync(state(answer))) == [("Update", master)]
 
 
 def test_a_move_out_and_back_gives_another_id(ews: Ews) -> None:
-    made = ews.create().ok.ids[0][0]
+    made = ews.create().ok().ids[0][0]
     before = state(ews.sync())
     ews.graph.box.act(kind="move_folder", room=ROOM, id=made, copy=True)
     (gone, new) = changes(ews.sync(before))
@@ -98,11 +98,11 @@ def test_states_that_are_refused(ews: Ews) -> None:
     assert ews.sync(good).codes == ["ErrorInvalidSyncStateData"]
     ews.act_as = ROOM
     assert ews.sync(good, folder="inbox").codes == ["ErrorInvalidSyncStateData"]
-    assert ews.sync(good).ok
+    assert ews.sync(good).ok()
 
 
 def test_a_restore_voids_states(ews: Ews) -> None:
-    ews.create().ok
+    ews.create().ok()
     good = state(ews.sync())
     ews.graph.control("POST", f"rooms/{ROOM}/backup", {})
     ews.graph.control("POST", f"rooms/{ROOM}/restore", {"tokens": "void"})
@@ -111,7 +111,7 @@ def test_a_restore_voids_states(ews: Ews) -> None:
 
 
 def test_a_mailbox_made_anew_knows_no_old_ids(ews: Ews) -> None:
-    made = ews.create().ok.ids[0][0]
+    made = ews.create().ok().ids[0][0]
     good, folder = state(ews.sync()), ews.folder_id()
     ews.graph.control("POST", f"rooms/{ROOM}/remake", {})
     assert ews.sync(good).codes == ["ErrorInvalidSyncStateData"]
@@ -127,7 +127,7 @@ def test_pages_have_limits(ews: Ews, most: int) -> None:
 
 
 def test_ignored_items_do_not_come(ews: Ews) -> None:
-    ids = [ews.create().ok.ids[0][0] for _ in range(2)]
+    ids = [ews.create().ok().ids[0][0] for _ in range(2)]
     answer = ews.call(
         "<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>"
         f"<m:SyncFolderId>{place('calendar')}</m:SyncFolderId><m:Ignore>"
@@ -140,7 +140,7 @@ def test_ignored_items_do_not_come(ews: Ews) -> None:
 def test_both_fronts_tell_of_each_others_writes(ews: Ews) -> None:
     _, link = ews.graph.first_delta()
     before = state(ews.sync())
-    mine = ews.create().ok.ids[0][0]
+    mine = ews.create().ok().ids[0][0]
     theirs = ews.graph.ok("POST", f"{ROOM}/events", event("2026-12-02"))["id"]
     assert changes(ews.sync(before)) == [("Create", mine), ("Create", theirs)]
     rows, _ = ews.graph.round(link)
@@ -156,7 +156,7 @@ def hierarchy(ews: Ews, said: str = "") -> Answer:
         "<m:SyncFolderHierarchy><m:FolderShape><t:BaseShape>AllProperties</t:BaseShape>"
         f"</m:FolderShape><m:SyncFolderId>{place('msgfolderroot')}</m:SyncFolderId>{known}"
         "</m:SyncFolderHierarchy>"
-    ).ok
+    ).ok()
 
 
 def make(ews: Ews, name: str, parent: str = "msgfolderroot", kind: str = "Folder") -> Answer:
@@ -178,8 +178,8 @@ def test_folders_come_go_and_are_told_of(ews: Ews) -> None:
     shown = {one.text for one in first.all("//m:Changes/t:Create//t:DisplayName")}
     assert {"Calendar", "Inbox", "Sent Items", "Deleted Items"} <= shown
     assert not hierarchy(ews, state(first)).all("//m:Changes/*")
-    made = make(ews, "Mine", kind="CalendarFolder").ok.one("//t:FolderId").get("Id")
-    inner = make(ews, "Inner", parent=made).ok.one("//t:FolderId").get("Id")
+    made = make(ews, "Mine", kind="CalendarFolder").ok().one("//t:FolderId").get("Id")
+    inner = make(ews, "Inner", parent=made).ok().one("//t:FolderId").get("Id")
     second = hierarchy(ews, state(first))
     assert [one.text for one in second.all("//t:Create//t:DisplayName")] == ["Mine", "Inner"]
     assert second.all("//t:Create/t:CalendarFolder")
@@ -188,17 +188,17 @@ def test_folders_come_go_and_are_told_of(ews: Ews) -> None:
         '<t:SetFolderField><t:FieldURI FieldURI="folder:DisplayName"/><t:Folder><t:DisplayName>New'
         "</t:DisplayName></t:Folder></t:SetFolderField></t:Updates></t:FolderChange>"
         "</m:FolderChanges></m:UpdateFolder>"
-    ).ok
+    ).ok()
     third = hierarchy(ews, state(second))
     assert third.text("//t:Update//t:DisplayName") == "New"
-    remove(ews, made).ok
+    remove(ews, made).ok()
     fourth = hierarchy(ews, state(third))
     assert {one.get("Id") for one in fourth.all("//t:Delete/t:FolderId")} == {made, inner}
     assert ews.find(folder=made).codes == ["ErrorFolderNotFound"]
 
 
 def test_folders_that_cannot_be_made_or_deleted(ews: Ews) -> None:
-    make(ews, "Twice").ok
+    make(ews, "Twice").ok()
     assert make(ews, "twice").codes == ["ErrorFolderExists"]
     assert remove(ews, "calendar").codes == ["ErrorDeleteDistinguishedFolder"]
     assert ews.call(
@@ -212,11 +212,11 @@ def find_folders(ews: Ews, parent: str, how: str, inner: str = "", test: str = "
         f'<m:FindFolder Traversal="{how}"><m:FolderShape><t:BaseShape>Default</t:BaseShape>'
         f"</m:FolderShape>{inner}{test}<m:ParentFolderIds>{place(parent)}</m:ParentFolderIds>"
         "</m:FindFolder>"
-    ).ok
+    ).ok()
 
 
 def test_finding_folders(ews: Ews) -> None:
-    make(ews, "Inner", parent="inbox").ok
+    make(ews, "Inner", parent="inbox").ok()
     shallow = find_folders(ews, "msgfolderroot", "Shallow")
     deep = find_folders(ews, "msgfolderroot", "Deep")
     names = [one.text for one in shallow.all("//t:DisplayName")]

@@ -164,7 +164,7 @@ def _refused(bad: list[tuple[str, Refusal]]) -> Markup:
                 m("MessageText", bad[0][1].message),
                 m("ResponseCode", code_of(bad[0][1])),
                 m("DescriptiveLinkKey", 0),
-                m("ErrorSubscriptionIds", *(m("SubscriptionId", name) for name, _ in bad)),
+                m("ErrorSubscriptionIds", *(t("SubscriptionId", name) for name, _ in bad)),
                 m("ConnectionStatus", "Closed"),
                 ResponseClass="Error",
             )
@@ -237,10 +237,10 @@ class EventStream:
                 rows = [*rows, *rows]
             if rows:
                 events = (t(kind, inner) for kind, inner in rows)
-                notices.append(m("Notification", t("SubscriptionId", one.id), *events))
+                notices.append(t("Notification", t("SubscriptionId", one.id), *events))
         if not notices and self.told and now - self.told >= timedelta(seconds=front.status_seconds):
             alive = t("StatusEvent")
-            notices = [m("Notification", t("SubscriptionId", self.found[0].id), alive)]
+            notices = [t("Notification", t("SubscriptionId", self.found[0].id), alive)]
         if not notices:
             return b"", False
         self.told = now

@@ -58,8 +58,8 @@ def _slot(call: Call, draft: Draft, base: Instance | None) -> When | None:
     start_zone = draft.start_zone or (old.start_zone if old else outer) or UTC_ZONE
     end_zone = draft.end_zone or draft.start_zone or (old.end_zone if old else outer) or UTC_ZONE
     start_zone, end_zone = _home(start_zone), _home(end_zone)
-    start = _point(draft.start, draft.start_zone or outer or start_zone, start_zone)
-    end = _point(draft.end, draft.end_zone or draft.start_zone or outer or end_zone, end_zone)
+    start = _point(draft.start, draft.start_zone or outer or UTC_ZONE, start_zone)
+    end = _point(draft.end, draft.end_zone or draft.start_zone or outer or UTC_ZONE, end_zone)
     if old is None:
         if start is None:
             # Exchange takes the next half hour for an appointment that says nothing.

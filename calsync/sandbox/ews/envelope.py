@@ -32,6 +32,7 @@ def wrap(content: Markup) -> bytes:
 def answer(call: Call, content: Markup) -> Response:
     """HTTP 200."""
     made = Response(200, {"Content-Type": CONTENT}, wrap(content))
+    made.headers.update(call.flags.get("headers", {}))
     stream = call.flags.get("stream")
     if stream is not None:
         made.stream = stream

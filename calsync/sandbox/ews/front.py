@@ -37,7 +37,7 @@ class EwsFront:
         self.graph = graph
         self.denial = "ErrorAccessDenied"
         self.backoff_ms = 5000
-        self.concurrency = 27
+        self.status_seconds = 45.0
         self.reset()
 
     def reset(self) -> None:

@@ -13,6 +13,7 @@ from ..items import Attendee, Item, Person, instance, when
 from ..zones import UTC_ZONE
 
 if TYPE_CHECKING:
+    from ..world import World
     from .call import Call
     from .store import Folder, Store
 
@@ -34,12 +35,12 @@ def fill(call: Call, store: Store, folder: Folder) -> None:
     """Bring the Inbox up to date before it is read."""
     if folder.special not in ("inbox", "sentitems", "msgfolderroot"):
         return
-    deliver(call, store)
+    deliver_of(call.world, store)
 
 
-def deliver(call: Call, store: Store) -> None:
+def deliver_of(world: World, store: Store) -> None:
     """Put every mail since the last look into the folder where it belongs."""
-    mails, box = call.world.mails, store.box
+    mails, box = world.mails, store.box
     own = box.address.casefold()
     fresh = mails[store.read_mails :]
     store.read_mails = len(mails)
@@ -50,15 +51,15 @@ def deliver(call: Call, store: Store) -> None:
     for line in fresh:
         meeting = line["kind"] in ("request", "update", "cancel")
         if line["to"].casefold() == own and not (silent and meeting):
-            _put(call, inbox, line, is_read=False)
+            _put(world, inbox, line, is_read=False)
         if line["from"].casefold() == own and not silent and line["kind"] == "mail":
-            _put(call, sent, line, is_read=True)
+            _put(world, sent, line, is_read=True)
 
 
-def _put(call: Call, folder: Folder, line: dict[str, Any], *, is_read: bool) -> None:
+def _put(world: World, folder: Folder, line: dict[str, Any], *, is_read: bool) -> None:
     kind = str(line["kind"])
     item_class = ANSWERS.get(str(line.get("response"))) if kind == "response" else CLASSES.get(kind)
-    sender, target = _person(call, str(line["from"])), _person(call, str(line["to"]))
+    sender, target = _person(world, str(line["from"])), _person(world, str(line["to"]))
     props: dict[str, Any] = {
         "itemClass": item_class or "IPM.Note",
         "subject": str(line["subject"]),
@@ -74,10 +75,10 @@ def _put(call: Call, folder: Folder, line: dict[str, Any], *, is_read: bool) -> 
         props["response"] = line["response"]
     if line.get("date"):
         props["day"] = date.fromisoformat(str(line["date"]))
-    slot = _slot(call, sender.address, props)
+    slot = _slot(world, sender.address, props)
     if slot is not None:
         props["slot"] = slot
-    now = call.world.utc().replace(microsecond=0)
+    now = world.utc().replace(microsecond=0)
     item = Item(
         key=f"{int(line['n']):012x}",
         uid=f"mail:{line['n']}",
@@ -87,17 +88,17 @@ def _put(call: Call, folder: Folder, line: dict[str, Any], *, is_read: bool) -> 
         props=props,
         attendees=(Attendee(target, "to"),),
     )
-    call.world.put(folder.drawer, item)
+    world.put(folder.drawer, item)
 
 
-def _person(call: Call, address: str) -> Person:
-    known = call.world.box(address)
+def _person(world: World, address: str) -> Person:
+    known = world.box(address)
     return known.person if known is not None else Person(address, address)
 
 
-def _slot(call: Call, sender: str, props: dict[str, Any]) -> tuple[Any, Any] | None:
+def _slot(world: World, sender: str, props: dict[str, Any]) -> tuple[Any, Any] | None:
     """Start and end of the meeting, where its organizer still has it."""
-    home = call.world.box(sender)
+    home = world.box(sender)
     item = home.find_uid(str(props.get("about"))) if home is not None else None
     if item is None:
         return None

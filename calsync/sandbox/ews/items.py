@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from .. import copies
 from ..problems import Refusal, bad_request
-from . import mail, resolve, respond, shape, write
+from . import inbox, mail, resolve, respond, shape, write
 from .batch import each
-from .call import Call, attr, need, one_of, response, schema, success, truth
+from .call import Call, attr, need, one_of, refused, response, schema, success, truth
 from .log import Done, written
 from .resolve import Target
 from .store import Folder, Store
@@ -108,7 +108,7 @@ def delete(call: Call) -> Markup:
         else:
             call.world.drop(target.box, target.item.key)
             if target.folder.special != "deleteditems":
-                write.keep(call, target.store, how, target.item)
+                write.keep(call, target.store, target.box, how, target.item)
         return success("DeleteItem")
 
     return response("DeleteItem", each(call, _ids(call), work))
@@ -155,7 +155,7 @@ def _moved(call: Call, source: Target, folder: Folder) -> Target:
 
     def make() -> Done:
         world.drop(source.box, source.item.key)
-        made = world.put(folder.drawer, replace(source.item, key=world.new_key(), folder=1))
+        made = write.shift(call, source.store, source.box, source.item, folder)
         return Done(source.box, made, None, ("moved",))
 
     done = written(call, "move", make)
@@ -172,3 +172,46 @@ def _copied(call: Call, source: Target, folder: Folder) -> Target:
         return Done(folder.drawer, copies.copy(world, source.found(), folder.drawer, None))
 
     return Target(source.store, folder, written(call, "copy", make).item, None)
+
+
+def send(call: Call) -> Markup:
+    """SendItem: a draft goes out, and into Sent Items where a copy is wanted."""
+    saved = truth(call.body, attr(call.body, "SaveItemToFolder"))
+    into = call.body.find("SavedItemFolderId")
+    if into is not None and not saved:
+        raise bad_request("A folder without saving.", "ErrorInvalidSendItemSaveSettings")
+
+    def work(node: Node) -> Markup:
+        target = resolve.item(call, node, fresh=True)
+        if target.key is None:
+            raise bad_request("A change key is required.", "ErrorChangeKeyRequired")
+        if target.view(call).is_calendar:
+            raise bad_request("It is no message.", "ErrorInvalidItemForOperationSendItem")
+        mail.send(call, target)
+        call.world.drop(target.box, target.item.key)
+        if saved:
+            store, folder = _saved(call, into, "sentitems")
+            sent = replace(target.item, props={**target.item.props, "isDraft": False})
+            write.shift(call, store, target.box, sent, folder)
+        return success("SendItem")
+
+    return response("SendItem", each(call, _ids(call), work))
+
+
+def mark_read(call: Call) -> Markup:
+    """MarkAllItemsAsRead."""
+    said = need(call.body, "ReadFlag")
+    flag = truth(said, said.text)
+    rows = []
+    for node in resolve.all_folders(need(call.body, "FolderIds")):
+        try:
+            store, folder = resolve.folder(call, node)
+        except Refusal as refusal:
+            rows.append(refused("MarkAllItemsAsRead", refusal))
+            continue
+        inbox.fill(call, store, folder)
+        for item in list(folder.drawer.items.values()):
+            if "itemClass" in item.props and item.props.get("isRead") is not flag:
+                call.world.put(folder.drawer, replace(item, props={**item.props, "isRead": flag}))
+        rows.append(success("MarkAllItemsAsRead"))
+    return response("MarkAllItemsAsRead", rows)

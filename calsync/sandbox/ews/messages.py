@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..items import Item, Person
 from ..world import moment_of
+from . import mimeout
 from .order import words
 from .props import BOTH, CALENDAR, WRITERS, View, mailbox
 from .xml import Markup, maybe, t
@@ -133,7 +134,7 @@ _TABLES: dict[str, dict[str, Write]] = {
 
 def writers(element: str) -> dict[str, Write]:
     """How the members of such an item are written."""
-    return _TABLES.get(element, BOTH)
+    return _TABLES.get(element, BOTH) | {"MimeContent": mimeout.write}
 
 
 def is_processed(item: Item) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import find, folders, items, sync
+from . import availability, configuration, directory, find, folders, ids, items, notify, sync
 from .call import Call
 from .xml import Markup
 
@@ -25,4 +25,23 @@ OPERATIONS: dict[str, Callable[[Call], Markup]] = {
     "DeleteItem": items.delete,
     "MoveItem": items.move,
     "CopyItem": items.copy,
+    "SendItem": items.send,
+    "MarkAllItemsAsRead": items.mark_read,
+    "ConvertId": ids.convert,
+    "GetServerTimeZones": directory.time_zones,
+    "ResolveNames": directory.resolve_names,
+    "ExpandDL": directory.expand,
+    "GetRoomLists": directory.room_lists,
+    "GetRooms": directory.rooms,
+    "GetUserAvailabilityRequest": availability.get,
+    "GetUserConfiguration": configuration.get,
+    "GetUserOofSettingsRequest": configuration.oof,
+    "GetMailTips": configuration.mail_tips,
+    "GetDelegate": configuration.delegates,
+    "GetInboxRules": configuration.inbox_rules,
+    "GetPasswordExpirationDate": configuration.password_expires,
+    "Subscribe": notify.subscribe,
+    "Unsubscribe": notify.unsubscribe,
+    "GetEvents": notify.get_events,
+    "GetStreamingEvents": notify.get_streaming_events,
 }

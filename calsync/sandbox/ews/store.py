@@ -86,6 +86,8 @@ class Store:
     special: dict[str, str] = field(default_factory=dict)
     log: list[tuple[str, str]] = field(default_factory=list)
     read_mails: int = 0
+    # (tag of the drawer, key) of an item that went to another folder -> (folder, key) there.
+    moves: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def add(self, name: str, kind: str | None, parent: str, special: str | None = None) -> Folder:
         """A new folder. Its ids are derived, so that they do not move the world's chance."""

@@ -57,9 +57,6 @@ def create(call: Call, store: Store, folder: Folder, node: Node) -> Target:
     read_item(call, _without(node, "MimeContent"), draft)
     box = folder.drawer
     fields = compose.fields_of(call, draft, None, box.address)
-    if draft.uid and box.find_uid(draft.uid) is not None and said is not None:
-        # The same meeting once more: an ordinary client that puts an event it has.
-        raise bad_request("An item with that UID exists.", "ErrorItemSave")
     if call.flags.get("without_tag"):
         fields = replace(fields, tags={})
     if send == "SendToNone" and fields.attendees:
@@ -67,9 +64,13 @@ def create(call: Call, store: Store, folder: Folder, node: Node) -> Target:
     changed = tuple(one.name for one in node.kids)
 
     def make() -> Done:
-        item = events.create(call.world, box, fields, uid=draft.uid, announced=send != "SendToNone")
-        if draft.days:
+        later = draft.days is not None
+        sent = send != "SendToNone" and not later
+        item = events.create(call.world, box, fields, uid=draft.uid, announced=sent)
+        if draft.days is not None:
             item = call.world.put(box, draft.days(item))
+            if send != "SendToNone" and item.attendees:
+                meetings.announce(call.world, box, None, item)
         return Done(box, box.items.get(item.key, item), None, changed)
 
     done = written(call, "create", make)
@@ -105,6 +106,8 @@ def update(call: Call, target: Target, node: Node) -> Target:
 
     def make() -> Done:
         made = _send(call, target, fields, send)
+        if draft.days is not None and made.rule is not None:
+            made = call.world.put(target.box, draft.days(made))
         made = _disturb(call, target.box, made)
         return Done(target.box, made, target.day, names)
 
@@ -282,7 +285,7 @@ def delete(call: Call, target: Target) -> None:
         else:
             events.delete(world, box, item, day)
         if day is None:
-            keep(call, target.store, how, item)
+            keep(call, target.store, box, how, item)
         return Done(box, item, day, ("deleted",))
 
     written(call, "delete", make)
@@ -303,12 +306,18 @@ def _silently(call: Call, target: Target) -> None:
     call.world.put(target.box, replace(item, cancelled=item.cancelled | {day}, overrides=rest))
 
 
-def keep(call: Call, store: Store, how: str, item: Item) -> None:
+def keep(call: Call, store: Store, box: Mailbox, how: str, item: Item) -> None:
     """Where a deleted item goes: nowhere, the dumpster, or Deleted Items under another id."""
     name = {"SoftDelete": "recoverableitemsdeletions", "MoveToDeletedItems": "deleteditems"}.get(
         how
     )
     if name is None:
         return
-    drawer = store.named(name).drawer
-    call.world.put(drawer, replace(item, key=call.world.new_key(), created=0, folder=1))
+    shift(call, store, box, item, store.named(name))
+
+
+def shift(call: Call, store: Store, box: Mailbox, item: Item, folder: Folder) -> Item:
+    """An item that left a folder comes into another one, under another id."""
+    moved = replace(item, key=call.world.new_key(), created=0, folder=1)
+    store.moves[(box.tag, item.key)] = (folder.key, moved.key)
+    return call.world.put(folder.drawer, moved)

@@ -19,7 +19,7 @@ ERRORS = "http://schemas.microsoft.com/exchange/services/2006/errors"
 # IIS lets no larger request through to EWS (maxAllowedContentLength of its web.config, rounded).
 MOST_BYTES = 64 * 1024 * 1024
 MOST_DEPTH = 100
-MOST_NODES = 200_000
+MOST_NODES = 100_000
 # What XML 1.0 cannot carry at all.
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -116,7 +116,7 @@ def _named(name: str) -> Zone | None:
     return UTC_ZONE if found.rules is UTC else found
 
 
-class _Rules(tzinfo):
+class Rules(tzinfo):
     """Two offsets with the days of the year on which they change."""
 
     def __init__(
@@ -180,8 +180,8 @@ def _ruled(node: Node) -> tzinfo:
         return timezone(next(iter(bias.values()), timedelta(0)))
     (one_id, one_change), (other_id, other_change) = changes.items()
     if bias[one_id] > bias[other_id]:
-        return _Rules(bias[other_id], bias[one_id], one_change, other_change)
-    return _Rules(bias[one_id], bias[other_id], other_change, one_change)
+        return Rules(bias[other_id], bias[one_id], one_change, other_change)
+    return Rules(bias[one_id], bias[other_id], other_change, one_change)
 
 
 def read_meeting_zone(node: Node) -> Zone:
@@ -209,8 +209,6 @@ def rules_of(
     if len(changes) != 2 or len(set(offsets)) != 2:
         # None, or several (Ramadan in Morocco): what stands at the end of the year.
         return offsets[-1], offsets[-1], None, None
-    later, _ = _look(zone.rules, year + 1)
-    _ = later
     low, high = min(offsets), max(offsets)
     into = next(one for one in changes if one[1] == high)
     back = next(one for one in changes if one[1] == low)

@@ -46,6 +46,10 @@ class Stream(Protocol):
         """What is new, and whether it was the last."""
         ...
 
+    def close(self) -> None:
+        """The connection ended, however."""
+        ...
+
 
 @dataclass(slots=True)
 class Response:

@@ -354,7 +354,8 @@ def found(
         """
     )
     company = Company(
-        folder, calendar, time, control, settings, kind, name, chance, before_write, after_write, on_report,
+        folder, calendar, time, control, settings, kind, name, chance, before_write, after_write,
+        on_report,
         lambda point: wire(time, control, point),
     )  # fmt: skip
     company.start()

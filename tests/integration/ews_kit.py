@@ -83,8 +83,8 @@ class EwsLab:
         return as_ews(self.people.put(occupancy))
 
     def edit(self, key: str, occupancy: Occupancy) -> None:
-        # EWS tells times of change in whole seconds.
-        self.advance(1)
+        # EWS tells times of change in milliseconds.
+        self.advance(0.001)
         self.people.edit(as_graph(key), occupancy)
 
     def remove(self, key: str) -> None:

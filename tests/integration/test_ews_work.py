@@ -86,7 +86,7 @@ def test_an_invitation_is_known_by_the_uid_that_graph_tells(lab: EwsLab) -> None
     assert isinstance(other, Seen)
     assert seen.uid == other.uid
     assert seen.occupancy == other.occupancy
-    assert seen.mark // 10_000_000 == other.mark // 10_000_000, "EWS tells whole seconds"
+    assert seen.mark // 10_000 == other.mark // 10_000, "EWS tells milliseconds"
 
 
 def test_an_acceptance_that_makes_the_item_anew_is_found_by_its_identity(lab: EwsLab) -> None:
@@ -364,7 +364,7 @@ def test_busy_times_are_asked_in_pieces(lab: EwsLab) -> None:
     found = rooms.busy(lab.caller, [ROOM, "nobody@contoso.example"], span)
     start = datetime(2026, 12, 1, 9, tzinfo=UTC)
     assert found == {ROOM: [Interval(start, start.replace(hour=10))]}
-    assert lab.calls().count("GetUserAvailability") == 2, "42 days at a time"
+    assert lab.calls().count("GetUserAvailabilityRequest") == 2, "42 days at a time"
 
 
 def test_rooms_are_those_of_the_room_lists(lab: EwsLab) -> None:

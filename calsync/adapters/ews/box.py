@@ -118,8 +118,9 @@ class Box:
             "UpdateItem", requests.update_item(key, change_key, fields), "change event"
         )
 
-    def delete(self, keys: Sequence[str]) -> Answer:
-        ids = [requests.item_id(key) for key in keys]
+    def delete(self, keys: Sequence[str], change_key: str = "") -> Answer:
+        """``change_key``: of a single item. That a server looks at it is not documented."""
+        ids = [requests.item_id(key, change_key) for key in keys]
         payload = requests.delete_items(ids, recoverable=self.server.impersonate)
         return self._write("DeleteItem", payload, "delete event")
 

@@ -37,6 +37,9 @@ SERVERS = {
 }
 
 
+_PRECISION = b"<t:DateTimePrecision>Milliseconds</t:DateTimePrecision>"
+
+
 class _Straight(FailFast):  # type: ignore[misc]  # exchangelib has no types
     """No waits, no repeats, and every answer is handed on: what a status means is judged by us."""
 
@@ -164,6 +167,12 @@ class Service(EWSService):  # type: ignore[misc]  # exchangelib has no types
         response = self._get_response(payload=payload, api_version=version)
         assert isinstance(response, requests.Response)
         return response
+
+    def wrap(self, content: Any, api_version: str | None = None) -> bytes:
+        """The envelope. Times come in milliseconds: in whole seconds the order of two changes of
+        one item could not be told (types.xsd, DateTimePrecision)."""
+        made: bytes = super().wrap(content, api_version=api_version)
+        return made.replace(b"</s:Header>", _PRECISION + b"</s:Header>", 1)
 
     @property
     def _account_to_impersonate(self) -> Identity | None:

@@ -18,6 +18,7 @@ from calsync.adapters.wrap.port import Caller
 from calsync.errors import UsageError
 from calsync.mapping.expand import extent
 from calsync.model import (
+    Done,
     Effect,
     EffectKind,
     InDoubt,
@@ -35,6 +36,8 @@ from calsync.pacing import chunks
 from calsync.ports import Capabilities, Clock
 
 log = logging.getLogger(__name__)
+#: Rounds in which the echo of our own create is waited for.
+_ROUNDS = 20
 
 
 class EwsSide:
@@ -63,6 +66,7 @@ class EwsSide:
         self._seal = Seal(tag_key)
         self._subject_fallback = subject_fallback
         self._page = page
+        self._unheard: dict[str, dict[str, int]] = {}
 
     @property
     def side(self) -> Side:
@@ -92,9 +96,10 @@ class EwsSide:
         if found.full:
             # A full round tells of all times; a series of the past says so only once it is read.
             seen = [one for one in seen if _may_meet(one, window, pair.zone)]
+        told = {*found.changed, *found.removed}
         return Pull(
             observations=tuple(seen),
-            hints=tuple(found.removed),
+            hints=(*found.removed, *self._silent(pair, told)),
             missing=tuple(missing),
             cursor=found.cursor,
             complete=found.full,
@@ -116,6 +121,7 @@ class EwsSide:
             if ours:
                 oldest = min(ours, key=lambda one: (one.created, one.key))
                 made[tag] = replace(oldest, tag=tag)
+                self._unheard.setdefault(pair.id, {})[oldest.key] = 0
         return made
 
     def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
@@ -133,7 +139,20 @@ class EwsSide:
                 outcomes += create_all(box, run)
             else:
                 outcomes.append(carry_out(box, run[0]))
+        for effect, outcome in zip(effects, outcomes, strict=True):
+            now = outcome.now if isinstance(outcome, Done) else None
+            if isinstance(now, Seen) and now.key != effect.key:
+                self._unheard.setdefault(pair.id, {})[now.key] = 0
         return outcomes
+
+    def _silent(self, pair: Pair, told: set[str]) -> list[str]:
+        """Items that we made, and that no round has told of since: a state that never held an item
+        tells nothing of its deletion, either. They are looked at until the feed knows them."""
+        waiting = self._unheard.pop(pair.id, {})
+        left = {key: n + 1 for key, n in waiting.items() if key not in told and n < _ROUNDS}
+        if left:
+            self._unheard[pair.id] = left
+        return list(left)
 
     def _box(self, pair: Pair) -> Box:
         if pair.connection != self._connection:

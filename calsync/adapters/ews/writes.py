@@ -296,7 +296,7 @@ def _change(box: Box, effect: Effect) -> Outcome:
     target = _target(effect)
     change = change_of(box, now.occupancy, target)
     if change.recreate:
-        return _replace(box, effect, now)
+        return _replace(box, effect, item, now)
     if now.occupancy.recurrence is not None or target.recurrence is not None:
         return bring(box, now.key, target, item, now)
     if not change.master:
@@ -312,14 +312,14 @@ def _change(box: Box, effect: Effect) -> Outcome:
     return Done(replace(after[1], tag=now.tag), complete=change_key(after[0]) == renewed(answer))
 
 
-def _replace(box: Box, effect: Effect, now: Seen) -> Outcome:
+def _replace(box: Box, effect: Effect, item: dict[str, Any], now: Seen) -> Outcome:
     """A series that Exchange cannot bring to its target (a removed date does not come back): the
     new event is made first, then the old one removed. Interrupted between the two it is in doubt,
     and done again from the start: the create is recognised by its tag and by what it replaces."""
     (outcome,) = create_all(box, [replace(effect, key=now.key)])
     if not isinstance(outcome, Done) or not isinstance(outcome.now, Seen):
         return outcome
-    (verdict,) = verdicts(box.delete([now.key]), 1)
+    (verdict,) = verdicts(box.delete([now.key], change_key(item)), 1)
     if verdict is None or verdict.meaning is Meaning.GONE:
         return outcome
     return InDoubt("the series was made anew, but its former event is still there")
@@ -331,13 +331,13 @@ def _delete(box: Box, effect: Effect) -> Outcome:
         case Stale(now=Gone() as gone):
             return Done(gone)
         case tuple():
-            return _removed(box, found[1].key)
+            return _removed(box, found[1].key, change_key(found[0]))
         case _:
             return found
 
 
-def _removed(box: Box, key: str) -> Outcome:
-    (verdict,) = verdicts(box.delete([key]), 1)
+def _removed(box: Box, key: str, version: str) -> Outcome:
+    (verdict,) = verdicts(box.delete([key], version), 1)
     if verdict is None:
         return Done(Gone(key=key, absence=Absence.REMOVED))
     if verdict.meaning is Meaning.GONE:
@@ -366,7 +366,7 @@ def _decline(box: Box, effect: Effect) -> Outcome:
     (verdict,) = verdicts(box.decline(now.key, change_key(item), comment=comment, tell=True), 1)
     if verdict is not None and verdict.meaning is Meaning.ORGANIZER:
         # Nobody to tell: the room itself is the organizer.
-        return _removed(box, now.key)
+        return _removed(box, now.key, change_key(item))
     if verdict is not None and verdict.meaning is not Meaning.GONE:
         return as_outcome(verdict)
     return _declined(box, now.key, ())

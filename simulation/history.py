@@ -163,7 +163,9 @@ class History:
             taken = {"delete": False, "change": True}
         self._unconditional = {operation for operation, heeded in taken.items() if not heeded}
         # Such a feed says nothing at all of an item of which nothing is left in its window.
-        self._mute = not switches["removed_outside_window"]
+        # A state of EWS says nothing of what it never held: of our own create that was removed
+        # before the next round, if we died in between.
+        self._mute = not switches["removed_outside_window"] or self.plan.calendar == "ews"
         rooms = min(self.plan.rooms, rng.choice((1, 1, 2, 3)))
         for number in range(rooms):
             zone, label = rng.choice(ZONES)

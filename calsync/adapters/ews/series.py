@@ -24,7 +24,7 @@ from calsync.errors import SideError
 from calsync.mapping import dates, zones
 from calsync.mapping.event import SeriesChange, series_change
 from calsync.mapping.ews_item import fields_of
-from calsync.model import Done, Gone, Occupancy, Outcome, Seen
+from calsync.model import Done, Gone, InDoubt, Occupancy, Outcome, Seen
 from calsync.pacing import chunks
 
 _DAY = timedelta(days=1)
@@ -134,9 +134,12 @@ def bring(box: Box, key: str, target: Occupancy, item: dict[str, Any], now: Seen
             # People changed something else between two of our steps: that is theirs.
             return Done(now, complete=False)
         try:
-            _step(box, key, item, now, change)
-            wrote = True
+            stepped = _step(box, key, item, now, change)
+            wrote = wrote or stepped
             found = look(box, key)
+            if found is not None and stepped and change_key(found[0]) == change_key(item):
+                # A copy of the mailbox that does not know the change yet answers.
+                return InDoubt("it was changed, but is not seen changed yet")
         except _Interrupted as refused:
             if not (wrote or refused.wrote):
                 return as_outcome(refused.verdict)
@@ -184,18 +187,20 @@ def change_of(box: Box, was: Occupancy, target: Occupancy) -> SeriesChange:
     )
 
 
-def _step(box: Box, key: str, item: dict[str, Any], now: Seen, change: SeriesChange) -> None:
+def _step(box: Box, key: str, item: dict[str, Any], now: Seen, change: SeriesChange) -> bool:
     """The master, or else the dates: a change of the master may move them. What is gone already
-    need not be removed; a date that cannot be found is found missing afterwards."""
+    need not be removed; a date that cannot be found is found missing afterwards. Whether anything
+    was written."""
     if change.master:
         answer = box.update(key, change_key(item), fields_of(change.master))
         (verdict,) = verdicts(answer, 1)
         if verdict is not None:
             raise _Interrupted(verdict, wrote=False)
-        return
+        return True
     wrote = _remove(box, item, now, change.exclude) if change.exclude else False
     if change.overrides:
-        _override(box, item, now, change, wrote=wrote)
+        wrote = _override(box, item, now, change, wrote=wrote)
+    return wrote
 
 
 def _remove(box: Box, item: dict[str, Any], now: Seen, slots: Sequence[datetime]) -> bool:
@@ -206,13 +211,13 @@ def _remove(box: Box, item: dict[str, Any], now: Seen, slots: Sequence[datetime]
         for verdict in verdicts(box.delete(piece), len(piece)):
             if verdict is not None and verdict.meaning is not Meaning.GONE:
                 raise _Interrupted(verdict, wrote=wrote)
-            wrote = True
+            wrote = wrote or verdict is None
     return wrote
 
 
 def _override(
     box: Box, item: dict[str, Any], now: Seen, change: SeriesChange, *, wrote: bool
-) -> None:
+) -> bool:
     """Change dates one after the other. A series and all its dates have one ChangeKey, which every
     change renews: the answer to one gives the key for the next (EWS, OccurrenceItemId)."""
     ids = occurrence_ids(box, item, now.occupancy, [slot for slot, _ in change.overrides])
@@ -227,6 +232,7 @@ def _override(
             raise _Interrupted(verdict, wrote=wrote)
         wrote = True
         latest = renewed(answer)
+    return wrote
 
 
 def renewed(answer: Answer) -> str:

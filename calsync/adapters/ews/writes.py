@@ -306,8 +306,9 @@ def _change(box: Box, effect: Effect) -> Outcome:
     if verdict is not None:
         return as_outcome(verdict)
     after = _seen(box, fetch(box, [now.key]).get(now.key))
-    if after is None:
-        return InDoubt("it was changed, but could not be read yet")
+    if after is None or after[1].mark <= now.mark:
+        # A copy of the mailbox that does not know the change yet may answer.
+        return InDoubt("it was changed, but is not seen changed yet")
     # Somebody may have changed it again between the two calls: that is theirs.
     return Done(replace(after[1], tag=now.tag), complete=change_key(after[0]) == renewed(answer))
 

@@ -163,9 +163,7 @@ class History:
             taken = {"delete": False, "change": True}
         self._unconditional = {operation for operation, heeded in taken.items() if not heeded}
         # Such a feed says nothing at all of an item of which nothing is left in its window.
-        # A state of EWS says nothing of what it never held: of our own create that was removed
-        # before the next round, if we died in between.
-        self._mute = not switches["removed_outside_window"] or self.plan.calendar == "ews"
+        self._mute = not switches["removed_outside_window"]
         rooms = min(self.plan.rooms, rng.choice((1, 1, 2, 3)))
         for number in range(rooms):
             zone, label = rng.choice(ZONES)
@@ -323,7 +321,12 @@ class History:
         self.company.time.forward(660.0)
 
     def _hidden(self) -> int:
-        struck = sum(n for (number, _), n in self.tally.fired.items() if number in (28, 30))
+        hides = {28, 30}
+        if self.plan.calendar == "ews":
+            # A state of EWS says nothing of what it never held: of our own create that was removed
+            # before the next round, if the process that knew of it ended in between.
+            hides |= {57, 58, 59, 60, 62}
+        struck = sum(n for (number, _), n in self.tally.fired.items() if number in hides)
         return struck + (len(self._emptied()) if self._mute else 0)
 
     def _emptied(self) -> set[tuple[str, str]]:

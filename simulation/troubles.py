@@ -203,7 +203,9 @@ class Troubles:
             return False
         self.crowded.add(place.id)
         zone = self.company.box(place).zone
-        first = self.company.time.world().replace(hour=6, minute=0, second=0, tzinfo=None)
+        first = self.company.time.world().replace(
+            hour=6, minute=0, second=0, microsecond=0, tzinfo=None
+        )
         first += timedelta(days=30)
 
         def slot(day: int, minutes: int) -> When:

@@ -198,6 +198,19 @@ def test_a_race_between_read_and_write_is_lost_by_us(lab: EwsLab) -> None:
     assert lab.side.read(lab.pair, [key])[0].occupancy == single(hour=20)  # type: ignore[union-attr]
 
 
+def test_what_a_person_changed_since_an_old_answer_is_not_deleted(lab: EwsLab) -> None:
+    """DeleteItem asks for no version; the change that comes before it does."""
+    key = lab.put(single())
+    (seen,) = lab.side.read(lab.pair, [key])
+    assert isinstance(seen, Seen)
+    lab.edit(key, single(hour=20))
+    lab.fault("stale_read", count=None, params={"seconds": 60}, method="GetItem")
+    (outcome,) = lab.side.apply(lab.pair, [effect(DELETE, "a", seen=seen)])
+    assert isinstance(outcome, Stale), outcome
+    lab.calm()
+    assert lab.side.read(lab.pair, [key])[0].occupancy == single(hour=20)  # type: ignore[union-attr]
+
+
 def test_a_series_interrupted_on_its_way_is_told_and_completed(lab: EwsLab) -> None:
     lab.fault("error_before", params={"status": 500}, method="UpdateItem")
     one = effect(CREATE, "a", target=with_exceptions())

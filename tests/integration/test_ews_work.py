@@ -330,7 +330,9 @@ def test_calls_are_few(lab: EwsLab) -> None:
     assert isinstance(changed.now, Seen)
     assert made(lab) == ["GetItem", "UpdateItem", "GetItem"], "read, written if unchanged, read"
     lab.side.apply(lab.pair, [effect(DELETE, "a", seen=changed.now)])
-    assert made(lab) == ["GetItem", "DeleteItem"]
+    assert made(lab) == ["GetItem", "UpdateItem", "DeleteItem"], (
+        "read, touched if unchanged, deleted"
+    )
     many = [effect(CREATE, f"l{day}", target=single(day=day)) for day in range(1, 21)]
     assert all(isinstance(one, Done) for one in lab.side.apply(lab.pair, many))
     assert made(lab) == ["FindItem", "CreateItem", "GetItem"], "twenty in one"

@@ -118,6 +118,10 @@ class Box:
             "UpdateItem", requests.update_item(key, change_key, fields), "change event"
         )
 
+    def touch(self, key: str, change_key: str) -> Answer:
+        """A change that nobody sees, under the version that was decided on."""
+        return self._write("UpdateItem", requests.touch_item(key, change_key), "touch event")
+
     def delete(self, keys: Sequence[str], change_key: str = "") -> Answer:
         """``change_key``: of a single item. That a server looks at it is not documented."""
         ids = [requests.item_id(key, change_key) for key in keys]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from calsync.adapters.ews.xml import EXTENDED, Element, el
+from calsync.adapters.ews.xml import EXTENDED, LEAVING, Element, el
 from calsync.mapping.ews_item import GLOBAL_ID, REPLACES, TAG, Value
 
 #: Largest page of SyncFolderItems (messages.xsd, MaxSyncChangesReturnedType).
@@ -273,6 +273,23 @@ def update_item(key: str, change_key: str, fields: Mapping[str, Value]) -> Eleme
         el(
             "m:ItemChanges", el("t:ItemChange", item_id(key, change_key), el("t:Updates", *updates))
         ),
+        ConflictResolution="NeverOverwrite",
+        SendMeetingInvitationsOrCancellations="SendToNone",
+    )
+
+
+def touch_item(key: str, change_key: str) -> Element:
+    """Change nothing that anybody sees, if the item is still at ``change_key``. DeleteItem asks for no
+    version; this is how the server itself refuses to delete what has changed."""
+    uri = EXTENDED[LEAVING]
+    shell = el(
+        "t:CalendarItem",
+        el("t:ExtendedProperty", el("t:ExtendedFieldURI", **uri), el("t:Value", "1")),
+    )
+    change = el("t:SetItemField", el("t:ExtendedFieldURI", **uri), shell)
+    return el(
+        "m:UpdateItem",
+        el("m:ItemChanges", el("t:ItemChange", item_id(key, change_key), el("t:Updates", change))),
         ConflictResolution="NeverOverwrite",
         SendMeetingInvitationsOrCancellations="SendToNone",
     )

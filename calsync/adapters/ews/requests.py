@@ -279,8 +279,8 @@ def update_item(key: str, change_key: str, fields: Mapping[str, Value]) -> Eleme
 
 
 def touch_item(key: str, change_key: str) -> Element:
-    """Change nothing that anybody sees, if the item is still at ``change_key``. DeleteItem asks for no
-    version; this is how the server itself refuses to delete what has changed."""
+    """Change nothing that anybody sees, if the item is still at ``change_key``. DeleteItem asks for
+    no version; this is how the server itself refuses to delete what has changed."""
     uri = EXTENDED[LEAVING]
     shell = el(
         "t:CalendarItem",

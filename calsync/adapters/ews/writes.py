@@ -338,9 +338,9 @@ def _delete(box: Box, effect: Effect) -> Outcome:
 
 
 def _removed_as_read(box: Box, item: dict[str, Any], now: Seen) -> Outcome:
-    """DeleteItem asks for no version. An item of our own is touched under the version that was read:
-    the server refuses that where a person changed it since, however old the answer was that we
-    read. Between the two requests the race is open."""
+    """DeleteItem asks for no version. An item of our own is touched under the version that was
+    read: the server refuses that where a person changed it since, however old the answer was that
+    we read. Between the two requests the race is open."""
     if not now.owned:
         return _removed(box, now.key, change_key(item))
     answer = box.touch(now.key, change_key(item))

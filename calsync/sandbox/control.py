@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from . import acts, backups, icsload, seeding
 from .attendant import Processing
 from .dump import instances, item_dump
+from .ews import admin
 from .ews.front import EwsFront
 from .faults import KINDS, Fault
 from .graph.calendar import parse_instant
@@ -94,6 +95,9 @@ class Control:
             ("POST", "tenants"): self._tenant,
             ("POST", "apps"): self._app,
             ("POST", "tokens/expire"): self._expire,
+            ("GET", "ews"): lambda _: admin.settings(self.ews, {}),
+            ("POST", "ews"): lambda one: admin.settings(self.ews, one.json()),
+            ("POST", "ews/accounts"): lambda one: admin.account(self.ews, one.json()),
             ("GET", "calls/log"): lambda one: {"calls": _since(self.front.calls, one)},
             ("GET", "calls"): lambda _: self._calls(),
             ("GET", "faults"): lambda _: self._faults(),

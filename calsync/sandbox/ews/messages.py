@@ -9,7 +9,8 @@ from ..items import Item, Person
 from ..world import moment_of
 from . import mimeout
 from .order import words
-from .props import BOTH, CALENDAR, WRITERS, View, mailbox
+from .props import BOTH, CALENDAR, WRITERS, mailbox
+from .view import View
 from .xml import Markup, maybe, t
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from .accounts import denied
 from .call import Call, attr, schema
 from .call import whole as whole_number
 from .order import words
-from .props import View
 from .store import DISTINGUISHED, Folder, Place, Store
+from .view import View
 from .xml import Node
 
 if TYPE_CHECKING:

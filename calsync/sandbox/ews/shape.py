@@ -9,8 +9,9 @@ from ..problems import Refusal, bad_request
 from . import messages, tags
 from .call import attr, need, one_of, schema, truth
 from .order import FIELDS, ORDERS, RANKS
-from .props import BOTH, CALENDAR, View
+from .props import BOTH, CALENDAR
 from .tags import Path
+from .view import View
 from .xml import Markup, Node, t
 
 BASES = ("IdOnly", "Default", "AllProperties", "PcxPeopleSearch")

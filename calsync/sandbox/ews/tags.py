@@ -24,7 +24,7 @@ from .xml import Markup, Node, t
 from .zones import read_time, shown
 
 if TYPE_CHECKING:
-    from .props import View
+    from .view import View
 
 SETS = {
     "Meeting": "6ed8da90-450b-101b-98da-00aa003f1305",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..items import Item, Person
 from ..world import moment_of
-from . import mimeout
+from . import attach, mimeout
 from .order import words
 from .props import BOTH, CALENDAR, WRITERS, mailbox
 from .view import View
@@ -135,7 +135,7 @@ _TABLES: dict[str, dict[str, Write]] = {
 
 def writers(element: str) -> dict[str, Write]:
     """How the members of such an item are written."""
-    return _TABLES.get(element, BOTH) | {"MimeContent": mimeout.write}
+    return _TABLES.get(element, BOTH) | {"MimeContent": mimeout.write, "Attachments": attach.show}
 
 
 def is_processed(item: Item) -> bool:

@@ -148,6 +148,11 @@ class View:
         return int(self.item.props.get("sequence", 0))
 
     @property
+    def number(self) -> int:
+        """The change number at which the item came into its folder."""
+        return self.folder.drawer.seq_at(self.item.created)
+
+    @property
     def size(self) -> int:
         """A size that grows with the content."""
         return 1024 + len(self.subject) * 2 + len(self.body(text=False)["content"])

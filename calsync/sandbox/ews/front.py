@@ -13,7 +13,7 @@ from .. import faults as fault_kinds
 from ..faults import Fault
 from ..graph.request import Response
 from ..problems import Refusal
-from . import faulty, header
+from . import faulty, grammar, header
 from .accounts import Accounts
 from .call import Call, SoapFault, code_of
 from .envelope import answer, fault_response, unauthorized, values
@@ -87,6 +87,8 @@ class EwsFront:
             envelope = self._envelope(body)
             request = self._body(envelope)
             operation = request.name
+            if operation in OPERATIONS:
+                grammar.check(request)
             call = header.read(self, account, envelope, request, lowered)
             response = self._faulty(call) if self.graph.faults.armed else self._handled(call)
         except SoapFault as fault:
@@ -140,7 +142,7 @@ class EwsFront:
 
     def _faulty(self, call: Call) -> Response:
         faulty.name_mailbox(call)
-        for fault in self.strikes(call, fault_kinds.BEFORE):
+        for fault in self.strikes(call, (*fault_kinds.BEFORE, *fault_kinds.EWS_BEFORE)):
             struck = faulty.before(call, fault)
             if struck is not None:
                 call.flags["operation"] = f"fault {fault.kind}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..zones import UTC_ZONE
+from . import grammar
 from .accounts import Account
 from .call import VERSIONS, Call, SoapFault, need
 from .xml import TYPES, Node
@@ -62,6 +63,7 @@ def _version(node: Node | None) -> int:
 
 
 def _impersonated(front: EwsFront, account: Account, node: Node, call: Call) -> Mailbox:
+    grammar.check(node)
     sid = need(node, "ConnectingSID")
     if not sid.kids:
         raise SoapFault(

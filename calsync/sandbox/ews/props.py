@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -182,8 +182,6 @@ def _recurrence_id(view: View) -> str | None:
 
 
 def _reminder(view: View) -> datetime:
-    from datetime import timedelta
-
     return view.start - timedelta(minutes=int(view.prop("reminderMinutesBeforeStart", 15)))
 
 
@@ -195,6 +193,20 @@ def _wall(view: View, *, end: bool) -> str:
 
 def _owner(view: View) -> str:
     return view.folder.drawer.name
+
+
+def _beside(view: View, *, adjacent: bool) -> int:
+    """How many others overlap, or end or begin where this one begins or ends."""
+    start, end = view.found.when.start_utc, view.found.when.end_utc
+    span = timedelta(minutes=1)
+    others = [
+        one
+        for one in view.folder.drawer.view(start - span, end + span)
+        if one.item.key != view.item.key and one.live
+    ]
+    if adjacent:
+        return sum(one.when.end_utc == start or one.when.start_utc == end for one in others)
+    return sum(one.when.start_utc < end and one.when.end_utc > start for one in others)
 
 
 RIGHTS = t(
@@ -287,6 +299,8 @@ CALENDAR: dict[str, Write] = {
     "RequiredAttendees": lambda v: _attendees(v, "RequiredAttendees", "required"),
     "OptionalAttendees": lambda v: _attendees(v, "OptionalAttendees", "optional"),
     "Resources": lambda v: _attendees(v, "Resources", "resource"),
+    "ConflictingMeetingCount": lambda v: t("ConflictingMeetingCount", _beside(v, adjacent=False)),
+    "AdjacentMeetingCount": lambda v: t("AdjacentMeetingCount", _beside(v, adjacent=True)),
     "Duration": lambda v: t("Duration", duration(v.end - v.start)),
     "TimeZone": lambda v: t("TimeZone", windows_name(v.found.when.start_zone.label)),
     "AppointmentReplyTime": lambda v: (

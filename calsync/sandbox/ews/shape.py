@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..problems import Refusal, bad_request
 from . import messages, tags
-from .call import attr, need, one_of, schema, truth
+from .call import Call, attr, need, one_of, schema, truth
 from .order import FIELDS, ORDERS, RANKS
 from .props import BOTH, CALENDAR
 from .tags import Path
@@ -28,9 +28,23 @@ DEFAULT: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # AllProperties is not all: these come when they are named only.
 NAMED_ONLY = frozenset(
-    {"MimeContent", "UniqueBody", "NormalizedBody", "TextBody", "StoreEntryId", "MeetingTimeZone"}
+    {"MimeContent", "UniqueBody", "NormalizedBody", "TextBody", "StoreEntryId"}
+    | {"ConflictingMeetingCount", "AdjacentMeetingCount"}
     | {"ExtendedProperty", "Preview", "StartWallClock", "EndWallClock", "IntendedFreeBusyStatus"}
 )
+# Members that came with a later schema: an older client is not shown them.
+SINCE = {
+    **dict.fromkeys(
+        ("StartTimeZone", "EndTimeZone", "StoreEntryId", "UniqueBody", "ConversationId"),
+        "Exchange2010",
+    ),
+    **dict.fromkeys(
+        ("Flag", "InstanceKey", "NormalizedBody", "Preview", "TextBody", "StartWallClock",
+         "EndWallClock", "StartTimeZoneId", "EndTimeZoneId", "IntendedFreeBusyStatus",
+         "JoinOnlineMeetingUrl", "IsOrganizer", "EnhancedLocation", "ReminderNextTime"),
+        "Exchange2013",
+    ),
+}  # fmt: skip
 # A listing (FindItem, SyncFolderItems) is served from the folder's table: nothing that the item
 # must be opened for.
 NOT_LISTED = frozenset(
@@ -128,7 +142,7 @@ def render(view: View, shape: Shape) -> Markup:
     element = view.element
     chosen = shape.chosen.get(element)
     if chosen is None:
-        chosen = shape.chosen[element] = _choose(element, shape)
+        chosen = shape.chosen[element] = _choose(view.call, element, shape)
     parts: list[Markup | None] = []
     for name, write in chosen:
         if name == "ExtendedProperty":
@@ -147,7 +161,9 @@ def _extended(view: View, shape: Shape) -> list[Markup]:
     return found
 
 
-def _choose(element: str, shape: Shape) -> tuple[tuple[str, Callable[[View], Markup | None]], ...]:
+def _choose(
+    call: Call, element: str, shape: Shape
+) -> tuple[tuple[str, Callable[[View], Markup | None]], ...]:
     order = ORDERS.get(element, ORDERS["Item"])
     writers = messages.writers(element)
     if shape.base == "IdOnly":
@@ -170,7 +186,8 @@ def _choose(element: str, shape: Shape) -> tuple[tuple[str, Callable[[View], Mar
     return tuple(
         (name, writers.get(name, nothing))
         for name in sorted(names, key=rank.__getitem__)
-        if name in writers or name == "ExtendedProperty"
+        if (name in writers or name == "ExtendedProperty")
+        and (name not in SINCE or call.since(SINCE[name]))
     )
 
 

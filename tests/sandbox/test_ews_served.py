@@ -7,14 +7,17 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from calsync.sandbox import SandboxServer
+
 from .client import ROOM, ROOM2
-from .soap import Ews, place
+from .soap import SERVICE, Ews, place
 
 
 @pytest.fixture
@@ -87,3 +90,22 @@ def test_a_reset_forgets_everything() -> None:
     ews.graph.control("POST", "seed", {"rooms": 2, "people": 3, "seed": 7})
     assert ews.get(made).codes == ["ErrorItemNotFound"]
     assert ews.find().ok().ids == []
+
+
+def test_an_account_has_only_so_many_calls_at_once() -> None:
+    ews = Ews()
+    graph = ews.graph
+    graph.control("POST", "ews", {"concurrent": 2})
+    body = ews.envelope("<m:GetRoomLists/>")
+    head = {"Content-Type": "text/xml"}
+    login = (SERVICE, ews.password)
+    with SandboxServer(graph.box, service_time_s=0.3) as server, ThreadPoolExecutor(4) as pool:
+        url = f"{server.url}/EWS/Exchange.asmx"
+
+        def call(_: int) -> bytes:
+            return requests.post(url, data=body, headers=head, auth=login, timeout=10).content
+
+        answers = list(pool.map(call, range(4)))
+    busy = [one for one in answers if b"ErrorExceededConnectionCount" in one]
+    assert 1 <= len(busy) <= 2
+    assert sum(b"<m:ResponseCode>NoError<" in one for one in answers) == 4 - len(busy)

@@ -12,7 +12,18 @@ from lxml import etree
 from tests.fidelity import ews as judge
 from tests.sandbox.client import BOB, ROOM
 from tests.sandbox.soap import (
-    CLEAN, KEY, Ews, appointment, compare, invite, place, put, tag, tag_is, weekly, zones,
+    CLEAN,
+    KEY,
+    Ews,
+    appointment,
+    compare,
+    invite,
+    place,
+    put,
+    tag,
+    tag_is,
+    weekly,
+    zones,
 )  # fmt: skip
 
 NASTY = (
@@ -39,10 +50,12 @@ def corpus(ews: Ews) -> list[str]:
     shape = (
         "<m:ItemShape><t:BaseShape>AllProperties</t:BaseShape><t:IncludeMimeContent>true"
         "</t:IncludeMimeContent><t:BodyType>Text</t:BodyType><t:AdditionalProperties>"
-        f'<t:FieldURI FieldURI="calendar:Start"/>{KEY}{CLEAN}</t:AdditionalProperties></m:ItemShape>'
+        f'<t:FieldURI FieldURI="calendar:Start"/>{KEY}{CLEAN}</t:AdditionalProperties>'
+        "</m:ItemShape>"
     )
     bare = "<m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape>"
-    test = f"<t:And>{tag_is('k')}<t:Not>{compare('IsLessThan', 'calendar:Start', '2026-01-01')}</t:Not></t:And>"
+    early = compare("IsLessThan", "calendar:Start", "2026-01-01")
+    test = f"<t:And>{tag_is('k')}<t:Not>{early}</t:Not></t:And>"
     named = f'<t:ItemId Id="{single[0]}" ChangeKey="{single[1]}"/>'
     second = f'<t:OccurrenceItemId RecurringMasterId="{series[0]}" InstanceIndex="2"/>'
     made = appointment(
@@ -74,7 +87,7 @@ def corpus(ews: Ews) -> list[str]:
         '<m:CreateItem MessageDisposition="SendAndSaveCopy"><m:Items><t:CancelCalendarItem>'
         f'<t:ReferenceItemId Id="{single[0]}" ChangeKey="{single[1]}"/><t:NewBodyContent '
         'BodyType="Text">x</t:NewBodyContent></t:CancelCalendarItem></m:Items></m:CreateItem>',
-        f'<m:ResolveNames ReturnFullContactData="true"><m:UnresolvedEntry>Person</m:UnresolvedEntry>'
+        '<m:ResolveNames ReturnFullContactData="true"><m:UnresolvedEntry>Person</m:UnresolvedEntry>'
         "</m:ResolveNames>",
         f'<m:ConvertId DestinationFormat="HexEntryId"><m:SourceIds><t:AlternateId Format="EwsId" '
         f'Id="{single[0]}" Mailbox="{ROOM}"/></m:SourceIds></m:ConvertId>',

@@ -22,11 +22,13 @@ def settings(front: EwsFront, raw: Mapping[str, Any]) -> dict[str, Any]:
         front.denial = str(raw["denial"])
     front.backoff_ms = int(raw.get("backoff_ms", front.backoff_ms))
     front.status_seconds = float(raw.get("status_seconds", front.status_seconds))
+    front.throttle.concurrent = int(raw.get("concurrent", front.throttle.concurrent))
     front.subscriptions.most = int(raw.get("subscriptions", front.subscriptions.most))
     return {
         "denial": front.denial,
         "backoff_ms": front.backoff_ms,
         "status_seconds": front.status_seconds,
+        "concurrent": front.throttle.concurrent,
         "subscriptions": front.subscriptions.most,
         "open_subscriptions": len(front.subscriptions.found),
         "accounts": [_show(front, one) for one in front.accounts.services.values()],

@@ -13,6 +13,7 @@ from .. import faults as fault_kinds
 from ..faults import Fault
 from ..graph.request import Response
 from ..problems import Refusal
+from ..throttle import Throttle
 from . import faulty, grammar, header
 from .accounts import Accounts
 from .call import Call, SoapFault, code_of
@@ -38,6 +39,8 @@ class EwsFront:
         self.denial = "ErrorAccessDenied"
         self.backoff_ms = 5000
         self.status_seconds = 45.0
+        # EWSMaxConcurrency of the default throttling policy; calls are only at once on a socket.
+        self.throttle = Throttle(concurrent=27)
         self.reset()
 
     def reset(self) -> None:
@@ -126,6 +129,17 @@ class EwsFront:
                 f"The operation '{call.operation}' is not available here.",
             )
         return answer(call, work(call))
+
+    def too_many_at_once(self, _: str) -> Response:
+        """One call more than an account may have open, answered by the transport."""
+        self.throttle.refused["concurrency"] += 1
+        self._record("any", "", None, 500, {})
+        fault = SoapFault(
+            "ErrorExceededConnectionCount",
+            "You have exceeded the available concurrent connections for your account. Try again "
+            "once your other requests have completed.",
+        )
+        return fault_response(fault)
 
     def strikes(self, call: Call, kinds: tuple[str, ...]) -> list[Fault]:
         """Faults of these kinds that strike at this point of a call."""

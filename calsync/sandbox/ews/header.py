@@ -30,7 +30,7 @@ def read(
         body=body,
         account=account,
         tenant=tenant,
-        box=front.world.box(account.address) if account.address else None,
+        box=_own(front, account),
         version=_version(known.get("RequestServerVersion")),
     )
     made.flags["anchor"] = headers.get("x-anchormailbox", "")
@@ -47,6 +47,11 @@ def read(
     else:
         made.zone = UTC_ZONE
     return made
+
+
+def _own(front: EwsFront, account: Account) -> Mailbox | None:
+    box = front.world.box(account.address) if account.address else None
+    return None if box is None or box.home == "cloud" else box
 
 
 def _version(node: Node | None) -> int:
@@ -75,7 +80,7 @@ def _impersonated(front: EwsFront, account: Account, node: Node, call: Call) -> 
     if account.impersonates is not None and not account.impersonates:
         raise _denied()
     box = call.tenant.boxes.get(name)
-    if box is None:
+    if box is None or box.home == "cloud":
         known = front.world.box(name)
         if known is not None and known.tenant_id != call.tenant.tenant_id:
             raise _denied()

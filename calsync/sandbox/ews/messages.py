@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..items import Item, Person
 from ..world import moment_of
 from . import attach, mimeout
-from .order import words
+from .order import CONTACT, TASK, words
 from .props import BOTH, CALENDAR, WRITERS, mailbox
 from .view import View
 from .xml import Markup, maybe, t
@@ -107,7 +107,21 @@ _REQUEST = words(
     AllowNewTimeProposal IsOnlineMeeting EnhancedLocation
     """
 )
+
+
+def _as_said(name: str) -> Callable[[View], Markup | None]:
+    """A member of a contact, a task or a post, as it was written."""
+
+    def write(view: View) -> Markup | None:
+        found: Markup | None = view.prop("raw", {}).get(name)
+        return found
+
+    return write
+
+
 _TABLES: dict[str, dict[str, Write]] = {
+    "Contact": {name: _as_said(name) for name in CONTACT} | BOTH,
+    "Task": {name: _as_said(name) for name in TASK} | BOTH,
     "CalendarItem": WRITERS,
     "MeetingRequest": BOTH
     | MESSAGE

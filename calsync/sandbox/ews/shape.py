@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..problems import Refusal, bad_request
+from ..zones import CUSTOM
 from . import messages, tags
 from .call import Call, attr, need, one_of, schema, truth
 from .order import FIELDS, ORDERS, RANKS
@@ -29,9 +30,11 @@ DEFAULT: dict[str, tuple[str, ...]] = {
 # AllProperties is not all: these come when they are named only.
 NAMED_ONLY = frozenset(
     {"MimeContent", "UniqueBody", "NormalizedBody", "TextBody", "StoreEntryId"}
-    | {"ConflictingMeetingCount", "AdjacentMeetingCount"}
-    | {"ExtendedProperty", "Preview", "StartWallClock", "EndWallClock", "IntendedFreeBusyStatus"}
+    | {"ConflictingMeetingCount", "AdjacentMeetingCount", "ExtendedProperty"}
+    | {"Preview", "StartWallClock", "EndWallClock", "IntendedFreeBusyStatus"}
 )
+# These tell of other items, too.
+NOT_KEPT = frozenset({"ConflictingMeetingCount", "AdjacentMeetingCount"})
 # Members that came with a later schema: an older client is not shown them.
 SINCE = {
     **dict.fromkeys(
@@ -80,6 +83,21 @@ class Shape:
     chosen: dict[str, tuple[tuple[str, Callable[[View], Markup | None]], ...]] = field(
         default_factory=dict
     )
+    kept: tuple[object, ...] = ()
+
+    def key(self) -> tuple[object, ...]:
+        """What tells it from others."""
+        if not self.kept:
+            paths = tuple(path.attrs for path in self.paths)
+            self.kept = (
+                self.base,
+                self.mime,
+                self.text,
+                self.listed,
+                frozenset(self.names),
+                paths,
+            )
+        return self.kept
 
 
 def read_field(node: Node) -> Field | Path:
@@ -139,6 +157,27 @@ def _not_here(uri: str) -> Refusal:
 def render(view: View, shape: Shape) -> Markup:
     """The item as the shape wants it, members in the order of the schema."""
     view.text, view.listed = shape.text, shape.listed
+    if not view.is_calendar or shape.names & NOT_KEPT or view.call.zone.label == CUSTOM:
+        return _render(view, shape)
+    # An item is a value: what was rendered of it once is never out of date.
+    call, folder = view.call, view.folder
+    key = (
+        "ews",
+        view.found.day,
+        shape.key(),
+        call.zone.label,
+        call.version,
+        call.front.base,
+        folder.drawer.tag,
+        folder.change,
+    )
+    kept: Markup | None = view.item.cache.get(key)
+    if kept is None:
+        kept = view.item.cache[key] = _render(view, shape)
+    return kept
+
+
+def _render(view: View, shape: Shape) -> Markup:
     element = view.element
     chosen = shape.chosen.get(element)
     if chosen is None:

@@ -41,6 +41,8 @@ def read(
         made.box = _impersonated(front, account, said, made)
         made.impersonated = True
         made.flags["mailbox"] = made.box.address
+    precision = known.get("DateTimePrecision")
+    made.flags["precise"] = precision is not None and precision.text.strip() == "Milliseconds"
     zone = known.get("TimeZoneContext")
     if zone is not None:
         made.zone, made.zone_said = read_definition(need(zone, "TimeZoneDefinition")), True

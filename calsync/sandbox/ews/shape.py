@@ -167,6 +167,7 @@ def render(view: View, shape: Shape) -> Markup:
         shape.key(),
         call.zone.label,
         call.version,
+        call.flags.get("precise"),
         call.front.base,
         folder.drawer.tag,
         folder.change,

@@ -173,7 +173,7 @@ class View:
 
     def when(self, value: datetime) -> str:
         """A time of an answer, in the zone of the call."""
-        return shown(value, self.call.zone)
+        return shown(value, self.call.zone, precise=bool(self.call.flags.get("precise")))
 
 
 def original(view: View) -> datetime:

@@ -27,13 +27,14 @@ _DURATION = re.compile(r"^(-)?P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\
 YEAR = 2026
 
 
-def shown(instant: datetime, zone: Zone = UTC_ZONE) -> str:
-    """A naive UTC instant in an answer: whole seconds, Z or the offset of the zone asked."""
-    instant = instant.replace(microsecond=0)
+def shown(instant: datetime, zone: Zone = UTC_ZONE, *, precise: bool = False) -> str:
+    """A naive UTC instant in an answer: Z or the offset of the zone asked; in whole seconds, or in
+    milliseconds where the header DateTimePrecision asks for them."""
+    unit = "milliseconds" if precise else "seconds"
     if zone.rules is UTC:
-        return instant.isoformat() + "Z"
+        return instant.isoformat(timespec=unit) + "Z"
     wall = instant.replace(tzinfo=UTC).astimezone(zone.rules)
-    return wall.isoformat()
+    return wall.isoformat(timespec=unit)
 
 
 def duration(span: timedelta) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from . import acts, backups, icsload, seeding
 from .attendant import Processing
 from .dump import instances, item_dump
+from .ews import admin
 from .ews.front import EwsFront
 from .faults import KINDS, Fault
 from .graph.calendar import parse_instant
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .graph.front import GraphFront
 
 PREFIX = "/_sandbox/"
-_ADMIN = ("backup", "restore", "remake", "rename")
+_ADMIN = ("backup", "restore", "remake", "rename", "migrate")
 
 
 class Control:
@@ -94,6 +95,9 @@ class Control:
             ("POST", "tenants"): self._tenant,
             ("POST", "apps"): self._app,
             ("POST", "tokens/expire"): self._expire,
+            ("GET", "ews"): lambda _: admin.settings(self.ews, {}),
+            ("POST", "ews"): lambda one: admin.settings(self.ews, one.json()),
+            ("POST", "ews/accounts"): lambda one: admin.account(self.ews, one.json()),
             ("GET", "calls/log"): lambda one: {"calls": _since(self.front.calls, one)},
             ("GET", "calls"): lambda _: self._calls(),
             ("GET", "faults"): lambda _: self._faults(),
@@ -290,13 +294,15 @@ class Control:
         raise Refusal(404, "UnknownControl", f"no control route {request.path}")
 
     def _administer(self, box: Mailbox, what: str, raw: dict[str, Any]) -> dict[str, Any]:
-        """Backup, restore, remake, rename: what an admin does to a whole mailbox."""
+        """Backup, restore, remake, rename, migrate: what an admin does to a whole mailbox."""
         name = str(raw.get("name", "backup"))
         if what == "backup":
             return self.backups.take(box, name)
         if what == "restore":
             ids, tokens = str(raw.get("ids", "same")), str(raw.get("tokens", "void"))
             return self.backups.restore(box, name, ids=ids, tokens=tokens)
+        if what == "migrate":
+            return self._show(backups.migrate(self.world, box, str(raw["to"])))
         if what == "remake":
             return self._show(backups.remake(self.world, box))
         return self._show(backups.rename(self.world, box, str(raw["address"])))
@@ -325,6 +331,9 @@ class Control:
         box.zone = home
         box.name = str(raw.get("name") or box.name)
         box.enabled = bool(raw.get("enabled", box.enabled))
+        if raw.get("home", box.home) not in backups.HOMES:
+            raise ValueError(f"home is one of {', '.join(backups.HOMES)}")
+        box.home = str(raw.get("home", box.home))
         building = chosen.get("building")
         if building:
             tenant = self.world.tenant(box.tenant_id)
@@ -338,6 +347,7 @@ class Control:
             "tenant": box.tenant_id,
             "zone": box.zone.label,
             "enabled": box.enabled,
+            "home": box.home,
             "items": len(box.items),
         }
         if box.place is not None and box.processing is not None:

@@ -113,11 +113,22 @@ def update(
     ``announced``: attendees are told.
     """
     changed = _change_whole(world, item, fields) if day is None else _change_day(item, day, fields)
+    if announced and changed.own and changed.attendees and _moved(item, changed, day):
+        # Revisions of a meeting are numbered ([MS-OXOCAL] PidLidAppointmentSequence).
+        number = int(changed.props.get("sequence", 0)) + 1
+        changed = replace(changed, props={**changed.props, "sequence": number})
     made = world.put(box, changed)
     if announced and made.own and (made.attendees or item.attendees):
         meetings.announce(world, box, item, made)
         return box.items.get(made.key, made)
     return made
+
+
+def _moved(before: Item, after: Item, day: date | None) -> bool:
+    if day is None:
+        return before.when != after.when or before.rule != after.rule
+    old, new = before.overrides.get(day), after.overrides.get(day)
+    return new is not None and (old.when if old else generated(before, day)) != new.when
 
 
 def _change_whole(world: World, item: Item, fields: Fields) -> Item:

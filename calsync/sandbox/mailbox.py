@@ -47,6 +47,8 @@ class Mailbox:
     processing: Processing | None = None
     external: bool = False
     enabled: bool = True
+    # Where it lives: "cloud" is served by Graph only, "onprem" by EWS only, "both" by either.
+    home: str = "both"
     items: dict[str, Item] = field(default_factory=dict)
     tombs: dict[str, Item] = field(default_factory=dict)
     previous: dict[str, tuple[int, Item | None]] = field(default_factory=dict)

@@ -13,6 +13,7 @@ import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from .ews.front import EwsFront
 from .graph.request import VERSIONS, Response, Stream, merge_headers, segments_of
 from .notifier import Notifier, post
 
@@ -105,17 +106,19 @@ class SandboxServer:
         self.stop()
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
-        """One call, with Graph's limit of calls at once per application and mailbox."""
+        """One call, with the limits of calls at once: per application and mailbox, per account."""
         who = self._caller(target, headers)
         if who is None:
             with self.lock:
                 return self._handled(method, target, headers, body)
-        throttle = self.control.front.throttle
+        ews = EwsFront.serves(target)
+        front = self.control.ews if ews else self.control.front
+        throttle = front.throttle
         allowed = throttle.enter(*who)
         try:
             if not allowed:
                 with self.lock:
-                    return self.control.front.too_many_at_once(headers.get("client-request-id", ""))
+                    return front.too_many_at_once(headers.get("client-request-id", ""))
             if self.service_time_s:
                 time.sleep(self.service_time_s)
             with self.lock:
@@ -132,8 +135,11 @@ class SandboxServer:
         return response
 
     def _caller(self, target: str, headers: dict[str, str]) -> tuple[str, str] | None:
-        """(application, mailbox) of a Graph call on a mailbox, else None."""
+        """(application, mailbox) of a Graph call on a mailbox, else None; of EWS the account."""
         # target is absolute: scheme, "", host, path
+        if EwsFront.serves(target):
+            # Exchange counts by account, whatever mailboxes its calls are about.
+            return "ews", headers.get("authorization", "")
         parts = segments_of(target.partition("?")[0].split("/", 3)[-1])
         if len(parts) < 3 or parts[0] not in VERSIONS or parts[1].casefold() != "users":
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .client import ANN, ROOM, ROOM2, TAG, event
-from .soap import CLEAN, GOID, KEY, Ews, appointment, place, put, tag, zones
+from .soap import CLEAN, GOID, KEY, Answer, Ews, appointment, place, put, tag, zones
 
 
 @pytest.fixture
@@ -441,3 +441,17 @@ def test_people_who_may_not(ews: Ews) -> None:
     assert ews.create(folder=f"calendar@{ROOM}").codes == ["ErrorAccessDenied"]
     assert ews.delete(made).codes == ["ErrorAccessDenied"]
     assert len(ews.graph.live()) == 1
+
+
+def test_times_in_milliseconds_where_they_are_asked_for(ews: Ews) -> None:
+    made = ews.create().ok().ids[0][0]
+    plain = ews.get(made).text("//t:CalendarItem/t:LastModifiedTime")
+    body = ews.envelope(
+        "<m:GetItem><m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape><m:ItemIds>"
+        f'<t:ItemId Id="{made}"/></m:ItemIds></m:GetItem>'
+    )
+    asked = "<t:DateTimePrecision>Milliseconds</t:DateTimePrecision></s:Header>"
+    answer = Answer(ews.raw(body.replace("</s:Header>", asked)))
+    fine = answer.text("//t:CalendarItem/t:LastModifiedTime")
+    assert (len(fine), fine[:19]) == (len("2026-11-20T09:00:00.000Z"), plain[:19])
+    assert ews.get(made).text("//t:CalendarItem/t:LastModifiedTime") == plain

@@ -273,3 +273,28 @@ def test_attendees_are_added_and_taken_off(ann: Ews, room: Ews) -> None:
     assert room.graph.live() == []
     assert not ann.get(made[0]).all("//t:Resources")
     assert len(ann.get(made[0]).all("//t:RequiredAttendees/t:Attendee")) == 2, "the organizer, too"
+
+
+def test_contacts_and_tasks_are_kept_as_they_were_said(ann: Ews) -> None:
+    contact = (
+        "<t:Contact><t:FileAs>Doe, Jo</t:FileAs><t:DisplayName>Jo Doe</t:DisplayName>"
+        '<t:GivenName>Jo</t:GivenName><t:EmailAddresses><t:Entry Key="EmailAddress1">jo@x.example'
+        "</t:Entry></t:EmailAddresses><t:Surname>Doe</t:Surname></t:Contact>"
+    )
+    task = "<t:Task><t:Subject>Do</t:Subject><t:PercentComplete>10</t:PercentComplete></t:Task>"
+    for item, folder in ((contact, "contacts"), (task, "tasks")):
+        ann.call(
+            f'<m:CreateItem MessageDisposition="SaveOnly"><m:Items>{item}</m:Items></m:CreateItem>'
+        ).ok()
+        assert len(ann.find(folder=folder).ok().ids) == 1
+    made = ann.find(folder="contacts").ids[0]
+    shown = ann.get(made[0]).ok()
+    assert shown.text("//t:Contact/t:EmailAddresses/t:Entry") == "jo@x.example"
+    change = (
+        '<t:SetItemField><t:FieldURI FieldURI="contacts:Surname"/><t:Contact><t:Surname>Roe'
+        "</t:Surname></t:Contact></t:SetItemField>"
+    )
+    ann.update(made, change).ok()
+    shown = ann.get(made[0])
+    assert shown.text("//t:Contact/t:Surname") == "Roe"
+    assert shown.text("//t:Contact/t:GivenName") == "Jo"

@@ -177,3 +177,21 @@ def test_whole_days(ews: Ews) -> None:
     (back,) = events(ews.get(made, more=MIME))
     assert (str(back["DTSTART"].dt), str(back["DTEND"].dt)) == ("2026-12-05", "2026-12-07")
     assert ews.get(made).text("//t:IsAllDayEvent") == "true"
+
+
+def test_a_mail_is_sent_as_a_whole(ews: Ews) -> None:
+    ews.user, ews.act_as = ANN, None
+    text = (
+        f"From: Ann <{ANN}>\nTo: Bob <{BOB}>\nCc: {ROOM}\nSubject: =?utf-8?q?H=C3=A9?=\n"
+        "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\nHello\n"
+    )
+    ews.call(
+        '<m:CreateItem MessageDisposition="SendAndSaveCopy"><m:Items><t:Message>'
+        f"{mime(text)}</t:Message></m:Items></m:CreateItem>"
+    ).ok()
+    mails = ews.graph.mails()
+    assert [(one["to"], one["subject"]) for one in mails] == [(BOB, "Hé"), (ROOM, "Hé")]
+    assert mails[0]["body"].strip() == "Hello"
+    kept = ews.get(ews.find(folder="sentitems").ids[0][0], more=MIME).ok()
+    assert kept.text("//t:ToRecipients//t:EmailAddress") == BOB
+    assert b"Hello" in b64decode(kept.text("//t:MimeContent"))

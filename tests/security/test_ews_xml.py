@@ -32,7 +32,7 @@ def with_doctype(ews: Ews, doctype: str, subject: str) -> str:
 def refused(ews: Ews, body: str | bytes) -> None:
     started = time.monotonic()
     answer = ews.raw(body)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
     assert answer.status == 500
     assert Answer(answer).codes == ["ErrorSchemaValidation"]
     assert ews.graph.live() == []
@@ -98,7 +98,7 @@ def test_a_document_type_in_another_encoding(ews: Ews) -> None:
 def test_depth_and_width(ews: Ews) -> None:
     refused(ews, ews.envelope("<a>" * 5000 + "</a>" * 5000))
     refused(ews, ews.envelope("<a>" * 150 + "</a>" * 150))
-    refused(ews, ews.envelope("<m:GetItem>" + "<t:a/>" * 120_000 + "</m:GetItem>"))
+    refused(ews, ews.envelope("<m:GetItem>" + "<t:a/>" * 250_000 + "</m:GetItem>"))
 
 
 def test_a_restriction_deeper_than_anybody_needs(ews: Ews) -> None:

@@ -120,4 +120,6 @@ def denied(code: str = "ErrorAccessDenied") -> Refusal:
     """No right on that mailbox. Exchange says either of two things (EWS facts, 10 and 13)."""
     if code == "ErrorItemNotFound":
         return Refusal(404, code, "The specified object was not found in the store.")
+    if code != "ErrorAccessDenied":
+        return Refusal(500, code, "The operation failed.")
     return Refusal(403, code, "Access is denied. Check credentials and try again.")

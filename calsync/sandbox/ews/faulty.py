@@ -71,6 +71,12 @@ def before(call: Call, fault: Fault) -> Response | None:
         return None
     if kind == "mailbox_moved":
         raise SoapFault("ErrorMailboxMoveInProgress", "Mailbox move in progress. Try again later.")
+    if kind == "ews_error":
+        code = str(params.get("code", "ErrorInternalServerTransientError"))
+        if params.get("form") == "fault":
+            raise SoapFault(code, "The request could not be carried out.")
+        call.flags["denied"] = code
+        return None
     call.flags["denied"] = "ErrorItemNotFound"
     return None
 

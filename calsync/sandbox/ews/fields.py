@@ -92,7 +92,10 @@ def read_member(call: Call, node: Node, draft: Draft) -> None:
         draft.people[LISTS[name]] = _attendees(call, node, LISTS[name])
     elif name == "ExtendedProperty":
         path, value = tags.read_property(node)
-        if not tags.computed(path):
+        known = tags.sets(path, value)
+        if known is not None:
+            draft.props.update(known)
+        elif not tags.computed(path):
             draft.tags[path.key] = (path.name, value)
             draft.dropped_tags.discard(path.key)
     elif name in ("Start", "End"):

@@ -13,11 +13,11 @@ from . import inbox, resolve, restrict, shape, values
 from .batch import each
 from .call import Call, attr, need, one_of, response, schema, success
 from .call import whole as number_of
-from .props import View
 from .resolve import stored_item
 from .shape import Field, Shape
 from .store import Folder, Store
 from .tags import Path
+from .view import View
 from .xml import Markup, Node, Part, m, t
 from .zones import instant_of
 

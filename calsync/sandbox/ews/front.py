@@ -13,7 +13,8 @@ from .. import faults as fault_kinds
 from ..faults import Fault
 from ..graph.request import Response
 from ..problems import Refusal
-from . import faulty, header
+from ..throttle import Throttle
+from . import faulty, grammar, header
 from .accounts import Accounts
 from .call import Call, SoapFault, code_of
 from .envelope import answer, fault_response, unauthorized, values
@@ -38,6 +39,8 @@ class EwsFront:
         self.denial = "ErrorAccessDenied"
         self.backoff_ms = 5000
         self.status_seconds = 45.0
+        # EWSMaxConcurrency of the default throttling policy; calls are only at once on a socket.
+        self.throttle = Throttle(concurrent=27)
         self.reset()
 
     def reset(self) -> None:
@@ -87,6 +90,8 @@ class EwsFront:
             envelope = self._envelope(body)
             request = self._body(envelope)
             operation = request.name
+            if operation in OPERATIONS:
+                grammar.check(request)
             call = header.read(self, account, envelope, request, lowered)
             response = self._faulty(call) if self.graph.faults.armed else self._handled(call)
         except SoapFault as fault:
@@ -125,6 +130,17 @@ class EwsFront:
             )
         return answer(call, work(call))
 
+    def too_many_at_once(self, _: str) -> Response:
+        """One call more than an account may have open, answered by the transport."""
+        self.throttle.refused["concurrency"] += 1
+        self._record("any", "", None, 500, {})
+        fault = SoapFault(
+            "ErrorExceededConnectionCount",
+            "You have exceeded the available concurrent connections for your account. Try again "
+            "once your other requests have completed.",
+        )
+        return fault_response(fault)
+
     def strikes(self, call: Call, kinds: tuple[str, ...]) -> list[Fault]:
         """Faults of these kinds that strike at this point of a call."""
         faults = self.graph.faults
@@ -140,7 +156,7 @@ class EwsFront:
 
     def _faulty(self, call: Call) -> Response:
         faulty.name_mailbox(call)
-        for fault in self.strikes(call, fault_kinds.BEFORE):
+        for fault in self.strikes(call, (*fault_kinds.BEFORE, *fault_kinds.EWS_BEFORE)):
             struck = faulty.before(call, fault)
             if struck is not None:
                 call.flags["operation"] = f"fault {fault.kind}"

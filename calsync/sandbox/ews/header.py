@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..zones import UTC_ZONE
+from . import grammar
 from .accounts import Account
 from .call import VERSIONS, Call, SoapFault, need
 from .xml import TYPES, Node
@@ -29,7 +30,7 @@ def read(
         body=body,
         account=account,
         tenant=tenant,
-        box=front.world.box(account.address) if account.address else None,
+        box=_own(front, account),
         version=_version(known.get("RequestServerVersion")),
     )
     made.flags["anchor"] = headers.get("x-anchormailbox", "")
@@ -50,6 +51,11 @@ def read(
     return made
 
 
+def _own(front: EwsFront, account: Account) -> Mailbox | None:
+    box = front.world.box(account.address) if account.address else None
+    return None if box is None or box.home == "cloud" else box
+
+
 def _version(node: Node | None) -> int:
     """Without the header a request is of the oldest schema (EWS docs, RequestServerVersion)."""
     if node is None:
@@ -64,6 +70,7 @@ def _version(node: Node | None) -> int:
 
 
 def _impersonated(front: EwsFront, account: Account, node: Node, call: Call) -> Mailbox:
+    grammar.check(node)
     sid = need(node, "ConnectingSID")
     if not sid.kids:
         raise SoapFault(
@@ -75,7 +82,7 @@ def _impersonated(front: EwsFront, account: Account, node: Node, call: Call) -> 
     if account.impersonates is not None and not account.impersonates:
         raise _denied()
     box = call.tenant.boxes.get(name)
-    if box is None:
+    if box is None or box.home == "cloud":
         known = front.world.box(name)
         if known is not None and known.tenant_id != call.tenant.tenant_id:
             raise _denied()

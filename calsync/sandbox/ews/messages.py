@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..items import Item, Person
 from ..world import moment_of
-from . import mimeout
-from .order import words
-from .props import BOTH, CALENDAR, WRITERS, View, mailbox
+from . import attach, mimeout
+from .order import CONTACT, TASK, words
+from .props import BOTH, CALENDAR, WRITERS, mailbox
+from .view import View
 from .xml import Markup, maybe, t
 
 if TYPE_CHECKING:
@@ -106,7 +107,21 @@ _REQUEST = words(
     AllowNewTimeProposal IsOnlineMeeting EnhancedLocation
     """
 )
+
+
+def _as_said(name: str) -> Callable[[View], Markup | None]:
+    """A member of a contact, a task or a post, as it was written."""
+
+    def write(view: View) -> Markup | None:
+        found: Markup | None = view.prop("raw", {}).get(name)
+        return found
+
+    return write
+
+
 _TABLES: dict[str, dict[str, Write]] = {
+    "Contact": {name: _as_said(name) for name in CONTACT} | BOTH,
+    "Task": {name: _as_said(name) for name in TASK} | BOTH,
     "CalendarItem": WRITERS,
     "MeetingRequest": BOTH
     | MESSAGE
@@ -134,7 +149,7 @@ _TABLES: dict[str, dict[str, Write]] = {
 
 def writers(element: str) -> dict[str, Write]:
     """How the members of such an item are written."""
-    return _TABLES.get(element, BOTH) | {"MimeContent": mimeout.write}
+    return _TABLES.get(element, BOTH) | {"MimeContent": mimeout.write, "Attachments": attach.show}
 
 
 def is_processed(item: Item) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
+from email.utils import getaddresses
 from typing import TYPE_CHECKING, Any
 
 from ..events import check_boundary
@@ -37,12 +38,7 @@ PLAIN: dict[str, Any] = {
 
 def read(call: Call, node: Node, draft: Draft, home: Zone) -> None:
     """A MimeContent into a draft; it says all of an item, so what it leaves out is gone."""
-    try:
-        raw = b64decode("".join(node.text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise bad_request(
-            "The MIME content is no base64.", "ErrorMimeContentInvalidBase64String"
-        ) from None
+    raw = _raw(node)
     file = _file(_calendar(raw), home)
     groups = list(file.entries.items())
     if not groups:
@@ -64,6 +60,43 @@ def read(call: Call, node: Node, draft: Draft, home: Zone) -> None:
             )
         draft.rule, draft.single = made, False
         draft.days = lambda item: _with_days(item, file, master, entries)
+
+
+def _raw(node: Node) -> bytes:
+    try:
+        return b64decode("".join(node.text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise bad_request(
+            "The MIME content is no base64.", "ErrorMimeContentInvalidBase64String"
+        ) from None
+
+
+def read_mail(call: Call, node: Node, draft: Draft) -> dict[str, tuple[Attendee, ...]]:
+    """A message: subject and body into the draft; the recipients of its three headers."""
+    message = message_from_bytes(_raw(node), policy=default)
+    if not message.keys():
+        raise _invalid("There is no header in it.")
+    draft.props["subject"] = str(message.get("Subject", ""))[:255]
+    part = message.get_body(("html", "plain"))
+    if part is not None:
+        kind = "html" if part.get_content_type() == "text/html" else "text"
+        draft.props["body"] = {"contentType": kind, "content": str(part.get_content())}
+    found: dict[str, tuple[Attendee, ...]] = {}
+    for kind in ("to", "cc", "bcc"):
+        lines = [str(one) for one in message.get_all(kind, [])]
+        people = [
+            Attendee(Person(name or _name(call, address), address), kind)
+            for name, address in getaddresses(lines)
+            if "@" in address
+        ]
+        if people:
+            found[kind] = tuple(people)
+    return found
+
+
+def _name(call: Call, address: str) -> str:
+    known = call.world.box(address)
+    return known.name if known is not None else address
 
 
 def _invalid(message: str) -> Refusal:

@@ -25,7 +25,7 @@ from ..items import Instance
 from ..recurrence import INDEXES, Recurrence
 from ..world import moment_of
 from ..zones import Zone, windows_name
-from .props import View, original
+from .view import View, original
 from .xml import Markup, t
 from .zones import Changes, rules_of
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import availability, configuration, directory, find, folders, ids, items, notify, sync
+from . import (
+    attach,
+    availability,
+    configuration,
+    directory,
+    find,
+    folders,
+    ids,
+    items,
+    notify,
+    sync,
+)
 from .call import Call
 from .xml import Markup
 
@@ -25,6 +36,9 @@ OPERATIONS: dict[str, Callable[[Call], Markup]] = {
     "DeleteItem": items.delete,
     "MoveItem": items.move,
     "CopyItem": items.copy,
+    "CreateAttachment": attach.create,
+    "GetAttachment": attach.get,
+    "DeleteAttachment": attach.delete,
     "SendItem": items.send,
     "MarkAllItemsAsRead": items.mark_read,
     "ConvertId": ids.convert,

@@ -14,8 +14,8 @@ from .accounts import denied
 from .call import Call, attr, schema
 from .call import whole as whole_number
 from .order import words
-from .props import View
 from .store import DISTINGUISHED, Folder, Place, Store
+from .view import View
 from .xml import Node
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def is_delegate(call: Call, box: Mailbox) -> bool:
 def mailbox_of(call: Call, address: str) -> Mailbox:
     """A mailbox of the company by address."""
     found = call.tenant.boxes.get(address.strip().casefold())
-    if found is None or not found.enabled:
+    if found is None or not found.enabled or found.home == "cloud":
         raise Refusal(
             404, "ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it."
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from .. import answers, events
+from .. import answers, events, meetings
+from ..items import Attendee, Item, when
 from ..problems import Refusal, bad_request
-from . import resolve, shape
+from ..zones import UTC_ZONE
+from . import inbox, resolve, shape, write
 from .call import Call
 from .log import Done, written
 from .messages import meeting_of
@@ -20,6 +22,7 @@ NAMES = frozenset(
     {*ANSWERS, "CancelCalendarItem", "RemoveItem", "ForwardItem", "ReplyToItem", "ReplyAllToItem"}
     | {"SuppressReadReceipt", "AddItemToMyCalendar", "ProposeNewTime", "PostReplyItem"}
 )
+_MAILS = ("ForwardItem", "ReplyToItem", "ReplyAllToItem")
 _INVALID = {
     "AcceptItem": "ErrorInvalidItemForOperationAcceptItem",
     "TentativelyAcceptItem": "ErrorInvalidItemForOperationTentative",
@@ -53,18 +56,64 @@ def respond(call: Call, node: Node, disposition: str | None) -> list[Markup]:
         _cancel(call, node, target)
     elif node.name == "RemoveItem":
         _remove(call, target)
-    elif node.name in ("ForwardItem", "ReplyToItem", "ReplyAllToItem"):
+    elif node.name in _MAILS:
         _mail(call, node, target)
     else:
         raise bad_request("This response object is not offered.", "ErrorInvalidOperation")
     if message is not target and node.name in ANSWERS:
         # An answered request leaves the Inbox.
         call.world.drop(message.box, message.item.key)
-    now = target.box.items.get(target.item.key)
-    if now is None or node.name in ("ForwardItem", "ReplyToItem", "ReplyAllToItem"):
+    if node.name in _MAILS or node.name == "RemoveItem":
         return []
-    left = Target(target.store, target.folder, now, None)
-    return [shape.bare(left.view(call))]
+    sent = _sent(call, node, target) if disposition == "SendAndSaveCopy" else []
+    left = _left(call, target)
+    # A cancellation answers its message, an answer the calendar item, too (exchangelib #886).
+    return sent if sent and node.name == "CancelCalendarItem" else [*sent, *left]
+
+
+def _left(call: Call, target: Target) -> list[Markup]:
+    """The calendar item as it is now; one that left the calendar is in Deleted Items."""
+    now = target.box.items.get(target.item.key)
+    if now is not None:
+        left = Target(target.store, target.folder, now, None)
+        return [shape.bare(left.view(call))]
+    if target.day is not None:
+        return []
+    folder = target.store.named("deleteditems")
+    gone = write.shift(call, target.store, target.box, target.item, folder)
+    return [shape.bare(Target(target.store, folder, gone, None).view(call))]
+
+
+def _sent(call: Call, node: Node, target: Target) -> list[Markup]:
+    """The copy of the message that went out, in Sent Items."""
+    answer = ANSWERS[node.name][0] if node.name in ANSWERS else None
+    head = answers.ANSWERS[answer] if answer else meetings.CANCELLED
+    now = call.world.utc().replace(microsecond=0)
+    text = _comment(node, "Body" if answer else "NewBodyContent")
+    props = {
+        "itemClass": inbox.ANSWERS[answer] if answer else inbox.CLASSES["cancel"],
+        "subject": head + answers.title(target.item, target.day),
+        "about": target.item.uid,
+        "isRead": True,
+        "day": target.day,
+        "body": {"contentType": "text", "content": text} if text else None,
+    }
+    to = [one.person for one in target.item.attendees]
+    if answer:
+        props["response"] = answer
+        to = [target.item.organizer]
+    item = Item(
+        key=call.world.new_key(),
+        uid=f"mail:{call.world.request_id()}",
+        when=when(now, now, UTC_ZONE),
+        organizer=target.store.box.person,
+        own=True,
+        props=props,
+        attendees=tuple(Attendee(one, "to") for one in to),
+    )
+    folder = target.store.named("sentitems")
+    made = call.world.put(folder.drawer, item)
+    return [shape.bare(Target(target.store, folder, made, None).view(call))]
 
 
 def _meeting(call: Call, node: Node, message: Target) -> Target:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..problems import Refusal, bad_request
+from ..zones import CUSTOM
 from . import messages, tags
-from .call import attr, need, one_of, schema, truth
+from .call import Call, attr, need, one_of, schema, truth
 from .order import FIELDS, ORDERS, RANKS
-from .props import BOTH, CALENDAR, View
+from .props import BOTH, CALENDAR
 from .tags import Path
+from .view import View
 from .xml import Markup, Node, t
 
 BASES = ("IdOnly", "Default", "AllProperties", "PcxPeopleSearch")
@@ -27,9 +29,25 @@ DEFAULT: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # AllProperties is not all: these come when they are named only.
 NAMED_ONLY = frozenset(
-    {"MimeContent", "UniqueBody", "NormalizedBody", "TextBody", "StoreEntryId", "MeetingTimeZone"}
-    | {"ExtendedProperty", "Preview", "StartWallClock", "EndWallClock", "IntendedFreeBusyStatus"}
+    {"MimeContent", "UniqueBody", "NormalizedBody", "TextBody", "StoreEntryId"}
+    | {"ConflictingMeetingCount", "AdjacentMeetingCount", "ExtendedProperty"}
+    | {"Preview", "StartWallClock", "EndWallClock", "IntendedFreeBusyStatus"}
 )
+# These tell of other items, too.
+NOT_KEPT = frozenset({"ConflictingMeetingCount", "AdjacentMeetingCount"})
+# Members that came with a later schema: an older client is not shown them.
+SINCE = {
+    **dict.fromkeys(
+        ("StartTimeZone", "EndTimeZone", "StoreEntryId", "UniqueBody", "ConversationId"),
+        "Exchange2010",
+    ),
+    **dict.fromkeys(
+        ("Flag", "InstanceKey", "NormalizedBody", "Preview", "TextBody", "StartWallClock",
+         "EndWallClock", "StartTimeZoneId", "EndTimeZoneId", "IntendedFreeBusyStatus",
+         "JoinOnlineMeetingUrl", "IsOrganizer", "EnhancedLocation", "ReminderNextTime"),
+        "Exchange2013",
+    ),
+}  # fmt: skip
 # A listing (FindItem, SyncFolderItems) is served from the folder's table: nothing that the item
 # must be opened for.
 NOT_LISTED = frozenset(
@@ -65,6 +83,21 @@ class Shape:
     chosen: dict[str, tuple[tuple[str, Callable[[View], Markup | None]], ...]] = field(
         default_factory=dict
     )
+    kept: tuple[object, ...] = ()
+
+    def key(self) -> tuple[object, ...]:
+        """What tells it from others."""
+        if not self.kept:
+            paths = tuple(path.attrs for path in self.paths)
+            self.kept = (
+                self.base,
+                self.mime,
+                self.text,
+                self.listed,
+                frozenset(self.names),
+                paths,
+            )
+        return self.kept
 
 
 def read_field(node: Node) -> Field | Path:
@@ -124,10 +157,32 @@ def _not_here(uri: str) -> Refusal:
 def render(view: View, shape: Shape) -> Markup:
     """The item as the shape wants it, members in the order of the schema."""
     view.text, view.listed = shape.text, shape.listed
+    if not view.is_calendar or shape.names & NOT_KEPT or view.call.zone.label == CUSTOM:
+        return _render(view, shape)
+    # An item is a value: what was rendered of it once is never out of date.
+    call, folder = view.call, view.folder
+    key = (
+        "ews",
+        view.found.day,
+        shape.key(),
+        call.zone.label,
+        call.version,
+        call.flags.get("precise"),
+        call.front.base,
+        folder.drawer.tag,
+        folder.change,
+    )
+    kept: Markup | None = view.item.cache.get(key)
+    if kept is None:
+        kept = view.item.cache[key] = _render(view, shape)
+    return kept
+
+
+def _render(view: View, shape: Shape) -> Markup:
     element = view.element
     chosen = shape.chosen.get(element)
     if chosen is None:
-        chosen = shape.chosen[element] = _choose(element, shape)
+        chosen = shape.chosen[element] = _choose(view.call, element, shape)
     parts: list[Markup | None] = []
     for name, write in chosen:
         if name == "ExtendedProperty":
@@ -146,7 +201,9 @@ def _extended(view: View, shape: Shape) -> list[Markup]:
     return found
 
 
-def _choose(element: str, shape: Shape) -> tuple[tuple[str, Callable[[View], Markup | None]], ...]:
+def _choose(
+    call: Call, element: str, shape: Shape
+) -> tuple[tuple[str, Callable[[View], Markup | None]], ...]:
     order = ORDERS.get(element, ORDERS["Item"])
     writers = messages.writers(element)
     if shape.base == "IdOnly":
@@ -169,7 +226,8 @@ def _choose(element: str, shape: Shape) -> tuple[tuple[str, Callable[[View], Mar
     return tuple(
         (name, writers.get(name, nothing))
         for name in sorted(names, key=rank.__getitem__)
-        if name in writers or name == "ExtendedProperty"
+        if (name in writers or name == "ExtendedProperty")
+        and (name not in SINCE or call.since(SINCE[name]))
     )
 
 

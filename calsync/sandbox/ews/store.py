@@ -222,6 +222,8 @@ class Stores:
         store = self._stores[known[0]]
         if self.world.user_ids.get(store.box.user_id) is not store.box:
             raise not_found()  # the mailbox was deleted
+        if store.box.home == "cloud" or self._stores.get(store.box.tag) is not store:
+            raise not_found()  # it was moved
         return store, store.folders.get(known[1])
 
     def item(self, text: str) -> Place:

@@ -18,10 +18,10 @@ from ..mailbox import Mailbox
 from ..problems import Refusal
 from . import folders, inbox, resolve, shape
 from .call import Call, need, one_of, refused, response, schema, success, whole
-from .props import view_of
 from .resolve import stored_item
 from .shape import Shape
 from .store import Folder, Store, item_id
+from .view import view_of
 from .xml import Markup, m, t
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from .zones import instant_of, read_time
 
 if TYPE_CHECKING:
     from ..zones import Zone
-    from .props import View
+    from .view import View
 
 Value = str | int | float | bool | datetime
 # Not in the folder's table, so nothing can be searched or sorted by them.

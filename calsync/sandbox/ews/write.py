@@ -18,7 +18,7 @@ from .order import RANKS
 from .resolve import Target, is_delegate
 from .shape import Field, read_field
 from .store import Folder, Store
-from .tags import Path, computed
+from .tags import Path, computed, unsets
 from .xml import Node
 
 if TYPE_CHECKING:
@@ -224,6 +224,10 @@ def _append(call: Call, value: Node, draft: Draft, target: Target) -> None:
 
 def _delete_field(path: Field | Path, draft: Draft) -> str:
     if isinstance(path, Path):
+        gone = unsets(path)
+        if gone is not None:
+            draft.props.update(gone)
+            return "ExtendedProperty"
         if computed(path):
             raise bad_request(
                 "Delete action is invalid for this property.", "ErrorInvalidPropertyDelete"

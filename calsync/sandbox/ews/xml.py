@@ -21,6 +21,7 @@ MOST_BYTES = 64 * 1024 * 1024
 MOST_DEPTH = 100
 MOST_NODES = 100_000
 # What XML 1.0 cannot carry at all.
+_SPECIAL = re.compile("[&<>\r]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -71,6 +72,8 @@ def parse(body: bytes) -> Node:
     plain = body.replace(b"\0", b"") if b"\0" in body else body
     if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
         raise BadXml("For security reasons DTD is prohibited in this XML document.")
+    if plain.count(b"<") > 2 * MOST_NODES:  # so many tags are not read at all
+        raise BadXml("The document has too many elements.")
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -127,17 +130,10 @@ Part = str | Markup | bool | int | None
 
 def escape(text: str) -> str:
     """Text for an element or an attribute; what XML cannot carry is left out."""
-    if _ILLEGAL.search(text):
-        text = _ILLEGAL.sub("", text)
-    if "&" in text:
-        text = text.replace("&", "&amp;")
-    if "<" in text:
-        text = text.replace("<", "&lt;")
-    if ">" in text:
-        text = text.replace(">", "&gt;")
-    if "\r" in text:
-        text = text.replace("\r", "&#xD;")
-    return text
+    if _SPECIAL.search(text) is None:
+        return text
+    text = _ILLEGAL.sub("", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#xD;")
 
 
 def tag(prefix: str, name: str, parts: tuple[Part, ...], attrs: Mapping[str, Part]) -> Markup:
@@ -147,9 +143,12 @@ def tag(prefix: str, name: str, parts: tuple[Part, ...], attrs: Mapping[str, Par
         if value is not None:
             text = escape(_plain(value)).replace('"', "&quot;")
             head += f' {key}="{text}"'
-    inner = "".join(
-        one if isinstance(one, Markup) else escape(_plain(one)) for one in parts if one is not None
-    )
+    inner = ""
+    for one in parts:
+        if one.__class__ is Markup:
+            inner += one
+        elif one is not None:
+            inner += escape(_plain(one))
     return Markup(f"<{head}>{inner}</{prefix}:{name}>" if inner else f"<{head}/>")
 
 
@@ -172,6 +171,12 @@ def m(name: str, *parts: Part, **attrs: Part) -> Markup:
 def maybe(name: str, value: Part) -> Markup | None:
     """An element of the types namespace, or nothing where there is no value."""
     return None if value is None else tag("t", name, (value,), {})
+
+
+def again(node: Node) -> Markup:
+    """An element of the types namespace as it was read."""
+    inner: tuple[Part, ...] = tuple(again(one) for one in node.kids) or (node.text,)
+    return tag("t", node.name, inner, node.attrs)
 
 
 def join(parts: list[Markup]) -> Markup:

@@ -233,7 +233,9 @@ class Stage:
                 self.rooms.append(
                     RoomFacts(mailbox.partition("@")[0], mailbox, iana, label, titles)
                 )
-        for room in self.rooms:
+        for number, room in enumerate(self.rooms):
+            home = "cloud" if _home(cast.exchange, number) == ONLINE else "onprem"
+            self.sandbox.control("PATCH", f"rooms/{room.mailbox}", {"home": home})
             if room.titles:
                 self.sandbox.control("PATCH", f"rooms/{room.mailbox}", {"processing": KEEPS_TITLES})
         self.sandbox.control("POST", "people", {"address": SENDER, "name": "Rooms"})

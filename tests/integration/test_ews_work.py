@@ -379,3 +379,30 @@ def test_absences_name_their_evidence(lab: EwsLab) -> None:
     key = lab.put(single())
     lab.remove(key)
     assert lab.side.read(lab.pair, [key]) == [Gone(key=key, absence=Absence.READ)]
+
+
+def test_a_copy_made_in_outlook_bears_our_tag_and_is_not_ours(lab: EwsLab) -> None:
+    (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
+    assert isinstance(outcome, Done)
+    mine = outcome.now
+    assert isinstance(mine, Seen)
+    with lab.server.lock:
+        world = lab.control.world
+        box = world.box(ROOM)
+        assert box is not None
+        (item,) = box.items.values()
+        # Even one that is older by the server's clock.
+        copied = replace(
+            item, key=world.new_key(), uid=world.new_uid(), created=item.created - 10_000_000
+        )
+        world.put(box, copied)
+    seen = {one.key: one for one in lab.side.pull(lab.pair, None, lab.window).observations}
+    (other,) = (one for key, one in seen.items() if key != mine.key)
+    assert isinstance(other, Seen)
+    assert other.tag is None
+    assert other.maker, "that calsync made it once is known"
+    found = lab.side.find(lab.pair, ["a"])["a"]
+    assert found.key == mine.key
+    (again,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
+    assert isinstance(again, Done)
+    assert again.now.key == mine.key

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 
 from calsync.adapters.ews import requests
 from calsync.adapters.ews.errors import Verdict, as_error, judge
@@ -51,6 +52,12 @@ class Box:
     def sealed(self, tag: str) -> str:
         """A tag as it stands on events of this mailbox."""
         return self.seal.close(self.mailbox, tag)
+
+    def uid_of(self, sealed: str, replaces: str) -> str:
+        """The uid of the item that we make under this tag. It tells ours from a copy made in
+        Outlook, which bears the tag, too, and gets a uid of its own."""
+        said = f"{sealed}\x1f{replaces}".encode()
+        return f"{blake2b(said, digest_size=16).hexdigest()}@calsync"
 
     def opened(self, sealed: str) -> Mark:
         """The tag, if it was made here for this mailbox."""

@@ -165,8 +165,10 @@ def read_found(box: Box, found: Found) -> Observation:
         return seen
     if not seen.owned:
         return replace(seen, tag=None)
-    mark = box.opened(seen.tag)
-    replaces = str(item.get(REPLACES, "")) if mark.tag is not None else ""
+    mark, replaces = box.opened(seen.tag), str(item.get(REPLACES, ""))
+    if mark.tag is None or seen.uid != box.uid_of(seen.tag, replaces):
+        # Sealed for another mailbox, or the tag of what it was copied from.
+        return replace(seen, tag=None, maker=mark.maker)
     return replace(seen, tag=mark.tag, maker=mark.maker, replaces=replaces)
 
 

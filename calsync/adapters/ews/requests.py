@@ -215,7 +215,12 @@ def get_availability(mailboxes: Sequence[str], start: datetime, end: datetime) -
 
 
 def calendar_item(
-    fields: Mapping[str, Value], *, tag: str = "", replaces: str = "", only: str = ""
+    fields: Mapping[str, Value],
+    *,
+    tag: str = "",
+    replaces: str = "",
+    uid: str = "",
+    only: str = "",
 ) -> Element:
     """A CalendarItem with these fields (or the one that is set: ``only``), in schema order."""
     made = el("t:CalendarItem")
@@ -230,6 +235,8 @@ def calendar_item(
                     el("t:Value", value),
                 )
             )
+    if uid:
+        made.append(el("t:UID", uid))
     for name in list(_URIS)[3:]:
         _add(made, name, fields, only)
     return made

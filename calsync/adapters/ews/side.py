@@ -109,8 +109,8 @@ class EwsSide:
         return read_keys(self._box(pair), keys) if keys else []
 
     def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
-        """Our tag goes along with a copy made in Outlook: of several the oldest is ours. What
-        somebody else organizes never is."""
+        """Our tag goes along with a copy made in Outlook: of several the one with our uid is ours,
+        else (a server might not keep it) the oldest. What somebody else organizes never is."""
         box = self._box(pair)
         listed = box.tagged(list(dict.fromkeys(tags))) if tags else {}
         keys = [key for found in listed.values() for key in found]
@@ -119,9 +119,9 @@ class EwsSide:
         for tag, found in listed.items():
             ours = [one for key in found if isinstance(one := seen[key], Seen) and one.owned]
             if ours:
-                oldest = min(ours, key=lambda one: (one.created, one.key))
-                made[tag] = replace(oldest, tag=tag)
-                self._unheard.setdefault(pair.id, {})[oldest.key] = 0
+                best = min(ours, key=lambda one: (one.tag is None, one.created, one.key))
+                made[tag] = replace(best, tag=tag)
+                self._unheard.setdefault(pair.id, {})[best.key] = 0
         return made
 
     def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:

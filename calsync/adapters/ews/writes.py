@@ -117,7 +117,9 @@ def guarded_item(box: Box, effect: Effect) -> Element | Refused:
         fields = fields_of(body)
     except MappingError as error:
         return Refused(str(error), code="unsayable")
-    return calendar_item(fields, tag=box.sealed(effect.tag), replaces=_replaced(effect))
+    sealed, replaces = box.sealed(effect.tag), _replaced(effect)
+    uid = box.uid_of(sealed, replaces)
+    return calendar_item(fields, tag=sealed, replaces=replaces, uid=uid)
 
 
 def _replaced(effect: Effect) -> str:
@@ -197,7 +199,7 @@ def _look_at(
 
 def _made_before(box: Box, effects: Sequence[Effect]) -> dict[str, tuple[dict[str, Any], Seen]]:
     """Items that an earlier try made, by the id of the effect. Our tag goes along with a copy made
-    in Outlook: of several the oldest is ours."""
+    in Outlook: of several the one with our uid is ours, else the oldest."""
     listed = box.tagged([effect.tag for effect in effects])
     keys = [key for found in listed.values() for key in found]
     items = fetch(box, keys) if keys else {}
@@ -210,7 +212,9 @@ def _made_before(box: Box, effects: Sequence[Effect]) -> dict[str, tuple[dict[st
             if one is not None and one[1].owned and one[1].replaces == _replaced(effect)
         ]
         if ours:
-            made[effect.id] = min(ours, key=lambda one: (one[1].created, one[1].key))
+            made[effect.id] = min(
+                ours, key=lambda one: (one[1].tag is None, one[1].created, one[1].key)
+            )
     return made
 
 

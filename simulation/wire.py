@@ -384,7 +384,7 @@ _STRIKES: dict[int, Callable[[Wire, _Sent], requests.Response]] = {
 
 
 #: The same, for requests of EWS. What is not here has nothing to spoil there: no pages that a token
-#: could end between, no tag that is written by itself.
+#: could end between.
 _EWS_STRIKES = _STRIKES | {
     13: Wire._asked_to_wait,
     14: Wire._gone_busy,
@@ -392,7 +392,6 @@ _EWS_STRIKES = _STRIKES | {
     17: Wire._missed,
     18: Wire._missed,
     19: Wire._missed,
-    47: Wire._missed,
 }
 
 

@@ -45,6 +45,7 @@ LOST: list[tuple[str, dict[str, Any]]] = [
     ("reset_mid_body", {}),
     ("error_after", {"status": 502}),
     ("error_after", {"status": 503, "retry_after": "0.1"}),
+    ("without_tag", {}),
 ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import blake2b
 
 from calsync.adapters.ews import requests
 from calsync.adapters.ews.errors import Verdict, as_error, judge
@@ -16,11 +15,14 @@ from calsync.adapters.graph.errors import Meaning
 from calsync.adapters.graph.seal import Mark, Seal
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.errors import BadAnswer, SideError
+from calsync.mapping.event import TAG_PREFIX
 from calsync.mapping.ews_item import GLOBAL_ID, TAG, Value
 from calsync.mapping.ews_uid import global_id_of
 from calsync.model import Pair
 from calsync.pacing import chunks
 
+#: Ends a uid that we made, and sets off in it what the item replaces.
+_DOMAIN, _AGAIN = "@calsync", "~"
 #: How many items one tag or one meeting can have in a calendar: copies, dates held alone.
 _MOST = 250
 
@@ -53,11 +55,20 @@ class Box:
         """A tag as it stands on events of this mailbox."""
         return self.seal.close(self.mailbox, tag)
 
-    def uid_of(self, sealed: str, replaces: str) -> str:
-        """The uid of the item that we make under this tag. It tells ours from a copy made in
-        Outlook, which bears the tag, too, and gets a uid of its own."""
-        said = f"{sealed}\x1f{replaces}".encode()
-        return f"{blake2b(said, digest_size=16).hexdigest()}@calsync"
+    def uid_of(self, tag: str, replaces: str) -> str:
+        """The uid of the item that we make under this tag. A copy made in Outlook bears our
+        extended property, too, and gets a uid of its own; who strips the property leaves the uid.
+        """
+        again = f"{_AGAIN}{replaces}" if replaces else ""
+        return f"{TAG_PREFIX}{self.sealed(tag)}{again}{_DOMAIN}"
+
+    def named_in(self, uid: str) -> tuple[Mark, str] | None:
+        """The tag that a uid of ours says, and what it replaces; None for any other uid."""
+        if not (uid.startswith(TAG_PREFIX) and uid.endswith(_DOMAIN)):
+            return None
+        sealed, _, former = uid[len(TAG_PREFIX) : -len(_DOMAIN)].partition(_AGAIN)
+        mark = self.opened(sealed)
+        return mark, former if mark.tag is not None else ""
 
     def opened(self, sealed: str) -> Mark:
         """The tag, if it was made here for this mailbox."""
@@ -77,14 +88,18 @@ class Box:
         return found
 
     def tagged(self, tags: Sequence[str]) -> dict[str, list[str]]:
-        """ItemIds of the items that bear these tags of ours, by tag."""
+        """ItemIds of the items that bear these tags of ours, by tag: in the extended property, or
+        in the uid they were made with."""
         found: dict[str, list[str]] = {}
         for piece in chunks(tags, BATCH):
             sealed = {self.sealed(tag): tag for tag in piece}
-            for message in self._find(TAG, list(sealed)):
+            named = {global_id_of(self.uid_of(tag, "")) or "": tag for tag in piece}
+            tests = [(TAG, text) for text in sealed] + [(GLOBAL_ID, blob) for blob in named]
+            for message in self._find(tests):
                 for item in items_of(message, "m:RootFolder", "t:Items"):
                     read = read_item(item)
-                    tag, key = sealed.get(read.get(TAG, "")), read.get("ItemId", {}).get("Id")
+                    tag = sealed.get(read.get(TAG, "")) or named.get(read.get(GLOBAL_ID, ""))
+                    key = read.get("ItemId", {}).get("Id")
                     if tag is not None and isinstance(key, str) and key:
                         found.setdefault(tag, []).append(key)
         return found
@@ -95,7 +110,7 @@ class Box:
         wanted = [one for uid in uids if (one := global_id_of(uid)) is not None]
         keys: dict[str, None] = {}
         for piece in chunks(wanted, BATCH):
-            for message in self._find(GLOBAL_ID, piece):
+            for message in self._find([(GLOBAL_ID, blob) for blob in piece]):
                 keys |= dict.fromkeys(ids_of(message, "m:RootFolder", "t:Items"))
         return list(keys)
 
@@ -111,8 +126,8 @@ class Box:
             return False
         return text_of(folders[0], "t:EffectiveRights", "t:Read").lower() not in ("false", "0")
 
-    def _find(self, name: str, values: Sequence[str]) -> tuple[Message, ...]:
-        payload = requests.find_items(self.place, name, values, limit=_MOST)
+    def _find(self, tests: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+        payload = requests.find_items(self.place, tests, limit=_MOST)
         return self.checked(self._ask("FindItem", payload, "find"), whole=True)
 
     # -- writing ----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from calsync.adapters.graph.errors import Meaning
 from calsync.errors import Unavailable
 from calsync.mapping import dates
 from calsync.mapping.event import needs_instances, read_event
-from calsync.mapping.ews_item import REPLACES, as_event, exception_ids
+from calsync.mapping.ews_item import as_event, exception_ids
 from calsync.mapping.recurrence import from_graph
 from calsync.model import Absence, Gone, Observation, Seen, Unknown
 from calsync.pacing import chunks
@@ -161,15 +161,19 @@ def read_found(box: Box, found: Found) -> Observation:
         instances=listed,
         subject_fallback=box.subject_fallback,
     )
-    if not isinstance(seen, Seen) or seen.tag is None:
-        return seen
-    if not seen.owned:
+    return _marked(box, seen) if isinstance(seen, Seen) else seen
+
+
+def _marked(box: Box, seen: Seen) -> Seen:
+    """The tag is what the uid says. One in the property alone is that of what was copied, or was
+    sealed for another mailbox: it tells only who made it once."""
+    named = box.named_in(seen.uid) if seen.owned else None
+    if named is not None:
+        mark, replaces = named
+        return replace(seen, tag=mark.tag, maker=mark.maker, replaces=replaces)
+    if seen.tag is None or not seen.owned:
         return replace(seen, tag=None)
-    mark, replaces = box.opened(seen.tag), str(item.get(REPLACES, ""))
-    if mark.tag is None or seen.uid != box.uid_of(seen.tag, replaces):
-        # Sealed for another mailbox, or the tag of what it was copied from.
-        return replace(seen, tag=None, maker=mark.maker)
-    return replace(seen, tag=mark.tag, maker=mark.maker, replaces=replaces)
+    return replace(seen, tag=None, maker=box.opened(seen.tag).maker)
 
 
 def _by_dates(event: dict[str, Any]) -> bool:

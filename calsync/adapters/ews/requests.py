@@ -114,27 +114,28 @@ def occurrence_id(master: str, index: int) -> Element:
     return el("t:OccurrenceItemId", RecurringMasterId=master, InstanceIndex=str(index))
 
 
-def find_items(place: Element, name: str, values: Sequence[str], *, limit: int) -> Element:
-    """Ids of items of which an extended property has one of these values. (calendar:UID cannot be
-    searched for.)"""
-    tests = [
+def find_items(place: Element, tests: Sequence[tuple[str, str]], *, limit: int) -> Element:
+    """Ids of items of which one of these extended properties has its value. (calendar:UID cannot
+    be searched for.)"""
+    asked = list(dict.fromkeys(name for name, _ in tests))
+    wanted = [
         el(
             "t:IsEqualTo",
             el("t:ExtendedFieldURI", **EXTENDED[name]),
             el("t:FieldURIOrConstant", el("t:Constant", Value=value)),
         )
-        for value in values
+        for name, value in tests
     ]
     return el(
         "m:FindItem",
-        _shape("m:ItemShape", (), (name,)),
+        _shape("m:ItemShape", (), asked),
         el(
             "m:IndexedPageItemView",
             MaxEntriesReturned=str(limit),
             Offset="0",
             BasePoint="Beginning",
         ),
-        el("m:Restriction", tests[0] if len(tests) == 1 else el("t:Or", *tests)),
+        el("m:Restriction", wanted[0] if len(wanted) == 1 else el("t:Or", *wanted)),
         el("m:ParentFolderIds", place),
         Traversal="Shallow",
     )

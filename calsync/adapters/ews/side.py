@@ -127,7 +127,11 @@ class EwsSide:
     def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         box = self._box(pair)
         keys = box.of_meetings(uids)
-        return read_keys(box, keys) if keys else []
+        found = read_keys(box, keys) if keys else []
+        for one in found:
+            if isinstance(one, Seen):
+                self._unheard.setdefault(pair.id, {})[one.key] = 0
+        return found
 
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         box = self._box(pair)
@@ -146,8 +150,9 @@ class EwsSide:
         return outcomes
 
     def _silent(self, pair: Pair, told: set[str]) -> list[str]:
-        """Items that we made, and that no round has told of since: a state that never held an item
-        tells nothing of its deletion, either. They are looked at until the feed knows them."""
+        """Items that we made or found, and that no round has told of since: a state that never held
+        an item tells nothing of its deletion, either. They are looked at until the feed knows
+        them."""
         waiting = self._unheard.pop(pair.id, {})
         left = {key: n + 1 for key, n in waiting.items() if key not in told and n < _ROUNDS}
         if left:

@@ -117,9 +117,13 @@ def guarded_item(box: Box, effect: Effect) -> Element | Refused:
         fields = fields_of(body)
     except MappingError as error:
         return Refused(str(error), code="unsayable")
-    sealed, replaces = box.sealed(effect.tag), _replaced(effect)
-    uid = box.uid_of(sealed, replaces)
-    return calendar_item(fields, tag=sealed, replaces=replaces, uid=uid)
+    replaces = _replaced(effect)
+    return calendar_item(
+        fields,
+        tag=box.sealed(effect.tag),
+        replaces=replaces,
+        uid=box.uid_of(effect.tag, replaces),
+    )
 
 
 def _replaced(effect: Effect) -> str:

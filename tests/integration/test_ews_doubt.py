@@ -45,7 +45,6 @@ LOST: list[tuple[str, dict[str, Any]]] = [
     ("reset_mid_body", {}),
     ("error_after", {"status": 502}),
     ("error_after", {"status": 503, "retry_after": "0.1"}),
-    ("without_tag", {}),
 ]
 
 
@@ -64,6 +63,20 @@ def test_a_create_in_doubt_is_found_or_adopted_never_repeated(
     assert isinstance(again.now, Seen)
     assert (again.now.key, again.now.tag) == (found["link-1"].key, "link-1")
     assert len(lab.live()) == 1
+
+
+def test_a_create_that_lost_its_tag_is_known_by_its_uid(lab: EwsLab) -> None:
+    one = effect(CREATE, "link-1", target=single())
+    lab.fault("without_tag", method="CreateItem")
+    assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
+    other = EwsLab(lab.people)  # which was not asked to wait
+    found = other.side.find(other.pair, ["link-1"])["link-1"]
+    assert isinstance(found, Seen)
+    (again,) = other.side.apply(other.pair, [one])
+    assert isinstance(again, Done), again
+    assert again.now.key == found.key
+    assert len(lab.live()) == 1
+    other.close()
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ from simulation.shrink import shrink
 TWICE = 100
 #: Failing seeds that are told in full.
 TOLD = 3
+#: Where the report stands in a page that has more to say.
+BEGIN, END = "<!-- report -->", "<!-- end of report -->"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -144,13 +146,19 @@ def _write(report: Report, options: argparse.Namespace) -> None:
     path: Path = options.report
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report.facts(), indent=1) if path.suffix == ".json" else report.markdown()
+    if path.suffix != ".json" and path.exists():
+        text = _between_marks(path.read_text(encoding="utf-8"), text).rstrip("\n")
     path.write_text(text + "\n", encoding="utf-8")
     print(f"The report is in {path}.", file=sys.stderr)
 
 
+def _between_marks(page: str, report: str) -> str:
+    """The page with ``report`` between its marks; the report alone where it has none."""
+    if BEGIN not in page or END not in page:
+        return report
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n{report}\n{END}{rest.partition(END)[2]}"
+
+
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        # Sets of strings have another order in every run otherwise, and traces with them.
-        os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])
     sys.exit(main())

@@ -17,7 +17,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from calsync.adapters.feeds.keys import FeedKeys
 from calsync.adapters.hub.service import BookingService
-from calsync.api import bookings, changes, docs, feeds, health, openapi, problems, rooms, stream
+from calsync.api import (
+    bookings,
+    changes,
+    connectors,
+    docs,
+    feeds,
+    health,
+    openapi,
+    problems,
+    rooms,
+    stream,
+)
 from calsync.api.context import Api, SyncStatus
 from calsync.api.health import Figures, NotReady, Requests
 from calsync.api.limits import LimitHeaders, Limits
@@ -37,13 +48,15 @@ def create_app(
     not_ready: NotReady = lambda: (),
     figures: Figures = lambda: (),
     limits: Limits | None = None,
+    mapped: Callable[[str], bool] = lambda _: False,
 ) -> FastAPI:
     """The API over ``service``.
 
     ``sync_status(room_id)`` says up to when the room is in sync, and whether that is stale;
     ``trigger(room_id)`` is called after each write (it must not block or raise). Without
     ``feed_keys`` there are no room feeds. ``not_ready`` and ``figures`` are for monitoring;
-    ``limits`` say how often clients may ask. Nothing here calls out to any network, the page at
+    ``limits`` say how often clients may ask. ``mapped(room_id)``: a calendar of this very calsync
+    answers the room's bookings; else a connector may. Nothing here calls out to any network, the page at
     /docs included.
     """
     # The framework's own pages load scripts from elsewhere: /docs below needs none.
@@ -55,10 +68,18 @@ def create_app(
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    api = Api(service, now=now, sync_status=sync_status, trigger=trigger, limits=limits or Limits())
+    api = Api(
+        service,
+        now=now,
+        sync_status=sync_status,
+        trigger=trigger,
+        limits=limits or Limits(),
+        mapped=mapped,
+    )
     for router in (
         rooms.router(api),
         bookings.router(api),
+        connectors.router(api),
         changes.router(api),
         stream.router(api),
     ):

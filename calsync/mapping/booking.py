@@ -2,7 +2,7 @@
 
 Names follow RFC 8984 with the changes of jscalendarbis (singular ``recurrenceRule``). What is
 our own: ``bookingStatus``, ``origin``, ``editable``, ``refusal``, ``bookedBy``, ``seats``,
-``startUtc``/``endUtc``, and ``showAs`` for the two kinds of busy that JSCalendar cannot say.
+``changeNumber``, ``startUtc``/``endUtc``, and ``showAs`` for the two kinds of busy that JSCalendar cannot say.
 
 Reading what was written gives the same occupancy back (tests/unit/hub holds this as a law).
 """
@@ -62,6 +62,7 @@ READ_ONLY: Final = (
     "revision",
     "created",
     "updated",
+    "changeNumber",
     "refusal",
 )
 
@@ -222,6 +223,7 @@ def booking_to_json(booking: Booking, room_zone: str, *, details: bool) -> dict[
         "revision": booking.revision,
         "created": format_utc(booking.created),
         "updated": format_utc(booking.modified),
+        "changeNumber": booking.mark,
     }
     if booking.refusal is not None:
         doc["refusal"] = refusal_to_json(booking.refusal)

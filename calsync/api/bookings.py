@@ -254,7 +254,11 @@ def once_for(request: Request, token: ApiToken, key: str, doc: dict[str, object]
             headers = {"Content-Type": problems.MEDIA_TYPE}
             return response.status_code, headers, bytes(response.body).decode()
         headers = {"Content-Type": "application/json", **booking_headers(outcome)}
-        return 201 if outcome.created else 200, headers, encode(booking_doc(outcome, token)).decode()
+        return (
+            201 if outcome.created else 200,
+            headers,
+            encode(booking_doc(outcome, token)).decode(),
+        )
 
     return Once(token.id, key, sha256(said.encode("utf-8")).hexdigest(), word)
 

@@ -208,7 +208,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "editable": {
                 **_FLAG,
                 "default": True,
-                "description": "false: the room is only invited; what is changed here reaches nobody",
+                "description": "false: the room is only invited; a change here reaches nobody",
             },
         },
         *("start", "duration"),
@@ -310,8 +310,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "titles": _FLAG,
             "answeredBy": {
                 "enum": ["calendar", "connector"],
-                "description": "calendar: the room is kept equal with a calendar here, which answers "
-                "bookings; connector: a connector may answer them",
+                "description": "calendar: the room is kept equal with a calendar here, which "
+                "answers bookings; connector: a connector may answer them",
             },
         },
         *("id", "name", "timeZone", "titles", "answeredBy"),

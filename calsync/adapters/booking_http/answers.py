@@ -36,9 +36,9 @@ def detail_of(answer: Answer) -> str:
 
 def body_of(answer: Answer, where: str) -> dict[str, Any]:
     """The body of a good answer. Raises SideError for any other."""
-    if answer.ok and answer.body is not None:
-        return answer.body
-    fail(answer, where)
+    if not answer.ok or answer.body is None:
+        fail(answer, where)
+    return answer.body
 
 
 def fail(answer: Answer, where: str) -> NoReturn:

@@ -70,7 +70,9 @@ class Client:
 
     def named(self, pair: Pair, tag: str) -> Held | Unread | None:
         """The booking that carries our tag, or carried it last."""
-        path = f"{room_path(pair)}/bookings/by-external/{quote(self.external_id(pair, tag), safe='')}"
+        path = (
+            f"{room_path(pair)}/bookings/by-external/{quote(self.external_id(pair, tag), safe='')}"
+        )
         return self._found(pair, self.get(pair, path, "by external id"))
 
     def _found(self, pair: Pair, answer: Answer) -> Held | Unread | None:
@@ -99,7 +101,7 @@ class Client:
         return _OURS + self._seal.close(pair.room_id, tag)
 
     def tag(self, pair: Pair, held: Held) -> str | None:
-        """Our tag on a booking, where it is one: anybody on the platform can choose an externalId."""
+        """Our tag on a booking, where it is one: anybody there can choose an externalId."""
         name = held.external_id
         if name is None or not name.startswith(_OURS):
             return None

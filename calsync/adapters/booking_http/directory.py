@@ -24,8 +24,8 @@ DETAILS: Final = "details:read"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteRoom:
-    """``titles``: the platform keeps titles for it. ``answered``: the platform has a calendar of its
-    own answer the room's bookings; else they wait for us."""
+    """``titles``: the platform keeps titles for it. ``answered``: a calendar of the platform's own
+    answers the room's bookings; else they wait for us."""
 
     room: Room
     titles: bool

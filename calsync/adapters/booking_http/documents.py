@@ -23,6 +23,7 @@ from calsync.mapping.booking_form import Form
 from calsync.mapping.fingerprint import fingerprint
 from calsync.mapping.text import clean_title
 from calsync.model import (
+    NOBODY,
     Absence,
     Effect,
     Gone,
@@ -58,7 +59,7 @@ class Held:
     parts: Mapping[str, Occupancy] = field(default_factory=dict)
     uid: str = ""
     external_id: str | None = None
-    person: Person = Person()
+    person: Person = NOBODY
     seats: int | None = None
 
     @property
@@ -167,21 +168,18 @@ def _person(value: object) -> Person:
 def observe(
     held: Held | Unread, known: Iterable[str], *, tag: str | None, waits: frozenset[str]
 ) -> list[Observation]:
-    """Every item of the booking, with those of ``known`` (suffixes) that are no more. ``tag``: ours,
-    where it carries one. ``waits``: suffixes of what waits for our answer."""
+    """Every item of the booking, with those of ``known`` (suffixes) that are no more. ``tag``:
+    ours, where it carries one. ``waits``: suffixes of what waits for our answer."""
     if isinstance(held, Unread):
-        suffixes = list(dict.fromkeys((*known, "")))
         return [
             Unknown(key=part_key(held.id, suffix), reason=held.reason, poison=True)
-            for suffix in suffixes
+            for suffix in dict.fromkeys((*known, ""))
         ]
     suffixes = dict.fromkeys((*held.parts, *known))
     return [observe_part(held, suffix, tag=tag, waits=waits) for suffix in suffixes]
 
 
-def observe_part(
-    held: Held, suffix: str, *, tag: str | None, waits: frozenset[str]
-) -> Seen | Gone:
+def observe_part(held: Held, suffix: str, *, tag: str | None, waits: frozenset[str]) -> Seen | Gone:
     occupancy = held.parts.get(suffix)
     if occupancy is None:
         return gone(held, suffix)

@@ -252,5 +252,3 @@ def _pinned(pool: Any, guard: Guard, *, tls: bool) -> Any:
         ConnectionCls = Pinned
 
     return Pool
-
-

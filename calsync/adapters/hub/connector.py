@@ -29,7 +29,7 @@ from calsync.model import Refusal, Side
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirrored:
-    """A create by a connector. ``editable``: False for a meeting that the room is only invited to."""
+    """A create by a connector. ``editable``: False where the room is only invited to it."""
 
     here: bool
     editable: bool = True

@@ -43,8 +43,8 @@ def decode(text: str, room_id: str | None) -> Cursor:
     except (binascii.Error, ValueError):
         raw = None
     match raw:
-        case [int(number), str() | None as room, str() | None as after, *more] if (
-            number >= 0 and (not more or (len(more) == 1 and isinstance(more[0], str)))
+        case [int(number), str() | None as room, str() | None as after, *more] if number >= 0 and (
+            not more or (len(more) == 1 and isinstance(more[0], str))
         ):
             if room != room_id:
                 raise CursorInvalid(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -9,7 +11,14 @@ from starlette.responses import Response
 
 from calsync.adapters.hub.connector import Mirrored, Verdict
 from calsync.adapters.hub.desk import Shown
-from calsync.api.body import JSON_TYPES, PATCH_TYPES, idempotency_key, if_match, json_body
+from calsync.api.body import (
+    JSON_TYPES,
+    PATCH_TYPES,
+    idempotency_key,
+    if_match,
+    json_body,
+    read_instant,
+)
 from calsync.api.bookings import again, once_for
 from calsync.api.context import Api, answer, booking_answer
 from calsync.api.openapi import describe
@@ -73,12 +82,13 @@ def _add_mirroring(routes: APIRouter, api: Api) -> None:
         key = idempotency_key(request)
         once = None if key is None else once_for(request, token, key, doc)
         form = Form(doc)
-        editable = form.flag("editable", default=True)
+        editable, created = form.flag("editable", default=True), _made_at(form)
         form.done()
-        wish = {name: value for name, value in doc.items() if name != "editable"}
+        wish = {name: value for name, value in doc.items() if name not in ("editable", "created")}
 
         def make() -> Shown | StoredAnswer:
-            mirrored = Mirrored(here=api.mapped(room_id), editable=editable)
+            here = api.mapped(room_id)
+            mirrored = Mirrored(here=here, editable=editable, created=created)
             return api.service.create(room_id, wish, once=once, mirrored=mirrored)
 
         done = await run_in_threadpool(make)
@@ -151,6 +161,14 @@ def _add_answering(routes: APIRouter, api: Api) -> None:
         )
         api.trigger(held.room_id)
         return booking_answer(shown, token)
+
+
+def _made_at(form: Form) -> datetime | None:
+    text = form.text("created", limit=64)
+    found = None if text is None else read_instant(text)
+    if text is not None and found is None:
+        form.fail("created", "is not an instant", "Write 2026-11-20T09:00:00Z")
+    return found
 
 
 def _refusal(doc: dict[str, object]) -> Refusal | None:

@@ -210,6 +210,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "default": True,
                 "description": "false: the room is only invited; a change here reaches nobody",
             },
+            "created": {
+                **_INSTANT,
+                "description": "When it was made in the calendar: who came first is decided by it",
+            },
         },
         *("start", "duration"),
         closed=True,

@@ -17,7 +17,13 @@ from typing import Any, Final
 from calsync.adapters.hub.shape import parts_of, span_of, without_titles
 from calsync.adapters.hub.view import part_key
 from calsync.errors import BadAnswer, MappingError
-from calsync.mapping.booking import content_to_json, is_name, person_to_json, refusal_to_json
+from calsync.mapping.booking import (
+    content_to_json,
+    format_utc,
+    is_name,
+    person_to_json,
+    refusal_to_json,
+)
 from calsync.mapping.booking import read_content as read_members
 from calsync.mapping.booking_form import Form
 from calsync.mapping.fingerprint import fingerprint
@@ -235,6 +241,8 @@ def new_booking(effect: Effect, target: Occupancy, pair: Pair, external_id: str)
         "externalId": external_id,
         "editable": effect.owned,
     }
+    if effect.created is not None:
+        doc["created"] = format_utc(effect.created)
     if effect.uid and is_name(effect.uid):
         doc["uid"] = effect.uid
     person = effect.person

@@ -29,10 +29,13 @@ from calsync.model import Refusal, Side
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirrored:
-    """A create by a connector. ``editable``: False where the room is only invited to it."""
+    """A create by a connector. ``editable``: False where the room is only invited to it.
+    ``created``: when it was made in the calendar, by that one's clock: who came first is decided by
+    it."""
 
     here: bool
     editable: bool = True
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,7 @@ class Connectors:
             content=content,
             fingerprint=fingerprint(content),
             span=span_of(content, zone),
-            created=now,
+            created=min(now, mirrored.created or now),
             modified=now,
             status=BookingStatus.PENDING if mirrored.here else BookingStatus.CONFIRMED,
             origin=Side.CALENDAR,

@@ -4,22 +4,19 @@ booking API and works on another."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from calsync import bootstrap
 from calsync.adapters.wrap.logged import CallCounts
-from calsync.api.server import ApiServer
 from calsync.engine.context import Span
 from tests.scenarios.series_kit import ANN, BERLIN, HIGH, LOW, OPEN
 from tests.support.company import (
     Company,
     Instance,
     Place,
-    Tenant,
     a_company,
     a_tenant,
     differences,
@@ -124,27 +121,26 @@ class Facing:
 @contextmanager
 def facing(folder: Path, *, titles: bool = True) -> Iterator[Facing]:
     """A room that both have imported, at rest and empty."""
-    with a_tenant() as one, a_company(folder / "a", one, span=Span()) as a:
-        with second(folder / "b", a) as b:
-            for company in (a, b):
-                person = {"address": ANN, "name": "Ann", "zone": BERLIN[1]}
-                company.tenant.control("POST", "people", person)
-            zone, label = BERLIN
-            at_a = a.add_room(ROOM, zone=zone, label=label, titles=titles, processing=OPEN)
-            at_b = b.add_room(ROOM, zone=zone, label=label, titles=titles, processing=OPEN)
-            made = Facing(a, b, at_a, at_b)
-            made.settle(0)
-            yield made
+    with ExitStack() as ends:
+        one = ends.enter_context(a_tenant())
+        a = ends.enter_context(a_company(folder / "a", one, span=Span()))
+        b = ends.enter_context(second(folder / "b", a))
+        for company in (a, b):
+            person = {"address": ANN, "name": "Ann", "zone": BERLIN[1]}
+            company.tenant.control("POST", "people", person)
+        zone, label = BERLIN
+        at_a = a.add_room(ROOM, zone=zone, label=label, titles=titles, processing=OPEN)
+        at_b = b.add_room(ROOM, zone=zone, label=label, titles=titles, processing=OPEN)
+        made = Facing(a, b, at_a, at_b)
+        made.settle(0)
+        yield made
 
 
 @contextmanager
-def second(folder: Path, a: Company, tenant: Tenant | None = None) -> Iterator[Company]:
+def second(folder: Path, a: Company) -> Iterator[Company]:
     """B, on an Exchange of its own."""
     scopes = ("rooms:read", "busy:read", "bookings:read", "bookings:write", "bookings:mirror")
     token = a.home.bookings.tokens.create("b", (*scopes, "details:read"))[1]
     more = polling(folder, a.api.url, token)
     with a_tenant(clock=a.tenant.clock) as two, a_company(folder, two, span=Span(), more=more) as b:
         yield b
-
-
-__all__ = ["ApiServer", "Facing", "bootstrap", "facing", "polling", "second"]

@@ -4,11 +4,15 @@ comes back as an echo, and each act of a person is one write on each other side.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+import requests
 
+from calsync import bootstrap
 from tests.scenarios.facing_kit import Facing, facing
 from tests.scenarios.series_kit import BERLIN, weekly
 from tests.support.company import Company
@@ -178,3 +182,54 @@ def test_what_a_calendar_cannot_hold_as_one_goes_in_parts(pair: Facing) -> None:
     assert [one["recurrence"] is None for one in parts(pair.b, pair.at_b.address)] == [False]
     pair.a.cancel(series)
     pair.settle(held)
+
+
+def test_a_second_end_that_dies_with_a_reply_on_the_way_makes_nothing_twice(pair: Facing) -> None:
+    """A has carried the write out, B never hears of it and starts anew: it is looked up by our tag,
+    by its key, or by its absence."""
+    held = len(pair.shown())
+    made: Any = None
+    for act in ("create", "move", "cancel"):
+        if act == "create":
+            made = pair.put(pair.b, "2027-04-01T09:00:00", "2027-04-01T10:00:00")
+        elif act == "move":
+            times = {"start": "2027-04-01T12:00:00", "end": "2027-04-01T13:00:00"}
+            pair.outlook(pair.b, "move", made, **times)
+        else:
+            pair.outlook(pair.b, "cancel", made)
+        number = pair.a.numbers()
+        with deaf(pair.b):
+            report = pair.b.cycle(pair.at_b)
+        assert "was lost" in report.error
+        assert pair.a.numbers() == number + 1, "it did arrive"
+        anew(pair.b)
+        pair.settle(held + (act != "cancel"))
+
+
+@contextmanager
+def deaf(company: Company) -> Iterator[None]:
+    """Whatever it writes to the platform arrives; no reply comes back."""
+    remote = company.system.remote
+    assert remote is not None
+    send = remote.transport._adapter.send
+
+    def lost(request: Any, *args: Any, **options: Any) -> Any:
+        answer = send(request, *args, **options)
+        if request.method != "GET":
+            answer.close()
+            raise requests.ConnectionError("the reply was lost")
+        return answer
+
+    with patch.object(remote.transport._adapter, "send", lost):
+        yield
+
+
+def anew(company: Company) -> None:
+    """What a new process begins with: the database, and nothing else."""
+    home, span = company.home, company.system.context.span
+    for link in company.system.links.values():
+        link.close()
+    assert company.system.remote is not None
+    company.system.remote.transport.close()
+    company.system = bootstrap.connect(home)
+    company.system.context.span = span

@@ -643,6 +643,7 @@ def build_vitals(system: System, worker: Worker) -> Vitals:
         worker,
         home.hub.newest,
         stale_after=3 * home.settings.worker.poll_ceiling,
+        platform=system.remote.calls if system.remote is not None else None,
     )
 
 

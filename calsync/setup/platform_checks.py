@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from calsync.adapters.booking_http.directory import DETAILS, NEEDED, Listing
+from calsync.adapters.booking_http.directory import DETAILS, NEEDED, Listing, RemoteRoom
 from calsync.errors import SideError
 from calsync.model import Pair
 from calsync.setup.findings import Finding, Level
@@ -36,15 +36,26 @@ def check_platform(system: System, pairs: Sequence[Pair]) -> Iterator[Finding]:
     for pair in pairs:
         at = f"room {pair.room_id}"
         try:
-            directory.room(pair)
+            room = directory.room(pair)
         except SideError as error:
             yield Finding(
                 level=Level.FAILED, about="platform", where=at, what=error.what, todo=error.todo
             )
         else:
-            yield Finding(
-                level=Level.OK, about="platform", where=at, what="the platform has this room"
-            )
+            yield _room(pair, room, at)
+
+
+def _room(pair: Pair, found: RemoteRoom, at: str) -> Finding:
+    if pair.zone != found.room.zone:
+        return Finding(
+            level=Level.WARNING,
+            about="platform",
+            where=at,
+            what=f"it is in {found.room.zone} at the platform, and mapped here in {pair.zone}",
+            todo="Map it anew: whole days lie by the room's zone",
+        )
+    who = "the platform's own calendar answers" if found.answered else "calsync answers"
+    return Finding(level=Level.OK, about="platform", where=at, what=f"the platform has it; {who}")
 
 
 def _scopes(listing: Listing, where: str) -> Iterator[Finding]:

@@ -89,6 +89,7 @@ def both(firm: Company, other: Company, tmp_path: Path) -> Iterator[Both]:  # no
         made.at_rest(Counter())
         yield made
         assert "Traceback" not in a.log + b.log
+        assert token not in a.log + b.log
 
 
 def test_what_people_do_anywhere_is_everywhere_and_then_it_is_quiet(both: Both) -> None:

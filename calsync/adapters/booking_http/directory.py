@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from calsync.adapters.booking_http.answers import body_of, code_of
+from calsync.adapters.booking_http.documents import is_id, is_number
 from calsync.adapters.wrap.port import Call, Caller
 from calsync.errors import AccessDenied, BadAnswer, MailboxMissing, SideError
 from calsync.mapping.text import clean_title
@@ -122,7 +123,7 @@ def _check_titles(pair: Pair, room: RemoteRoom, scopes: frozenset[str] | None) -
 
 
 def _read(entry: object) -> RemoteRoom:
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str):
+    if not isinstance(entry, Mapping) or not is_id(entry.get("id")):
         raise BadAnswer("an entry of the list of rooms is no room", where="the booking platform")
     room_id = entry["id"]
     zone = entry.get("timeZone")
@@ -137,7 +138,7 @@ def _read(entry: object) -> RemoteRoom:
         return clean_title(value if isinstance(value, str) else None) or ""
 
     capacity = entry.get("capacity")
-    whole = isinstance(capacity, int) and not isinstance(capacity, bool) and capacity > 0
+    whole = is_number(capacity) and 0 < capacity <= 100_000
     room = Room(
         id=room_id,
         name=text("name") or room_id,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from calsync.adapters.hub.shape import parts_of, span_of, without_titles
 from calsync.adapters.hub.view import part_key
@@ -95,21 +95,15 @@ def read_booking(doc: Mapping[str, Any], pair: Pair) -> Held | Unread | None:
     try:
         booking_id, revision, mark = doc["id"], doc["revision"], doc["changeNumber"]
         status, room = doc["bookingStatus"], doc["roomId"]
-        created, modified = _instant(doc["created"]), _instant(doc["updated"])
-    except (KeyError, TypeError, ValueError) as error:
+        created, modified = read_instant(doc["created"]), read_instant(doc["updated"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadAnswer(
             f"a booking without readable {error.args[0] if error.args else 'members'}"[:_LONGEST],
             where=pair.room_id,
             todo="The platform must follow the contract that calsync api schema prints",
         ) from None
-    if not (
-        isinstance(booking_id, str)
-        and is_name(booking_id)
-        and "#" not in booking_id
-        and _whole(revision)
-        and _whole(mark)
-        and isinstance(status, str)
-    ):
+    known = is_id(booking_id) and is_number(revision) and is_number(mark)
+    if not known or not isinstance(status, str):
         raise BadAnswer("a booking whose id, revision or state is none", where=pair.room_id)
     if room != pair.room_id:
         return None
@@ -132,7 +126,7 @@ def read_booking(doc: Mapping[str, Any], pair: Pair) -> Held | Unread | None:
         uid=_text(doc.get("uid")),
         external_id=external_id if isinstance(external_id, str) else None,
         person=_person(doc.get("bookedBy")),
-        seats=doc.get("seats") if _whole(doc.get("seats")) else None,
+        seats=_seats(doc.get("seats")),
     )
     if not held.live:
         return held
@@ -142,15 +136,26 @@ def read_booking(doc: Mapping[str, Any], pair: Pair) -> Held | Unread | None:
         return Unread(booking_id, str(error)[:_LONGEST])
 
 
-def _instant(value: object) -> datetime:
+def read_instant(value: object) -> datetime:
+    """An instant in UTC. Raises ValueError, OverflowError."""
     found = datetime.fromisoformat(str(value))
     if found.tzinfo is None:
         raise ValueError("an instant without an offset")
     return found.astimezone(UTC)
 
 
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def is_id(value: object) -> TypeGuard[str]:
+    """What can name a booking in a key of ours."""
+    return isinstance(value, str) and is_name(value) and "#" not in value
+
+
+def is_number(value: object) -> TypeGuard[int]:
+    """A revision, or a change number, of a size that every JSON reader and database holds."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _seats(value: object) -> int | None:
+    return value if is_number(value) and 0 < value <= 100_000 else None
 
 
 def _text(value: object) -> str:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any, Final, TypeGuard
 from urllib.parse import urlencode
 
 from calsync.adapters.booking_http import cursors
@@ -15,10 +15,13 @@ from calsync.adapters.booking_http.directory import Directory
 from calsync.adapters.booking_http.documents import (
     Held,
     Unread,
+    is_id,
+    is_number,
     meets,
     observe,
     observe_part,
     read_booking,
+    read_instant,
 )
 from calsync.adapters.booking_http.writes import Writer
 from calsync.adapters.graph.seal import Seal
@@ -110,7 +113,7 @@ class HttpSide:
             page = body_of(answer, pair.room_id)
             following, more = page.get("cursor"), page.get("more")
             entries = page.get("changes")
-            if not isinstance(following, str) or not following or not isinstance(entries, list):
+            if not is_cursor(following) or not isinstance(entries, list):
                 raise BadAnswer("a page of changes without changes or cursor", where=pair.room_id)
             for entry in entries:
                 booking_id = _checked(entry, pair)
@@ -191,33 +194,33 @@ class HttpSide:
             for room in body["rooms"]:
                 for item in room["items"]:
                     if item["freeBusyStatus"] != "free":
-                        start, end = _instant(item["startUtc"]), _instant(item["endUtc"])
+                        start, end = read_instant(item["startUtc"]), read_instant(item["endUtc"])
                         if start < end and room["roomId"] in found:
                             found[room["roomId"]].append(Interval(start, end))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BadAnswer("busy time that cannot be read", where=where) from error
 
 
-def _instant(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError("an instant without an offset")
-    return found
+def is_cursor(text: object) -> TypeGuard[str]:
+    """What can be sent back as it came."""
+    return isinstance(text, str) and 0 < len(text) <= 2048 and text.isascii() and text.isprintable()
 
 
 def _checked(entry: object, pair: Pair) -> str:
     """The booking that an entry of the feed is about. Raises BadAnswer for what is no entry."""
     match entry:
-        case {"kind": "tombstone", "bookingId": str(booking_id), "changeNumber": int()}:
-            return booking_id
-        case {"kind": "upsert", "bookingId": str(booking_id), "booking": dict() as doc}:
-            if doc.get("id") == booking_id:
+        case {"kind": "tombstone", "bookingId": booking_id, "changeNumber": number}:
+            if is_id(booking_id) and is_number(number):
                 return booking_id
-        case {"kind": "upsert", "bookingId": str(booking_id), "changeNumber": int()}:
-            # Cancelled since: its tombstone follows, on this page or a later one.
-            assert isinstance(entry, dict)
-            entry["kind"] = "tombstone"
-            return booking_id
+        case {"kind": "upsert", "bookingId": booking_id, "booking": dict() as doc}:
+            if is_id(booking_id) and doc.get("id") == booking_id:
+                return booking_id
+        case {"kind": "upsert", "bookingId": booking_id, "changeNumber": number}:
+            if is_id(booking_id) and is_number(number):
+                # Cancelled since: its tombstone follows, on this page or a later one.
+                assert isinstance(entry, dict)
+                entry["kind"] = "tombstone"
+                return booking_id
     raise BadAnswer(
         "an entry of the change feed that cannot be read",
         where=pair.room_id,

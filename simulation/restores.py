@@ -69,7 +69,7 @@ class Restores:
 
     def platform(self, rng: Random) -> bool:
         """The platform's own tables alone; what calsync knows stays of today."""
-        if self._cannot():
+        if self._cannot() or self._elsewhere():
             return False
         places = self.company.places
         self._setting_back(Side.BOOKING, places, "its tables", lambda: self._set_back(rng))
@@ -77,7 +77,7 @@ class Restores:
 
     def database(self, rng: Random) -> bool:
         """Our database, and with it the bookings of the platform that is built in."""
-        if self._cannot():
+        if self._cannot() or self._elsewhere():
             return False
         places = self.company.places
         self._setting_back(Side.BOOKING, places, "our database", lambda: self._put_back(rng))
@@ -88,6 +88,10 @@ class Restores:
     def _cannot(self) -> bool:
         """Nobody puts back a file on which a process still works that hangs."""
         return self.kept is None or bool(self.company.stalled or self.judge.restored)
+
+    def _elsewhere(self) -> bool:
+        """The bookings are another platform's: neither its backups nor ours hold both."""
+        return self.company.platform is not None
 
     def _set_back(self, rng: Random) -> None:
         assert self.kept is not None

@@ -82,13 +82,13 @@ def _add_mirroring(routes: APIRouter, api: Api) -> None:
         key = idempotency_key(request)
         once = None if key is None else once_for(request, token, key, doc)
         form = Form(doc)
-        editable, created = form.flag("editable", default=True), _made_at(form)
+        editable, claimed = form.flag("editable", default=True), _claimed_at(form)
         form.done()
-        wish = {name: value for name, value in doc.items() if name not in ("editable", "created")}
+        wish = {name: value for name, value in doc.items() if name not in ("editable", "claimedAt")}
 
         def make() -> Shown | StoredAnswer:
             here = api.mapped(room_id)
-            mirrored = Mirrored(here=here, editable=editable, created=created)
+            mirrored = Mirrored(here=here, editable=editable, claimed=claimed)
             return api.service.create(room_id, wish, once=once, mirrored=mirrored)
 
         done = await run_in_threadpool(make)
@@ -163,11 +163,11 @@ def _add_answering(routes: APIRouter, api: Api) -> None:
         return booking_answer(shown, token)
 
 
-def _made_at(form: Form) -> datetime | None:
-    text = form.text("created", limit=64)
+def _claimed_at(form: Form) -> datetime | None:
+    text = form.text("claimedAt", limit=64)
     found = None if text is None else read_instant(text)
     if text is not None and found is None:
-        form.fail("created", "is not an instant", "Write 2026-11-20T09:00:00Z")
+        form.fail("claimedAt", "is not an instant", "Write 2026-11-20T09:00:00Z")
     return found
 
 

@@ -210,7 +210,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "default": True,
                 "description": "false: the room is only invited; a change here reaches nobody",
             },
-            "created": {
+            "claimedAt": {
                 **_INSTANT,
                 "description": "When it was made in the calendar: who came first is decided by it",
             },
@@ -265,6 +265,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "changeNumber": {
                 "type": "integer",
                 "description": "Of the last change of its content; grows over all bookings",
+            },
+            "claimedAt": {
+                **_INSTANT,
+                "description": "Of what a connector mirrored: when it was made in its calendar",
             },
             "refusal": _ref("Refusal"),
         },

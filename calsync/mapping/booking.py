@@ -2,7 +2,7 @@
 
 Names follow RFC 8984 with the changes of jscalendarbis (singular ``recurrenceRule``). What is
 our own: ``bookingStatus``, ``origin``, ``editable``, ``refusal``, ``bookedBy``, ``seats``,
-``changeNumber``, ``startUtc``/``endUtc``, and ``showAs`` for the two kinds of busy that
+``changeNumber``, ``claimedAt``, ``startUtc``/``endUtc``, and ``showAs`` for the two kinds of busy that
 JSCalendar cannot say.
 
 Reading what was written gives the same occupancy back (tests/unit/hub holds this as a law).
@@ -64,6 +64,7 @@ READ_ONLY: Final = (
     "created",
     "updated",
     "changeNumber",
+    "claimedAt",
     "refusal",
 )
 
@@ -226,6 +227,8 @@ def booking_to_json(booking: Booking, room_zone: str, *, details: bool) -> dict[
         "updated": format_utc(booking.modified),
         "changeNumber": booking.mark,
     }
+    if booking.claimed is not None:
+        doc["claimedAt"] = format_utc(booking.claimed)
     if booking.refusal is not None:
         doc["refusal"] = refusal_to_json(booking.refusal)
     return doc if details else hide_details(doc)

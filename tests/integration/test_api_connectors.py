@@ -91,11 +91,12 @@ def test_a_mirrored_create_with_a_key_is_repeated_not_made_again(api: Client) ->
 
 
 def test_who_made_it_earlier_is_kept_and_nobody_makes_it_in_the_future(api: Client) -> None:
-    early = mirror(api, created="2026-11-02T08:00:00Z").json()
-    assert early["created"] == "2026-11-02T08:00:00Z"
-    late = mirror(api, created="2099-01-01T00:00:00Z").json()
-    assert late["created"] < "2026-12-01"
-    assert mirror(api, created="yesterday").status_code == 422
+    early = mirror(api, claimedAt="2026-11-02T08:00:00Z").json()
+    assert early["claimedAt"] == "2026-11-02T08:00:00Z" < early["created"]
+    late = mirror(api, claimedAt="2099-01-01T00:00:00Z").json()
+    assert late["claimedAt"] == late["created"] < "2026-12-01"
+    assert "claimedAt" not in mirror(api).json()
+    assert mirror(api, claimedAt="yesterday").status_code == 422
     assert mirror(api, editable="no").status_code == 422
 
 

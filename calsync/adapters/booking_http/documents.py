@@ -67,6 +67,7 @@ class Held:
     external_id: str | None = None
     person: Person = NOBODY
     seats: int | None = None
+    claimed: datetime | None = None
 
     @property
     def live(self) -> bool:
@@ -96,6 +97,7 @@ def read_booking(doc: Mapping[str, Any], pair: Pair) -> Held | Unread | None:
         booking_id, revision, mark = doc["id"], doc["revision"], doc["changeNumber"]
         status, room = doc["bookingStatus"], doc["roomId"]
         created, modified = read_instant(doc["created"]), read_instant(doc["updated"])
+        claimed = read_instant(doc["claimedAt"]) if "claimedAt" in doc else None
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadAnswer(
             f"a booking without readable {error.args[0] if error.args else 'members'}"[:_LONGEST],
@@ -127,6 +129,7 @@ def read_booking(doc: Mapping[str, Any], pair: Pair) -> Held | Unread | None:
         external_id=external_id if isinstance(external_id, str) else None,
         person=_person(doc.get("bookedBy")),
         seats=_seats(doc.get("seats")),
+        claimed=claimed,
     )
     if not held.live:
         return held
@@ -209,6 +212,8 @@ def observe_part(held: Held, suffix: str, *, tag: str | None, waits: frozenset[s
         pending=held.status == "pending" and suffix in waits,
         seats=held.seats,
         modified=held.modified,
+        # Of our own, the calendar that we work on tells when; here it counts when it came here.
+        claimed=held.claimed if tag is None else None,
     )
 
 
@@ -247,7 +252,7 @@ def new_booking(effect: Effect, target: Occupancy, pair: Pair, external_id: str)
         "editable": effect.owned,
     }
     if effect.created is not None:
-        doc["created"] = format_utc(effect.created)
+        doc["claimedAt"] = format_utc(effect.created)
     if effect.uid and is_name(effect.uid):
         doc["uid"] = effect.uid
     person = effect.person

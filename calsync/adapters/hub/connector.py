@@ -30,12 +30,12 @@ from calsync.model import Refusal, Side
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirrored:
     """A create by a connector. ``editable``: False where the room is only invited to it.
-    ``created``: when it was made in the calendar, by that one's clock: who came first is decided by
+    ``claimed``: when it was made in the calendar, by that one's clock: who came first is decided by
     it."""
 
     here: bool
     editable: bool = True
-    created: datetime | None = None
+    claimed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class Connectors:
             content=content,
             fingerprint=fingerprint(content),
             span=span_of(content, zone),
-            created=min(now, mirrored.created or now),
+            created=now,
             modified=now,
             status=BookingStatus.PENDING if mirrored.here else BookingStatus.CONFIRMED,
             origin=Side.CALENDAR,
@@ -88,6 +88,7 @@ class Connectors:
             parts=parts,
             waiting=parts if mirrored.here else (),
             mark=number,
+            claimed=None if mirrored.claimed is None else min(now, mirrored.claimed),
         )
         tx.insert([made])
         tx.record([desk.feed_entry(made, number, now)])

@@ -86,6 +86,7 @@ def _whole(booking: Booking) -> Seen:
         pending=booking.status is BookingStatus.PENDING,
         seats=booking.seats,
         modified=booking.modified,
+        claimed=booking.claimed,
     )
 
 
@@ -105,4 +106,5 @@ def _part(booking: Booking, suffix: str, part: Occupancy) -> Seen:
         pending=booking.status is BookingStatus.PENDING and suffix in booking.waiting,
         seats=booking.seats,
         modified=booking.modified,
+        claimed=booking.claimed,
     )

@@ -2,8 +2,8 @@
 
 Names follow RFC 8984 with the changes of jscalendarbis (singular ``recurrenceRule``). What is
 our own: ``bookingStatus``, ``origin``, ``editable``, ``refusal``, ``bookedBy``, ``seats``,
-``changeNumber``, ``claimedAt``, ``startUtc``/``endUtc``, and ``showAs`` for the two kinds of busy that
-JSCalendar cannot say.
+``changeNumber``, ``claimedAt``, ``startUtc``/``endUtc``, and ``showAs`` for the two kinds of
+busy that JSCalendar cannot say.
 
 Reading what was written gives the same occupancy back (tests/unit/hub holds this as a law).
 """

@@ -222,7 +222,8 @@ class Company:
         found: T = self._standing[what]
         return found
 
-    def _wrote(self) -> None:
+    def changed(self) -> None:
+        """What was read of a database before may be otherwise now."""
         self.writes += 1
 
     # -- processes --------------------------------------------------------------------------
@@ -263,7 +264,7 @@ class Company:
             rng=self.chance,
             before_write=self.before_write,
             after_write=self.after_write,
-            wrote=self._wrote,
+            wrote=self.changed,
             on_report=self.on_report,
         )
         points.append(process.point)
@@ -310,7 +311,7 @@ class Company:
                 with real() as connection:
                     yield connection
             finally:
-                self._wrote()
+                self.changed()
 
         home.db.write = write  # type: ignore[method-assign]  # a tap, as of our own processes
 

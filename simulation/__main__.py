@@ -18,6 +18,7 @@ from pathlib import Path
 from calsync.worker.memory import calm_collector
 from simulation.company import CALENDARS, DATABASES
 from simulation.history import Plan, Result, run, run_lean
+from simulation.platform import BOOKINGS
 from simulation.report import Report
 from simulation.shrink import shrink
 
@@ -49,6 +50,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--whole", action="store_true", help="with --seed: do not shrink it")
     parser.add_argument("--calendar", choices=CALENDARS, default="graph")
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
+    parser.add_argument(
+        "--booking", choices=BOOKINGS, default="hub", help="in our hub, or polled over HTTP"
+    )
     parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--report", type=Path, help="write the report there (.json or .md)")
     parser.add_argument("--all-faults", action="store_true", help="fail if a fault never struck")
@@ -72,7 +76,11 @@ def _fast_place() -> str | None:
 
 def _plan(options: argparse.Namespace, seed: int) -> Plan:
     return Plan(
-        seed=seed, steps=options.steps, calendar=options.calendar, database=options.database
+        seed=seed,
+        steps=options.steps,
+        calendar=options.calendar,
+        database=options.database,
+        booking=options.booking,
     )
 
 

@@ -144,7 +144,12 @@ def test_a_zone_described_by_its_rules(ews: Ews) -> None:
         made = (
             ews.create(start=f"{day}T10:00:00", end=f"{day}T11:00:00", after=rules).ok().ids[0][0]
         )
-        assert ews.get(made).text("//t:CalendarItem/t:Start") == f"{day}T{start}:00:00Z"
+        item = ews.get(made)
+        assert item.text("//t:CalendarItem/t:Start") == f"{day}T{start}:00:00Z"
+        shown = item.one("//t:StartTimeZone")
+        assert shown.get("Id") == "tzone://Microsoft/Custom"
+        assert [one.get("Bias") for one in shown.iter("{*}Period")] == ["-PT1H", "-PT2H"]
+        assert [one.text for one in shown.iter("{*}Month")] == ["3", "10"]
 
 
 def test_whole_days_are_those_of_the_zone_they_were_made_in(ews: Ews) -> None:

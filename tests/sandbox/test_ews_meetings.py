@@ -68,6 +68,7 @@ def test_nobody_hears_of_what_is_not_sent(ann: Ews, room: Ews) -> None:
     made = book(ann, send="SendToNone")
     assert room.graph.mails() == []
     assert ann.get(made[0]).text("//t:Resources//t:EmailAddress") == ROOM
+    assert ann.get(made[0]).text("//t:MeetingRequestWasSent") == "false"
     changed = ann.update(made, put("item:Subject", "<t:Subject>x</t:Subject>")).ok().ids[0]
     assert room.graph.mails() == []
     ann.update(
@@ -298,3 +299,23 @@ def test_contacts_and_tasks_are_kept_as_they_were_said(ann: Ews) -> None:
     shown = ann.get(made[0])
     assert shown.text("//t:Contact/t:Surname") == "Roe"
     assert shown.text("//t:Contact/t:GivenName") == "Jo"
+
+
+def test_a_room_whose_attendant_does_not_answer_keeps_its_requests(ann: Ews, room: Ews) -> None:
+    room.graph.processing(AutomateProcessing="AutoUpdate")
+    book(ann)
+    request = room.find(folder="inbox").ok()
+    assert len(request.all("//t:MeetingRequest")) == 1
+    copy = room.get(only(room))
+    assert copy.text("//t:CalendarItem/t:LegacyFreeBusyStatus") == "Tentative"
+    room.respond("AcceptItem", request.ids[0]).ok()
+    assert room.get(only(room)).text("//t:CalendarItem/t:MyResponseType") == "Accept"
+
+
+def test_links_are_kept_as_they_were_said(ann: Ews) -> None:
+    url = "<t:MeetingWorkspaceUrl>https://x.example/w</t:MeetingWorkspaceUrl>"
+    made = ann.create(after=url).ok().ids[0]
+    assert ann.get(made[0]).text("//t:MeetingWorkspaceUrl") == "https://x.example/w"
+    uri = '<t:FieldURI FieldURI="calendar:MeetingWorkspaceUrl"/>'
+    ann.update(made, f"<t:DeleteItemField>{uri}</t:DeleteItemField>").ok()
+    assert not ann.get(made[0]).all("//t:MeetingWorkspaceUrl")

@@ -128,7 +128,10 @@ def test_rooms_of_a_tenant_and_of_a_server_sync_in_one_set_up(
         tenant.book(box, day(2))
     ran = run(path, "sync", "--json")
     assert ran.code == 0, ran.out + ran.err
-    assert {one["room_id"]: one["writes"] for one in ran.json()["rooms"]} == {"onprem": 1, "sandbox": 1}
+    assert {one["room_id"]: one["writes"] for one in ran.json()["rooms"]} == {
+        "onprem": 1,
+        "sandbox": 1,
+    }
     again = run(path, "sync", "--json")
     assert again.code == 0
     assert {one["writes"] for one in again.json()["rooms"]} == {0}

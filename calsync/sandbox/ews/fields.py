@@ -41,6 +41,8 @@ READ_ONLY = frozenset(
     """
     )
 )
+# Text without a meaning here, kept as it was said.
+AS_SAID = ("InReplyTo", "MeetingWorkspaceUrl", "NetShowUrl")
 LISTS = {"RequiredAttendees": "required", "OptionalAttendees": "optional", "Resources": "resource"}
 
 
@@ -154,7 +156,9 @@ def _plain(node: Node, props: dict[str, Any]) -> None:
         props["isRead"] = truth(node, text)
     elif name == "IsDraft":
         props["isDraft"] = truth(node, text)
-    # What is left is kept nowhere: InReplyTo, Culture, Flag, MeetingWorkspaceUrl, NetShowUrl …
+    elif name in AS_SAID:
+        props[f"ews {name}"] = text
+    # What is left is kept nowhere: Flag, ConferenceType, InboxReminders …
 
 
 def place(text: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ..items import Attendee, Item, Person, instance, when
 from ..zones import UTC_ZONE
 
 if TYPE_CHECKING:
+    from ..mailbox import Mailbox
     from ..world import World
     from .call import Call
     from .store import Folder, Store
@@ -47,13 +48,19 @@ def deliver_of(world: World, store: Store) -> None:
     if not fresh:
         return
     inbox, sent = store.named("inbox"), store.named("sentitems")
-    silent = box.processing is not None and box.processing.AutomateProcessing.casefold() != "none"
+    silent = _works(box)
     for line in fresh:
         meeting = line["kind"] in ("request", "update", "cancel")
         if line["to"].casefold() == own and not (silent and meeting):
             _put(world, inbox, line, is_read=False)
         if line["from"].casefold() == own and not silent and line["kind"] == "mail":
             _put(world, sent, line, is_read=True)
+
+
+def _works(box: Mailbox) -> bool:
+    """Whether a booking attendant answers what comes in, and so clears it away."""
+    rules = box.processing
+    return rules is not None and rules.AutomateProcessing.casefold() == "autoaccept"
 
 
 def _put(world: World, folder: Folder, line: dict[str, Any], *, is_read: bool) -> None:

@@ -189,8 +189,7 @@ def _with_days(item: Item, file: File, master: Entry, entries: list[Entry]) -> I
         props = {
             key: value for key, value in (PLAIN | _props(one)).items() if base.get(key) != value
         }
-        slot = one.slot if one.slot.all_day == item.when.all_day else item.when
-        changed = replace(changed, overrides={**changed.overrides, day: Override(slot, props)})
+        changed = replace(changed, overrides={**changed.overrides, day: Override(one.slot, props)})
     return changed
 
 

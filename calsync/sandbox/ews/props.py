@@ -14,9 +14,9 @@ from ..recurrence import LAST_DATE
 from ..world import moment_of
 from ..zones import windows_name
 from . import recur
-from .view import View, original
+from .view import UNSENT, View, original
 from .xml import Markup, maybe, t
-from .zones import definition, duration, meeting_zone
+from .zones import described, duration, meeting_zone
 
 SHOWN_AS = {
     "free": "Free", "tentative": "Tentative", "busy": "Busy", "oof": "OOF",
@@ -289,7 +289,9 @@ CALENDAR: dict[str, Write] = {
     "IsRecurring": lambda v: t(
         "IsRecurring", v.item.rule is not None and (v.found.day is not None or not v.item.own)
     ),
-    "MeetingRequestWasSent": lambda v: t("MeetingRequestWasSent", v.item.own and v.is_meeting),
+    "MeetingRequestWasSent": lambda v: t(
+        "MeetingRequestWasSent", v.item.own and v.is_meeting and not v.item.props.get(UNSENT)
+    ),
     "IsResponseRequested": lambda v: t(
         "IsResponseRequested", bool(v.prop("responseRequested", True))
     ),
@@ -316,14 +318,19 @@ CALENDAR: dict[str, Write] = {
     "MeetingTimeZone": lambda v: (
         meeting_zone(v.found.when.start_zone.label) if not v.call.since("Exchange2010") else None
     ),
-    "StartTimeZone": lambda v: definition("StartTimeZone", v.found.when.start_zone.label),
-    "EndTimeZone": lambda v: definition("EndTimeZone", v.found.when.end_zone.label),
+    "StartTimeZone": lambda v: described("StartTimeZone", v.found.when.start_zone),
+    "EndTimeZone": lambda v: described("EndTimeZone", v.found.when.end_zone),
     "ConferenceType": lambda _: t("ConferenceType", 0),
     "AllowNewTimeProposal": lambda v: t(
         "AllowNewTimeProposal", bool(v.prop("allowNewTimeProposals", True))
     ),
     "IsOnlineMeeting": lambda v: t("IsOnlineMeeting", bool(v.prop("isOnlineMeeting", False))),
     "EnhancedLocation": _enhanced,
+    "InReplyTo": lambda v: maybe("InReplyTo", v.prop("ews InReplyTo")),
+    "MeetingWorkspaceUrl": lambda v: maybe(
+        "MeetingWorkspaceUrl", v.prop("ews MeetingWorkspaceUrl")
+    ),
+    "NetShowUrl": lambda v: maybe("NetShowUrl", v.prop("ews NetShowUrl")),
     "StartWallClock": lambda v: t(
         "StartWallClock", v.when(v.start) if v.listed else _wall(v, end=False)
     ),

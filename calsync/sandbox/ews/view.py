@@ -14,6 +14,8 @@ from .store import Folder, Store, item_id
 from .zones import shown
 
 APPOINTMENT = "IPM.Appointment"
+# Set while a meeting was saved and its requests were not sent.
+UNSENT = "meetingUnsent"
 # Item class -> element. Longest first.
 ELEMENTS = {
     "IPM.Schedule.Meeting.Request": "MeetingRequest",

@@ -12,13 +12,14 @@ from ..items import Item, instance
 from ..problems import Refusal, bad_request, not_found
 from . import compose, mime
 from .call import Call, need, one_of, schema
-from .fields import LISTS, READ_ONLY, Draft, read_item, read_member
+from .fields import AS_SAID, LISTS, READ_ONLY, Draft, read_item, read_member
 from .log import Done, written
 from .order import RANKS
 from .resolve import Target, is_delegate
 from .shape import Field, read_field
 from .store import Folder, Store
 from .tags import Path, computed, unsets
+from .view import UNSENT
 from .xml import Node
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ INVITATIONS = ("SendToNone", "SendOnlyToAll", "SendToAllAndSaveCopy")
 UPDATES = (*INVITATIONS, "SendOnlyToChanged", "SendToChangedAndSaveCopy")
 RESOLUTIONS = ("NeverOverwrite", "AutoResolve", "AlwaysOverwrite")
 DISPOSALS = ("HardDelete", "SoftDelete", "MoveToDeletedItems")
-# Set while a meeting was saved and its requests were not sent.
-UNSENT = "meetingUnsent"
 
 
 def option(call: Call, name: str, allowed: tuple[str, ...], missing: str) -> str:
@@ -256,7 +255,9 @@ def _delete_field(path: Field | Path, draft: Draft) -> str:
         draft.rule, draft.single = None, True
     elif name in empty:
         draft.props.update(empty[name])
-    elif name not in ("MeetingWorkspaceUrl", "NetShowUrl", "InReplyTo", "Culture", "Flag"):
+    elif name in AS_SAID:
+        draft.props[f"ews {name}"] = None
+    elif name not in ("Culture", "Flag"):
         raise bad_request(
             f"Delete action is invalid for property: {path.space}:{name}.",
             "ErrorInvalidPropertyDelete",

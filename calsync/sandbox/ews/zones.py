@@ -200,20 +200,25 @@ def read_meeting_zone(node: Node) -> Zone:
 # -- definitions written --------------------------------------------------------------------
 
 
+# Standard and daylight offset, and the changes into daylight and back.
+Ruled = tuple[timedelta, timedelta, Changes | None, Changes | None]
+
+
 @lru_cache(maxsize=512)
-def rules_of(
-    label: str, year: int = YEAR
-) -> tuple[timedelta, timedelta, Changes | None, Changes | None]:
-    """Standard and daylight offset of a zone in a year, and the changes into daylight and back."""
-    zone = lookup(label) or UTC_ZONE
-    offsets, changes = _look(zone.rules, year)
+def rules_of(label: str, year: int = YEAR) -> Ruled:
+    """The rules of a named zone in a year."""
+    return _ruled_by((lookup(label) or UTC_ZONE).rules, year)
+
+
+def _ruled_by(rules: tzinfo, year: int) -> Ruled:
+    offsets, changes = _look(rules, year)
     if len(changes) != 2 or len(set(offsets)) != 2:
         # None, or several (Ramadan in Morocco): what stands at the end of the year.
         return offsets[-1], offsets[-1], None, None
     low, high = min(offsets), max(offsets)
     into = next(one for one in changes if one[1] == high)
     back = next(one for one in changes if one[1] == low)
-    return low, high, _rule(zone.rules, into[0], year), _rule(zone.rules, back[0], year)
+    return low, high, _rule(rules, into[0], year), _rule(rules, back[0], year)
 
 
 def _look(rules: tzinfo, year: int) -> tuple[list[timedelta], list[tuple[datetime, timedelta]]]:
@@ -253,11 +258,22 @@ def _rule(rules: tzinfo, at: datetime, year: int) -> Changes:
     return at.month, at.weekday(), place, at.time()
 
 
+def described(element: str, zone: Zone) -> Markup:
+    """The zone of an item. One without a name is told by its rules."""
+    if zone.label == CUSTOM:
+        return _definition(element, CUSTOM, _ruled_by(zone.rules, YEAR), full=True)
+    return definition(element, zone.label)
+
+
 @lru_cache(maxsize=1024)
 def definition(element: str, label: str, *, full: bool = True) -> Markup:
     """A zone as an element of that name: id, display name, and with `full` its rules."""
     label = windows_name(label)
-    standard, daylight, into, back = rules_of(label)
+    return _definition(element, label, rules_of(label), full=full)
+
+
+def _definition(element: str, label: str, rules: Ruled, *, full: bool) -> Markup:
+    standard, daylight, into, back = rules
     name = f"({display_offset(standard)}) {label}"
     if not full:
         return t(element, Id=label, Name=name)

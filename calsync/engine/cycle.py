@@ -265,9 +265,11 @@ def _commit(
 def _rest(ctx: Context, pair: Pair, state: RoomState, report: CycleReport) -> None:
     """A room whose first import has come to rest may send notices from now on."""
     joining = state.rejoin is not None and report.unsettled
+    imported = state.imported or not (report.error or joining)
     done = replace(
         state,
-        imported=state.imported or not (report.error or joining),
+        imported=imported,
+        imported_at=state.imported_at if imported is state.imported else state.synced_at,
         approved=False if state.approved else state.approved,
         halted="" if state.approved else state.halted,
         writes=NONE_YET if state.approved else state.writes,

@@ -46,6 +46,7 @@ def decide_room(
         window=window,
         now=now,
         importing=not state.imported,
+        imported_at=state.imported_at,
         limits=ctx.limits,
         rejoin=state.rejoin,
     )

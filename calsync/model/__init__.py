@@ -24,6 +24,7 @@ from calsync.model.occupancy import (
     Window,
 )
 from calsync.model.plan import (
+    BOTH_STAY,
     Conflict,
     ConflictKind,
     Done,
@@ -55,6 +56,7 @@ from calsync.model.rooms import (
 from calsync.model.tally import NONE_YET, Tally
 
 __all__ = [
+    "BOTH_STAY",
     "NOBODY",
     "NONE_YET",
     "Absence",

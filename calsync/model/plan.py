@@ -134,6 +134,9 @@ Outcome = Done | Stale | Later | Refused | InDoubt
 
 # --- conflicts and notices ---------------------------------------------------------------
 
+#: The policy of a clash of bookings that stood before the room was imported: both stay.
+BOTH_STAY = "import"
+
 
 class ConflictKind(StrEnum):
     EDIT = "edit conflict"
@@ -145,7 +148,7 @@ class ConflictKind(StrEnum):
 class Conflict:
     """A conflict and its decision. What lost stays here and can be restored.
 
-    ``winner`` is None while parked (policy ``ask``).
+    ``winner`` is None while parked (policy ``ask``), and where both stay (``BOTH_STAY``).
     """
 
     kind: ConflictKind

@@ -8,6 +8,7 @@ from calsync.conflicts.clash import Verdict, shown
 from calsync.conflicts.merge import same_schedule
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    BOTH_STAY,
     Conflict,
     ConflictKind,
     Effect,
@@ -100,6 +101,20 @@ def conflict_of(verdict: Verdict, policy: str) -> Conflict:
         policy=policy,
         winner=None if verdict.ask else winner.side,
         reason=f"the room was claimed on the {winner.side.value} side, too{dates}",
+        lost=verdict.loser.occupancy,
+    )
+
+
+def both_stay(verdict: Verdict) -> Conflict:
+    """The record of a clash of bookings that stood before the room was imported."""
+    dates = f" on {len(verdict.dates)} date(s)" if verdict.dates else ""
+    return Conflict(
+        kind=ConflictKind.CLASH,
+        link_id=verdict.loser.link.id,
+        other_link_id=verdict.winners[0].link.id,
+        policy=BOTH_STAY,
+        winner=None,
+        reason=f"both stood at one time{dates} before the room was imported, so both stay",
         lost=verdict.loser.occupancy,
     )
 

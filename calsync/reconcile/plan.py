@@ -21,6 +21,7 @@ from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     EditPolicy,
     Effect,
+    EffectKind,
     Interval,
     Link,
     LinkState,
@@ -37,7 +38,7 @@ from calsync.model import (
 from calsync.reconcile.anew import decide_anew
 from calsync.reconcile.claims import claims_of, has_come_back
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
-from calsync.reconcile.effects import conflict_of, effect_of, ends, in_flight, refused
+from calsync.reconcile.effects import both_stay, conflict_of, effect_of, ends, in_flight, refused
 from calsync.reconcile.guard import USUAL, Limits, counted, worn_out
 from calsync.reconcile.intake import Intake
 from calsync.reconcile.join import never_read, succeed
@@ -59,6 +60,7 @@ def reconcile(
     window: Window,
     now: datetime,
     importing: bool = False,
+    imported_at: datetime | None = None,
     limits: Limits = USUAL,
     rejoin: EditPolicy | None = None,
 ) -> Plan:
@@ -67,8 +69,10 @@ def reconcile(
     ``links``: every link that an observation may belong to (by key, tag or uid), those left
     unsettled before, and the neighbours whose time an observed item may meet. A key that is
     not among the observations stands as its link last saw it. ``importing``: the room's
-    first import, when equal items on both sides are joined. ``limits``: how often one booking
-    is written. ``rejoin``: the admin's word on who is right while both sides are joined anew.
+    first import, when equal items on both sides are joined, and nobody is refused or told anything.
+    ``imported_at``: when it was; what was claimed before is not refused later either.
+    ``limits``: how often one booking is written. ``rejoin``: the admin's word on who is right
+    while both sides are joined anew.
     """
     intake = Intake(pair=pair, now=now, importing=importing)
     intake.observe(links, seen_booking, seen_calendar)
@@ -79,6 +83,7 @@ def reconcile(
         window=window,
         now=now,
         importing=importing,
+        imported_at=imported_at,
         limits=limits,
         rejoin=rejoin,
     )
@@ -89,6 +94,8 @@ def reconcile(
 
 #: Verbs that end in a write which cannot repeat itself: what is made, and what is told.
 _ONCE = frozenset({Verb.NOTHING, Verb.CREATE_BOOKING, Verb.CREATE_EVENT})
+#: Why nothing is declined in a first import: its organizer would get a mail.
+_TELLS = "given up on the platform before the room was imported; to decline it mails its organizer"
 #: Why an item is let be: nobody needs a room in the past.
 OVER = "over before the window that is synced"
 
@@ -104,11 +111,12 @@ class _Room:
         window: Window,
         now: datetime,
         importing: bool,
+        imported_at: datetime | None,
         limits: Limits,
         rejoin: EditPolicy | None,
     ) -> None:
         self.pair, self.window, self.now, self.importing = pair, window, now, importing
-        self.limits, self.rejoin = limits, rejoin
+        self.imported_at, self.limits, self.rejoin = imported_at, limits, rejoin
         self.all, self.changed, self.tagged = intake.all, intake.changed, intake.tagged
         self.decisions: dict[str, Decision] = {}
         self.claims: list[Claim] = []
@@ -196,6 +204,9 @@ class _Room:
 
     def _refuse(self, verdict: Verdict) -> None:
         """Replace the loser's decision by its refusal; hold what cannot go on yet."""
+        if self._stood_before(verdict):
+            self.out.conflicts.append(both_stay(verdict))
+            return
         link = self.changed.setdefault(verdict.loser.link.id, verdict.loser.link)
         self.out.conflicts.append(conflict_of(verdict, self.pair.clash_policy.value))
         if verdict.ask:
@@ -227,6 +238,15 @@ class _Room:
             if overruled is not None and overruled.conflict is not None and ends(verdict, effect):
                 self.out.conflicts.append(overruled.conflict)
             self._file(link, effect)
+
+    def _stood_before(self, verdict: Verdict) -> bool:
+        """True where all were claimed before the room was imported. Nobody hears of calsync by
+        being refused what they have had: both are carried, and an admin, or a later act, decides.
+        After a restore (``rejoin``) they wait for a person instead."""
+        if self.importing:
+            return self.rejoin is None
+        claims = (verdict.loser, *verdict.winners)
+        return self.imported_at is not None and all(c.at <= self.imported_at for c in claims)
 
     def _hold(self, verdict: Verdict) -> None:
         """What would fill the loser's time is decided anew once it is known what became of it."""
@@ -359,8 +379,12 @@ class _Room:
         if worn:
             self.park(link, worn)
             return
-        link = in_flight(link)
-        effect = effect_of(link, decision)
+        sent = in_flight(link)
+        effect = effect_of(sent, decision)
+        if self.importing and effect.kind is EffectKind.DECLINE_EVENT:
+            self.park(link, _TELLS)
+            return
+        link = sent
         self._file(sending(link, effect), effect)
 
 

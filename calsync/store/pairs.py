@@ -24,9 +24,9 @@ from calsync.store.statements import Statements, run_many
 
 PAIR_COLUMNS = "id, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy"
 ROOM_STATE_COLUMNS = (
-    "pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported, halted,"
-    " approved, failures, error, synced_at, compared_at, drift, writes, writes_since, others,"
-    " others_since, rejoin"
+    "pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported,"
+    " imported_at, halted, approved, failures, error, synced_at, compared_at, drift, writes,"
+    " writes_since, others, others_since, rejoin"
 )
 
 Row = Sequence[Any]
@@ -50,9 +50,9 @@ def pair_of(row: Row) -> Pair:
 
 def room_state_of(row: Row) -> RoomState:
     (
-        pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported, halted,
-        approved, failures, error, synced_at, compared_at, drift, writes, writes_since, others,
-        others_since, rejoin,
+        pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported,
+        imported_at, halted, approved, failures, error, synced_at, compared_at, drift, writes,
+        writes_since, others, others_since, rejoin,
     ) = row  # fmt: skip
     window = None
     if window_start is not None and window_end is not None:
@@ -63,6 +63,7 @@ def room_state_of(row: Row) -> RoomState:
         booking_cursor=booking_cursor,
         window=window,
         imported=bool(imported),
+        imported_at=maybe_instant(imported_at),
         halted=halted,
         approved=bool(approved),
         failures=failures,

@@ -73,6 +73,7 @@ room_sync = Table(
     Column("window_start", BigInteger),
     Column("window_end", BigInteger),
     Column("imported", Boolean, nullable=False, server_default=text("FALSE")),
+    Column("imported_at", BigInteger),
     Column("halted", Text, nullable=False, server_default=text("''")),
     Column("approved", Boolean, nullable=False, server_default=text("FALSE")),
     Column("failures", Integer, nullable=False, server_default=text("0")),

@@ -47,7 +47,7 @@ from calsync.adapters.wrap.retried import Retried
 from calsync.engine.context import Context, Span
 from calsync.errors import UsageError
 from calsync.mapping.booking_values import StoredRoom
-from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Pair, Room
+from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Pair, Reactions, Room
 from calsync.ports import CalendarSide, Clock, Notifier
 from calsync.reconcile.guard import Limits
 from calsync.settings import Connection, RoomEntry, Settings
@@ -229,6 +229,7 @@ def _pair(home: Home, entry: RoomEntry, pair_id: str) -> Pair:
         titles=entry.titles,
         edit_policy=EditPolicy(entry.edit_policy or policy.edit),
         clash_policy=ClashPolicy(entry.clash_policy or policy.clash),
+        reactions=home.settings.outlook_rules.reactions(entry.outlook_rules),
     )
 
 
@@ -249,6 +250,7 @@ def map_room(
     titles: bool = False,
     edit: str = "",
     clash: str = "",
+    reactions: Reactions | None = None,
 ) -> Pair:
     """Join a room to a resource calendar. Empty values come from the settings and the room.
 
@@ -266,6 +268,7 @@ def map_room(
         titles=titles,
         edit_policy=EditPolicy(edit or policy.edit),
         clash_policy=ClashPolicy(clash or policy.clash),
+        reactions=home.settings.outlook_rules.reactions() if reactions is None else reactions,
     )
     _join(home, pair)
     return pair
@@ -362,7 +365,7 @@ def connect(
             NoticeKind(kind) for kind in settings.notices.kinds if settings.notices.enabled
         ),
     )
-    context.requests = home.requests
+    context.requests, context.rulebook = home.requests, home.booking_side
     context.hear()
     return System(
         home=home, links=links, stop=stop, context=context, notifier=_notifier(home, links)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from calsync.mapping.booking_rules import RoomRules
 from calsync.model import (
     NONE_YET,
     Conflict,
@@ -122,6 +123,14 @@ class BookingSide(SyncSide, Protocol):
 
     def busy(self, room_ids: Sequence[str], span: Interval) -> Mapping[str, list[Interval]]:
         """Busy time per room that meets ``span``: what alternatives are chosen from."""
+        ...
+
+
+class Rulebook(Protocol):
+    """What the platform allows in its rooms."""
+
+    def rules(self, room_ids: Sequence[str]) -> Mapping[str, RoomRules]:
+        """By room; a room that it does not know is left out."""
         ...
 
 

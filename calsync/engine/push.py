@@ -164,7 +164,7 @@ def _record(
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
         links[link.id] = changed[link.id] = result.link
-        told = doubtful if _may_be_told(ctx, link) else notices
+        told = doubtful if may_be_told(ctx, link) else notices
         told.extend(n for n in result.notices if n.kind in ctx.notices)
         entries.append(audit.outcome(pair, effect, result.what, now))
         if not result.open:
@@ -198,12 +198,12 @@ def _record(
     )
 
 
-def _may_be_told(ctx: Context, link: Link) -> bool:
-    """True where the person asked so long before this process began that a former life, which a
-    restored database does not know, has answered."""
-    half = link.booking
+def may_be_told(ctx: Context, link: Link, side: Side = Side.BOOKING) -> bool:
+    """True where the person asked on ``side`` so long before this process began that a former life,
+    which a restored database does not know, has answered."""
+    half = link.half(side)
     # Moved by what the calendar shows, it was asked for when it was made.
-    asked = half.created if link.claimed_on is Side.CALENDAR else half.since or half.created
+    asked = half.created if link.claimed_on is not side else half.since or half.created
     return ctx.begun is not None and asked is not None and asked < ctx.begun - LONGEST_QUEUE
 
 

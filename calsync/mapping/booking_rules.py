@@ -49,6 +49,14 @@ class BookingRules:
 NO_RULES: Final = BookingRules()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomRules:
+    """The rules of a room, and since when they are these (aware UTC; None: nobody noted it)."""
+
+    rules: BookingRules = NO_RULES
+    since: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """``rule`` as the JSON names it; ``dates``: the local starts that break it."""

@@ -44,11 +44,14 @@ from calsync.model.plan import (
 )
 from calsync.model.refusal import Alternative, Refusal
 from calsync.model.rooms import (
+    LET_BE,
     NOBODY,
     ClashPolicy,
     EditPolicy,
     Pair,
     Person,
+    Reaction,
+    Reactions,
     ResourceCalendar,
     Room,
     Side,
@@ -57,6 +60,7 @@ from calsync.model.tally import NONE_YET, Tally
 
 __all__ = [
     "BOTH_STAY",
+    "LET_BE",
     "NOBODY",
     "NONE_YET",
     "Absence",
@@ -92,6 +96,8 @@ __all__ = [
     "Plan",
     "Presence",
     "Pull",
+    "Reaction",
+    "Reactions",
     "Recurrence",
     "Refusal",
     "Refused",

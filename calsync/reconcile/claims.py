@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from datetime import datetime
 
 from calsync.conflicts.clash import Claim, shown
@@ -22,11 +23,13 @@ def claims_of(
     now: datetime,
     *,
     came_back: Set[str] = frozenset(),
+    leaving: Mapping[str, Occupancy | None] | None = None,
 ) -> list[Claim]:
     """The claims of a room, or none where no decision takes time that its side did not hold.
 
     ``links``: the newest state of every link of the plan and of its neighbours. ``came_back``: ids
     of those that people took away and back: their time may have been given to another meanwhile.
+    ``leaving``: what is left of those that this plan declines already; None = nothing.
     """
     links = list(links)
     filling = {
@@ -42,7 +45,10 @@ def claims_of(
         match link.state:
             case LinkState.ACTIVE:
                 claim = _claim(link, decisions.get(link.id), now=now, new=link.id in filling)
-                if claim is not None:
+                left = leaving.get(link.id) if leaving else None
+                if claim is not None and left is not None:
+                    claim = replace(claim, occupancy=left)
+                if claim is not None and (left is not None or link.id not in (leaving or ())):
                     found.append(claim)
             case LinkState.PARKED:
                 found.extend(_parked(link, now))

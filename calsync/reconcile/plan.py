@@ -2,7 +2,8 @@
 
 1. every observation is offered to its link under the three rules (``intake``, ``observe``);
 2. items never seen before find or get a link (``intake``, ``join``);
-3. each link that changed is decided by the table (``decide``);
+3. each link that changed is decided by the table (``decide``); what people booked in the calendar
+   is held against the room's rules (``obey``);
 4. decisions that fill time are judged against the other bookings of the room (``clash``);
 5. what remains becomes effects, in order (``order``). The guard is asked by the caller, which
    knows how many items the room has.
@@ -16,6 +17,7 @@ from datetime import datetime
 
 from calsync.conflicts.clash import Claim, Verdict, judge, shown
 from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.rules import House, RuleVerdict
 from calsync.mapping.expand import busy_intervals, extent
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
@@ -42,6 +44,7 @@ from calsync.reconcile.effects import both_stay, conflict_of, effect_of, ends, i
 from calsync.reconcile.guard import USUAL, Limits, counted, worn_out
 from calsync.reconcile.intake import Intake
 from calsync.reconcile.join import never_read, succeed
+from calsync.reconcile.obey import Judged, against_rules, judge_links, passing, warning
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase, with_half
 from calsync.reconcile.sent import sending
@@ -63,6 +66,7 @@ def reconcile(
     imported_at: datetime | None = None,
     limits: Limits = USUAL,
     rejoin: EditPolicy | None = None,
+    house: House | None = None,
 ) -> Plan:
     """The plan for one room.
 
@@ -72,7 +76,8 @@ def reconcile(
     first import, when equal items on both sides are joined, and nobody is refused or told anything.
     ``imported_at``: when it was; what was claimed before is not refused later either.
     ``limits``: how often one booking is written. ``rejoin``: the admin's word on who is right
-    while both sides are joined anew.
+    while both sides are joined anew. ``house``: the room's rules, where what Outlook's bookings get
+    for breaking them is anything at all; not while a room is imported.
     """
     intake = Intake(pair=pair, now=now, importing=importing)
     intake.observe(links, seen_booking, seen_calendar)
@@ -86,8 +91,10 @@ def reconcile(
         imported_at=imported_at,
         limits=limits,
         rejoin=rejoin,
+        house=None if importing else house,
     )
     room.decide()
+    room.obey()
     room.judge()
     return room.plan()
 
@@ -114,9 +121,13 @@ class _Room:
         imported_at: datetime | None,
         limits: Limits,
         rejoin: EditPolicy | None,
+        house: House | None,
     ) -> None:
         self.pair, self.window, self.now, self.importing = pair, window, now, importing
         self.imported_at, self.limits, self.rejoin = imported_at, limits, rejoin
+        self.house = house
+        self.judged: dict[str, Judged] = {}
+        self.leaving: dict[str, Occupancy | None] = {}
         self.all, self.changed, self.tagged = intake.all, intake.changed, intake.tagged
         self.decisions: dict[str, Decision] = {}
         self.claims: list[Claim] = []
@@ -182,6 +193,40 @@ class _Room:
             self.unread_uids[side] = uids - {""}
         return self.unread_uids[side]
 
+    def obey(self) -> None:
+        if self.house is None:
+            return
+        self.judged = judge_links(
+            self.house, self.changed, self.decisions, zone=self.pair.zone, now=self.now
+        )
+        for link_id, one in self.judged.items():
+            if one.verdict is not None and one.declines:
+                self._decline(self.changed[link_id], one.verdict)
+
+    def _decline(self, link: Link, verdict: RuleVerdict) -> None:
+        """Replace the decision about what the rules do not allow by its decline."""
+        overruled = self.decisions.pop(link.id)
+        if link.attempts >= MAX_ATTEMPTS:
+            self.park(link, f"its decline did not take effect after {link.attempts} tries")
+        elif worn := worn_out(link, self.limits, self.now):
+            self.park(link, worn)
+        else:
+            self.leaving[link.id] = verdict.rest
+            if overruled.conflict is not None and not verdict.dates:
+                self.out.conflicts.append(overruled.conflict)
+            self._file(*against_rules(link, verdict))
+
+    def _let_pass(self) -> None:
+        """What is carried over now passed the rules, some of it with a warning."""
+        for link_id, one in self.judged.items():
+            if link_id not in self.decisions:
+                continue  # Declined; or it waits, or lost a clash: nothing is said before its turn.
+            link = self.changed[link_id] = passing(self.changed[link_id], one.act.occupancy)
+            if one.verdict is not None:
+                notice, ruling = warning(link, one)
+                self.out.rulings.append(ruling)
+                self.out.notices += [notice] if notice is not None else []
+
     # -- 4 ----------------------------------------------------------------------------------
 
     def judge(self) -> None:
@@ -193,7 +238,9 @@ class _Room:
         if back or any(d.verb in FILLING for d in self.decisions.values()):
             neighbours = (link for link in self.all if link.id not in self.changed)
             links = (*neighbours, *self.changed.values())
-            self.claims = claims_of(links, self.decisions, self.now, came_back=back)
+            self.claims = claims_of(
+                links, self.decisions, self.now, came_back=back, leaving=self.leaving
+            )
         for verdict in judge(
             self.claims,
             policy=self.pair.clash_policy,
@@ -276,6 +323,7 @@ class _Room:
 
     def plan(self) -> Plan:
         self._let_go_first()
+        self._let_pass()
         for link_id, decision in self.decisions.items():
             self._carry_out(self.changed[link_id], decision)
         originals = {link.id: link for link in self.all}
@@ -389,7 +437,13 @@ class _Room:
 
 
 def _heir(link: Link, lives: Side) -> Link:
-    new = replace(succeed(link, lives), pending=link.pending, claim=link.claimed_on)
+    new = replace(
+        succeed(link, lives),
+        pending=link.pending,
+        claim=link.claimed_on,
+        passed=link.passed,
+        passed_seats=link.passed_seats,
+    )
     half = link.half(lives)
     if half.seen is None and link.base is not None:
         new = with_half(new, lives, replace(half, seen=link.base))

@@ -94,7 +94,7 @@ def preview_room(system: System, pair: Pair, *, full: bool = False) -> dict[str,
     links = _links(system, decided)
     entry["halted"] = decided.halt.reason if decided.halt else ""
     entry["writes"] = [_write(effect, window, pair.zone) for effect in decided.effects]
-    entry["mails"] = _mails(system, decided.effects, links, quiet=entry["first_import"])
+    entry["mails"] = _mails(system, decided, links, quiet=entry["first_import"])
     refused = {e.link_id: e for e in decided.effects if e.refusal is not None}
     entry["conflicts"] = [_conflict(c, links, refused) for c in decided.conflicts]
     entry["skipped"] = [{"link_id": s.link_id, "reason": s.reason} for s in decided.skips]
@@ -150,14 +150,14 @@ def _time(occupancy: Occupancy | None) -> dict[str, Any] | None:
 
 
 def _mails(
-    system: System, effects: Iterable[Effect], links: dict[str, Link], *, quiet: bool
+    system: System, decided: Plan, links: dict[str, Link], *, quiet: bool
 ) -> list[dict[str, Any]]:
     """Every message that would leave, by whom it is sent. A first import mails no notice; an
     organiser whose meeting is declined is told by Exchange itself."""
     notices = system.home.settings.notices
     mailed = system.notifier is not None and not quiet
     found = []
-    for effect in effects:
+    for effect in decided.effects:
         link = links.get(effect.link_id)
         person = effect.person if effect.person.address else link.person if link else effect.person
         if effect.kind is EffectKind.DECLINE_EVENT:
@@ -167,6 +167,9 @@ def _mails(
         kind = _notice(effect, link)
         if mailed and kind in notices.kinds and person.address:
             found.append({"to": person.address, "kind": kind, "by": "calsync"})
+    for notice in decided.notices:
+        if mailed and notice.kind in notices.kinds:
+            found.append({"to": notice.person.address, "kind": notice.kind.value, "by": "calsync"})
     return found
 
 

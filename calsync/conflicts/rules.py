@@ -64,10 +64,12 @@ class Act:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleVerdict:
     """WARN or DECLINE, with what was broken. ``dates`` are the recurrence-ids that are declined;
-    empty = all of it. ``rest``: what is left then, and stands. ``rules``: by their JSON names."""
+    empty = all of it. ``rest``: what is left then, and stands. ``rules``: by their JSON names;
+    ``said``: for people, ``reason`` for the one who booked."""
 
     reaction: Reaction
     rules: tuple[str, ...]
+    said: str
     reason: str
     dates: tuple[datetime, ...] = ()
     rest: Occupancy | None = None
@@ -177,19 +179,23 @@ def _verdict(
 ) -> RuleVerdict:
     refused = [b for b in broken if b.reaction is Reaction.DECLINE] if act.refusable else []
     if not refused:
+        said = _said(broken, rules)
         return RuleVerdict(
             reaction=Reaction.WARN,
             rules=tuple(b.violation.rule for b in broken),
-            reason=f"It is against the rules of the room, but it stands: {_said(broken, rules)}.",
+            said=said,
+            reason=f"It is against the rules of the room, but it stands: {said}.",
         )
     dates = _declined(act.occupancy, wanted, refused)
-    reason = f"The rules of the room do not allow it: {_said(refused, rules)}."
+    said = _said(refused, rules)
+    reason = f"The rules of the room do not allow it: {said}."
     warned = [b for b in broken if b not in refused]
     if dates and warned:
         reason += f" What is left of the series stands, but: {_said(warned, rules)}."
     return RuleVerdict(
         reaction=Reaction.DECLINE,
         rules=tuple(b.violation.rule for b in refused),
+        said=said,
         reason=reason,
         dates=dates,
         rest=without(act.occupancy, dates) if dates else None,

@@ -160,13 +160,16 @@ def _record(
     notices: list[Notice] = []
     doubtful: list[Notice] = []
     entries = []
-    for effect, outcome in zip(effects, outcomes, strict=True):
+    for effect, said, outcome in zip(effects, reported, outcomes, strict=True):
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
         links[link.id] = changed[link.id] = result.link
         told = doubtful if may_be_told(ctx, link) else notices
         told.extend(n for n in result.notices if n.kind in ctx.notices)
-        entries.append(audit.outcome(pair, effect, result.what, now))
+        # What a declined copy left is looked for elsewhere first; declined it is.
+        declined = isinstance(said, Done) and effect.kind is EffectKind.DECLINE_EVENT
+        what = "confirmed" if declined and isinstance(outcome, Stale) else result.what
+        entries.append(audit.outcome(pair, effect, what, now))
         if not result.open:
             settled.append(effect.id)
         match outcome:
@@ -191,7 +194,6 @@ def _record(
                 effect
                 for effect, said, outcome in zip(effects, reported, outcomes, strict=True)
                 if isinstance(outcome, Done)
-                # What a declined copy left is looked for elsewhere first; declined it is.
                 or (isinstance(said, Done) and effect.kind is EffectKind.DECLINE_EVENT)
             ],
         )

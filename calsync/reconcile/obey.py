@@ -117,17 +117,16 @@ def against_rules(link: Link, verdict: RuleVerdict) -> tuple[Link, Effect]:
 
 
 def why(verdict: RuleVerdict) -> str:
-    """For the plan and the history: which rules, by their names in the API."""
-    return f"against the rules of the room ({', '.join(verdict.rules)})"
+    """For the plan and the history."""
+    return f"against the rules of the room: {verdict.said}"
 
 
 def warning(link: Link, judged: Judged) -> tuple[Notice | None, Ruling]:
     """The one message to the organizer (None where there is nobody to tell), and its record."""
     verdict = judged.verdict
     assert verdict is not None
-    said = f"{why(verdict)}: {verdict.reason}"
     if not link.person.address:
-        return None, Ruling(link.id, "warn", f"{said} Nobody could be told.")
+        return None, Ruling(link.id, "warn", f"{why(verdict)}; nobody could be told")
     people = f" for {judged.act.seats}" if judged.act.seats is not None else ""
     notice = Notice(
         kind=NoticeKind.WARNED,
@@ -138,4 +137,4 @@ def warning(link: Link, judged: Judged) -> tuple[Notice | None, Ruling]:
         occupancy=judged.act.occupancy,
         refusal=Refusal(reason=verdict.reason, code=CODE),
     )
-    return notice, Ruling(link.id, "warn", said)
+    return notice, Ruling(link.id, "warn", why(verdict))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from tests.scenarios.fault_kit import ADA, BOB, Company, Office, company, day, taken
 from tests.scenarios.rule_kit import DAYS, HOURS, at, resized, ruled, ruled_room, run, told
 
+START = datetime.min.replace(tzinfo=UTC)
 DECLINE = "opening_hours=decline notice=decline length=decline ahead=decline seats=decline"
 
 
@@ -37,7 +38,9 @@ def daily(count: int) -> dict[str, Any]:
 
 def story(made: Office, folder: Path) -> str:
     """What explain tells of the newest booking."""
-    link = max(made.home.store.links(made.pair("hall").id), key=lambda lk: lk.event.created)
+    link = max(
+        made.home.store.links(made.pair("hall").id), key=lambda lk: lk.event.created or START
+    )
     return run(folder, "explain", link.id).out
 
 

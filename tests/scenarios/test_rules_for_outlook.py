@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -477,3 +478,69 @@ def test_a_booking_of_the_platform_takes_the_time_that_a_decline_frees(
         assert made.status(booking) == "confirmed"
         assert len(post.declines()) == 1
         assert made.equal() == {taken(day(3)): 1}
+
+
+# --- what flows out ------------------------------------------------------------------------------
+
+HOSTILE = "Loft\r\nBcc: eve@evil.example\u202e<script>alert(1)</script>\x1b[2J"
+SECRET = "Merger with Initech"
+
+
+def test_names_that_are_put_into_a_decline_or_a_warning_stay_names(
+    firm: Company, tmp_path: Path
+) -> None:
+    with ruled_room(firm, tmp_path, "length=decline opening_hours=warn", rooms=2, **HOURS) as (
+        made,
+        post,
+        room,
+    ):
+        ruled(made, **HOURS, maxDuration="PT1H")
+        for name in ("hall", "loft"):
+            stored = made.home.bookings.room(name)
+            made.home.bookings.put_room(replace(stored.room, name=HOSTILE))
+        firm.book(room, day(3), minutes=120, subject=SECRET, sensitivity="private")
+        firm.book(room, at(day(4), 10), subject=SECRET, sensitivity="private")
+        said = [run(tmp_path, "plan").out]
+        made.rest()
+        told(made)
+        mails = post.answers()
+        assert sorted(m["kind"] for m in mails) == ["mail", "response"]
+        for mail in mails:
+            text = mail.get("comment") or mail["body"]
+            # One line each, without control signs; the name is text within its line.
+            assert not any(c in text for c in "\r\x1b\u202e")
+            assert not any(line.startswith("Bcc:") for line in text.splitlines())
+            assert SECRET not in text
+        (warning,) = [m for m in mails if m["kind"] == "mail"]
+        assert "\n" not in warning["subject"]
+        assert SECRET not in warning["subject"]
+        for link in made.home.store.links(made.pair("hall").id):
+            said.append(run(tmp_path, "explain", link.id).out)
+        assert not any(SECRET in text or "\x1b" in text for text in said)
+        with made.home.db.read() as reading:
+            kept = str(reading.exec_driver_sql("SELECT * FROM link").all())
+            kept += str(reading.exec_driver_sql("SELECT * FROM notice").all())
+        assert SECRET not in kept
+
+
+def test_only_the_number_of_people_is_kept_and_only_where_it_counts(
+    firm: Company, tmp_path: Path
+) -> None:
+    with ruled_room(firm, tmp_path, "seats=decline", seatsWithinCapacity=True) as (made, _, room):
+        firm.book(room, day(3), attendees=crowd(4))
+        made.rest()
+        (link,) = made.home.store.links(made.pair("hall").id)
+        assert link.seats == 5
+        dump = (tmp_path / "calsync.db").read_bytes()
+        wal = tmp_path / "calsync.db-wal"
+        assert b"guest1@contoso.example" not in dump + (wal.read_bytes() if wal.exists() else b"")
+    (folder := tmp_path / "other").mkdir()
+    with ruled_room(firm, folder, "length=decline", seatsWithinCapacity=True) as (
+        made,
+        _,
+        room,
+    ):
+        firm.book(room, day(3), attendees=crowd(4))
+        made.rest()
+        (link,) = made.home.store.links(made.pair("hall").id)
+        assert link.seats is None

@@ -9,6 +9,7 @@ import pytest
 
 from calsync import bootstrap
 from calsync.errors import UsageError
+from calsync.mapping.reactions import reactions_text
 from calsync.model import ClashPolicy, Pair, Room
 from calsync.settings import parse
 from calsync.store.connection import Connection
@@ -87,6 +88,7 @@ def test_rooms_that_stand_cost_nothing(tmp_path: Path) -> None:
         ("zone", "Asia/Tokyo"),
         ("titles", "true"),
         ("clash_policy", "ask"),
+        ("outlook_rules", "seats=decline"),
     ],
 )
 def test_what_the_admin_changed_is_taken_in(tmp_path: Path, key: str, value: str) -> None:
@@ -99,6 +101,7 @@ def test_what_the_admin_changed_is_taken_in(tmp_path: Path, key: str, value: str
         "zone": pairs["r7"].zone,
         "titles": str(pairs["r7"].titles).lower(),
         "clash_policy": pairs["r7"].clash_policy.value,
+        "outlook_rules": reactions_text(pairs["r7"].reactions),
     }
     assert shown[key] == value
     assert pairs["r7"].id == before["r7"].id

@@ -1,6 +1,7 @@
 """The platform's rules for a room: when it may be booked, for how long, how soon and how far ahead.
 
-They hold for what people ask of the platform. What stands in the calendar is mirrored as it is.
+They hold for what people ask of the platform; for what they book in Outlook as far as the admin
+chose so (``conflicts.rules``).
 """
 
 from __future__ import annotations

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 
-from calsync.conflicts.clash import Claim, shown
+from calsync.conflicts.clash import Claim, Verdict, shown
 from calsync.conflicts.merge import same_schedule
 from calsync.model import Link, LinkState, Occupancy, Presence, Side
 from calsync.reconcile.decide import FILLING, Decision, Verb
 from calsync.reconcile.observe import last_seen
+from calsync.reconcile.order import Times
 from calsync.reconcile.wait import TAKEN_FROM, taken_from
 
 _GIVES_UP = frozenset({Verb.DELETE_BOOKING, Verb.DELETE_EVENT, Verb.BURY})
@@ -55,6 +56,21 @@ def claims_of(
             case LinkState.BURIED:
                 pass
     return found
+
+
+def booked_since(verdict: Verdict, claims: Iterable[Claim], times: Times) -> list[Claim]:
+    """Who wants the time that the loser, a moved booking, would have to go back to."""
+    link = verdict.loser.link
+    if verdict.loser.side is Side.CALENDAR or verdict.dates or link.base is None:
+        return []
+    back = times(link.base)
+    return [
+        claim
+        for claim in claims
+        if claim.new
+        and claim.link.id != link.id
+        and any(one.meets(other) for other in times(claim.occupancy) for one in back)
+    ]
 
 
 def has_come_back(before: Link, link: Link) -> bool:

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from calsync.conflicts.clash import Claim, Verdict, judge, shown
-from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.clash import Claim, Verdict, judge
 from calsync.conflicts.rules import House, RuleVerdict
 from calsync.mapping.expand import busy_intervals, extent
 from calsync.mapping.fingerprint import fingerprint
@@ -38,17 +37,17 @@ from calsync.model import (
     Window,
 )
 from calsync.reconcile.anew import decide_anew
-from calsync.reconcile.claims import claims_of, has_come_back
+from calsync.reconcile.claims import booked_since, claims_of, has_come_back
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
 from calsync.reconcile.effects import both_stay, conflict_of, effect_of, ends, in_flight, refused
 from calsync.reconcile.guard import USUAL, Limits, counted, worn_out
 from calsync.reconcile.intake import Intake
-from calsync.reconcile.join import never_read, succeed
+from calsync.reconcile.join import heir, never_read
 from calsync.reconcile.obey import Judged, against_rules, judge_links, passing, warning
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase, with_half
 from calsync.reconcile.sent import sending
-from calsync.reconcile.wait import onto, taken_from, too_early
+from calsync.reconcile.wait import claim_taken, onto, too_early
 
 #: Writes of one link that may go by without both sides agreeing, before it is parked.
 MAX_ATTEMPTS = 8
@@ -155,12 +154,12 @@ class _Room:
         """What is to be made again may have been made already, in a life that a restored database
         does not know: its item bears the name that the new link is about to have."""
         lives = _there(link)
-        heir = _heir(link, lives)
-        twin = self.changed.get(self.tagged.get((lives.other, heir.id), ""))
+        new = heir(link, lives)
+        twin = self.changed.get(self.tagged.get((lives.other, new.id), ""))
         if twin is None or twin.id not in self.decisions:
             return
         item = twin.half(lives.other)
-        joined = with_half(heir, lives.other, item)
+        joined = with_half(new, lives.other, item)
         self.changed[twin.id] = bury(with_half(twin, lives.other, replace(item, key=None)))
         self.changed[link.id] = bury(with_half(link, lives, replace(link.half(lives), key=None)))
         self.changed[joined.id] = joined
@@ -277,7 +276,7 @@ class _Room:
             self.park(link, worn)
         else:
             overruled = self.decisions.pop(link.id, None)
-            since = self._booked_since(verdict)
+            since = booked_since(verdict, self.claims, self._times)
             for claim in since:
                 # It waits until the loser has left the time for good.
                 self.decisions.pop(claim.link.id, None)
@@ -299,20 +298,6 @@ class _Room:
         """What would fill the loser's time is decided anew once it is known what became of it."""
         for claim in (verdict.loser, *verdict.winners):
             self.decisions.pop(claim.link.id, None)
-
-    def _booked_since(self, verdict: Verdict) -> list[Claim]:
-        """Who wants the time that the loser, a moved booking, would have to go back to."""
-        link = verdict.loser.link
-        if verdict.loser.side is Side.CALENDAR or verdict.dates or link.base is None:
-            return []
-        back = self._times(link.base)
-        return [
-            claim
-            for claim in self.claims
-            if claim.new
-            and claim.link.id != link.id
-            and any(one.meets(other) for other in self._times(claim.occupancy) for one in back)
-        ]
 
     def _file(self, link: Link, effect: Effect) -> None:
         self.changed[link.id] = link if self.importing else counted(link, effect, self.now)
@@ -371,7 +356,7 @@ class _Room:
             case Verb.REVIVE_BOOKING | Verb.REVIVE_EVENT:
                 self._give_new_life(link, decision)
             case _:
-                self.send(self._claim_taken(link, decision), decision)
+                self.send(claim_taken(link, decision), decision)
 
     def _settled(self, link: Link) -> None:
         """Both sides agree. A booking that still waits is told so; then the link rests."""
@@ -392,19 +377,7 @@ class _Room:
     def _succeeded(self, link: Link, lives: Side) -> Link:
         """A new link that takes over the item of the side ``lives``; ``link`` is buried."""
         self.changed[link.id] = bury(with_half(link, lives, replace(link.half(lives), key=None)))
-        return _heir(link, lives)
-
-    @staticmethod
-    def _claim_taken(link: Link, decision: Decision) -> Link:
-        """The time that is carried over was claimed on the side it is taken from: also where it
-        puts back what people moved on the other side but could not move."""
-        side = taken_from(link, decision)
-        if side is None or decision.target is None or link.base is None:
-            return link
-        there = shown(link, side.other)
-        if there is None or same_schedule(there, decision.target):
-            return link
-        return replace(link, claim=side)
+        return heir(link, lives)
 
     def park(self, link: Link, why: str) -> None:
         """Nothing more happens to the link until a person, or a new change, moves it."""
@@ -434,20 +407,6 @@ class _Room:
             return
         link = sent
         self._file(sending(link, effect), effect)
-
-
-def _heir(link: Link, lives: Side) -> Link:
-    new = replace(
-        succeed(link, lives),
-        pending=link.pending,
-        claim=link.claimed_on,
-        passed=link.passed,
-        passed_seats=link.passed_seats,
-    )
-    half = link.half(lives)
-    if half.seen is None and link.base is not None:
-        new = with_half(new, lives, replace(half, seen=link.base))
-    return new
 
 
 def _there(link: Link) -> Side:

@@ -274,7 +274,8 @@ def _rest(ctx: Context, pair: Pair, state: RoomState, report: CycleReport) -> No
     done = replace(
         state,
         imported=imported,
-        imported_at=state.imported_at if imported is state.imported else state.synced_at,
+        # That of the first import stays, whatever is joined anew later.
+        imported_at=state.imported_at or (state.synced_at if imported else None),
         approved=False if state.approved else state.approved,
         halted="" if state.approved else state.halted,
         writes=NONE_YET if state.approved else state.writes,

@@ -309,3 +309,66 @@ def test_a_first_import_with_clashes_of_every_kind_refuses_nobody() -> None:
         assert EffectKind.REJECT_BOOKING not in {kind for kind, _ in w.booking.log}
         assert {c.winner for c in w.store.conflicts} == {None}
         assert not any(i.pending for i in w.booking.items.values())
+
+
+# --- series --------------------------------------------------------------------------------------
+
+SHUT = Weekday.WE
+OPEN = BookingRules(opening=(Opening(EVERY_DAY - {SHUT}, 8 * 60, 18 * 60),))
+
+
+def course(w: World, hour: int, title: str) -> Occupancy:
+    """Ten days in a row, one or two of them on the day on which the room is shut."""
+    recurrence = Recurrence(rule=Rule(frequency=Frequency.DAILY, count=10))
+    return replace(single(hour, title=title), recurrence=recurrence)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_series_loses_its_dates_on_shut_days_once_and_keeps_the_others(seed: int) -> None:
+    w = World(seed, titles=True, reactions=Reactions(opening_hours=DECLINE))
+    w.restart()
+    w.ctx.rulebook = Book(OPEN)
+    w.rest()
+    moves = 1
+    w.calendar.put("s", course(w, 9, "t0"), owned=False, person=ANNA)
+    for number in range(3):
+        w.calendar.faults = w.booking.faults = NOISE
+        for _ in range(5):
+            w.tick(30)
+            item = w.calendar.items["s"]
+            if w.rng.random() < 0.4:
+                # All of it at another hour: sent again whole, with all its dates.
+                hour = w.rng.choice([9, 12, 15])
+                moves += item.occupancy.start.hour != hour
+                if item.occupancy.start.hour != hour:
+                    w.calendar.put("s", course(w, hour, "t"), owned=False, person=ANNA)
+            else:
+                title = f"t{number}.{w.rng.randrange(99)}"
+                kept = replace(item.occupancy, title=title)
+                w.calendar.put("s", kept, owned=False, person=ANNA)
+            if w.rng.random() < 0.6:
+                w.cycle()
+            if w.rng.random() < 0.15:
+                w.restart()
+                w.ctx.rulebook = Book(OPEN)
+        w.heal()
+        w.rest()
+    (there,) = w.shown(Side.CALENDAR)
+    assert w.shown(Side.BOOKING) == [there]
+    days = {i.start.weekday() for i in instances(there, _ALL_OF_2026, "UTC")}
+    assert days == set(range(7)) - {SHUT}
+    assert there.recurrence is not None
+    assert all(d.weekday() == SHUT for d in there.recurrence.excluded)
+    declines = [kind for kind, _ in w.calendar.log if kind is EffectKind.DECLINE_EVENT]
+    assert 1 <= len(declines) <= moves
+    shown_shut = [
+        s
+        for i in w.booking.items.values()
+        for s in i.history
+        if any(one.start.weekday() == SHUT for one in instances(s.occupancy, _ALL_OF_2026, "UTC"))
+    ]
+    assert shown_shut == []
+    assert w.store.ledger == {}
+
+
+_ALL_OF_2026 = Interval(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))

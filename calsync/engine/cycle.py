@@ -275,7 +275,7 @@ def _rest(ctx: Context, pair: Pair, state: RoomState, report: CycleReport) -> No
         state,
         imported=imported,
         # That of the first import stays, whatever is joined anew later.
-        imported_at=state.imported_at or (state.synced_at if imported else None),
+        imported_at=state.imported_at or (state.synced_at if imported > state.imported else None),
         approved=False if state.approved else state.approved,
         halted="" if state.approved else state.halted,
         writes=NONE_YET if state.approved else state.writes,

@@ -323,6 +323,25 @@ def course(w: World, hour: int, title: str) -> Occupancy:
     return replace(single(hour, title=title), recurrence=recurrence)
 
 
+def test_notice_counts_from_the_act_also_after_some_dates_were_declined() -> None:
+    """Our own decline changes the series, late; what is left of it was early enough when booked."""
+    w = World(1, titles=True, reactions=Reactions(opening_hours=DECLINE, notice=DECLINE))
+    w.restart()
+    w.ctx.rulebook = Book(replace(OPEN, notice=timedelta(days=4)))
+    w.rest()
+    first = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    w.tick((first - timedelta(days=4, hours=1) - w.clock.now()).total_seconds())
+    w.calendar.put("s", course(w, 9, "t"), owned=False, person=ANNA)
+    w.tick(timedelta(hours=3).total_seconds())  # calsync was away since.
+    w.restart()
+    w.ctx.rulebook = Book(replace(OPEN, notice=timedelta(days=4)))
+    w.rest()
+    assert [kind for kind, _ in w.calendar.log] == [EffectKind.DECLINE_EVENT]
+    (there,) = w.shown(Side.BOOKING)
+    assert there.recurrence is not None
+    assert [d.day for d in there.recurrence.excluded] == [7, 14]
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_a_series_loses_its_dates_on_shut_days_once_and_keeps_the_others(seed: int) -> None:
     w = World(seed, titles=True, reactions=Reactions(opening_hours=DECLINE))

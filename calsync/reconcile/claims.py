@@ -46,16 +46,22 @@ def claims_of(
         match link.state:
             case LinkState.ACTIVE:
                 claim = _claim(link, decisions.get(link.id), now=now, new=link.id in filling)
-                left = leaving.get(link.id) if leaving else None
-                if claim is not None and left is not None:
-                    claim = replace(claim, occupancy=left)
-                if claim is not None and (left is not None or link.id not in (leaving or ())):
-                    found.append(claim)
+                found.extend(_left(claim, leaving or {}))
             case LinkState.PARKED:
                 found.extend(_parked(link, now))
             case LinkState.BURIED:
                 pass
     return found
+
+
+def _left(claim: Claim | None, leaving: Mapping[str, Occupancy | None]) -> Iterator[Claim]:
+    """The claim, as far as this plan does not decline it already."""
+    if claim is None:
+        return
+    if claim.link.id not in leaving:
+        yield claim
+    elif (left := leaving[claim.link.id]) is not None:
+        yield replace(claim, occupancy=left)
 
 
 def booked_since(verdict: Verdict, claims: Iterable[Claim], times: Times) -> list[Claim]:

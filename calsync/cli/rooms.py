@@ -223,7 +223,7 @@ def map_(
             titles=titles,
             edit=edit_policy.value if edit_policy else "",
             clash=clash_policy.value if clash_policy else "",
-            reactions=home.settings.outlook_rules.reactions(outlook_rules),
+            outlook_rules=outlook_rules,
         )
     there, why = look(settings, pair)
     if as_json:

@@ -11,7 +11,6 @@ import typer
 from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, opened
 from calsync.cli.output import print_json, print_line, print_table
 from calsync.errors import UsageError
-from calsync.mapping.reactions import read_reactions
 from calsync.model import Pair, Reaction, Room
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def _changes(entry: Entry, pair: Pair) -> bool:
     wanted = (entry.connection, entry.zone, entry.edit_policy, entry.clash_policy)
     there = (pair.connection, pair.zone, pair.edit_policy.value, pair.clash_policy.value)
     other = any(new not in ("", old) for new, old in zip(wanted, there, strict=True))
-    ruled = read_reactions(entry.outlook_rules, pair.reactions) != pair.reactions
+    ruled = entry.outlook_rules not in ("", pair.own_reactions)
     return other or ruled or entry.titles not in (None, pair.titles)
 
 
@@ -161,9 +160,7 @@ def _carry_out(home: Home, step: Step) -> None:
         titles=entry.titles if entry.titles is not None else bool(pair and pair.titles),
         edit=entry.edit_policy or (pair.edit_policy.value if pair else ""),
         clash=entry.clash_policy or (pair.clash_policy.value if pair else ""),
-        reactions=read_reactions(entry.outlook_rules, pair.reactions)
-        if pair
-        else home.settings.outlook_rules.reactions(entry.outlook_rules),
+        outlook_rules=entry.outlook_rules or (pair.own_reactions if pair else ""),
     )
 
 

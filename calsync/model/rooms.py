@@ -92,8 +92,9 @@ class Pair:
     """The admin's mapping: one room joined to one resource calendar of one connection.
 
     ``titles``: whether subjects are stored and carried for this room (off by default).
-    ``reactions``: what Outlook's bookings get that break the room's rules; ``reactions_since``:
-    since when it is like that (aware UTC), as far as the store knows.
+    ``reactions``: what Outlook's bookings get that break the room's rules; ``own_reactions``: what
+    of it was said for this room, as text, where the rest comes from the settings;
+    ``reactions_since``: since when it is like that (aware UTC), as far as the store knows.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Pair:
     edit_policy: EditPolicy = EditPolicy.ORIGIN
     clash_policy: ClashPolicy = ClashPolicy.FIRST
     reactions: Reactions = LET_BE
+    own_reactions: str = ""
     reactions_since: datetime | None = field(default=None, compare=False)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from calsync.errors import UsageError
-from calsync.mapping.reactions import reactions_text
 from calsync.model import ClashPolicy, EditPolicy, Pair, Room
 from calsync.settings import checks
 from calsync.setup.sheets import Line, Sheet, written
@@ -84,7 +83,7 @@ def row_of(room: Room, pair: Pair | None) -> list[object]:
         return [*own, *("" for _ in COLUMNS[len(own) :])]
     titles = "yes" if pair.titles else "no"
     joined = [pair.mailbox, pair.connection, titles, pair.edit_policy, pair.clash_policy]
-    return [*own, *(str(one) for one in joined), reactions_text(pair.reactions)]
+    return [*own, *(str(one) for one in joined), pair.own_reactions]
 
 
 def read_entries(sheet: Sheet) -> list[Entry]:

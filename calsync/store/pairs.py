@@ -25,7 +25,7 @@ from calsync.store.statements import Statements, run_many
 
 PAIR_COLUMNS = (
     "id, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy,"
-    " reactions, reactions_since"
+    " reactions, own_reactions, reactions_since"
 )
 ROOM_STATE_COLUMNS = (
     "pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported,"
@@ -40,7 +40,7 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def pair_of(row: Row) -> Pair:
     id_, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy, *ruled = row
-    reactions, reactions_since = ruled
+    reactions, own_reactions, reactions_since = ruled
     return Pair(
         id=id_,
         room_id=room_id,
@@ -51,6 +51,7 @@ def pair_of(row: Row) -> Pair:
         edit_policy=EditPolicy(edit_policy),
         clash_policy=ClashPolicy(clash_policy),
         reactions=read_reactions(reactions),
+        own_reactions=own_reactions,
         reactions_since=maybe_instant(reactions_since),
     )
 
@@ -164,14 +165,15 @@ class Mappings:
             connection.exec_driver_sql(
                 self._sql(
                     f"INSERT INTO pair ({PAIR_COLUMNS}, added) VALUES"
-                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                     " ON CONFLICT (id) DO UPDATE SET connection = excluded.connection,"
                     " zone = excluded.zone, titles = excluded.titles,"
                     " edit_policy = excluded.edit_policy, clash_policy = excluded.clash_policy,"
                     " reactions_since = CASE WHEN pair.reactions = excluded.reactions"
                     " AND pair.removed IS NULL THEN pair.reactions_since"
                     " ELSE excluded.reactions_since END,"
-                    " reactions = excluded.reactions, removed = NULL"
+                    " reactions = excluded.reactions,"
+                    " own_reactions = excluded.own_reactions, removed = NULL"
                 ),
                 (
                     pair.id,
@@ -183,6 +185,7 @@ class Mappings:
                     pair.edit_policy.value,
                     pair.clash_policy.value,
                     reactions_text(pair.reactions),
+                    pair.own_reactions,
                     now,
                     now,
                 ),

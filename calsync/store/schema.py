@@ -42,6 +42,7 @@ pair = Table(
     Column("edit_policy", String, nullable=False),
     Column("clash_policy", String, nullable=False),
     Column("reactions", Text, nullable=False, server_default=text("''")),
+    Column("own_reactions", Text, nullable=False, server_default=text("''")),
     Column("reactions_since", BigInteger),
     Column("added", BigInteger, nullable=False),
     Column("removed", BigInteger),

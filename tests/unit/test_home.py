@@ -111,6 +111,29 @@ def test_what_the_admin_changed_is_taken_in(tmp_path: Path, key: str, value: str
     assert others == {room: pair for room, pair in before.items() if room != "r7"}
 
 
+def test_rules_for_outlook_hold_from_the_next_start_where_a_room_says_nothing(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "calsync.db"
+    text = settings_text(database, outlook_rules="seats=decline, notice=nothing")
+    opened(text)
+    home = bootstrap.open_home(parse(text))
+    home.bookings.put_room(Room(id="by hand", name="By hand", zone="UTC"))
+    bootstrap.map_room(home, room_id="by hand", mailbox="hand@contoso.example")
+    home.close()
+    changed = f'[outlook_rules]\nahead = "decline"\nnotice = "decline"\n{text}'
+    _, pairs, _ = opened(changed)
+    assert reactions_text(pairs["by hand"].reactions) == "notice=decline, ahead=decline"
+    assert reactions_text(pairs["r7"].reactions) == "ahead=decline, seats=decline"
+    since = pairs["by hand"].reactions_since
+    _, again, _ = opened(changed)
+    assert again["by hand"].reactions_since == since
+    _, back, _ = opened(text)
+    assert reactions_text(back["by hand"].reactions) == ""
+    assert since is not None
+    assert back["by hand"].reactions_since != since
+
+
 def test_a_room_in_another_connection_is_refused(tmp_path: Path) -> None:
     """It may be another tenant: what is known of the mailbox there says nothing of this one."""
     database = tmp_path / "calsync.db"

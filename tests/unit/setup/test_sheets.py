@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calsync.errors import UsageError
-from calsync.mapping.reactions import read_reactions
 from calsync.model import EditPolicy, Pair, Room
 from calsync.setup import roomsheet, sheets
 
@@ -45,7 +44,7 @@ def test_rooms_come_back_from_their_sheet(
         zone="Europe/Berlin",
         titles=True,
         edit_policy=EditPolicy.ASK,
-        reactions=read_reactions("opening_hours=decline, seats=warn"),
+        own_reactions="opening_hours=decline, seats=warn",
     )
     path = tmp_path_factory.mktemp("sheet") / "rooms.csv"
     path.write_bytes(roomsheet.export([room], {"r1": pair}).encode("utf-8-sig"))
@@ -53,7 +52,7 @@ def test_rooms_come_back_from_their_sheet(
     assert entry.room_over(None) == room
     assert (entry.mailbox, entry.connection, entry.titles) == ("r1@x.test", "main", True)
     assert (entry.edit_policy, entry.clash_policy) == ("ask", "first")
-    assert read_reactions(entry.outlook_rules) == pair.reactions
+    assert entry.outlook_rules == pair.own_reactions
 
 
 def test_reactions_that_cannot_be_read_are_named_with_their_line(tmp_path: Path) -> None:

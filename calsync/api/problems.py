@@ -181,6 +181,9 @@ def of_error(request: Request, error: Exception) -> Response:
                 alternatives=[alternative_to_json(a) for a in error.alternatives],
                 times=times_to_json(error.times),
             )
+        case hub.ResyncRequired():
+            restored = True if error.restored else None
+            return problem(error.code, sentence(error), instance=path, restored=restored)
         case hub.HubProblem():
             headers = {"Retry-After": "1"} if isinstance(error, hub.KeyRunning) else None
             return problem(error.code, sentence(error), instance=path, headers=headers)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, opened
+from calsync.cli.choke import say
+from calsync.cli.options import (
+    DEFAULT_SETTINGS,
+    AsJson,
+    SettingsPath,
+    opened,
+    platform_rooms,
+    polls,
+)
 from calsync.cli.output import print_json, print_line, print_table
 from calsync.errors import UsageError
 from calsync.model import Pair, Reaction, Room
@@ -46,8 +54,12 @@ def import_(
     from calsync.setup.sheets import read
 
     entries = read_entries(read(file))
+    if note := platform_rooms(settings):
+        say(f"Note: {note}")
     with opened(settings) as home:
         steps = _steps(home, entries, str(file))
+        if polls(home.settings):
+            _check_known(home, steps, str(file))
         due = [step for step in steps if step.what]
         if not as_json:
             _print(steps)
@@ -141,6 +153,20 @@ def _changes(entry: Entry, pair: Pair) -> bool:
     other = any(new not in ("", old) for new, old in zip(wanted, there, strict=True))
     ruled = entry.outlook_rules not in ("", pair.own_reactions)
     return other or ruled or entry.titles not in (None, pair.titles)
+
+
+def _check_known(home: Home, steps: list[Step], path: str) -> None:
+    """Rooms of a platform that is polled are made and named there. Raises UsageError."""
+    from calsync.setup.roomsheet import problems
+
+    rooms = {stored.room.id: stored.room for stored in home.bookings.rooms()}
+    wrong = [
+        f"line {step.entry.line}: the platform has no room {step.room.id} that is as this line says"
+        for step in steps
+        if rooms.get(step.room.id) != step.room
+    ]
+    if wrong:
+        raise problems(path, wrong)
 
 
 def _carry_out(home: Home, step: Step) -> None:

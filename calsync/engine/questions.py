@@ -63,12 +63,11 @@ def house_of(ctx: Context, pair: Pair, state: RoomState) -> House | None:
     known = ctx.rulebook.rules([pair.room_id]).get(pair.room_id)
     if known is None or known.rules == NO_RULES:
         return None
-    capacity = next((r.capacity for r in ctx.booking.rooms() if r.id == pair.room_id), None)
     times = (state.imported_at, known.since, pair.reactions_since)
     return House(
         rules=known.rules,
         reactions=pair.reactions,
-        capacity=capacity,
+        capacity=known.capacity,
         since=max((at for at in times if at is not None), default=None),
     )
 

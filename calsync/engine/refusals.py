@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from calsync.conflicts.alternatives import (
@@ -12,11 +13,15 @@ from calsync.conflicts.alternatives import (
     free_times,
     looked_at,
 )
+from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
+from calsync.errors import SideError
 from calsync.mapping.booking_rules import NO_RULES, BookingRules
 from calsync.mapping.expand import extent, instances
 from calsync.model import Effect, Interval, Occupancy, Pair, Room, Window
 from calsync.reconcile.obey import CODE
+
+log = logging.getLogger(__name__)
 
 #: Occurrences of a series that an alternative room must be free on, at most.
 MAX_DATES = 50
@@ -26,43 +31,53 @@ _ANOTHER = frozenset({"room-conflict", CODE})
 
 def with_alternatives(
     ctx: Context, pair: Pair, effects: Iterable[Effect], window: Window
-) -> list[Effect]:
+) -> Steps[list[Effect]]:
     """``effects``, with the refusals among them naming what is free instead: rooms whose own rules
-    allow it, and, where it was the rules of this one, other times."""
-    return [
-        _with_rooms(ctx, pair, e, window)
-        if e.refusal is not None and e.refusal.code in _ANOTHER
-        else e
-        for e in effects
-    ]
+    allow it, and, where it was the rules of this one, other times. Where the platform cannot be
+    asked for them, they name none."""
+    found: list[Effect] = []
+    for effect in effects:
+        if effect.refusal is not None and effect.refusal.code in _ANOTHER:
+            effect = yield from _with_rooms(ctx, pair, effect, window)
+        found.append(effect)
+    return found
 
 
-def _with_rooms(ctx: Context, pair: Pair, effect: Effect, window: Window) -> Effect:
+def _with_rooms(ctx: Context, pair: Pair, effect: Effect, window: Window) -> Steps[Effect]:
     assert effect.refusal is not None
-    rooms = list(ctx.booking.rooms())
-    room = next((r for r in rooms if r.id == pair.room_id), None)
-    wanted = _wanted(effect, window, pair.zone)
-    if room is None or effect.was is None or not wanted:
+    wanted, local = _wanted(effect, window, pair.zone), ctx.booking.capabilities.local
+    if effect.was is None or not wanted:
         return effect
     asked = _asked(ctx, effect, effect.was, wanted)
-    near = _same_building(rooms, room)
-    rules = _rules(ctx, [*near, room.id])
     hull = Interval(min(i.start for i in wanted), max(i.end for i in wanted))
+    try:
+        rooms: list[Room] = yield Call("rooms", lambda: list(ctx.booking.rooms()), local)
+        room = next((r for r in rooms if r.id == pair.room_id), None)
+        if room is None:
+            return effect
+        near = _same_building(rooms, room)
+        busy: Mapping[str, list[Interval]] = yield Call(
+            "busy", lambda: ctx.booking.busy(near, hull), local
+        )
+        rules = _rules(ctx, [*near, room.id])
+        mine = rules.get(room.id, NO_RULES)
+        span = looked_at(mine, asked) if effect.refusal.code == CODE else None
+        own: Mapping[str, list[Interval]] = {}
+        if span is not None:
+            own = yield Call("busy", lambda: ctx.booking.busy([room.id], span), local)
+    except SideError as error:
+        log.info("no alternatives can be named: %s", error)
+        return effect
     found = free_alternatives(
         rooms,
-        ctx.booking.busy(near, hull),
+        busy,
         wanted,
         room=room,
         seats=effect.seats,
         fits=lambda other: allows(rules.get(other.id, NO_RULES), other, asked),
     )
-    refusal = replace(effect.refusal, alternatives=found)
-    mine = rules.get(room.id, NO_RULES)
-    span = looked_at(mine, asked) if refusal.code == CODE else None
-    if span is not None:
-        busy = ctx.booking.busy([room.id], span).get(room.id, ())
-        refusal = replace(refusal, times=free_times(mine, busy, asked, room=room))
-    return replace(effect, refusal=refusal)
+    times = free_times(mine, own[room.id], asked, room=room) if room.id in own else ()
+    return replace(effect, refusal=replace(effect.refusal, alternatives=found, times=times))
 
 
 def _asked(ctx: Context, effect: Effect, was: Occupancy, wanted: list[Interval]) -> Asked:

@@ -52,10 +52,12 @@ NO_RULES: Final = BookingRules()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomRules:
-    """The rules of a room, and since when they are these (aware UTC; None: nobody noted it)."""
+    """The rules of a room, since when they are these (aware UTC; None: nobody noted it), and its
+    seats."""
 
     rules: BookingRules = NO_RULES
     since: datetime | None = None
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,7 @@ def values(b: Booking) -> tuple[object, ...]:
         series or content.busy.blocks,
         micros(b.created),
         micros(b.modified),
+        None if b.claimed is None else micros(b.claimed),
     )
 
 
@@ -179,6 +180,7 @@ def booking(row: Row) -> Booking:
         _blocks,
         created,
         modified,
+        claimed,
     ) = row
     known = person_name or person_address
     return Booking(
@@ -204,4 +206,5 @@ def booking(row: Row) -> Booking:
         revision=revision,
         content_revision=content_revision,
         mark=mark,
+        claimed=None if claimed is None else instant(claimed),
     )

@@ -419,13 +419,17 @@ def test_since_when_the_rules_of_a_room_hold(hub: Hub) -> None:
     short = BookingRules(longest=timedelta(hours=1))
     hub.service.put_room(room, short)
     made = hub.clock.at
-    assert hub.side.rules(["r1", "nowhere"]) == {"r1": RoomRules(rules=short, since=made)}
+    assert hub.side.rules(["r1", "nowhere"]) == {
+        "r1": RoomRules(rules=short, since=made, capacity=4)
+    }
     hub.service.put_room(replace(room, name="Renamed", capacity=99))
     assert hub.side.rules(["r1"])["r1"].since == made
     hub.service.put_room(room, short)
     assert hub.side.rules(["r1"])["r1"].since == made
     hub.service.put_room(room, NO_RULES)
-    assert hub.side.rules(["r1"]) == {"r1": RoomRules(rules=NO_RULES, since=hub.clock.at)}
+    assert hub.side.rules(["r1"]) == {
+        "r1": RoomRules(rules=NO_RULES, since=hub.clock.at, capacity=4)
+    }
     assert hub.clock.at > made
 
 

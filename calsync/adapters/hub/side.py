@@ -136,7 +136,10 @@ class HubSide:
     def rules(self, room_ids: Sequence[str]) -> Mapping[str, RoomRules]:
         with self._store.read() as tx:
             found = [room for one in room_ids if (room := tx.room(one)) is not None]
-        return {r.room.id: RoomRules(rules=r.rules, since=r.rules_since) for r in found}
+        return {
+            r.room.id: RoomRules(rules=r.rules, since=r.rules_since, capacity=r.room.capacity)
+            for r in found
+        }
 
     def busy(self, room_ids: Sequence[str], span: Interval) -> Mapping[str, list[Interval]]:
         zones = dict.fromkeys(room_ids, "UTC")

@@ -85,6 +85,11 @@ def as_event(
     event["organizer"] = {
         "emailAddress": {"name": box.get("Name"), "address": box.get("EmailAddress")}
     }
+    if "RequiredAttendees" in item or "OptionalAttendees" in item:
+        event["attendees"] = [
+            *_invited(item.get("RequiredAttendees"), "required"),
+            *_invited(item.get("OptionalAttendees"), "optional"),
+        ]
     if event["type"] == "seriesMaster":
         event["recurrence"] = from_ews(item.get("Recurrence"), event["originalStartTimeZone"])
         event["exceptionOccurrences"] = [
@@ -93,6 +98,16 @@ def as_event(
         ]
         event["cancelledOccurrences"] = []
     return event
+
+
+def _invited(listed: Any, kind: str) -> list[dict[str, Any]]:
+    """People who were asked to come; rooms and equipment stand in a list of their own."""
+    rows = listed if isinstance(listed, list) else []
+    boxes = [_part(row, "Mailbox") for row in rows]
+    return [
+        {"type": kind, "emailAddress": {"name": "", "address": box.get("EmailAddress")}}
+        for box in boxes
+    ]
 
 
 def _removed(listed: Any) -> list[dict[str, Any]]:

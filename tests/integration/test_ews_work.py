@@ -24,6 +24,8 @@ from calsync.model import (
     Interval,
     Nth,
     Occupancy,
+    Reaction,
+    Reactions,
     Recurrence,
     Refusal,
     Refused,
@@ -406,3 +408,18 @@ def test_a_copy_made_in_outlook_bears_our_tag_and_is_not_ours(lab: EwsLab) -> No
     (again,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
     assert isinstance(again, Done)
     assert again.now.key == mine.key
+
+
+def test_people_are_counted_where_the_rooms_seats_count(lab: EwsLab) -> None:
+    """Organizer and who is asked to come; nobody is asked for where no rule counts them."""
+    seen = invited(lab, attendees=["ben@x.test", "cleo@x.test"])
+    assert seen.seats is None
+    counted = replace(lab.pair, reactions=Reactions(seats=Reaction.WARN))
+    (again,) = lab.side.read(counted, [seen.key])
+    (graph,) = lab.people.side.read(replace(lab.people.pair, reactions=counted.reactions), [
+        one["id"] for one in lab.live()
+    ])  # fmt: skip
+    assert isinstance(again, Seen)
+    assert isinstance(graph, Seen)
+    assert again.seats == graph.seats == 3
+    assert replace(again, seats=None) == seen

@@ -18,7 +18,7 @@ from calsync.errors import BadAnswer, SideError
 from calsync.mapping.event import TAG_PREFIX
 from calsync.mapping.ews_item import GLOBAL_ID, TAG, Value
 from calsync.mapping.ews_uid import global_id_of
-from calsync.model import Pair
+from calsync.model import Pair, Reaction
 from calsync.pacing import chunks
 
 #: Ends a uid that we made, and sets off in it what the item replaces.
@@ -45,6 +45,11 @@ class Box:
     @property
     def mailbox(self) -> str:
         return self.pair.mailbox
+
+    @property
+    def counts_people(self) -> bool:
+        """Whether the number of people of a meeting is asked for at all."""
+        return self.pair.reactions.seats is not Reaction.NOTHING
 
     @property
     def place(self) -> Element:
@@ -80,7 +85,8 @@ class Box:
         """Items in full, a message for each id in order. Raises where a whole request failed."""
         found: list[Message] = []
         for piece in chunks(ids, BATCH):
-            answer = self._ask("GetItem", requests.get_items(piece), operation)
+            payload = requests.get_items(piece, people=self.counts_people)
+            answer = self._ask("GetItem", payload, operation)
             messages = self.checked(answer)
             if len(messages) != len(piece):
                 raise BadAnswer("the answer is not about the items asked for", where=self.mailbox)

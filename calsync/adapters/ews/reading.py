@@ -160,6 +160,7 @@ def read_found(box: Box, found: Found) -> Observation:
         room_zone=box.pair.zone,
         instances=listed,
         subject_fallback=box.subject_fallback,
+        people=box.counts_people,
     )
     return _marked(box, seen) if isinstance(seen, Seen) else seen
 

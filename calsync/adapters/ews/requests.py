@@ -18,8 +18,7 @@ MAX_CHANGES: Final = 512
 #: Items of a GetItem or CreateItem: charged one by one, and a request may run for a minute.
 BATCH: Final = 20
 
-#: What is asked of an item: compared fields, identity, and who may change it. Never the body, and
-#: no attendees.
+#: What is asked of an item: compared fields, identity, and who may change it. Never the body.
 _ITEM_FIELDS: Final = (
     "item:Subject",
     "item:Sensitivity",
@@ -42,6 +41,8 @@ _ITEM_FIELDS: Final = (
     "calendar:DeletedOccurrences",
     "calendar:StartTimeZone",
 )
+#: Only where the room's rules ask for how many people it is; no more than their number is kept.
+_PEOPLE_FIELDS: Final = ("calendar:RequiredAttendees", "calendar:OptionalAttendees")
 _EXTENDED_FIELDS: Final = (TAG, REPLACES, GLOBAL_ID)
 #: By these what lies outside the window is passed over, before anything else is asked of it.
 _TIME_FIELDS: Final = ("calendar:Start", "calendar:End", "calendar:CalendarItemType")
@@ -96,11 +97,12 @@ def sync_items(place: Element, state: str, *, page: int, times: bool) -> Element
     return made
 
 
-def get_items(ids: Sequence[Element]) -> Element:
-    """Items in full (``item_id``, ``occurrence_id``)."""
+def get_items(ids: Sequence[Element], *, people: bool = False) -> Element:
+    """Items in full (``item_id``, ``occurrence_id``). ``people``: with those who are invited."""
+    fields = (*_ITEM_FIELDS, *_PEOPLE_FIELDS) if people else _ITEM_FIELDS
     return el(
         "m:GetItem",
-        _shape("m:ItemShape", _ITEM_FIELDS, _EXTENDED_FIELDS),
+        _shape("m:ItemShape", fields, _EXTENDED_FIELDS),
         el("m:ItemIds", *ids),
     )
 

@@ -215,7 +215,9 @@ def _values(box: Element | None) -> dict[str, str]:
 _PARTS: Final = {
     "Recurrence", "Organizer", "Mailbox", "StartTimeZone", "EndTimeZone",
 }  # fmt: skip
-_LISTS: Final = {"ModifiedOccurrences", "DeletedOccurrences"}
+_LISTS: Final = {
+    "ModifiedOccurrences", "DeletedOccurrences", "RequiredAttendees", "OptionalAttendees",
+}  # fmt: skip
 
 
 def items_of(message: Message, *path: str) -> Iterator[Element]:

@@ -10,6 +10,7 @@ is in doubt stays that, under the new key, and is looked up there first.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
@@ -111,9 +112,7 @@ def _elsewhere(
     port = ctx.calendar(there)
     seen: dict[str, Observation] = {}
     for piece in chunks(sorted({link.event.uid for link in missing if link.event.uid}), _PIECE):
-        rows: list[Observation] = yield Call(
-            "elsewhere", lambda piece=piece: port.elsewhere(there, piece)
-        )
+        rows: list[Observation] = yield Call("elsewhere", partial(port.elsewhere, there, piece))
         seen |= {obs.key: obs for obs in rows}
     return seen
 
@@ -128,7 +127,7 @@ def _unreadable(ctx: Context, there: Pair, found: Rematch) -> Steps[Rematch]:
         uid = link.event.uid
         rows: list[Observation] = []
         if uid:
-            rows = yield Call("elsewhere", lambda uid=uid: port.elsewhere(there, [uid]))
+            rows = yield Call("elsewhere", partial(port.elsewhere, there, [uid]))
         mine = [obs for obs in rows if isinstance(obs, Unknown) and obs.key not in keys]
         if mine:
             known[link.id] = mine[0]

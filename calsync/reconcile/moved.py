@@ -97,16 +97,16 @@ def rematch(links: Iterable[Link], seen: Iterable[Observation]) -> Rematch:
     found: dict[str, Observation] = {}
     taken: set[str] = set()
     left = sorted(awaited(links), key=_age)
-    for fits in (_all_the_same, _same_time, _same_uid, _any):
+    for fits in (_all_the_same, _same_time, _same_uid, _same_meeting):
         still: list[Link] = []
         for link in left:
             rows = pool.get(identity(link.event.uid), ()) if link.event.uid else ()
             rows = rows or tagged.get(link.id, ())
             mine = [one for one in rows if one.key not in taken and fits(link, one)]
             if mine:
-                one = min(mine, key=lambda obs: (obs.created, obs.key))
-                found[link.id] = one
-                taken.add(one.key)
+                oldest = min(mine, key=lambda obs: (obs.created, obs.key))
+                found[link.id] = oldest
+                taken.add(oldest.key)
             else:
                 still.append(link)
         left = still
@@ -138,8 +138,8 @@ def _same_uid(link: Link, obs: Seen) -> bool:
     return obs.uid == link.event.uid
 
 
-def _any(link: Link, obs: Seen) -> bool:
-    return True
+def _same_meeting(link: Link, obs: Seen) -> bool:
+    return obs.tag == link.id or identity(obs.uid) == identity(link.event.uid)
 
 
 def _differs(link: Link, obs: Seen) -> bool:

@@ -165,12 +165,14 @@ class Mappings:
                 self._leave(writing, connection, str(known))
             _remember(writing, self._sql, key, tenant)
 
-    def moved_from(self, pair_id: str) -> str:
-        """The connection through which a pair was reached before its mailbox moved; empty where it
-        never did, or the settings have followed since."""
-        sql = self._sql("SELECT value FROM meta WHERE key = ?")
+    def moves(self) -> dict[str, str]:
+        """Pairs whose mailbox moved, and the settings have not followed since: the connection
+        through which each was reached before."""
+        sql = self._sql("SELECT key, value FROM meta WHERE key LIKE ?")
+        head = _moved("")
         with self._db.read() as reading:
-            return str(reading.exec_driver_sql(sql, (_moved(pair_id),)).scalar() or "")
+            rows = reading.exec_driver_sql(sql, (f"{head}%",)).all()
+        return {str(key).removeprefix(head): str(value) for key, value in rows}
 
     def followed(self, pair_id: str) -> None:
         """The settings name the connection that the mailbox moved to: another one that they name

@@ -53,7 +53,7 @@ def a_room(company: Company, number: int, *, at: str = ONPREM) -> Place:
     titles = number % 2 == 1
     room_id = f"r{number}"
     address = f"{room_id}@{DOMAIN}"
-    doc = {"address": address, "name": room_id, "zone": label, "home": home_of(at)}
+    doc: dict[str, Any] = {"address": address, "name": room_id, "zone": label, "home": home_of(at)}
     if titles:
         doc["processing"] = KEEPS_TITLES
     company.tenant.control("POST", "rooms", doc)

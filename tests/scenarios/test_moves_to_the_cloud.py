@@ -5,16 +5,22 @@ what was mailed, and what stands in the database about each booking."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from calsync import bootstrap
+from calsync.cli.main import run
 from calsync.model import Link
 from calsync.sandbox.ews.front import EwsFront
+from calsync.settings import RoomEntry
 from tests.scenarios.hybrid_kit import (
     CLOUD,
     ONPREM,
@@ -304,12 +310,93 @@ def test_what_people_changed_and_cancelled_between_is_carried_as_that(company: C
 # --- writes in doubt ---------------------------------------------------------------------------
 
 
-def lose(company: Company, kind: str = "dropped_after") -> None:
-    company.tenant.control("POST", "faults", {"kind": kind, "count": 40})
+#: By connection and act: how the call shows, whose fate is unknown.
+_CALLS = {
+    (ONPREM, "create"): "CreateItem",
+    (ONPREM, "change"): "UpdateItem",
+    (ONPREM, "delete"): "DeleteItem",
+    (CLOUD, "create"): "POST",
+    (CLOUD, "change"): "PATCH",
+    (CLOUD, "delete"): "DELETE",
+}
+_EVERY_WEEK = {"frequency": "weekly", "count": 6}
 
 
-def calm(company: Company) -> None:
+@pytest.mark.parametrize("at", [ONPREM, CLOUD])
+@pytest.mark.parametrize("fate", ["reply_lost", "lost_request"])
+@pytest.mark.parametrize("act", ["create", "change", "delete"])
+@pytest.mark.parametrize("series", [False, True])
+def test_a_write_in_doubt_goes_along(
+    company: Company, at: str, fate: str, act: str, series: bool
+) -> None:
+    """It took effect or it did not: in the end it has, once, and nobody was told twice."""
+    place = a_room(company, 1, at=at)
+    shape: dict[str, Any] = {"recurrenceRule": _EVERY_WEEK} if series else {}
+    base = {"title": "Doubt", "start": "2026-12-10T15:00:00", "duration": "PT45M", **shape}
+    company.book(place, title="Other", start="2026-12-11T15:00:00", duration="PT45M")
+    made = None if act == "create" else company.book(place, **base)
+    company.sync(place)
+    company.sync(place)
+    links = live_links(company, place).keys()
+    company.tenant.control(
+        "POST", "faults", {"kind": fate, "method": _CALLS[at, act], "path": ".*(EWS|event|batch).*"}
+    )
+    match act:
+        case "create":
+            made = company.book(place, **base)
+        case "change":
+            company.change(made, start="2026-12-10T17:00:00")
+        case _:
+            company.cancel(made)
+    report = company.cycle(place)
+    assert report.unsettled or report.error
+    assert any(link.in_flight for link in live_links(company, place).values())
     company.tenant.control("DELETE", "faults")
+    to = CLOUD if at == ONPREM else ONPREM
+    assert move(company, place, to)[0] == "done"
+    company.tenant.clock.forward(minutes=3)
+    for _ in range(3):
+        company.cycle(place)
+    shown = company.tenant.instances(place.address, LOW, HIGH)
+    count = {"delete": 0}.get(act, 6 if series else 1)
+    assert Counter(one.title for one in shown) == Counter({"Doubt": count, "Other": 1})
+    if act == "change":
+        assert {one.start[11:16] for one in shown if one.title == "Doubt"} == {"17:00"}
+    if act == "change":
+        assert live_links(company, place).keys() == links
+    at_rest(company, place)
+
+
+def test_a_series_made_anew_in_doubt_goes_along(company: Company) -> None:
+    """On the server it stands twice for a while: the new one names what it is in place of."""
+    place = a_room(company, 1)
+    rule = {"frequency": "weekly", "count": 6}
+    made = company.book(
+        place, title="Anew", start="2026-12-10T15:00:00", duration="PT45M", recurrenceRule=rule
+    )
+    company.change_date(made, "2026-12-17T15:00:00", start="2026-12-17T17:00:00")
+    company.sync(place)
+    company.sync(place)
+    company.tenant.control(
+        "POST", "faults", {"kind": "reply_lost", "method": "CreateItem|DeleteItem"}
+    )
+    company.change(made, recurrenceRule={"count": 3}, recurrenceOverrides=None)
+    company.cycle(place)
+    assert any(link.in_flight for link in live_links(company, place).values())
+    company.tenant.control("DELETE", "faults")
+    assert len(company.tenant.items(place.address)) == 2, "the former and the new one"
+    assert move(company, place)[0] == "done"
+    company.tenant.clock.forward(minutes=3)
+    for _ in range(3):
+        company.cycle(place)
+    shown = company.tenant.instances(place.address, LOW, HIGH)
+    assert [one.start[:13] for one in shown] == [f"2026-12-{day}T15" for day in ("10", "17", "24")]
+    (only,) = company.bookings(place)
+    assert only["id"] == made["id"]
+    at_rest(company, place)
+
+
+# --- what is no move ---------------------------------------------------------------------------
 
 
 def test_nothing_is_moved_into_a_mailbox_that_lacks_the_meetings(company: Company) -> None:
@@ -342,3 +429,108 @@ def test_a_connection_that_cannot_open_the_mailbox_moves_nothing(company: Compan
     assert "MailboxNotEnabledForRESTAPI" in result
     assert kept(company, place) == before
     at_rest(company, place)
+
+
+# --- how admins say it -------------------------------------------------------------------------
+
+
+def test_a_connection_whose_mailboxes_are_being_moved_is_followed(tmp_path: Path) -> None:
+    """With ``moves_to`` nobody has to say anything in the night of the move."""
+    with a_hybrid(tmp_path, follows=True) as company:
+        place, other = a_room(company, 1), a_room(company, 2)
+        for one in (place, other):
+            fill(company, one)
+        before = kept(company, place)
+        with Still(company):
+            # It has left, and calsync may not open it yet where it is.
+            migrate(company.tenant, place)
+            company.tenant.control("POST", "apps", {"scope": []})
+            report = company.cycle(place)
+            assert "no such mailbox" in report.error
+            assert f"nor can it be read through {CLOUD}" in report.error
+            company.tenant.control("POST", "apps", {"scope": None})
+            company.sync(place)
+            company.sync(other)
+        assert kept(company, place) == before
+        assert company.home.mappings.find(place.id).connection == CLOUD  # type: ignore[union-attr]
+        assert company.home.mappings.find(other.id).connection == ONPREM  # type: ignore[union-attr]
+        at_rest(company, place)
+
+
+def test_a_followed_mailbox_that_lacks_its_meetings_has_not_arrived(tmp_path: Path) -> None:
+    with a_hybrid(tmp_path, follows=True) as company:
+        place = a_room(company, 1)
+        fill(company, place)
+        migrate(company.tenant, place)
+        company.tenant.control("POST", f"rooms/{place.address}/remake")
+        company.tenant.control("PATCH", f"rooms/{place.address}", {"home": "cloud"})
+        with Still(company):
+            report = company.cycle(place)
+        assert "8 are not in that mailbox" in report.error
+        assert "Wait until the move is done" in report.error
+
+
+def test_the_settings_say_it_and_lag_behind(tmp_path: Path) -> None:
+    """The connection of a [[rooms]] entry is the admin's word; the former one is out of date."""
+    with a_hybrid(tmp_path) as company:
+        place = a_room(company, 1)
+        fill(company, place)
+        before = kept(company, place)
+        migrate(company.tenant, place)
+        entry = RoomEntry(
+            id=place.id,
+            name=place.id,
+            zone=place.zone,
+            mailbox=place.address,
+            connection=CLOUD,
+            titles=True,
+        )
+        settings = company.home.settings
+        for named, reached, moves in ((CLOUD, ONPREM, 1), (ONPREM, CLOUD, 0), (CLOUD, CLOUD, 0)):
+            room = replace(entry, connection=named)
+            with closing(bootstrap.open_home(replace(settings, rooms=(room,)))) as home:
+                pair = home.mappings.find(place.id)
+                assert pair is not None
+                assert (pair.id, pair.connection) == (place.pair.id, reached)
+                assert len(home.requests.of(pair.id)) == moves
+            company.system.context.hear()
+            with Still(company):
+                company.sync(place)
+        assert kept(company, place) == before
+        assert company.home.mappings.moves() == {}, "the settings have followed"
+        at_rest(company, place)
+
+
+def test_rooms_move_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def say(*words: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as end:
+            run([*words, "--settings", str(tmp_path / "calsync.toml")])
+        said = capsys.readouterr()
+        return int(end.value.code or 0), said.out + said.err
+
+    with a_hybrid(tmp_path) as company:
+        places = [a_room(company, 1), a_room(company, 2)]
+        for place in places:
+            fill(company, place)
+        before = [kept(company, place) for place in places]
+        ids = [place.id for place in places]
+        (tmp_path / "calsync.toml").write_text(company.text, encoding="utf-8")
+        migrate(company.tenant, places[0])
+        with Still(company):
+            code, said = say("rooms", "move", *ids, "--to", "nowhere", "--yes")
+            assert code
+            assert "Known connections" in said
+            code, said = say("rooms", "move", *ids, "--to", CLOUD, "--dry-run", "--json")
+            shown = json.loads(said[said.index("{") :])
+            assert [(one["linked"], one["found"]) for one in shown["rooms"]] == [(8, 8), (0, 0)]
+            assert "MailboxNotEnabledForRESTAPI" in shown["rooms"][1]["why_not"]
+            assert shown["moves"] == []
+            code, said = say("rooms", "move", *ids, "--to", CLOUD, "--yes")
+            assert code, "one of them could not be moved"
+            assert "Room r1: moved to contoso: 8 meeting(s) found again" in said
+            code, said = say("rooms", "move", "r1", "--to", CLOUD)
+            assert not code
+            assert f"Room r1 is reached through {CLOUD} already." in said
+        found = [company.home.mappings.find(one) for one in ids]
+        assert [one.connection for one in found if one] == [CLOUD, ONPREM]
+        assert [kept(company, place) for place in places] == before

@@ -33,7 +33,7 @@ from calsync.sandbox import (
     SandboxServer,
     create_sandbox,
 )
-from calsync.settings import Settings, parse
+from calsync.settings import parse
 
 DOMAIN = "contoso.example"
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -183,6 +183,7 @@ class Company:
     api: ApiServer
     session: requests.Session
     places: dict[str, Place] = field(default_factory=dict)
+    text: str = ""
 
     @property
     def home(self) -> bootstrap.Home:
@@ -346,7 +347,8 @@ def a_company(
     the mailbox that sends notices, where they are wanted. ``more``: further settings."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "secret").write_text(DEFAULT_SECRET, encoding="utf-8")
-    settings = _settings(folder, tenant, notices_from, more)
+    text = _settings(folder, tenant, notices_from, more)
+    settings = parse(text)
     with ExitStack() as ends:
         home = bootstrap.open_home(settings, tenant.clock)
         ends.callback(home.close)
@@ -372,13 +374,12 @@ def a_company(
         session.trust_env = False
         _, token = home.bookings.tokens.create("test", SCOPES)
         session.headers["Authorization"] = f"Bearer {token}"
-        yield Company(tenant, system, api, session)
+        yield Company(tenant, system, api, session, text=text)
 
 
-def _settings(folder: Path, tenant: Tenant, notices_from: str, more: str) -> Settings:
+def _settings(folder: Path, tenant: Tenant, notices_from: str, more: str) -> str:
     notices = f'[notices]\nenabled = true\nsender = "{notices_from}"' if notices_from else ""
-    return parse(
-        f"""
+    return f"""
         [database]
         url = "sqlite:///{folder}/calsync.db"
         [[connections]]
@@ -392,7 +393,6 @@ def _settings(folder: Path, tenant: Tenant, notices_from: str, more: str) -> Set
         {notices}
         {more}
         """
-    )
 
 
 def differences(left: Sequence[Instance], right: Sequence[Instance]) -> list[str]:

@@ -128,6 +128,7 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
         ctx.states[pair.id] = state
         ctx.unsaved.add(pair.id)
         ctx.resting.add(pair.id)
+        ctx.slept.discard(pair.id)
         return
     yield from _work(ctx, pair, found, state, report, full=full)
 
@@ -276,6 +277,7 @@ def _rest(ctx: Context, pair: Pair, state: RoomState, report: CycleReport) -> No
     )
     if not report.unsettled and not report.error:
         ctx.resting.add(pair.id)
+        ctx.slept.discard(pair.id)
     if done != state:
         ctx.store.commit(Commit(pair_id=pair.id, fence=ctx.fence(pair), state=done))
         ctx.states[pair.id] = done

@@ -9,11 +9,13 @@ from datetime import datetime
 from calsync.conflicts.clash import shown
 from calsync.engine import audit
 from calsync.engine.calls import Call, Steps
+from calsync.engine.addressed import addressed
 from calsync.engine.context import Context
 from calsync.engine.refusals import with_alternatives
 from calsync.errors import AccessDenied, NotSignedIn, SideError, Throttled
 from calsync.mapping.expand import busy_intervals
 from calsync.model import (
+    ANSWERS,
     Absence,
     Done,
     Effect,
@@ -164,8 +166,9 @@ def _record(
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
         links[link.id] = changed[link.id] = result.link
-        told = doubtful if _may_be_told(ctx, link) else notices
-        told.extend(n for n in result.notices if n.kind in ctx.notices)
+        for notice in result.notices:
+            told = doubtful if _may_be_told(ctx, link, notice) else notices
+            told.extend(addressed(ctx, pair, notice))
         entries.append(audit.outcome(pair, effect, result.what, now))
         if not result.open:
             settled.append(effect.id)
@@ -198,9 +201,12 @@ def _record(
     )
 
 
-def _may_be_told(ctx: Context, link: Link) -> bool:
+def _may_be_told(ctx: Context, link: Link, notice: Notice) -> bool:
     """True where the person asked so long before this process began that a former life, which a
-    restored database does not know, has answered."""
+    restored database does not know, has answered. When others changed something is often not
+    known: there it counts for how long nobody had looked."""
+    if notice.kind not in ANSWERS:
+        return link.pair_id in ctx.slept
     half = link.booking
     # Moved by what the calendar shows, it was asked for when it was made.
     asked = half.created if link.claimed_on is Side.CALENDAR else half.since or half.created

@@ -24,6 +24,8 @@ from calsync.model.occupancy import (
     Window,
 )
 from calsync.model.plan import (
+    ANSWERS,
+    MAIL,
     Conflict,
     ConflictKind,
     Done,
@@ -55,6 +57,8 @@ from calsync.model.rooms import (
 from calsync.model.tally import NONE_YET, Tally
 
 __all__ = [
+    "ANSWERS",
+    "MAIL",
     "NOBODY",
     "NONE_YET",
     "Absence",

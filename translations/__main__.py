@@ -29,10 +29,10 @@ def collected() -> Catalog:
         NOTIFY,
         method_map=_METHODS,
         options_map=_OPTIONS,
-        keywords=_KEYWORDS | {"ngettext": (1, 2)},  # type: ignore[arg-type]  # babel's own form
+        keywords=_KEYWORDS | {"ngettext": (1, 2)},
     )
     for name, _, text, comments, context in found:
-        catalog.add(text, None, [(name, 0)], auto_comments=comments, context=context)  # type: ignore[arg-type]  # a text, or one with its plural
+        catalog.add(text, None, [(name, 0)], auto_comments=comments, context=context)
     return catalog
 
 
@@ -51,7 +51,7 @@ def updated(language: str) -> Catalog:
 
 def as_po(catalog: Catalog) -> bytes:
     catalog.fuzzy = False
-    catalog.header_comment = f"# What calsync's notices say, in {catalog.locale.english_name}."  # type: ignore[union-attr]  # each has one
+    catalog.header_comment = f"# What calsync's notices say, in {catalog.locale.english_name}."
     buffer = io.BytesIO()
     write_po(buffer, catalog, width=100, no_location=True, sort_output=True, omit_header=False)
     lines = buffer.getvalue().decode().splitlines(keepends=True)

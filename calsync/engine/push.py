@@ -8,8 +8,8 @@ from datetime import datetime
 
 from calsync.conflicts.clash import shown
 from calsync.engine import audit
-from calsync.engine.calls import Call, Steps
 from calsync.engine.addressed import addressed
+from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.engine.refusals import with_alternatives
 from calsync.errors import AccessDenied, NotSignedIn, SideError, Throttled

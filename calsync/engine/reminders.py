@@ -138,4 +138,3 @@ def _date(one: Instance) -> Occupancy:
         title=one.title,
         private=one.private,
     )
-

@@ -7,7 +7,6 @@ from calsync.settings.model import (
     Database,
     GuardLimits,
     Log,
-    Notices,
     Platform,
     Policy,
     Retention,
@@ -17,11 +16,13 @@ from calsync.settings.model import (
     Webhooks,
     Worker,
 )
+from calsync.settings.notices import Channel, Notices, Smtp
 from calsync.settings.reader import load, parse
 from calsync.settings.secret import SecretRef
 
 __all__ = [
     "Api",
+    "Channel",
     "Connection",
     "Database",
     "GuardLimits",
@@ -33,6 +34,7 @@ __all__ = [
     "RoomEntry",
     "SecretRef",
     "Settings",
+    "Smtp",
     "SyncWindow",
     "Webhooks",
     "Worker",

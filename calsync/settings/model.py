@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, time
 
-from calsync.model import ClashPolicy, EditPolicy, NoticeKind
+from calsync.model import ClashPolicy, EditPolicy
 from calsync.settings import checks
 from calsync.settings.checks import checked
+from calsync.settings.notices import Channel, Notices, Smtp
 from calsync.settings.secret import SecretRef
 
 _DAY = 86400.0
@@ -65,17 +66,6 @@ class Policy:
 
     edit: str = field(default="origin", metadata=checked(checks.choice(*EditPolicy)))
     clash: str = field(default="first", metadata=checked(checks.choice(*ClashPolicy)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notices:
-    enabled: bool = field(default=False, metadata=checked(checks.flag))
-    sender: str = field(default="", metadata=checked(checks.optional(checks.mailbox)))
-    kinds: tuple[str, ...] = field(
-        default=("confirmed", "rejected"), metadata=checked(checks.choices(*NoticeKind))
-    )
-    max_per_room_day: int = field(default=100, metadata=checked(checks.whole(1, 100_000)))
-    max_per_person_day: int = field(default=100, metadata=checked(checks.whole(1, 100_000)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,12 +189,14 @@ class Settings:
     guard: GuardLimits = field(default_factory=GuardLimits)
     policy: Policy = field(default_factory=Policy)
     notices: Notices = field(default_factory=Notices)
+    smtp: Smtp = field(default_factory=Smtp)
     retention: Retention = field(default_factory=Retention)
     platform: Platform = field(default_factory=Platform)
     webhooks: Webhooks = field(default_factory=Webhooks)
     log: Log = field(default_factory=Log)
     connections: tuple[Connection, ...] = ()
     rooms: tuple[RoomEntry, ...] = ()
+    channels: tuple[Channel, ...] = ()
 
     def connection(self, name: str) -> Connection | None:
         """The connection of that name."""

@@ -132,7 +132,13 @@ class Ledger:
             f"UPDATE notice SET state = 'doubtful', changed_at = ?, reason = '{_WAITED}'"
             " WHERE state = 'queued' AND tries = 0 AND queued_at < ?"
         )
+        # The outbox of webhooks takes a message once, however often it is handed over.
+        again = self._sql(
+            "UPDATE notice SET state = 'queued', changed_at = ?"
+            " WHERE state = 'sending' AND channel = 'webhooks'"
+        )
         with self._db.write() as connection:
+            connection.exec_driver_sql(again, (micros(now),))
             count = connection.exec_driver_sql(sending, (micros(now),)).rowcount
             if not start:
                 return count

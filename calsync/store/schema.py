@@ -145,7 +145,9 @@ link = Table(
     UniqueConstraint("pair_id", "booking_key"),
     UniqueConstraint("pair_id", "event_key"),
     Index("ix_link_pair_id_ends", "pair_id", "ends"),
-    Index("ix_link_coming", "starts", "ends", sqlite_where=text(COMING), postgresql_where=text(COMING)),
+    Index(
+        "ix_link_coming", "starts", "ends", sqlite_where=text(COMING), postgresql_where=text(COMING)
+    ),
     Index(
         "ix_link_unsettled",
         "pair_id",

@@ -14,6 +14,7 @@ from calsync.model import (
     Interval,
     Link,
     LinkState,
+    Notice,
     Pair,
     Presence,
     Side,

@@ -416,7 +416,8 @@ def deletion(kind: EffectKind, **more: object) -> Settled:
 
 
 @pytest.mark.parametrize(
-    ("kind", "cause", "revision"), [(K.DELETE_BOOKING, CALENDAR, "v5"), (K.DELETE_EVENT, BOOKING, "")]
+    ("kind", "cause", "revision"),
+    [(K.DELETE_BOOKING, CALENDAR, "v5"), (K.DELETE_EVENT, BOOKING, "")],
 )
 def test_who_booked_is_told_that_it_was_cancelled(
     kind: EffectKind, cause: Side, revision: str

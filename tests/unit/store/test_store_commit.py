@@ -168,7 +168,13 @@ def test_a_room_that_is_not_mapped_cannot_be_claimed(store: SqlStore) -> None:
 
 @pytest.mark.parametrize(
     "row_maker",
-    ["store._effect_row", "store._conflict_row", "ledger._row", "store._audit_row", "store._state_row"],
+    [
+        "store._effect_row",
+        "store._conflict_row",
+        "ledger._row",
+        "store._audit_row",
+        "store._state_row",
+    ],
 )
 def test_an_exception_in_the_middle_leaves_nothing(
     store: SqlStore, db: Database, fence: int, monkeypatch: pytest.MonkeyPatch, row_maker: str

@@ -310,6 +310,9 @@ def found(
         [notices]
         enabled = true
         sender = "{SENDER}"
+        kinds = ["confirmed", "rejected", "changed", "cancelled", "starting"]
+        lead = "2h"
+        calendar = false
         {CALENDARS[calendar].settings(folder)}
         """
     )

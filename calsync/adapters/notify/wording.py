@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 from calsync.adapters.graph.words import line
 from calsync.adapters.notify import dates, ics
 from calsync.adapters.notify.letter import Letter, split_subject
+from calsync.conflicts.merge import same_grid
 from calsync.errors import UsageError
 from calsync.model import MAIL, Notice, NoticeKind, Occupancy, Pair, Refusal, Room
 
@@ -201,6 +202,7 @@ class Words:
             },
             "when": self._when(occupancy, pair.zone, language),
             "was": self._when(notice.was, pair.zone, language) if notice.was else "",
+            "dates": _changed_dates(notice.was, occupancy, pair.zone, language),
             "zone": pair.zone,
             "title": line(occupancy.title or "") if titled and not occupancy.private else "",
             "person": line(notice.person.name),
@@ -282,6 +284,43 @@ def _refusal(
     }
 
 
+def _changed_dates(
+    was: Occupancy | None, now: Occupancy, zone: str, language: str
+) -> list[dict[str, str]]:
+    """Where only some dates of a series were moved or taken out: those, each as it was and is.
+    A date that came back is one whose rule says when it is."""
+    if was is None or was.recurrence is None or now.recurrence is None or not same_grid(was, now):
+        return []
+    home = ZoneInfo(now.zone or zone)
+
+    def said(at: datetime) -> str:
+        return (
+            dates.day(at, language)
+            if now.all_day
+            else dates.moment(at.replace(tzinfo=home), zone, language)
+        )
+
+    before, after = _dated(was), _dated(now)
+    found = []
+    for rid in sorted(before.keys() | after.keys()):
+        ruled = (rid, rid + now.duration)
+        old, new = before.get(rid, ruled), after.get(rid, ruled)
+        if old != new:
+            at = said(old[0] if old is not None else rid)
+            found.append({"was": at, "now": said(new[0]) if new is not None else ""})
+    return found[:_MOST]
+
+
+def _dated(occupancy: Occupancy) -> dict[datetime, tuple[datetime, datetime] | None]:
+    """When each changed date of a series is; None: it was taken out."""
+    series = occupancy.recurrence
+    assert series is not None
+    found: dict[datetime, tuple[datetime, datetime] | None] = {
+        one.recurrence_id: (one.start, one.end) for one in series.overrides
+    }
+    return found | dict.fromkeys(series.excluded, None)
+
+
 #: What chats read as mentions, links or marks.
 _CHAT: Final = str.maketrans(
     {"<": "‹", ">": "›", "@": "＠", "[": "(", "]": ")", "`": "'", "*": "∗", "|": "¦", "~": "∼"}
@@ -306,6 +345,7 @@ def _unlinked(value: Any) -> Any:
 _WHEN: Final = "Tuesday, 1 December 2026, 09:00–10:00 (Europe/Berlin)"
 _FULL: Final = {
     "was": _WHEN,
+    "dates": [{"was": _WHEN, "now": _WHEN}, {"was": _WHEN, "now": ""}],
     "title": "Board",
     "person": "Ada",
     "cause": "calendar",
@@ -321,7 +361,14 @@ _FULL: Final = {
 
 def _sample(name: str) -> dict[str, Any]:
     room = {"id": "atrium", "name": "Atrium", "building": "", "floor": "", "place": "", "seats": 4}
-    empty = {"was": "", "title": "", "person": "", "cause": "", "refusal": None}
+    empty: dict[str, Any] = {
+        "was": "",
+        "dates": [],
+        "title": "",
+        "person": "",
+        "cause": "",
+        "refusal": None,
+    }
     kind = name.removesuffix(".txt")
     return {
         "kind": kind if kind in {one.value for one in NoticeKind} else "confirmed",

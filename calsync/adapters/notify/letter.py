@@ -27,7 +27,8 @@ class Letter:
 def is_address(text: str) -> bool:
     """Whether one mailbox is meant, and nothing that a mail server could read as more."""
     plain = text.isprintable() and not any(c.isspace() or c in _LISTS for c in text)
-    return plain and text.count("@") == 1 and len(text) <= 254
+    local, _, domain = text.partition("@")
+    return plain and bool(local and domain) and "@" not in domain and len(text) <= 254
 
 
 def split_subject(rendered: str) -> tuple[str, str]:

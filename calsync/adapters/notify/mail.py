@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -34,12 +35,11 @@ def message(letter: Letter, to: Person, sender: Sender, now: datetime) -> EmailM
     try:
         mail["From"] = _address(sender.name, sender.address)
         mail["To"] = _address(to.name, to.address)
-    except (ValueError, IndexError, UnicodeError) as error:
+    except (MessageError, ValueError, IndexError) as error:
         raise Unwritable(f"no usable address ({type(error).__name__})") from None
     mail["Subject"] = line(letter.subject)
     mail["Date"] = format_datetime(now)
     mail["Message-ID"] = f"<{name_of(letter, to)}@{_ascii_domain(sender.address)}>"
-    mail["Content-Language"] = letter.language
     # A machine wrote it: no holiday notice answers it (RFC 3834; Exchange's own header).
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
@@ -52,6 +52,8 @@ def message(letter: Letter, to: Person, sender: Sender, now: datetime) -> EmailM
             filename=ICS,
             cte="base64",
         )
+    # Last: the library moves such headers into the first part.
+    mail["Content-Language"] = letter.language
     return mail
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -64,8 +65,11 @@ def as_po(catalog: Catalog) -> bytes:
 
 
 def as_mo(po: bytes, language: str) -> bytes:
+    catalog = read_po(io.BytesIO(po), locale=language)
+    # The same from the same, on any day.
+    catalog.creation_date = catalog.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
     buffer = io.BytesIO()
-    write_mo(buffer, read_po(io.BytesIO(po), locale=language))
+    write_mo(buffer, catalog)
     return buffer.getvalue()
 
 

@@ -142,17 +142,24 @@ class Words:
 
         try:
             self._env(language, ours=False).get_template(path.name).render(values)
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except UnicodeError as error:
+            todo = "Save it as UTF-8 text"
+            raise UsageError(
+                f"this file cannot be read: {error}", where=str(path), todo=todo
+            ) from error
+        except (
+            TemplateError,
+            OSError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
             at = getattr(error, "lineno", None)
             raise UsageError(
                 f"this template does not work: {error}",
                 where=f"{path}, line {at}" if at else str(path),
                 todo="Mend it (docs/how-to/notices.md lists what it may use), or take it away",
-            ) from error
-        except (OSError, UnicodeError) as error:
-            todo = "Save it as UTF-8 text that calsync may read"
-            raise UsageError(
-                f"this file cannot be read: {error}", where=str(path), todo=todo
             ) from error
 
     # --- rendering ---------------------------------------------------------------------------

@@ -11,7 +11,9 @@ import ipaddress
 import logging
 import re
 import threading
+import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from calsync.adapters.notify.letter import Letter
@@ -25,10 +27,8 @@ _NEVER: Final = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|ConnectTimeout"
     r"|Connection refused|CERTIFICATE_VERIFY_FAILED|getaddrinfo failed"
 )
-#: These act on the machine that calsync runs on, not on a channel.
-_LOCAL: Final = frozenset(
-    {"dbus", "gnome", "glib", "kde", "qt", "macosx", "windows", "syslog", "rsyslog"}
-)
+#: Services (modules of apprise) that act on the machine that calsync runs on, not on a channel.
+_LOCAL: Final = frozenset({"blink1", "dbus", "glib", "gnome", "macosx", "windows", "syslog"})
 
 
 class ApprisePost:
@@ -73,8 +73,7 @@ class ApprisePost:
 
     def _plugin(self) -> Any:
         """A new one each time: a kept one waits by itself between two messages."""
-        import apprise
-
+        apprise = _library()
         where, address = f"channel {self._name}", self._address()
         with _listening([]):
             asset = apprise.AppriseAsset(
@@ -100,18 +99,32 @@ class ApprisePost:
         return plugin
 
 
+@cache
+def _library() -> Any:
+    """apprise with all its services: loaded with the first message, which takes a second."""
+    with warnings.catch_warnings():
+        # It says of modules of Python's that it will have to do without them one day.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
+
+        with _listening([]):
+            apprise.Apprise().add("json://localhost")
+    return apprise
+
+
 def _allow(plugin: Any, address: str, where: str) -> None:
     scheme = address.partition(":")[0].strip().casefold()
-    if scheme in _LOCAL or getattr(plugin, "category", "") == "native":
+    if type(plugin).__module__.rpartition(".")[2] in _LOCAL:
         what = f"{scheme}: is no channel, but acts on this machine"
         raise UsageError(what, where=where, todo="Choose a service that others read")
     if not getattr(plugin, "verify_certificate", True):
         what = "its address switches the check of certificates off"
         raise UsageError(what, where=where, todo="Take verify=no out of it")
     host = str(getattr(plugin, "host", "") or "")
-    if getattr(plugin, "secure", True) is False and host and not _is_loopback(host):
+    plain = getattr(plugin, "protocol", None) or ()
+    if scheme in ([plain] if isinstance(plain, str) else plain) and not _is_loopback(host):
         what = "messages would travel unencrypted"
-        raise UsageError(what, where=where, todo=f"Use the secure form of it, such as {scheme}s:")
+        raise UsageError(what, where=where, todo=f"Use the secure form of it, often {scheme}s:")
 
 
 def _is_loopback(host: str) -> bool:

@@ -38,6 +38,8 @@ TEMPLATES: Final = _HERE / "templates"
 SHARED, TEST = "shared.txt", "test.txt"
 #: Dates, taken times and free rooms that are listed.
 _MOST: Final = 10
+#: What a template can do wrong while it is filled in, beside errors of its own kind.
+_OF_TEMPLATES: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 #: Kinds for which whoever booked gets something to put into a calendar.
 _DATED: Final = frozenset({NoticeKind.CONFIRMED, NoticeKind.CHANGED, NoticeKind.CANCELLED})
 
@@ -147,14 +149,7 @@ class Words:
             raise UsageError(
                 f"this file cannot be read: {error}", where=str(path), todo=todo
             ) from error
-        except (
-            TemplateError,
-            OSError,
-            ArithmeticError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except (TemplateError, OSError, *_OF_TEMPLATES) as error:
             at = getattr(error, "lineno", None)
             raise UsageError(
                 f"this template does not work: {error}",

@@ -146,7 +146,7 @@ link = Table(
     UniqueConstraint("pair_id", "event_key"),
     Index("ix_link_pair_id_ends", "pair_id", "ends"),
     Index(
-        "ix_link_coming", "starts", "ends", sqlite_where=text(COMING), postgresql_where=text(COMING)
+        "ix_link_coming", "ends", "starts", sqlite_where=text(COMING), postgresql_where=text(COMING)
     ),
     Index(
         "ix_link_unsettled",

@@ -24,6 +24,7 @@ from calsync.model.occupancy import Frequency
 from calsync.ports import Commit, NoticeState
 from calsync.store.database import Database
 from calsync.store.reports import Reports
+from calsync.store.schema import COMING
 from calsync.store.store import SqlStore
 
 OURS = {"origin": Side.BOOKING}
@@ -183,14 +184,13 @@ def test_an_endless_series_is_among_them_and_its_number_grows_when_it_changes(
 
 
 def test_an_index_answers_it_alone(store: SqlStore, db: Database) -> None:
-    sql = (
-        "EXPLAIN QUERY PLAN SELECT id, stored_at FROM link WHERE origin = 'booking'"
-        " AND state = 'active' AND booking_presence = 'present' AND event_presence = 'present'"
-        " AND starts <= 1 AND (ends IS NULL OR ends > 1)"
-    )
+    """Every few seconds, beside hundreds of thousands of links that are over."""
+    one = f"SELECT id, stored_at FROM link WHERE {COMING} AND starts <= 1"
+    sql = f"EXPLAIN QUERY PLAN {one} AND ends > 1 UNION ALL {one} AND ends IS NULL"
     with db.read() as connection:
-        (plan,) = connection.exec_driver_sql(sql).all()
-    assert "ix_link_coming" in str(plan)
+        plan = [str(row) for row in connection.exec_driver_sql(sql) if "link" in str(row)]
+    assert len(plan) == 2
+    assert all("ix_link_coming" in row and "ends" in row for row in plan), plan
 
 
 def test_whether_anything_of_a_booking_is_still_there(store: SqlStore, fence: int) -> None:

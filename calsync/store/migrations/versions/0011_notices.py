@@ -29,7 +29,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_link_coming",
         "link",
-        ["starts", "ends"],
+        ["ends", "starts"],
         sqlite_where=_COMING,
         postgresql_where=_COMING,
     )

@@ -30,6 +30,8 @@ from calsync.worker.pool import Pool
 log = logging.getLogger("calsync.worker")
 
 _NOTICES = "\x00notices"
+#: Seconds between two words in the log about a channel of notices that is closed.
+_SAY_EVERY = 3600.0
 
 
 class Calls(Protocol):
@@ -101,6 +103,7 @@ class Worker:
         self._notices_due = True
         #: Until when (monotonic) each channel of notices is left alone.
         self._closed: dict[str, float] = {}
+        self._said: dict[str, float] = {}
         self._reminders = Reminders(ctx)
         #: When the loop last began a step, in monotonic seconds: whether it still runs.
         self.stepped = self._clock.monotonic()
@@ -256,7 +259,9 @@ class Worker:
         if job == _NOTICES:
             delivered: Delivered = value
             self._notices_due = bool(delivered.sent)
-            self._closed.update({name: now + wait for name, wait in delivered.waits.items()})
+            for channel, wait in delivered.waits.items():
+                self._closed[channel] = now + wait
+                self._say_closed(channel, now)
             return
         report: CycleReport = value
         state = self.ctx.states.get(job)
@@ -273,6 +278,12 @@ class Worker:
             self._notices_due = True
         if self.on_report is not None:
             self.on_report(report)
+
+    def _say_closed(self, channel: str, now: float) -> None:
+        """Once an hour; the reason is with each notice."""
+        if now - self._said.get(channel, float("-inf")) >= _SAY_EVERY:
+            self._said[channel] = now
+            log.warning("notices by %s do not leave: calsync status says why", channel)
 
     def _broken(self, job: str, error: Exception) -> None:
         if isinstance(error, CalsyncError):

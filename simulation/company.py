@@ -311,7 +311,7 @@ def found(
         enabled = true
         sender = "{SENDER}"
         kinds = ["confirmed", "rejected", "changed", "cancelled", "starting"]
-        lead = "2h"
+        lead = "1d"
         calendar = false
         {CALENDARS[calendar].settings(folder)}
         """

@@ -7,6 +7,7 @@ twice; a booking that was moved begins at another time, which is told anew.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,6 +16,7 @@ from calsync.conflicts.clash import shown
 from calsync.engine.addressed import addressed
 from calsync.engine.context import Context
 from calsync.engine.notify import starts_at
+from calsync.errors import StoreError
 from calsync.mapping.expand import instances
 from calsync.model import (
     Instance,
@@ -27,6 +29,8 @@ from calsync.model import (
     Pair,
     Side,
 )
+
+log = logging.getLogger("calsync.notices")
 
 #: How far ahead the dates of a booking are looked up at once.
 HORIZON: Final = timedelta(days=2)
@@ -68,18 +72,28 @@ class Reminders:
         queued = 0
         for link in ctx.store.links_by_id(fresh):
             pair = pairs.get(link.pair_id)
-            due = now + HORIZON
-            if pair is not None:
-                starts = _starts(link, Interval(now, now + HORIZON + ctx.lead), pair.zone)
-                at_once = [one for one in starts if one.start - ctx.lead <= now]
-                later = [one.start - ctx.lead for one in starts if one.start - ctx.lead > now]
-                due = min(later, default=now + HORIZON)
-                if self._is_quiet(pair):
-                    due = min(due, now + QUIET)
-                else:
-                    queued += self._queue(pair, link, at_once)
+            due, count = now + HORIZON, 0
+            try:
+                if pair is not None:
+                    due, count = self._one(pair, link, now)
+            except StoreError:
+                raise
+            except Exception:
+                # One booking that cannot be worked out must not stop the rooms.
+                log.exception("reminders: link %s", link.id)
+            queued += count
             self._known[link.id] = _Known(found[link.id], due)
         return queued
+
+    def _one(self, pair: Pair, link: Link, now: datetime) -> tuple[datetime, int]:
+        """When to look at it again, and how many notices were queued."""
+        lead = self._ctx.lead
+        starts = _starts(link, Interval(now, now + HORIZON + lead), pair.zone)
+        later = [one.start - lead for one in starts if one.start - lead > now]
+        due = min(later, default=now + HORIZON)
+        if self._is_quiet(pair):
+            return min(due, now + QUIET), 0
+        return due, self._queue(pair, link, [one for one in starts if one.start - lead <= now])
 
     def _is_due(self, link_id: str, stored: int, now: datetime) -> bool:
         known = self._known.get(link_id)

@@ -54,22 +54,24 @@ class Switchboard:
 
     def deliver(self, pair: Pair, room: Room | None, notice: Notice) -> DeliveryReport:
         """Never raises."""
+        channel = notice.channel
+        if channel == WEBHOOKS and self._webhooks is not None:
+            return self._webhooks.tell(pair, notice)
+        mailed = channel == MAIL and self._mailer is not None
+        if not mailed and channel not in self._shared:
+            reason = f"channel {channel} is not in the settings any more"
+            return DeliveryReport(delivery=Delivery.REFUSED, reason=reason)
         try:
-            if notice.channel == WEBHOOKS and self._webhooks is not None:
-                return self._webhooks.tell(pair, notice)
-            if notice.channel == MAIL and self._mailer is not None:
-                return self._mailer.post(notice.person, self._words.letter(pair, room, notice))
-            if notice.channel in self._shared:
-                post, language = self._shared[notice.channel]
-                return post.post(self._words.letter(pair, room, notice, language))
+            language = "" if mailed else self._shared[channel][1]
+            letter = self._words.letter(pair, room, notice, language)
         except Exception as error:
-            # One notice that cannot be put into words must not stop the rest. What had been sent
-            # would have been reported: channels do not raise.
-            log.exception("notices: something unforeseen went wrong")
-            reason = f"something unforeseen went wrong ({type(error).__name__}); the log has it all"
-            return DeliveryReport(delivery=Delivery.IN_DOUBT, reason=reason)
-        reason = f"channel {notice.channel} is not in the settings any more"
-        return DeliveryReport(delivery=Delivery.REFUSED, reason=reason)
+            # One notice that cannot be put into words must not stop the rest. Nothing was sent.
+            log.exception("notices: one cannot be put into words")
+            reason = f"it cannot be put into words ({type(error).__name__}); the log has it all"
+            return DeliveryReport(delivery=Delivery.REFUSED, reason=reason)
+        if mailed and self._mailer is not None:
+            return self._mailer.post(notice.person, letter)
+        return self._shared[channel][0].post(letter)
 
     def test(self, channel: str, to: Person) -> DeliveryReport:
         """Send a message that only shows that messages arrive: by mail to a person, or there."""

@@ -92,16 +92,8 @@ class Words:
         name = SHARED if shared else f"{notice.kind.value}.txt"
         values = self._values(pair, room, notice, language)
         subject, text = split_subject(self._rendered(name, language, values))
-        calendar = b""
-        if self._manners.calendar and not shared and notice.kind in _DATED:
-            calendar = ics.published(
-                notice,
-                room=values["room"]["name"],
-                place=values["room"]["place"],
-                summary=values["title"] or self._booked(values["room"]["name"], language),
-                organizer=self._manners.organizer,
-                now=self._now(),
-            )
+        dated = self._manners.calendar and not shared and notice.kind in _DATED
+        calendar = self._file(notice, values, language) if dated else b""
         return Letter(
             subject=subject,
             text=text,
@@ -111,6 +103,22 @@ class Words:
                 (notice.booking_key, notice.revision, notice.recipient, notice.kind.value)
             ),
         )
+
+    def _file(self, notice: Notice, values: Mapping[str, Any], language: str) -> bytes:
+        """The booking for a calendar; nothing where it cannot be said so: the words say it all."""
+        room = values["room"]
+        try:
+            return ics.published(
+                notice,
+                room=room["name"],
+                place=room["place"],
+                summary=values["title"] or self._booked(room["name"], language),
+                organizer=self._manners.organizer,
+                now=self._now(),
+            )
+        except Exception:
+            log.exception("notices: one leaves without its calendar file")
+            return b""
 
     def test(self, language: str = "") -> Letter:
         """A message that only shows that messages arrive."""

@@ -194,12 +194,11 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
 )
 def test_addresses_that_nothing_is_sent_to(address: str, said: str) -> None:
     post = ApprisePost("ops", lambda: address)
-    with pytest.raises(UsageError) as caught:
-        post.check()
+    wrong = post.check()
     # Which of those that act on a machine are known depends on the machine.
-    assert said in str(caught.value) or "none that apprise knows" in str(caught.value)
-    assert "channel ops" in str(caught.value)
-    assert TOKEN not in str(caught.value)
+    assert said in wrong or "none that apprise knows" in wrong
+    assert "channel ops" in wrong
+    assert TOKEN not in wrong
     report = post.post(LETTER)
     assert (report.delivery, report.retry_after) == (Delivery.NOT_SENT, 300.0)
 
@@ -213,7 +212,7 @@ def test_addresses_that_nothing_is_sent_to(address: str, said: str) -> None:
     ],
 )
 def test_addresses_of_the_usual_services_are_taken(address: str) -> None:
-    ApprisePost("ops", lambda: address).check()
+    assert ApprisePost("ops", lambda: address).check() == ""
 
 
 def test_a_missing_address_is_said() -> None:

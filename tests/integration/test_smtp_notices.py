@@ -266,6 +266,15 @@ def test_a_server_that_wants_no_sign_in_is_not_given_one(tmp_path: Path) -> None
     assert "offers no sign-in" in report.reason
 
 
+def test_a_mail_server_can_be_tried_without_a_mail(tmp_path: Path) -> None:
+    with smtp_server(tmp_path, tls="starttls", auth=True) as running:
+        options = {"security": "starttls", "ca_file": str(running.ca), "user": USER}
+        assert mailer(running.port, password=secret(), **options).check() == ""
+        assert "sign in" in mailer(running.port, password=secret("no"), **options).check()
+    assert running.post.got == []
+    assert mailer(running.port, password=secret(), **options).check() != ""
+
+
 # --- addresses and hostile words ---------------------------------------------------------------
 
 

@@ -128,6 +128,14 @@ def test_a_test_message_on_every_channel(
         assert "canary" not in said.out + said.err
         assert subjects(mail) == Counter([("ann@x.example", "Test message of calsync")])
         assert made.query("SELECT count(*) FROM notice") == [(0,)]
+        found = made.cli("check", "--no-write", "--json").json()["findings"]
+        mine = {one["where"]: one["level"] for one in found if one["about"] == "notices"}
+        assert mine == {"channel mail": "ok", "channel ops": "ok"}
+        (tmp_path / "smtp.txt").write_text("wrong")
+        found = made.cli("check", "--no-write", "--json").json()["findings"]
+        (wrong,) = [one for one in found if one["where"] == "channel mail"]
+        assert (wrong["level"], "sign in (535)" in wrong["what"]) == ("failed", True)
+        assert subjects(mail).total() == 1, "check sends nothing"
 
 
 def test_nothing_to_try_is_said(firm: Company, tmp_path: Path) -> None:  # noqa: F811

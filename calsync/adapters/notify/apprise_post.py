@@ -38,9 +38,13 @@ class ApprisePost:
     def __init__(self, name: str, address: Callable[[], str], *, timeout: float = 60.0) -> None:
         self._name, self._address, self._timeout = name, address, timeout
 
-    def check(self) -> None:
-        """Raises UsageError where the address is none, or one that nothing is sent to."""
-        self._plugin()
+    def check(self) -> str:
+        """Look at the address, and send nothing: what is wrong with it, or nothing."""
+        try:
+            self._plugin()
+        except CalsyncError as error:
+            return str(error)
+        return ""
 
     def post(self, letter: Letter) -> DeliveryReport:
         """Never raises."""

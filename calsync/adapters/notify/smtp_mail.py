@@ -29,6 +29,7 @@ PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 #: Seconds for which the channel is left alone: an admin has to mend something; the server is
 #: busy; one recipient's mailbox is (greylisting, RFC 6647).
 _CLOSED, _BUSY, _ONE_BUSY = 300.0, 30.0, 300.0
+_SENT: Final = DeliveryReport(delivery=Delivery.SENT)
 _ADDRESS: Final = re.compile(r"[^\s@<>\"'(),;:]{1,64}@[A-Za-z0-9.-]{1,255}")
 
 
@@ -70,10 +71,17 @@ class SmtpMail:
             raw = message(letter, Person(to.name, address), self._sender, self._now()).as_bytes()
         except Unwritable as error:
             return DeliveryReport(delivery=Delivery.REFUSED, reason=str(error))
+        return self._tried(lambda client, handed: self._sent(client, target, raw, handed))
+
+    def check(self) -> str:
+        """Connect and sign in, and send nothing: what stands in the way, or nothing."""
+        return self._tried(lambda _client, _handed: _SENT).reason
+
+    def _tried(self, act: Callable[[_Client, _Handed], DeliveryReport]) -> DeliveryReport:
         handed = _Handed()
         try:
             with self._connected() as client:
-                return self._sent(client, target, raw, handed)
+                return act(client, handed)
         except _Shut as shut:
             return _not_sent(str(shut), shut.seconds)
         except CalsyncError as error:  # the password
@@ -149,7 +157,7 @@ class SmtpMail:
         client.send(_dotted(raw))
         code, text = client.getreply()
         if code == 250:
-            return DeliveryReport(delivery=Delivery.SENT)
+            return _SENT
         if 400 <= code < 600:
             return self._refused("the mail", code, text)
         reason = self._answer("the mail", code, text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from calsync.adapters.notify.letter import Letter
 from calsync.adapters.notify.wording import Words
@@ -24,6 +24,13 @@ class SharedPost(Protocol):
     """Brings a letter to a shared channel. Never raises."""
 
     def post(self, letter: Letter) -> DeliveryReport: ...
+
+
+@runtime_checkable
+class CanBeChecked(Protocol):
+    """A channel that can be tried without sending."""
+
+    def check(self) -> str: ...
 
 
 class HandOver(Protocol):
@@ -51,6 +58,15 @@ class Switchboard:
     def names(self) -> list[str]:
         """The channels that a message can be sent to for a test."""
         return [*([MAIL] if self._mailer is not None else []), *self._shared]
+
+    def check(self) -> Mapping[str, str]:
+        """What stands in the way of each channel that can be tried without sending; empty where
+        nothing does."""
+        posts: dict[str, object] = {MAIL: self._mailer}
+        posts |= {name: post for name, (post, _) in self._shared.items()}
+        return {
+            name: post.check() for name, post in posts.items() if isinstance(post, CanBeChecked)
+        }
 
     def deliver(self, pair: Pair, room: Room | None, notice: Notice) -> DeliveryReport:
         """Never raises."""

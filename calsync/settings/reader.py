@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from calsync.errors import Problem, SettingsError
 from calsync.settings.checks import CHECK, Wrong
 from calsync.settings.lines import Lines
-from calsync.settings.model import Connection, RoomEntry, Settings
+from calsync.settings.model import BookingSource, Connection, RoomEntry, Settings
 from calsync.settings.notices import Channel
 from calsync.settings.rules import contradictions
 
@@ -259,6 +259,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         notices=notices,
         smtp=_anchored_files(smtp, folder),
         channels=tuple(_anchored_files(one, folder) for one in settings.channels),
+        booking=_anchored_files(settings.booking, folder),
         webhooks=replace(webhooks, key_file=str(folder / webhooks.key_file)),
         log=log,
     )

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from calsync.errors import Problem, SettingsError
 from calsync.settings.checks import CHECK, Wrong
 from calsync.settings.lines import Lines
-from calsync.settings.model import BookingSource, Connection, RoomEntry, Settings
+from calsync.settings.model import Connection, RoomEntry, Settings
 from calsync.settings.notices import Channel
 from calsync.settings.rules import contradictions
 

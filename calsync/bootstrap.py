@@ -36,8 +36,9 @@ from calsync.adapters.graph.side import GraphSide
 from calsync.adapters.graph.transport import Transport
 from calsync.adapters.hub.service import BookingService
 from calsync.adapters.hub.side import HubSide
-from calsync.adapters.notify.graph_mail import GraphMail
+from calsync.adapters.notify import assembly
 from calsync.adapters.notify.rationed import Rationed
+from calsync.adapters.notify.switchboard import Switchboard
 from calsync.adapters.webhooks.endpoints import Endpoints
 from calsync.adapters.webhooks.guard import Guard
 from calsync.adapters.webhooks.post import Post
@@ -50,7 +51,7 @@ from calsync.adapters.wrap.retried import Retried
 from calsync.engine.context import Context, Span
 from calsync.errors import CalsyncError, UsageError
 from calsync.mapping.booking_values import StoredRoom
-from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Pair, Room
+from calsync.model import ClashPolicy, EditPolicy, Pair, Room
 from calsync.pacing import Limit
 from calsync.ports import BookingSide, CalendarSide, Clock, Notifier
 from calsync.reconcile.guard import Limits
@@ -352,6 +353,7 @@ class System:
     stop: threading.Event
     context: Context
     notifier: Notifier | None = None
+    board: Switchboard | None = None
     remote: Remote | None = None
     _closers: list[Callable[[], None]] = field(default_factory=list)
 
@@ -400,18 +402,20 @@ def connect(
             per_room=settings.guard.max_writes_per_room,
         ),
         maker=Seal(_tag_key(home, around)).maker,
-        notices=frozenset(
-            NoticeKind(kind) for kind in settings.notices.kinds if settings.notices.enabled
-        ),
+        notices=assembly.mailed(settings),
+        audiences=assembly.audiences(settings),
+        lead=assembly.lead(settings),
     )
     context.requests, context.rulebook = home.requests, home.booking_side
     context.hear()
+    board = _switchboard(home, links)
     return System(
         home=home,
         links=links,
         stop=stop,
         context=context,
-        notifier=_notifier(home, links),
+        notifier=None if board is None else _rationed(home, board),
+        board=board,
         remote=remote,
     )
 
@@ -563,17 +567,31 @@ def _credential(entry: Connection) -> Credential:
             assert_never(other)  # type: ignore[arg-type]  # the settings allow these three only
 
 
-def _notifier(home: Home, links: dict[str, Link]) -> Notifier | None:
-    """Mail leaves through the first connection, from the sender's mailbox, so many a day."""
-    notices = home.settings.notices
-    if not notices.enabled or not links:
-        return None
-    first = next(iter(links.values()))
+def _switchboard(home: Home, links: dict[str, Link]) -> Switchboard | None:
+    """Mail by Graph leaves through the first connection."""
+    first = next(iter(links.values()), None)
+    return assembly.switchboard(
+        home.settings,
+        graph=None if first is None else first.caller,
+        outbox=home.post,
+        now=home.clock.now,
+    )
+
+
+def _rationed(home: Home, inner: Notifier) -> Rationed:
+    """So many a day; what left within the last one counts."""
+    notices, now = home.settings.notices, home.clock.now
+
+    def before() -> list[tuple[str, str, str, float]]:
+        told = home.store.ledger.told_since(now() - timedelta(days=1))
+        return [(p, c, r, (now() - at).total_seconds()) for p, c, r, at in told]
+
     return Rationed(
-        GraphMail(first.caller, sender=notices.sender),
+        inner,
         per_room=notices.max_per_room_day,
         per_person=notices.max_per_person_day,
         monotonic=home.clock.monotonic,
+        before=before,
     )
 
 

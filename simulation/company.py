@@ -354,6 +354,9 @@ def found(
         [notices]
         enabled = true
         sender = "{SENDER}"
+        kinds = ["confirmed", "rejected", "changed", "cancelled", "starting"]
+        lead = "1d"
+        calendar = false
         {BOOKINGS[booking].settings(folder)}
         {CALENDARS[calendar].settings(folder)}
         """

@@ -230,15 +230,19 @@ class Judge:
             if mail["from"] != SENDER:
                 continue
             words_ = (mail["to"], mail["subject"], str(mail.get("body", mail.get("content", ""))))
-            again = words_ in self.sent and not self._asked_again(mail["to"])
+            again = words_ in self.sent and not self._asked_again(mail["to"], mail["subject"])
             demand(not again, "6 notices", f"{mail['to']} gets {mail['subject']!r} twice")
             self.sent.add(words_)
         self.mails = len(mails)
 
-    def _asked_again(self, address: str) -> bool:
-        """Who changes a booking asks anew, and may get the same answer."""
+    def _asked_again(self, address: str, subject: str) -> bool:
+        """Who changes a booking asks anew, and may get the same answer. Who moves it to and fro in
+        the calendar makes the same news twice."""
         name = address.partition("@")[0]
-        return sum(a.name == name and a.asks for a in self.people.acts) > 1
+        acts = [act for act in self.people.acts if act.name == name]
+        if subject.startswith(("Changed", "Cancelled")):
+            return sum(act.side is Side.CALENDAR for act in acts) > 1
+        return not subject.startswith("Starts soon") and sum(act.asks for act in acts) > 1
 
     # -- restores ---------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from calsync.cli import (
     feeds,
     guard,
     init,
+    notices,
     plan,
     restore,
     resync,
@@ -78,6 +79,7 @@ app.add_typer(guard.app, name="guard")
 app.add_typer(rooms.app, name="rooms")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(notices.app, name="notices")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(api.app, name="api")
 app.command(

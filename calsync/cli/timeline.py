@@ -154,7 +154,7 @@ def _conflict(record: ConflictRecord) -> str:
 
 
 def _notice(record: NoticeRecord) -> Iterator[Sentence]:
-    kind, to = record.notice.kind.value, record.notice.person.address or "nobody"
+    kind, to = record.notice.kind.value, record.notice.recipient or "nobody"
     yield Sentence(at=record.queued_at, text=f"a message “{kind}” to {to} was made ready")
     match record.state:
         case NoticeState.SENT:

@@ -8,12 +8,14 @@ from datetime import datetime
 
 from calsync.conflicts.clash import shown
 from calsync.engine import audit
+from calsync.engine.addressed import addressed
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.engine.refusals import with_alternatives
 from calsync.errors import AccessDenied, NotSignedIn, SideError, Throttled
 from calsync.mapping.expand import busy_intervals
 from calsync.model import (
+    ANSWERS,
     Absence,
     Done,
     Effect,
@@ -23,6 +25,7 @@ from calsync.model import (
     Later,
     Link,
     Notice,
+    NoticeKind,
     Observation,
     Occupancy,
     Outcome,
@@ -165,8 +168,9 @@ def _record(
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
         links[link.id] = changed[link.id] = result.link
-        told = doubtful if may_be_told(ctx, link) else notices
-        told.extend(n for n in result.notices if n.kind in ctx.notices)
+        for notice in result.notices:
+            told = doubtful if may_be_told(ctx, link, kind=notice.kind) else notices
+            told.extend(addressed(ctx, pair, notice))
         # What a declined copy left is looked for elsewhere first; declined it is.
         declined = isinstance(said, Done) and effect.kind is EffectKind.DECLINE_EVENT
         what = "confirmed" if declined and isinstance(outcome, Stale) else result.what
@@ -201,9 +205,18 @@ def _record(
     )
 
 
-def may_be_told(ctx: Context, link: Link, side: Side = Side.BOOKING) -> bool:
+def may_be_told(
+    ctx: Context,
+    link: Link,
+    side: Side = Side.BOOKING,
+    *,
+    kind: NoticeKind = NoticeKind.CONFIRMED,
+) -> bool:
     """True where the person asked on ``side`` so long before this process began that a former life,
-    which a restored database does not know, has answered."""
+    which a restored database does not know, has answered. When others changed something is often
+    not known: there it counts for how long nobody had looked."""
+    if kind not in ANSWERS:
+        return link.pair_id in ctx.slept
     half = link.half(side)
     # Moved by what the calendar shows, it was asked for when it was made.
     asked = half.created if link.claimed_on is not side else half.since or half.created

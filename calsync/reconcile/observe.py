@@ -21,6 +21,7 @@ from typing import assert_never
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
 from calsync.model import (
+    NOBODY,
     Absence,
     Gone,
     Half,
@@ -113,11 +114,15 @@ def too_new_to_be_gone(half: Half, obs: Observation, now: datetime) -> bool:
 def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
     half = half_of(link, side, obs, now)
     if side is Side.BOOKING:
-        person = obs.person if obs.person.address else link.person
+        kept = NOBODY if obs.occupancy.private else link.person
+        person = obs.person if obs.person.address else kept
         if link.refusal is not None and not link.refusal.dates and half.since != link.booking.since:
             # Moved again since the refused move: nothing is left to be told of that one.
             link = replace(link, refusal=None)
         return replace(link, booking=half, pending=obs.pending, person=person, seats=obs.seats)
+    if obs.occupancy.private:
+        # Made private on this side: from now on nobody is named, whoever booked it.
+        return replace(link, event=half, person=NOBODY)
     person = obs.person if link.origin is Side.CALENDAR else link.person
     return replace(link, event=half, person=person)
 

@@ -10,7 +10,7 @@ from calsync.mapping.fingerprint import dumps, loads
 from calsync.model import Effect, EffectKind, Occupancy
 from calsync.store.codec import instant, micros, occupancy_ends
 from calsync.store.database import Database
-from calsync.store.retention import without_titles
+from calsync.store.retention import untitled
 from calsync.store.statements import Statements, run_many
 
 #: Effects that leave nothing behind of what was there.
@@ -98,7 +98,7 @@ class FormerStates:
         with self._db.write() as connection:
             rows = connection.exec_driver_sql(select, (pair_id,)).all()
             bare = [
-                (_untitled(was), _untitled(became), number)
+                (untitled(was), untitled(became), number)
                 for number, was, became in rows
                 if '"title"' in f"{was}{became}"
             ]
@@ -110,7 +110,3 @@ class FormerStates:
         with self._db.read() as connection:
             found = connection.exec_driver_sql(sql, (pair_id,)).scalar()
         return None if found is None else instant(found)
-
-
-def _untitled(stored: str | None) -> str | None:
-    return None if stored is None else dumps(without_titles(loads(stored)))

@@ -60,6 +60,7 @@ from calsync.store.hub import SqlHubStore
 from calsync.store.lease import ProcessLease
 from calsync.store.migrate import facts, migrate
 from calsync.store.pairs import Mappings
+from calsync.store.people import People
 from calsync.store.reports import Reports
 from calsync.store.requests import SqlRequests
 from calsync.store.retention import purge
@@ -97,6 +98,7 @@ class Home:
     reports: Reports
     requests: SqlRequests
     former: FormerStates
+    people: People
     figures: Figures
     hub: SqlHubStore
     bookings: BookingService
@@ -149,6 +151,7 @@ def open_home(
             reports=Reports(db),
             requests=SqlRequests(db, clock),
             former=FormerStates(db),
+            people=People(db, clock),
             figures=Figures(db),
             hub=hub,
             bookings=BookingService(hub, now=clock.now, new_id=around.new_id),
@@ -529,11 +532,13 @@ def purge_now(home: Home) -> None:
         home.db,
         details_before=now - timedelta(days=keep.details_days),
         links_before=now - timedelta(days=keep.links_days),
+        now=now,
     )
     home.bookings.compact(
         people=timedelta(days=keep.details_days), dead=timedelta(days=keep.links_days)
     )
     home.post.purge(timedelta(days=home.settings.webhooks.keep_days))
+    home.db.scrub()
 
 
 def build_vitals(system: System, worker: Worker) -> Vitals:

@@ -19,6 +19,7 @@ from calsync.cli import (
     guard,
     init,
     plan,
+    privacy,
     restore,
     resync,
     rooms,
@@ -79,6 +80,7 @@ app.add_typer(rooms.app, name="rooms")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(feeds.app, name="feeds")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(api.app, name="api")
 app.command(
     "sandbox",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from calsync.mapping.fingerprint import dumps, loads
 from calsync.model import Occupancy
 from calsync.ports import AuditStep
 from calsync.store.codec import micros, seconds_down
-from calsync.store.connection import Connection
+from calsync.store.connection import Connection, Row
 from calsync.store.database import Database
 from calsync.store.statements import Statements, run_many
 
@@ -120,15 +120,13 @@ def _redact_links(
     return len(rows)
 
 
-def redact_links(
-    connection: Connection, sql: Callable[[str], str], rows: list[tuple[object, ...]]
-) -> None:
+def redact_links(connection: Connection, sql: Callable[[str], str], rows: Sequence[Row]) -> None:
     """Take person and titles from links. Rows: id, base, booking_seen, event_seen."""
     update = sql(
         "UPDATE link SET base = ?, booking_seen = ?, event_seen = ?, person_name = '',"
         " person_address = '', redacted = TRUE WHERE id = ?"
     )
-    bare = [(*map(untitled, seen), link_id) for link_id, *seen in rows]
+    bare = [(*(untitled(text) for text in seen), link_id) for link_id, *seen in rows]
     run_many(connection, update, bare)
 
 

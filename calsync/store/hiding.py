@@ -1,0 +1,52 @@
+"""What is kept of a booking beside its link forgets titles and people when it turns private."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calsync.model import Link
+from calsync.store.connection import Connection
+from calsync.store.retention import untitled
+from calsync.store.statements import Statements, chunks, run_many
+
+#: Where words of people are kept beside a link, by table.
+_KEPT = {"former": ("was", "became"), "conflict": ("lost",), "notice": ("occupancy",)}
+
+
+def is_private(link: Link) -> bool:
+    """True where either side shows it as private, or both agreed that it is."""
+    shown = (link.base, link.booking.seen, link.event.seen)
+    return any(one is not None and one.private for one in shown)
+
+
+def hide_kept(connection: Connection, text: Statements, links: Sequence[str]) -> None:
+    """Take the titles from what was kept of these links while they were public, and the names from
+    what was told of them. A message that waits still leaves, without its title."""
+    for part in chunks(links):
+        for table, columns in _KEPT.items():
+            untitle(connection, text, table, columns, "link_id", part)
+        told = f"link_id IN ({text.marks(len(part))}) AND recipient_name != ''"
+        sql = f"UPDATE notice SET recipient_name = '' WHERE {told}"
+        connection.exec_driver_sql(f"{sql} AND state NOT IN ('queued', 'sending')", part)
+
+
+def untitle(
+    connection: Connection,
+    text: Statements,
+    table: str,
+    columns: Sequence[str],
+    column: str,
+    values: Sequence[str],
+) -> None:
+    """Take the titles from the stored occupancies in ``columns``, where ``column`` is one of the
+    ``values`` (no more than fit a statement)."""
+    names = ", ".join(columns)
+    among = f"{column} IN ({text.marks(len(values))})"
+    rows = connection.exec_driver_sql(f"SELECT id, {names} FROM {table} WHERE {among}", values)
+    bare = [
+        (*map(untitled, stored), id_)
+        for id_, *stored in rows.all()
+        if any(one is not None and '"title"' in one for one in stored)
+    ]
+    sets = ", ".join(f"{name} = {text.placeholder}" for name in columns)
+    run_many(connection, f"UPDATE {table} SET {sets} WHERE id = {text.placeholder}", bare)

@@ -51,7 +51,7 @@ def erase(
     Bookings that are over lose person and title. Those to come stay, as their time is taken, and
     lose the person, and a title that names the person. Nobody is told, and nothing is written to
     Outlook. Meetings that the person organises in Exchange are named: as long as they stand there,
-    the next full reading brings the name back.
+    their next change brings the name back.
     """
     with opened(settings) as home:
         wanted = _address(home, address)
@@ -238,9 +238,8 @@ def _tell(home: Home, found: Kept, *, done: dict[str, Any] | None, as_json: bool
         )
     if again:
         say(
-            f"{len(again)} meetings of this person stand in Exchange: the next full reading of the"
-            " room brings the name back. Have them handed over or cancelled there, then erase"
-            " again:"
+            f"{len(again)} meetings of this person stand in Exchange: their next change there"
+            " brings the name back. Have them handed over or cancelled there, then erase again:"
         )
         print_table(["room", "when"], [(one["room"], one["when"]) for one in again], empty="")
     if done is not None and done["titles_left"]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from calsync.mapping.fingerprint import dumps, loads
 from calsync.model import Link
 from calsync.store.connection import Connection
-from calsync.store.retention import untitled
+from calsync.store.retention import untitled, without_titles
 from calsync.store.statements import Statements, chunks, run_many
 
 #: Where words of people are kept beside a link, by table.
-_KEPT = {"former": ("was", "became"), "conflict": ("lost",), "notice": ("occupancy",)}
+_KEPT = {"former": ("was", "became"), "conflict": ("lost",)}
+#: A message that was sent names nobody. Its row stays, under a name of its own: it is what says
+#: that the message has left.
+NAMELESS = "recipient = 'erased-' || CAST(id AS TEXT), recipient_name = ''"
 
 
 def is_private(link: Link) -> bool:
@@ -21,13 +26,20 @@ def is_private(link: Link) -> bool:
 
 def hide_kept(connection: Connection, text: Statements, links: Sequence[str]) -> None:
     """Take the titles from what was kept of these links while they were public, and the names from
-    what was told of them. A message that waits still leaves, without its title."""
+    what was told of them. A message that waits still leaves, about a private booking by then; its
+    row is made nameless when it has left."""
     for part in chunks(links):
         for table, columns in _KEPT.items():
             untitle(connection, text, table, columns, "link_id", part)
-        told = f"link_id IN ({text.marks(len(part))}) AND recipient_name != ''"
-        sql = f"UPDATE notice SET recipient_name = '' WHERE {told}"
-        connection.exec_driver_sql(f"{sql} AND state NOT IN ('queued', 'sending')", part)
+        among = f"link_id IN ({text.marks(len(part))})"
+        rows = connection.exec_driver_sql(f"SELECT occupancy, id FROM notice WHERE {among}", part)
+        hidden = [
+            (dumps(replace(without_titles(loads(stored)), private=True)), id_)
+            for stored, id_ in rows
+        ]
+        run_many(connection, text.sql("UPDATE notice SET occupancy = ? WHERE id = ?"), hidden)
+        left = f"{among} AND state NOT IN ('queued', 'sending')"
+        connection.exec_driver_sql(f"UPDATE notice SET {NAMELESS} WHERE {left}", part)
 
 
 def untitle(

@@ -28,6 +28,7 @@ from calsync.store.codec import (
 )
 from calsync.store.connection import Connection
 from calsync.store.database import Database
+from calsync.store.hiding import NAMELESS
 from calsync.store.retention import note, redact_links, untitled
 from calsync.store.statements import Statements, chunks, run_many, select_all
 
@@ -143,7 +144,7 @@ class People:
         ids = [link.id for link in links]
         notices = self._notices(connection, spelled)
         names = {b.person.name for b in bookings} | {link.person.name for link in links}
-        names |= {str(one["name"]) for one in notices}
+        names |= {str(one["recipient_name"]) for one in notices}
         words = _words((*spelled, address.strip(), *names))
         return Kept(
             addresses=tuple(spelled),
@@ -316,9 +317,8 @@ class People:
     def _erase_notices(self, connection: Connection, kept: Kept, now: datetime) -> int:
         """How many had not left yet. Each keeps its row, which is what holds it back from leaving
         twice, under a name of its own."""
-        pairs = [(f"erased-{one['id']}", one["id"]) for one in kept.notices]
-        update = "UPDATE notice SET recipient = ?, recipient_name = '' WHERE id = ?"
-        run_many(connection, self._sql(update), pairs)
+        ids = [(one["id"],) for one in kept.notices]
+        run_many(connection, self._sql(f"UPDATE notice SET {NAMELESS} WHERE id = ?"), ids)
         found = [(one["occupancy"], one["id"]) for one in kept.notices]
         self._untitle(connection, "notice", "occupancy", found)
         waiting = [one["id"] for one in kept.notices if one["state"] == "queued"]

@@ -52,7 +52,7 @@ from calsync.store.codec import (
 from calsync.store.connection import Connection
 from calsync.store.database import Database
 from calsync.store.former import former_rows
-from calsync.store.hiding import hide_kept, is_private
+from calsync.store.hiding import NAMELESS, hide_kept, is_private
 from calsync.store.pairs import PAIR_COLUMNS, ROOM_STATE_COLUMNS, pair_of, room_state_of
 from calsync.store.statements import Statements, chunks, run_many
 
@@ -314,8 +314,13 @@ class SqlStore:
         """Record what became of a notice; QUEUED means it may be tried again."""
         sql = self._sql("UPDATE notice SET state = ?, reason = ?, changed_at = ? WHERE id = ?")
         values = (state.value, reason, micros(self._clock.now()), notice_id)
+        about = self._sql("SELECT occupancy FROM notice WHERE id = ?")
         with self._db.write() as connection:
             connection.exec_driver_sql(sql, values)
+            stored = connection.exec_driver_sql(about, (notice_id,)).scalar()
+            if state is not NoticeState.QUEUED and stored is not None and loads(stored).private:
+                nameless = self._sql(f"UPDATE notice SET {NAMELESS} WHERE id = ?")
+                connection.exec_driver_sql(nameless, (notice_id,))
 
     def _any_sending(self) -> bool:
         sql = self._sql("SELECT 1 FROM notice WHERE state = 'sending' LIMIT 1")

@@ -356,6 +356,8 @@ def a_company(
             sync_status=bootstrap.SyncStatus(system),
             trigger=lambda room_id: None,
             version="0",
+            feed_keys=home.feeds,
+            figures=bootstrap.build_vitals(system, bootstrap.control_loop(system)).metrics,
         )
         api = ApiServer(app, "127.0.0.1", 0)
         api.start()

@@ -239,7 +239,7 @@ def _join(home: Home, pair: Pair) -> None:
     home.mappings.save_pair(pair)
     home.bookings.set_titles(pair.room_id, pair.titles)
     if not pair.titles:
-        home.former.drop_titles(pair.id)
+        home.former.drop_titles(pair.id, pair.room_id)
 
 
 def map_room(

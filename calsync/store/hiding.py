@@ -29,16 +29,17 @@ def hide_kept(connection: Connection, text: Statements, links: Sequence[str]) ->
     what was told of them. A message that waits still leaves, about a private booking by then; its
     row is made nameless when it has left."""
     for part in chunks(links):
+        among = f"link_id IN ({', '.join('?' * len(part))})"
         for table, columns in _KEPT.items():
-            untitle(connection, text, table, columns, "link_id", part)
-        among = f"link_id IN ({text.marks(len(part))})"
-        rows = connection.exec_driver_sql(f"SELECT occupancy, id FROM notice WHERE {among}", part)
+            untitle(connection, text, table, columns, among, part)
+        select = text.sql(f"SELECT occupancy, id FROM notice WHERE {among}")
+        rows = connection.exec_driver_sql(select, part)
         hidden = [
             (dumps(replace(without_titles(loads(stored)), private=True)), id_)
             for stored, id_ in rows
         ]
         run_many(connection, text.sql("UPDATE notice SET occupancy = ? WHERE id = ?"), hidden)
-        left = f"{among} AND state NOT IN ('queued', 'sending')"
+        left = text.sql(f"{among} AND state NOT IN ('queued', 'sending')")
         connection.exec_driver_sql(f"UPDATE notice SET {NAMELESS} WHERE {left}", part)
 
 
@@ -47,18 +48,16 @@ def untitle(
     text: Statements,
     table: str,
     columns: Sequence[str],
-    column: str,
+    where: str,
     values: Sequence[str],
 ) -> None:
-    """Take the titles from the stored occupancies in ``columns``, where ``column`` is one of the
-    ``values`` (no more than fit a statement)."""
+    """Take the titles from the stored occupancies in ``columns`` of the rows ``where``."""
     names = ", ".join(columns)
-    among = f"{column} IN ({text.marks(len(values))})"
-    rows = connection.exec_driver_sql(f"SELECT id, {names} FROM {table} WHERE {among}", values)
+    select = text.sql(f"SELECT id, {names} FROM {table} WHERE {where}")
     bare = [
         (*map(untitled, stored), id_)
-        for id_, *stored in rows.all()
+        for id_, *stored in connection.exec_driver_sql(select, values).all()
         if any(one is not None and '"title"' in one for one in stored)
     ]
-    sets = ", ".join(f"{name} = {text.placeholder}" for name in columns)
-    run_many(connection, f"UPDATE {table} SET {sets} WHERE id = {text.placeholder}", bare)
+    sets = ", ".join(f"{name} = ?" for name in columns)
+    run_many(connection, text.sql(f"UPDATE {table} SET {sets} WHERE id = ?"), bare)

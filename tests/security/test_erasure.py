@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from calsync.bootstrap import map_room
 from calsync.errors import StoreError
 from calsync.ports import Commit
 from calsync.store.people import ERASED, UNSENT
@@ -232,6 +233,26 @@ def test_who_read_the_room_before_cannot_store_what_was_read(firm: Firm) -> None
     with pytest.raises(StoreError, match="taken over"):
         company.home.store.commit(Commit(pair_id=pair.id, fence=fence, links=read))
     assert not company.home.people.kept(BOB).links
+
+
+def test_a_room_whose_titles_are_switched_off_forgets_them(firm: Firm) -> None:
+    company, room = firm.company, firm.company.places["titled"]
+    company.cancel(firm.made["titled series"])
+    firm.rest()
+    room.pair = map_room(company.home, room_id="titled", mailbox=room.address, titles=False)
+    company.system.context.forget(room.pair.id)
+    number = company.numbers()
+    firm.rest()
+    # Both sides were read in the new way before anything was decided: nothing was turned back.
+    outlooks = [b["id"] for b in company.bookings(room) if b["origin"] == "calendar"]
+    feed = company.home.hub
+    with feed.read() as tx:
+        assert not {e.booking_id for e in tx.feed(number, room_id=room.id, limit=500)} & {*outlooks}
+    assert company.home.db.scrub()
+    for word in ("opentitle", "openoverride", "opensubject"):
+        assert firm.bytes().where(word) == set()
+    assert firm.bytes().where("bob.open"), "people are known, where they have to be"
+    company.at_rest(room)
 
 
 @pytest.mark.parametrize(

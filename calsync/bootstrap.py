@@ -37,7 +37,7 @@ from calsync.adapters.notify.graph_mail import GraphMail
 from calsync.adapters.notify.rationed import Rationed
 from calsync.adapters.webhooks.endpoints import Endpoints
 from calsync.adapters.webhooks.guard import Guard
-from calsync.adapters.webhooks.post import Post
+from calsync.adapters.webhooks.post import Carrier, Post
 from calsync.adapters.webhooks.sender import Sender
 from calsync.adapters.webhooks.vault import Vault
 from calsync.adapters.wrap.dry_run import DryRun
@@ -115,12 +115,13 @@ class Home:
 class Surroundings:
     """What a run under virtual time and one seed puts in place of the machine's own.
 
-    ``wire`` carries HTTP requests instead of the network. ``stop`` makes the event on which
-    retries wait, ``wait_on`` waits for a budget of calls. ``chance`` is for jitter. ``new_id``
+    ``wire`` carries HTTP requests instead of the network, ``carrier`` webhooks. ``stop`` makes the
+    event on which retries wait, ``wait_on`` waits for a budget of calls. ``chance`` is for jitter. ``new_id``
     names pairs and bookings. ``ready``: the database has its tables already.
     """
 
     wire: Callable[[], BaseAdapter] | None = None
+    carrier: Carrier | None = None
     stop: Callable[[], threading.Event] = threading.Event
     wait_on: Callable[[threading.Condition, float], object] = threading.Condition.wait
     chance: Callable[[], float] = random.random
@@ -141,7 +142,7 @@ def open_home(
         if not around.ready:
             migrate(db)
         hub = SqlHubStore(db, monotonic=clock.monotonic)
-        webhooks, post = _webhooks(settings, db, hub, clock)
+        webhooks, post = _webhooks(settings, db, hub, clock, around)
         home = Home(
             settings=settings,
             db=db,
@@ -168,17 +169,17 @@ def open_home(
 
 
 def _webhooks(
-    settings: Settings, db: Database, hub: SqlHubStore, clock: Clock
+    settings: Settings, db: Database, hub: SqlHubStore, clock: Clock, around: Surroundings
 ) -> tuple[Endpoints, Post]:
     """Nothing is looked up or sent yet, and no key is read."""
     entry = settings.webhooks
     store, vault = SqlWebhookStore(db), Vault(Path(entry.key_file))
     guard = Guard(entry.allowed_networks)
-    sender = Sender(guard, timeout=entry.timeout)
-    agent = f"calsync/{__version__}"
+    sender = around.carrier or Sender(guard, timeout=entry.timeout)
+    agent, chance = f"calsync/{__version__}", around.chance
     return (
         Endpoints(store, hub, vault, guard, now=clock.now),
-        Post(store, hub, vault, sender, now=clock.now, agent=agent),
+        Post(store, hub, vault, sender, now=clock.now, chance=chance, agent=agent),
     )
 
 

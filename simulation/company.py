@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 from requests.adapters import BaseAdapter
 
 from calsync import bootstrap
+from calsync.adapters.webhooks.post import Carrier
 from calsync.engine.cycle import CycleReport
 from calsync.errors import AnotherProcess
 from calsync.model import Room
@@ -171,6 +172,7 @@ class Company:
     after_write: Callable[[], None]
     on_report: Callable[[CycleReport], None]
     wire: Callable[[Callable[[str], None]], BaseAdapter]
+    carrier: Callable[[Callable[[str], None]], Carrier | None]
     places: list[Place] = field(default_factory=list)
     running: Process | None = None
     stalled: list[Process] = field(default_factory=list)
@@ -235,6 +237,7 @@ class Company:
         points: list[Callable[[str], None]] = []
         around = bootstrap.Surroundings(
             wire=lambda: self.wire(lambda where: points[0](where)),
+            carrier=self.carrier(lambda where: points[0](where)),
             stop=lambda: Patience(self.time),
             wait_on=lambda _, seconds: self.time.forward(seconds),
             chance=chance.random,
@@ -291,9 +294,11 @@ def found(
     after_write: Callable[[], None],
     on_report: Callable[[CycleReport], None],
     wire: Callable[[VirtualClock, Control, Callable[[str], None]], BaseAdapter],
+    carrier: Callable[[Callable[[str], None]], Carrier | None] = lambda _: None,
+    time: VirtualClock | None = None,
 ) -> Company:
     """A new company without rooms; ``wire`` makes the network of each process."""
-    time = VirtualClock()
+    time = time or VirtualClock()
     LibraryTime(time).install()
     control = create_sandbox(seed=seed, clock=time.world, base=BASE)
     control.front.log_reads = False
@@ -310,12 +315,14 @@ def found(
         [notices]
         enabled = true
         sender = "{SENDER}"
+        [webhooks]
+        key_file = "{folder}/{name}.key"
         {CALENDARS[calendar].settings(folder)}
         """
     )
     company = Company(
         folder, time, control, settings, kind, name, chance, before_write, after_write, on_report,
-        lambda point: wire(time, control, point),
+        lambda point: wire(time, control, point), carrier,
     )  # fmt: skip
     company.start()
     return company

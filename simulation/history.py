@@ -21,6 +21,7 @@ from simulation.faults import Tally, Weather
 from simulation.judge import Judge
 from simulation.people import People
 from simulation.process import Died
+from simulation.receiver import Receiver
 from simulation.restores import Restores
 from simulation.story import Story
 from simulation.troubles import Troubles
@@ -122,6 +123,8 @@ class History:
         self._mute = False
         self._begun = False
         name = f"h{os.getpid()}"
+        time = VirtualClock()
+        self.receiver = Receiver(plan.seed, time, self.story)
         self.company: Company = found(
             folder,
             name,
@@ -133,6 +136,8 @@ class History:
             after_write=self._after_write,
             on_report=self._on_report,
             wire=self._wire,
+            carrier=self.receiver.carrier,
+            time=time,
         )
         views = Views()
         self.people = People(self.company, views, self.weather, self.tally, self.story)
@@ -179,6 +184,8 @@ class History:
                     },
                 )
         self.company.process.worker.housekeep()
+        with self.company.process.shelter():
+            self.receiver.register(self.company.home)
         self._rest()
 
     # -- steps ------------------------------------------------------------------------------
@@ -197,6 +204,8 @@ class History:
                 self.judge.after_step()
             if step % ROUND == 0 or step == plan.steps:
                 self._come_to_rest()
+        back = any(number in (50, 62) for number, _ in self.tally.fired)
+        self.receiver.judge(self.company.home, restored=back)
 
     def _step(self) -> None:
         rng, company = self.rng, self.company
@@ -229,6 +238,7 @@ class History:
         if self.rng.random() < 0.05:
             process.worker.compare()
         process.run(calls)
+        self.receiver.serve(process.home)
 
     def _guarded(self, step: object) -> None:
         assert callable(step)

@@ -14,6 +14,7 @@ from requests.adapters import BaseAdapter
 
 from calsync.engine.cycle import CycleReport
 from calsync.sandbox import Control
+from simulation.admin import Admin
 from simulation.claim import Violation, demand
 from simulation.clock import VirtualClock
 from simulation.company import ZONES, Company, Place, found
@@ -142,6 +143,8 @@ class History:
         views = Views()
         self.people = People(self.company, views, self.weather, self.tally, self.story)
         self.judge = Judge(self.company, self.people, views, self.story)
+        self.admin = Admin(plan.seed, self.company, self.story)
+        self.judge.overruled = lambda: self.admin.overruled(self.judge._link_names)
         self.troubles = Troubles(
             self.company, self.people, self.weather, self.tally, self.story,
             Restores(self.company, self.judge, self.story),
@@ -186,6 +189,7 @@ class History:
         self.company.process.worker.housekeep()
         with self.company.process.shelter():
             self.receiver.register(self.company.home)
+            self.admin.settle_in()
         self._rest()
 
     # -- steps ------------------------------------------------------------------------------
@@ -223,6 +227,8 @@ class History:
             self.troubles.world(rng)
         else:
             self.troubles.process(rng)
+        if self.admin.asks and rng.random() < 0.2:
+            self.admin.answer(rng)
         if company.stalled and rng.random() < 0.2:
             self.troubles.wake()
         self.troubles.hint(rng)

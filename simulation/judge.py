@@ -80,6 +80,7 @@ class Judge:
     restored: dict[str, Side] = field(default_factory=dict)
     remembers: bool = True
     asked: set[str] = field(default_factory=set)
+    overruled: Callable[[], set[str]] = set
     stood: dict[str, _Stood] = field(default_factory=dict)
     undone: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -174,7 +175,8 @@ class Judge:
         """People cancelled it, or it lost and there is a record of that."""
         if any(a.name == name and a.ends for a in self.people.acts) or name in self._taken():
             return True
-        return name in self._declined_by_room() or name in self.recorded()
+        lost = name in self._declined_by_room() or name in self.recorded()
+        return lost or name in self.overruled()
 
     def _by_exchange(self, side: Side, place: Place, image: Image) -> bool:
         """Whether the tenant itself took the item away, and calsync merely followed: an attendant
@@ -544,7 +546,7 @@ class Judge:
         }
         cancelled = {a.name for a in self.people.acts if a.ends} | self._taken()
         missing = {a.name for a in self.people.acts} - here - parked - cancelled
-        missing -= self._declined_by_room() | self._outside() | self.undone
+        missing -= self._declined_by_room() | self._outside() | self.undone | self.overruled()
         missing -= {name for name in missing if self._emptied(name)}
         if missing:
             missing -= self.recorded()
@@ -623,7 +625,7 @@ class Judge:
         in a record."""
         acts = self.people.acts[self.round_acts :]
         special = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}
-        special |= parked | self._declined_by_room() | self._declined_by_us()
+        special |= parked | self._declined_by_room() | self._declined_by_us() | self.overruled()
         special |= self._outside() | self.people.unseen | self._taken_in_again() | self._parted()
         in_part = self._declined_in_part()
         records: set[str] | None = None

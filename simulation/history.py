@@ -316,6 +316,8 @@ class History:
         if self.judge.restored:
             self._look_through()
         self._rest()
+        if self.admin.asks:
+            self._admin_decides()
         if (hidden := self._hidden()) > self._were_hidden:
             # A page that was empty by mistake and ended with a new cursor, a late copy of what the
             # feed told as changed, and a series that ended unsaid hide changes from everybody who
@@ -326,6 +328,15 @@ class History:
         self.judge.after_step()
         self.judge.at_rest()
         self.judge.quiet(self._cycles)
+
+    def _admin_decides(self) -> None:
+        """What still waits is answered, as far as it can be, and every answer is carried out."""
+        for _ in range(3):
+            if not self.admin.answer(self.rng, most=20):
+                break
+            self._rest()
+        waiting = self.company.home.requests.waiting()
+        demand(not waiting, "answers are carried out", f"{len(waiting)} rooms still have some")
 
     def _look_through(self) -> None:
         """What docs/how-to/after-a-restore.md asks of the admin: ``sync --full``, and once more ten

@@ -63,7 +63,7 @@ from calsync.store.pairs import Mappings
 from calsync.store.people import People
 from calsync.store.reports import Reports
 from calsync.store.requests import SqlRequests
-from calsync.store.retention import purge
+from calsync.store.retention import purge, sweep
 from calsync.store.store import SqlStore
 from calsync.store.webhooks import SqlWebhookStore
 from calsync.worker.control import Calls, Worker
@@ -116,8 +116,8 @@ class Surroundings:
     """What a run under virtual time and one seed puts in place of the machine's own.
 
     ``wire`` carries HTTP requests instead of the network, ``carrier`` webhooks. ``stop`` makes the
-    event on which retries wait, ``wait_on`` waits for a budget of calls. ``chance`` is for jitter. ``new_id``
-    names pairs and bookings. ``ready``: the database has its tables already.
+    event on which retries wait, ``wait_on`` waits for a budget of calls. ``chance`` is for jitter.
+    ``new_id`` names pairs and bookings. ``ready``: the database has its tables already.
     """
 
     wire: Callable[[], BaseAdapter] | None = None
@@ -539,7 +539,7 @@ def purge_now(home: Home) -> None:
         people=timedelta(days=keep.details_days), dead=timedelta(days=keep.links_days)
     )
     home.post.purge(timedelta(days=home.settings.webhooks.keep_days))
-    home.db.scrub()
+    sweep(home.db)
 
 
 def build_vitals(system: System, worker: Worker) -> Vitals:

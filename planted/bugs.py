@@ -360,4 +360,22 @@ BUGS: tuple[Bug, ...] = (
         "    if emptied:\n        return Halt(",
         "    if emptied and not limits:\n        return Halt(",
     ),
+    Bug(
+        "a webhook that nobody took counts as delivered",
+        "calsync/adapters/webhooks/post.py",
+        "        if reply.taken:\n",
+        "        if reply.taken or reply.status == 0:\n",
+    ),
+    Bug(
+        "a thin webhook tells the booking",
+        "calsync/adapters/webhooks/post.py",
+        '        if not booking_id or not endpoint.scopes & {"bookings:read", "details:read"}:',
+        "        if not booking_id:",
+    ),
+    Bug(
+        "an answer moves a link on whose write is in doubt",
+        "calsync/reconcile/plan.py",
+        "        if verdict.ask and any(",
+        "        if verdict.ask and not any(True for _ in claims) and any(",
+    ),
 )

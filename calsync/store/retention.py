@@ -90,6 +90,25 @@ def purge(
     )
 
 
+def sweep(db: Database) -> bool:
+    """Let what was forgotten leave the database's files, too; False where others use it just now.
+
+    The first time the whole file is written anew: one that an older calsync filled has free pages
+    with what was deleted then.
+    """
+    sql = Statements.of(is_sqlite=db.is_sqlite).sql
+    key = ("swept",)
+    with db.read() as connection:
+        known = connection.exec_driver_sql(sql("SELECT 1 FROM meta WHERE key = ?"), key).first()
+    if not db.scrub(whole=known is None):
+        return False
+    if known is None:
+        insert = sql("INSERT INTO meta (key, value) VALUES (?, 'whole') ON CONFLICT DO NOTHING")
+        with db.write() as connection:
+            connection.exec_driver_sql(insert, key)
+    return True
+
+
 def _delete(db: Database, statement: str, values: tuple[int, ...]) -> int:
     total = 0
     while True:

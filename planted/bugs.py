@@ -372,10 +372,4 @@ BUGS: tuple[Bug, ...] = (
         '        if not booking_id or not endpoint.scopes & {"bookings:read", "details:read"}:',
         "        if not booking_id:",
     ),
-    Bug(
-        "an answer moves a link on whose write is in doubt",
-        "calsync/reconcile/plan.py",
-        "        if verdict.ask and any(",
-        "        if verdict.ask and not any(True for _ in claims) and any(",
-    ),
 )

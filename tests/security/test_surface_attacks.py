@@ -295,7 +295,7 @@ SMUGGLED = b"0\r\n\r\nDELETE /v1/bookings/x HTTP/1.1\r\nHost: x\r\n\r\n"
 )
 def test_no_request_hides_a_second_one(world: Served, headers: list[str]) -> None:
     """A proxy in front may read such heads in another way: each is refused, or ends there."""
-    token = world.all.session.headers["Authorization"]
+    token = str(world.all.session.headers["Authorization"])
     head = ["POST /v1/rooms/r1/bookings HTTP/1.1", "Host: x", f"Authorization: {token}"]
     answers = raw(world, *head, "Content-Type: application/json", *headers, body=SMUGGLED)
     assert len(answers) <= 1
@@ -307,7 +307,7 @@ def test_no_request_hides_a_second_one(world: Served, headers: list[str]) -> Non
 
 @pytest.mark.parametrize("host", ["evil.example", 'evil.example/"><script>', "127.0.0.1:1@evil"])
 def test_the_host_of_a_request_is_believed_in_nothing(world: Served, host: str) -> None:
-    token = world.all.session.headers["Authorization"]
+    token = str(world.all.session.headers["Authorization"])
     body = json.dumps(PLAIN).encode()
     for line, more in (
         ("POST /v1/rooms/r1/bookings HTTP/1.1", [f"Content-Length: {len(body)}"]),

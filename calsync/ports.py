@@ -262,6 +262,10 @@ class Store(Protocol):
 
     def links_by_id(self, ids: Sequence[str]) -> list[Link]: ...
 
+    def links_by_uid(self, pair_id: str, side: Side, uids: Sequence[str]) -> list[Link]:
+        """Links not buried whose item on ``side`` has one of these global ids."""
+        ...
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         """Links not buried whose extent (first start to last end, endless = open) meets ``span``:
         the neighbours in clashes. What is parked still takes the room."""

@@ -260,6 +260,9 @@ class History:
             # It died of something else, before the commit that would have been lost.
             self.troubles.lost_state = None
         if self.troubles.lost_state is not None:
+            for stalled in self.company.stalled:
+                stalled.vanish()
+            self.company.stalled.clear()
             self.company.database.restore(
                 self.company.folder, self.company.name, self.troubles.lost_state
             )

@@ -792,6 +792,10 @@ def _lost(acts: list[Act], end: frozenset[Feature] | None) -> Act | None:
         # Who goes back to an earlier state (A-B-A) changed nothing in the end.
         added = act.after - before - earlier
         taken = before - act.after
+        if act.after & earlier - before:
+            # Nor did the way there: what they made of it meanwhile is theirs to take back, and
+            # stays somebody else's who wants the same.
+            taken -= _made_on(act.side, acts[:number])
         for other in later:
             if other.before is None:
                 continue
@@ -807,6 +811,12 @@ def _lost(acts: list[Act], end: frozenset[Feature] | None) -> Act | None:
         if added - end or taken & end:
             return act
     return None
+
+
+def _made_on(side: Side, acts: list[Act]) -> frozenset[Feature]:
+    """What people put there on this side."""
+    made = ((a.after or frozenset()) - (a.before or frozenset()) for a in acts if a.side is side)
+    return frozenset().union(*made)
 
 
 def _unseen_by_cancel(acts: list[Act], number: int) -> frozenset[Feature]:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from calsync.mapping.booking_values import Booking
 from calsync.mapping.expand import instances
-from calsync.model import Busy, Interval
+from calsync.model import Busy, Interval, Occupancy
 from calsync.sandbox.items import Instance, Item, expand, generated
 from calsync.sandbox.mailbox import Mailbox
 
@@ -97,7 +97,8 @@ class Views:
 
     def _item(self, item: Item) -> Image:
         live = [one for one in expand(item, LOW, HIGH) if one.live]
-        title = str(item.props.get("subject", ""))
+        title = _only({str(one.prop("subject", "")) for one in live})
+        title = title if title is not None else str(item.props.get("subject", ""))
         named = name_in(title)
         return Image(
             key=item.key,
@@ -141,16 +142,18 @@ class Views:
 
     def _booking(self, booking: Booking, zone: str) -> Image:
         occ = booking.content
-        named = name_in(occ.title)
+        found = list(instances(occ, _SPAN, zone))
+        title = _only({_title(occ, one.recurrence_id) for one in found})
+        title = title if title is not None else occ.title or ""
+        named = name_in(title)
         name = self.ids.get(booking.id) or self.uids.get(booking.uid)
         shown = ZoneInfo(zone) if occ.all_day else UTC
-        found = list(instances(occ, _SPAN, zone))
         times = frozenset((_naive(one.start, shown), _naive(one.end, shown)) for one in found)
         return Image(
             key=booking.id,
             name=name or (named[0] if named else f"?{booking.uid[-8:]}"),
             version=named[1] if named else None,
-            title=occ.title or "",
+            title=title,
             private=occ.private,
             busy=occ.busy is not Busy.FREE,
             times=times,
@@ -167,6 +170,18 @@ def _span_of(one: Instance) -> tuple[datetime, datetime]:
     """UTC; for all-day items their dates, which are those of the room wherever it is."""
     slot = one.when
     return (slot.start, slot.end) if slot.all_day else (slot.start_utc, slot.end_utc)
+
+
+def _title(occ: Occupancy, day: datetime | None) -> str:
+    """What a date shows: an exception may have a title of its own."""
+    series = occ.recurrence
+    mine = [o.title for o in series.overrides if o.recurrence_id == day] if series else []
+    return (mine[0] if mine else occ.title) or ""
+
+
+def _only(titles: set[str]) -> str | None:
+    """The title that all dates share; None where there are several, or none."""
+    return next(iter(titles)) if len(titles) == 1 else None
 
 
 def _naive(moment: datetime, zone: tzinfo) -> datetime:

@@ -82,6 +82,10 @@ class ValueStore:
     def links_by_id(self, ids: Sequence[str]) -> list[Link]:
         return [lk for lk in self.db.links if lk.id in ids]
 
+    def links_by_uid(self, pair_id: str, side: Side, uids: Sequence[str]) -> list[Link]:
+        there = [lk for lk in self.db.links if lk.state is not LinkState.BURIED]
+        return [lk for lk in there if lk.half(side).uid in uids]
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         return [
             lk

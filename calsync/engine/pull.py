@@ -117,6 +117,7 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
             found.links.setdefault(link.id, link)
         yield from _look_again(ctx, pair, found)
     _load_tagged(ctx, pair, found)
+    yield from _read_twins(ctx, pair, found)
     _load_neighbours(ctx, pair, found, window)
     if state.imported:
         for side in Side:
@@ -181,6 +182,16 @@ def _take(
         # once and will not again, so it is asked for until it is found, or surely gone.
         if key not in linked_keys:
             seen.setdefault(key, Unknown(key=key, reason="the feed names it, a read finds nothing"))
+    if found.emptied == side.value and _moved_out(found, side, pair, window):
+        found.emptied = ""
+
+
+def _moved_out(found: Gathered, side: Side, pair: Pair, window: Window) -> bool:
+    """True where an empty listing is right: all that was expected lies outside the window now."""
+    read = [found.seen(side).get(key) for key in found.missing[side]]
+    return all(
+        isinstance(obs, Seen) and not in_window(obs.occupancy, window, pair.zone) for obs in read
+    )
 
 
 def _former(ctx: Context, pair: Pair, side: Side, keys: Iterable[str]) -> dict[str, Link]:
@@ -372,6 +383,33 @@ def _load_tagged(ctx: Context, pair: Pair, found: Gathered) -> None:
         found.others, found.forgotten = others(
             new, known, maker=ctx.maker, read_at=state.synced_at, now=ctx.clock.now()
         )
+
+
+def _read_twins(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
+    """New items with the global id of one that is linked under another key: that one is read
+    before they count as new, for it may have been made anew as one of them."""
+    for side in Side:
+        port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
+        if not port.capabilities.remakes or not found.seen(side):
+            continue
+        seen = found.seen(side)
+        linked = {link.half(side).key for link in found.links.values()}
+        new = [o for key, o in seen.items() if key not in linked and isinstance(o, Seen) and o.uid]
+        if not new:
+            continue
+        for link in ctx.store.links_by_uid(pair.id, side, sorted({o.uid for o in new})):
+            found.links.setdefault(link.id, link)
+        uids = {o.uid for o in new}
+        twins = {
+            half.key
+            for link in found.links.values()
+            if link.state is not LinkState.BURIED
+            and (half := link.half(side)).uid in uids
+            and half.presence is Presence.PRESENT
+            and half.key not in seen
+            and half.key is not None
+        }
+        yield from _read(ctx, pair, found, side, sorted(twins))
 
 
 def _load_neighbours(ctx: Context, pair: Pair, found: Gathered, window: Window) -> None:

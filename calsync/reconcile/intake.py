@@ -19,7 +19,7 @@ from calsync.model import (
     Unknown,
 )
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
-from calsync.reconcile.observe import accept, last_seen
+from calsync.reconcile.observe import accept, last_seen, may_be_remade
 from calsync.reconcile.rebase import bury, with_half
 from calsync.reconcile.remade import Vanished, replaced, under_new_key
 
@@ -211,6 +211,8 @@ class Intake:
                 return
             link = joiner.waiting(side, obs)
         joined = link is not None
+        if not joined and isinstance(obs, Seen) and self._twin(joiner, side, obs, unread):
+            obs = Unknown(key=obs.key, reason="it may be another item, made anew")
         if joined:
             self._give_way(joiner, side, unread)
         link = link or unread or joiner.fresh(side, obs)
@@ -229,6 +231,14 @@ class Intake:
             joiner.note(side, taken, obs)
             if obs.tag is not None and not joined:
                 self.tagged[side, obs.tag] = taken.id
+
+    def _twin(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
+        """Whether ``obs`` has to be read again, to tell it from an item that has a link."""
+        heard = unread.half(side).created if unread is not None else None
+        return any(
+            may_be_remade(self.changed.get(twin.id, twin), side, obs, heard=heard, now=self._now)
+            for twin in (joiner.holding(side, obs.uid) if obs.uid else ())
+        )
 
     def _replaces(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
         """True where it is what we made in place of another item of its link."""

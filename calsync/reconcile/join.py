@@ -43,6 +43,7 @@ class Joiner:
         self.links: dict[str, Link] = {}
         self._by_uid: dict[tuple[Side, str], list[str]] = {}
         self._by_content: dict[tuple[Side, str], list[str]] = {}
+        self._holding: dict[tuple[Side, str], list[str]] = {}
         for link in links:
             self.add(link)
 
@@ -52,6 +53,8 @@ class Joiner:
             return
         for side in Side:
             half = link.half(side)
+            if half.uid:
+                self._holding.setdefault((side, half.uid), []).append(link.id)
             if half.presence is Presence.NEVER and link.half(side.other).uid:
                 self._by_uid.setdefault((side, link.half(side.other).uid), []).append(link.id)
 
@@ -70,6 +73,10 @@ class Joiner:
             return tagged
         named = self._only(self._by_uid.get((side, obs.uid), ()), side)
         return named if named and (side is Side.BOOKING or _same_meeting(named, obs)) else None
+
+    def holding(self, side: Side, uid: str) -> list[Link]:
+        """Active links that had an item of this global id on ``side`` before this plan."""
+        return [self.links[i] for i in self._holding.get((side, uid), ())]
 
     def _tagged(self, side: Side, obs: Seen) -> Link | None:
         link = self.links.get(obs.tag) if obs.tag is not None else None

@@ -111,6 +111,21 @@ def too_new_to_be_gone(half: Half, obs: Observation, now: datetime) -> bool:
     )
 
 
+def may_be_remade(
+    twin: Link, side: Side, obs: Seen, *, heard: datetime | None, now: datetime
+) -> bool:
+    """True where ``obs``, of which no link knows, may be ``twin``'s own item under another key, and
+    only a later reading can tell: a write of it is in doubt, or a copy of the mailbox that lags
+    behind may still show the item that was deleted to make this one. ``heard``: when it was first
+    met, by our own clock; the server's may be another."""
+    half = twin.half(side)
+    if twin.state is not LinkState.ACTIVE or half.uid != obs.uid or half.key in (None, obs.key):
+        return False
+    if half.presence is Presence.PRESENT:
+        return heard is None or now - heard < LAG
+    return twin.in_flight and half.presence in (Presence.GONE, Presence.UNKNOWN)
+
+
 def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
     half = half_of(link, side, obs, now)
     if side is Side.BOOKING:

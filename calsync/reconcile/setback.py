@@ -82,15 +82,14 @@ class SetBack:
 def is_older(link: Link, side: Side, obs: Observation) -> bool:
     """True where the item stands in an older state than the one that was accepted. A series whose
     newest change was a date that is as the others again looks the same, and is asked about, too:
-    its state would be turned away for ever, and both sides differ."""
+    its state would be turned away for ever, and both sides differ. So would an end that came
+    before the state that was accepted."""
     half = link.half(side)
-    return (
-        isinstance(obs, Seen)
-        and link.state is not LinkState.BURIED
-        and half.presence is Presence.PRESENT
-        and obs.mark < half.mark
-        and obs.fingerprint != half.fingerprint
-    )
+    if link.state is LinkState.BURIED or half.presence is not Presence.PRESENT:
+        return False
+    if isinstance(obs, Gone):
+        return obs.mark is not None and obs.mark < half.mark
+    return isinstance(obs, Seen) and obs.mark < half.mark and obs.fingerprint != half.fingerprint
 
 
 def is_again(link: Link, side: Side, obs: Observation) -> bool:

@@ -153,6 +153,12 @@ class SqlStore:
         """The links with these ids, in no order; unknown ids are left out."""
         return self._select_links_in("id", (), ids)
 
+    def links_by_uid(self, pair_id: str, side: Side, uids: Sequence[str]) -> list[Link]:
+        """Links not buried whose item on ``side`` has one of these global ids, in no order."""
+        column = "booking_uid" if side is Side.BOOKING else "event_uid"
+        before = f"pair_id = ? AND state <> 'buried' AND {column}"
+        return self._select_links_in(before, (pair_id,), uids)
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         """Links not buried whose extent (first start to last end; endless = open) meets it."""
         return self._select_links(
@@ -227,6 +233,14 @@ class SqlStore:
         try:
             with self._db.write() as connection:
                 self._commit(connection, commit)
+        except IntegrityError:
+            # A new link may take the key that another one gives up: all are freed before.
+            self._commit_freed(commit)
+
+    def _commit_freed(self, commit: Commit) -> None:
+        try:
+            with self._db.write() as connection:
+                self._commit(connection, commit, free=True)
         except IntegrityError as error:
             raise StoreError(
                 f"two links claim one item, or a row belongs to no pair: {error.orig}",
@@ -234,7 +248,7 @@ class SqlStore:
                 todo="Nothing was changed; the next cycle reads the room again",
             ) from error
 
-    def _commit(self, connection: Connection, commit: Commit) -> None:
+    def _commit(self, connection: Connection, commit: Commit, *, free: bool = False) -> None:
         pair_id = commit.pair_id
         self._check_fence(connection, pair_id, commit.fence)
         zone = self._zone(connection, pair_id)
@@ -247,10 +261,10 @@ class SqlStore:
         # Tombstones first: one may give up the key that a living link takes over. A new one may
         # take the former key of a living link, which is therefore freed before.
         ordered = sorted(commit.links, key=lambda link: link.state is not LinkState.BURIED)
-        if ordered and ordered[0].state is LinkState.BURIED:
-            free = self._sql("UPDATE link SET booking_key = NULL, event_key = NULL WHERE id = ?")
+        if free or (ordered and ordered[0].state is LinkState.BURIED):
+            sql = self._sql("UPDATE link SET booking_key = NULL, event_key = NULL WHERE id = ?")
             living = [(link.id,) for link in ordered if link.state is not LinkState.BURIED]
-            run_many(connection, free, living)
+            run_many(connection, sql, living)
         links = [link_row(link, zone, now) for link in ordered]
         run_many(connection, self._put_link, links)
         settled = [(effect_id,) for effect_id in commit.settled]

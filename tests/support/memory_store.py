@@ -60,6 +60,10 @@ class MemoryStore:
     def links_by_id(self, ids: Sequence[str]) -> list[Link]:
         return [self.link_map[i] for i in ids if i in self.link_map]
 
+    def links_by_uid(self, pair_id: str, side: Side, uids: Sequence[str]) -> list[Link]:
+        there = [lk for lk in self.links(pair_id) if lk.state is not LinkState.BURIED]
+        return [lk for lk in there if lk.half(side).uid in uids]
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         return [
             lk

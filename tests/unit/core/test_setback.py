@@ -55,10 +55,22 @@ WAS, IS = occ(9, 10, title="was"), occ(9, 10, title="is")
         (seen(WAS, mark=5), False),
         (seen(WAS, mark=6), False),
         (seen(daily(9, 10), mark=4), True),
-        (Gone(key="k", absence=Absence.READ, mark=4), False),
+        (Gone(key="k", absence=Absence.READ), False),
+        (Gone(key="k", absence=Absence.DELETED, mark=5), False),
+        (Gone(key="k", absence=Absence.DELETED, mark=4), True),
         (Unknown(key="k", reason="timeout"), False),
     ],
-    ids=["older", "same content", "same mark", "newer", "series", "gone", "unknown"],
+    ids=[
+        "older",
+        "same content",
+        "same mark",
+        "newer",
+        "series",
+        "gone",
+        "ended",
+        "ended before",
+        "unknown",
+    ],
 )
 def test_an_older_state_than_the_accepted_one(side: Side, obs: Observation, older: bool) -> None:
     item = agreed(IS)

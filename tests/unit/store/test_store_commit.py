@@ -200,6 +200,27 @@ def test_a_tombstone_gives_up_its_key_in_the_same_commit(store: SqlStore, fence:
     assert store.links_by_key(PAIR.id, Side.CALENDAR, ["ev1"]) == [heir]
 
 
+def test_a_new_link_takes_the_key_that_another_gives_up(store: SqlStore, fence: int) -> None:
+    """What was made in place of its item takes the link over (seed 20145)."""
+    old = equal_link(1)
+    store.commit(Commit(pair_id=PAIR.id, fence=fence, links=[old]))
+    former = replace(equal_link(5), event=old.event)
+    goes_on = replace(old, event=replace(old.event, key="made in its place"))
+    store.commit(Commit(pair_id=PAIR.id, fence=fence, links=[former, goes_on]))
+    assert store.links_by_key(PAIR.id, Side.CALENDAR, ["ev1"]) == [former]
+    assert store.links_by_key(PAIR.id, Side.CALENDAR, ["made in its place"]) == [goes_on]
+
+
+def test_links_by_the_global_id_of_their_item(store: SqlStore, fence: int) -> None:
+    one, two = equal_link(1), equal_link(2)
+    one = replace(one, event=replace(one.event, uid="u"))
+    two = replace(two, event=replace(two.event, uid="u"), state=LinkState.BURIED)
+    store.commit(Commit(pair_id=PAIR.id, fence=fence, links=[one, two, equal_link(3)]))
+    assert store.links_by_uid(PAIR.id, Side.CALENDAR, ["u", "v"]) == [one]
+    assert store.links_by_uid(PAIR.id, Side.CALENDAR, []) == []
+    assert store.links_by_uid("another pair", Side.CALENDAR, ["u"]) == []
+
+
 def test_two_links_may_both_lack_a_key(store: SqlStore, fence: int) -> None:
     nothing = Half()
     store.commit(

@@ -23,6 +23,13 @@ def upgrade() -> None:
         for column in columns:
             _untitle(table, column, links)
     _untitle("notice", "occupancy", links)
+    for link in links:
+        # The row is what says that the message has left; it does so without a name, too.
+        nameless = sa.text(
+            "UPDATE notice SET recipient = 'erased-' || CAST(id AS TEXT), recipient_name = ''"
+            " WHERE link_id = :link AND state NOT IN ('queued', 'sending')"
+        )
+        op.get_bind().execute(nameless, {"link": link})
 
 
 def downgrade() -> None:

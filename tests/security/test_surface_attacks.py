@@ -21,7 +21,7 @@ import requests
 
 from calsync.adapters.hub.tokens import SCOPES
 from calsync.adapters.webhooks.guard import Forbidden, Guard, read_url
-from calsync.api import stream, waiting
+from calsync.api import limits, stream, waiting
 from calsync.api.app import create_app, schema_of
 from calsync.api.server import ApiServer
 from calsync.bootstrap import open_home
@@ -323,6 +323,24 @@ def test_the_host_of_a_request_is_believed_in_nothing(world: Served, host: str) 
             assert b"evil" not in answer
 
 
+def test_nothing_is_upgraded(world: Served) -> None:
+    """No other protocol is spoken, whatever a client asks for."""
+    token = world.all.session.headers["Authorization"]
+    for protocol in ("websocket", "h2c"):
+        answers = raw(
+            world,
+            "GET /v1/rooms HTTP/1.1",
+            "Host: x",
+            f"Authorization: {token!s}",
+            "Connection: Upgrade, close",
+            f"Upgrade: {protocol}",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+        )
+        assert len(answers) == 1
+        assert not answers[0].startswith(b"HTTP/1.1 101")
+
+
 def test_no_other_origin_is_let_in(world: Served) -> None:
     origin = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     for method in ("GET", "OPTIONS"):
@@ -369,6 +387,22 @@ def test_exchange_cannot_be_impersonated(world: Served) -> None:
 
 
 # --- guessing --------------------------------------------------------------------------------
+
+
+def test_nobody_is_somebody_else_by_saying_so(
+    world: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who guesses is counted by where the request came from, not by what its headers claim."""
+    world.limits._quota = 100
+    monkeypatch.setattr(limits, "ANONYMOUS", 5)
+    nobody = world.client()
+    statuses = []
+    for number in range(8):
+        claim = f"203.0.113.{number}"
+        headers = {"X-Forwarded-For": claim, "Forwarded": f"for={claim}", "X-Real-IP": claim}
+        statuses.append(nobody.get("/v1/rooms", headers=headers).status_code)
+    assert statuses == [401] * 5 + [429] * 3
+    assert world.all.get("/v1/rooms").status_code == 200
 
 
 def test_a_feed_is_not_found_by_time(world: Served) -> None:

@@ -32,11 +32,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from random import Random
 
 from calsync.mapping.booking_values import BookingStatus
-from calsync.mapping.expand import ALWAYS
-from calsync.model import EditPolicy, Side
+from calsync.mapping.expand import ALWAYS, extent
+from calsync.model import EditPolicy, Occupancy, Side
 from calsync.ports import NoticeState
 from calsync.store.reports import ConflictRecord
 from simulation.claim import demand
@@ -72,7 +73,6 @@ class Judge:
     mails: int = 0
     sent: set[tuple[str, str, str]] = field(default_factory=set)
     read_at: dict[str, int] = field(default_factory=dict)
-    unseen: dict[str, int] = field(default_factory=dict)
     round_acts: int = 0
     round_log: int = 0
     judged: int = 0
@@ -160,7 +160,7 @@ class Judge:
     def _gone(self, side: Side, place: Place, before: list[Image], now: list[Image]) -> None:
         here = {one.name for one in now}
         for image in before:
-            if image.name in here or self._given_up(image.name):
+            if image.name in here or self._given_up(image):
                 continue
             if self._by_exchange(side, place, image):
                 continue
@@ -171,12 +171,26 @@ class Judge:
                 " and nobody gave it up",
             )
 
-    def _given_up(self, name: str) -> bool:
-        """People cancelled it, or it lost and there is a record of that."""
+    def _given_up(self, image: Image) -> bool:
+        """People cancelled it, or one date here and another there; or it lost and there is a
+        record of that."""
+        name = image.name
         if any(a.name == name and a.ends for a in self.people.acts) or name in self._taken():
+            return True
+        if image.times <= self._dates_given_up(name):
             return True
         lost = name in self._declined_by_room() or name in self.recorded()
         return lost or name in self.overruled()
+
+    def _dates_given_up(self, name: str) -> set[tuple[object, object]]:
+        """The dates of a series that people took out of it, on either side."""
+        return {
+            (start, end)
+            for act in self.people.acts
+            if act.name == name and act.before is not None and act.after is not None
+            for kind, start, end in act.before - act.after
+            if kind == "at"
+        }
 
     def _by_exchange(self, side: Side, place: Place, image: Image) -> bool:
         """Whether the tenant itself took the item away, and calsync merely followed: an attendant
@@ -412,6 +426,9 @@ class Judge:
 
     def begin_round(self) -> None:
         self.undone |= self._taken()
+        self.people.unseen.clear()
+        self.parted.clear()
+        self._parted()
         self.round_acts = len(self.people.acts)
         self.round_log = len(self.company.control.world.log)
         self.restored.clear()
@@ -589,10 +606,12 @@ class Judge:
         organizer's last change reached it."""
         removed: set[str] = set()
         back: set[str] = set()
-        for line in self.company.control.world.log:
+        for number, line in enumerate(self.company.control.world.log):
             name = self.views.uids.get(line.get("iCalUId", ""), "")
             if line["kind"] == "remove":
                 removed.add(name)
+            elif number < self.round_log:
+                continue
             elif line["who"] == "attendant" and line["kind"] == "accepted" and name in removed:
                 back.add(name)
         return back
@@ -616,17 +635,23 @@ class Judge:
             if line["who"] == "app" and line["kind"] == "decline"
         }
 
-    def _outside(self) -> set[str]:
-        """Booked for a time in which nothing is compared."""
-        return {a.name for a in self.people.acts if a.over}
+    def _outside(self, since: int = 0) -> set[str]:
+        """Booked for a time in which nothing is compared, by an act from number ``since`` on."""
+        return {a.name for a in self.people.acts[since:] if a.over}
 
     def _acts_survive(self, parked: set[str]) -> None:
         """2: each part of each act is in the end state, was overruled in sight of it, or is kept
         in a record."""
         acts = self.people.acts[self.round_acts :]
         special = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}
-        special |= parked | self._declined_by_room() | self._declined_by_us() | self.overruled()
-        special |= self._outside() | self.people.unseen | self._taken_in_again() | self._parted()
+        special |= parked | self._declined_by_room() | self._declined_by_us()
+        special |= self.overruled()
+        special |= (
+            self._outside(self.round_acts)
+            | self.people.unseen
+            | self._taken_in_again()
+            | self._parted()
+        )
         in_part = self._declined_in_part()
         records: set[str] | None = None
         for name in {**{a.name: None for a in acts}, **dict.fromkeys(self.stood)}:
@@ -671,7 +696,7 @@ class Judge:
         with self.company.home.hub.read() as tx:
             found = tx.bookings(sorted(self.views.ids))
         for key, booking in found.items():
-            if self.views.ids[key] in parked | outside:
+            if self.views.ids[key] in parked | outside or self._is_over(booking.content):
                 continue
             demand(
                 booking.status is not BookingStatus.PENDING,
@@ -680,6 +705,11 @@ class Judge:
             )
         stuck = self.company.home.reports.notice_counts().get(NoticeState.SENDING, 0)
         demand(not stuck, "6 notices", f"{stuck} notices are being sent for ever")
+
+    def _is_over(self, occ: Occupancy) -> bool:
+        """Nobody needs an answer about what is over."""
+        last = extent(occ, "UTC")[1]
+        return last is not None and last <= self.company.home.clock.now() - timedelta(hours=14)
 
     def _explained(self) -> None:
         """15: what calsync made can be asked about."""

@@ -197,7 +197,10 @@ def _takes(one: Instance) -> bool:
 
 
 def meets(one: Image, other: Image, began: datetime = LOW) -> bool:
-    """True where two images take the same time, and not all of it before ``began``."""
+    """True where two images take the same time, and not all of it before ``began``. What has no
+    length takes none."""
     if not (one.busy and other.busy):
         return False
-    return any(a < d and c < b and min(b, d) > began for a, b in one.taken for c, d in other.taken)
+    return any(
+        max(a, c) < min(b, d) and min(b, d) > began for a, b in one.taken for c, d in other.taken
+    )

@@ -98,19 +98,14 @@ class FormerStates:
         dead = "state = 'buried'"
         gone = "status NOT IN ('pending', 'confirmed')"
         with self._db.write() as connection:
-            for table, columns, where, value in (
-                ("former", ("was", "became"), "pair_id = ?", pair_id),
-                ("conflict", ("lost",), "pair_id = ?", pair_id),
-                ("notice", ("occupancy",), "pair_id = ?", pair_id),
-                (
-                    "link",
-                    ("base", "booking_seen", "event_seen"),
-                    f"{dead} AND pair_id = ?",
-                    pair_id,
-                ),
-                ("hub_booking", ("content",), f"{gone} AND room_id = ?", room_id),
+            for table, where, value in (
+                ("former", "pair_id = ?", pair_id),
+                ("conflict", "pair_id = ?", pair_id),
+                ("notice", "pair_id = ?", pair_id),
+                ("link", f"{dead} AND pair_id = ?", pair_id),
+                ("hub_booking", f"{gone} AND room_id = ?", room_id),
             ):
-                untitle(connection, self._text, table, columns, where, (value,))
+                untitle(connection, self._text, table, where, (value,))
 
     def oldest(self, pair_id: str) -> datetime | None:
         """Since when anything is kept of a pair; None where nothing is."""

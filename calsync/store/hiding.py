@@ -8,11 +8,12 @@ from dataclasses import replace
 from calsync.mapping.fingerprint import dumps, loads
 from calsync.model import Link
 from calsync.store.connection import Connection
-from calsync.store.retention import untitled, without_titles
+from calsync.store.retention import untitled
 from calsync.store.statements import Statements, chunks, run_many
+from calsync.store.words import occupancies
 
-#: Where words of people are kept beside a link, by table.
-_KEPT = {"former": ("was", "became"), "conflict": ("lost",)}
+#: Where words of people are kept beside a link.
+_KEPT = ("former", "conflict")
 #: A message that was sent names nobody. Its row stays, under a name of its own: it is what says
 #: that the message has left.
 NAMELESS = "recipient = 'erased-' || CAST(id AS TEXT), recipient_name = ''"
@@ -30,14 +31,12 @@ def hide_kept(connection: Connection, text: Statements, links: Sequence[str]) ->
     row is made nameless when it has left."""
     for part in chunks(links):
         among = f"link_id IN ({', '.join('?' * len(part))})"
-        for table, columns in _KEPT.items():
-            untitle(connection, text, table, columns, among, part)
+        for table in _KEPT:
+            untitle(connection, text, table, among, part)
+        untitle(connection, text, "notice", among, part)
         select = text.sql(f"SELECT occupancy, id FROM notice WHERE {among}")
         rows = connection.exec_driver_sql(select, part)
-        hidden = [
-            (dumps(replace(without_titles(loads(stored)), private=True)), id_)
-            for stored, id_ in rows
-        ]
+        hidden = [(dumps(replace(loads(stored), private=True)), id_) for stored, id_ in rows]
         run_many(connection, text.sql("UPDATE notice SET occupancy = ? WHERE id = ?"), hidden)
         left = text.sql(f"{among} AND state NOT IN ('queued', 'sending')")
         connection.exec_driver_sql(f"UPDATE notice SET {NAMELESS} WHERE {left}", part)
@@ -47,11 +46,11 @@ def untitle(
     connection: Connection,
     text: Statements,
     table: str,
-    columns: Sequence[str],
     where: str,
-    values: Sequence[str],
+    values: tuple[object, ...],
 ) -> None:
-    """Take the titles from the stored occupancies in ``columns`` of the rows ``where``."""
+    """Take the titles from every occupancy in the rows ``where``."""
+    columns = occupancies(table)
     names = ", ".join(columns)
     select = text.sql(f"SELECT id, {names} FROM {table} WHERE {where}")
     bare = [

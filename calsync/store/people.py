@@ -28,9 +28,10 @@ from calsync.store.codec import (
 )
 from calsync.store.connection import Connection
 from calsync.store.database import Database
-from calsync.store.hiding import NAMELESS
+from calsync.store.hiding import NAMELESS, untitle
 from calsync.store.retention import note, redact_links, untitled
 from calsync.store.statements import Statements, chunks, run_many, select_all
+from calsync.store.words import occupancies
 
 #: What history says of a booking whose person was erased.
 ERASED: Final = "privacy: its person was erased, as an admin asked"
@@ -288,7 +289,7 @@ class People:
         strip = over | {
             link.id for link in kept.links if (link.booking.key or "").partition("#")[0] in bare
         }
-        select = "SELECT id, base, booking_seen, event_seen FROM link WHERE id IN"
+        select = f"SELECT id, {', '.join(occupancies('link'))} FROM link WHERE id IN"
         rows = [tuple(row) for row in self._among(connection, select, sorted(strip))]
         redact_links(connection, self._sql, rows)
         nobody = "UPDATE link SET person_name = '', person_address = '' WHERE id = ?"
@@ -302,9 +303,7 @@ class People:
             and (one["winner"] is not None or one["link_id"] in over or _in(one["lost"], words))
         ]
         self._untitle(connection, "conflict", "lost", lost)
-        for column in ("was", "became"):
-            found = [(one[column], one["id"]) for one in kept.former]
-            self._untitle(connection, "former", column, found)
+        self._untitle_all(connection, "former", kept.former)
 
     def _is_over(self, kept: Kept, link: Link, now: datetime) -> bool:
         if link.state is LinkState.BURIED:
@@ -319,8 +318,7 @@ class People:
         twice, under a name of its own."""
         ids = [(one["id"],) for one in kept.notices]
         run_many(connection, self._sql(f"UPDATE notice SET {NAMELESS} WHERE id = ?"), ids)
-        found = [(one["occupancy"], one["id"]) for one in kept.notices]
-        self._untitle(connection, "notice", "occupancy", found)
+        self._untitle_all(connection, "notice", kept.notices)
         waiting = [one["id"] for one in kept.notices if one["state"] == "queued"]
         stop = self._sql(
             "UPDATE notice SET state = 'failed', reason = ?, changed_at = ?"
@@ -339,6 +337,11 @@ class People:
             doc = {name: value for name, value in doc.items() if name not in ("bookedBy", "title")}
             rows.append((json.dumps(doc, ensure_ascii=False), one["token_id"], one["key"]))
         run_many(connection, update, rows)
+
+    def _untitle_all(self, connection: Connection, table: str, rows: Sequence[Row]) -> None:
+        for part in chunks([str(one["id"]) for one in rows]):
+            among = f"id IN ({', '.join('?' * len(part))})"
+            untitle(connection, self._text, table, among, tuple(int(id_) for id_ in part))
 
     def _untitle(
         self, connection: Connection, table: str, column: str, rows: Iterable[Sequence[Any]]

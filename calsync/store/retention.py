@@ -13,6 +13,7 @@ from calsync.store.codec import micros, seconds_down
 from calsync.store.connection import Connection, Row
 from calsync.store.database import Database
 from calsync.store.statements import Statements, run_many
+from calsync.store.words import occupancies
 
 #: Rows per transaction: short enough that a cycle never waits long for the write lock.
 BATCH = 1000
@@ -128,22 +129,22 @@ def _redact_links(
 ) -> int:
     """One batch; how many rows."""
     select = sql(
-        "SELECT id, base, booking_seen, event_seen, pair_id FROM link WHERE NOT redacted"
+        f"SELECT pair_id, id, {', '.join(occupancies('link'))} FROM link WHERE NOT redacted"
         f" AND (ends < ? OR (state = 'buried' AND stored_at < ?)) LIMIT {BATCH}"
     )
     with db.write() as connection:
         rows = connection.exec_driver_sql(select, (ended_before, buried_before)).all()
-        redact_links(connection, sql, [row[:4] for row in rows])
+        redact_links(connection, sql, [row[1:] for row in rows])
         if now is not None:
-            note(connection, sql, [(row[4], row[0]) for row in rows], FORGOTTEN, now)
+            note(connection, sql, [(row[0], row[1]) for row in rows], FORGOTTEN, now)
     return len(rows)
 
 
 def redact_links(connection: Connection, sql: Callable[[str], str], rows: Sequence[Row]) -> None:
-    """Take person and titles from links. Rows: id, base, booking_seen, event_seen."""
+    """Take person and titles from links. Rows: the id, and every occupancy of the link."""
+    sets = "".join(f"{name} = ?, " for name in occupancies("link"))
     update = sql(
-        "UPDATE link SET base = ?, booking_seen = ?, event_seen = ?, person_name = '',"
-        " person_address = '', redacted = TRUE WHERE id = ?"
+        f"UPDATE link SET {sets}person_name = '', person_address = '', redacted = TRUE WHERE id = ?"
     )
     bare = [(*(untitled(text) for text in seen), link_id) for link_id, *seen in rows]
     run_many(connection, update, bare)

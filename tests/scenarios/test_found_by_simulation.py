@@ -295,3 +295,51 @@ def test_a_change_between_two_steps_of_a_write_is_kept(company: Company, hall: P
     ends = {str(one.end)[11:16] for one in company.tenant.instances(hall.address, *DECEMBER)}
     assert ends == {"09:00", "08:30", "08:45"}
     company.at_rest(hall)
+
+
+def test_a_refusal_in_doubt_meets_a_mailbox_that_moves(company: Company, hall: Place) -> None:
+    """All ids of a mailbox that moves to another server are new. The meeting that was about to be
+    declined was taken for a new one, and what the platform had given up was booked again (seed
+    4264)."""
+    meeting(company, hall)
+    company.sync(hall)
+    (booking,) = company.bookings(hall)
+    company.cancel(booking)
+    arm(company, "error_before", method="POST", path="/decline", count=9)
+    assert company.cycle(hall).unsettled
+    company.tenant.control("DELETE", "faults")
+    world = company.tenant.server.control.world
+    box = world.box(hall.address)
+    assert box is not None
+    for key in list(box.items):
+        box.move(key, world.tick())
+    # The look-up of the refusal meets the move; what follows it does not.
+    arm(company, "mailbox_moved", path=f".*({hall.address}|{box.user_id}).*")
+    for _ in range(4):
+        company.cycle(hall)
+    assert company.bookings(hall) == []
+    assert [line["kind"] for line in world.log if line["who"] == "app"] == ["decline"]
+    company.at_rest(hall)
+
+
+def test_what_was_made_anew_while_an_old_copy_still_shows_it(company: Company, hall: Place) -> None:
+    """Two updates reached the feed as delete and create; the copy that was asked about the first
+    item did not know yet that it was gone, and the booking stood twice (seeds 3656, 20093)."""
+    made = company.tenant.act(
+        "book_direct", room=hall.address, subject="One", start="2026-12-01T09:00:00"
+    )
+    company.sync(hall)
+    company.tenant.clock.forward(minutes=10)
+    world = company.tenant.server.control.world
+    box = world.box(hall.address)
+    assert box is not None
+    (key,) = [k for k, item in box.items.items() if item.uid == made["iCalUId"]]
+    box.move(key, world.tick())
+    arm(company, "stale_read", method="GET", path="/events/", params={"seconds": 110}, count=2)
+    for _ in range(2):
+        company.cycle(hall)
+        assert len(company.bookings(hall)) == 1
+    company.tenant.clock.forward(minutes=3)
+    company.sync(hall)
+    assert len(company.bookings(hall)) == 1
+    company.at_rest(hall)

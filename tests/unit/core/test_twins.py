@@ -1,4 +1,4 @@
-"""An item with the global id of one that has a link: made anew, or another one? (seeds 3656, 4264)"""
+"""An item with the global id of a linked one: made anew, or another? (seeds 3656, 4264)"""
 
 from __future__ import annotations
 

@@ -24,13 +24,16 @@ Address = Annotated[str, typer.Argument(help="The person's mail address.")]
 
 
 @app.command("export")
-def export(address: Address, settings: SettingsPath = DEFAULT_SETTINGS) -> None:
+def export(
+    address: Address, settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = True
+) -> None:
     """Print everything that is kept about a person, as JSON.
 
     Found by mail address, in any spelling of its letters: bookings and their history, messages and
     their state, what lost a conflict or can be brought back. Logs and history name nobody. What
     Exchange and the platforms keep is theirs to tell.
     """
+    del as_json  # Each verb takes the option; here it is JSON either way.
     with opened(settings) as home:
         wanted = _address(home, address)
         found = home.people.kept(wanted)

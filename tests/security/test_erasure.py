@@ -82,7 +82,7 @@ def test_a_person_is_shown_everything_and_nobody_else(firm: Firm) -> None:
     assert doc["conflicts"]
     for word in (*kit.PRIVATE, *kit.TURNED, "ada.open", "Ada Open"):
         assert word not in json.dumps(doc)
-    nobody = firm.json("privacy", "export", "nobody@contoso.example")
+    nobody = firm.json("privacy", "export", "nobody@contoso.example", "--json")
     assert (nobody["bookings"], nobody["synced"], nobody["messages"]) == ([], [], [])
 
 

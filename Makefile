@@ -4,7 +4,7 @@
 #   make demo      show the main job (ARGS="--headless --seconds 20 --report out.json" for scripts)
 #   make test      the tests
 #   make simulate  N histories of STEPS steps under one seed each (N=1000 STEPS=60);
-#                  SEED= tells one of them
+#                  SEED= tells one of them; ARGS="--booking http": a platform is polled
 #   make crashes   a death at every point of 300 recorded histories
 #   make planted   each of the planted bugs must be caught by a run of make simulate
 #   make smallscope  every order of a few acts, calsync's steps and one misfortune; makes

@@ -6,6 +6,7 @@ sides; ``build_worker`` makes the half of ``calsync serve`` that syncs (the othe
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -19,6 +20,8 @@ from typing import assert_never
 from requests.adapters import BaseAdapter
 
 from calsync import __version__
+from calsync.adapters.booking_http.side import HttpSide
+from calsync.adapters.booking_http.transport import Transport as PlatformTransport
 from calsync.adapters.feeds.keys import FeedKeys
 from calsync.adapters.graph.auth import (
     Certificate,
@@ -40,17 +43,18 @@ from calsync.adapters.webhooks.guard import Guard
 from calsync.adapters.webhooks.post import Carrier, Post
 from calsync.adapters.webhooks.sender import Sender
 from calsync.adapters.webhooks.vault import Vault
-from calsync.adapters.wrap.dry_run import DryRun
+from calsync.adapters.wrap.dry_run import DryRun, DryRunBooking
 from calsync.adapters.wrap.logged import Logged
 from calsync.adapters.wrap.paced import Paced
 from calsync.adapters.wrap.retried import Retried
 from calsync.engine.context import Context, Span
-from calsync.errors import UsageError
+from calsync.errors import CalsyncError, UsageError
 from calsync.mapping.booking_values import StoredRoom
 from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Pair, Room
-from calsync.ports import CalendarSide, Clock, Notifier
+from calsync.pacing import Limit
+from calsync.ports import BookingSide, CalendarSide, Clock, Notifier
 from calsync.reconcile.guard import Limits
-from calsync.settings import Connection, RoomEntry, Settings
+from calsync.settings import Connection, RoomEntry, Settings, checks
 from calsync.settings.secret import warn_of_readers
 from calsync.store.database import Database
 from calsync.store.feeds import SqlFeedStore
@@ -71,6 +75,8 @@ from calsync.worker.deliveries import Deliveries
 from calsync.worker.plan import PollSettings
 from calsync.worker.triggers import Triggers
 from calsync.worker.vitals import Vitals
+
+log = logging.getLogger("calsync")
 
 #: Seconds between two writes of the counts of calls.
 _LEDGER_S = 60.0
@@ -191,10 +197,13 @@ def _take_in_all(home: Home) -> None:
     """
     rooms = {stored.room.id: stored for stored in home.bookings.rooms()}
     pairs = {pair.room_id: pair for pair in home.store.pairs()}
+    elsewhere = home.settings.booking.kind != "hub"
     for entry in home.settings.rooms:
         if _stands(home, entry, rooms.get(entry.id), pairs.get(entry.id)):
             continue
-        home.bookings.put_room(_room(entry))
+        if not (elsewhere and entry.id in rooms):
+            # What a platform that is polled says of its rooms counts; until it does, the entry.
+            home.bookings.put_room(_room(entry))
         if entry.mailbox:
             pair = _pair(home, entry, "")
             known = home.mappings.id_for(pair.room_id, pair.mailbox, pair.connection)
@@ -203,7 +212,8 @@ def _take_in_all(home: Home) -> None:
 
 def _stands(home: Home, entry: RoomEntry, stored: StoredRoom | None, pair: Pair | None) -> bool:
     """The room and its mapping are as the entry says."""
-    if stored is None or stored.room != _room(entry):
+    elsewhere = home.settings.booking.kind != "hub"
+    if stored is None or (stored.room != _room(entry) and not elsewhere):
         return False
     if not entry.mailbox:
         return True
@@ -313,20 +323,33 @@ class Link:
 
 
 @dataclass(slots=True, kw_only=True)
+class Remote:
+    """The booking platform that is polled in place of the hub, and its transport's wrappers."""
+
+    calls: Logged
+    side: HttpSide
+    transport: PlatformTransport
+
+
+@dataclass(slots=True, kw_only=True)
 class System:
-    """Everything wired together. ``stop`` ends every wait at once."""
+    """Everything wired together. ``stop`` ends every wait at once. ``remote``: None where the
+    hub holds the bookings."""
 
     home: Home
     links: dict[str, Link]
     stop: threading.Event
     context: Context
     notifier: Notifier | None = None
+    remote: Remote | None = None
     _closers: list[Callable[[], None]] = field(default_factory=list)
 
     def close(self) -> None:
         self.stop.set()
         for link in self.links.values():
             link.close()
+        if self.remote is not None:
+            self.remote.transport.close()
         self.home.close()
 
 
@@ -348,9 +371,13 @@ def connect(
     calendars: dict[str, CalendarSide] = {
         name: DryRun(link.side) if dry_run else link.side for name, link in links.items()
     }
+    remote = _remote(home, stop, around) if settings.booking.kind == "http" else None
+    booking: BookingSide = home.booking_side
+    if remote is not None:
+        booking = DryRunBooking(remote.side) if dry_run else remote.side
     context = Context(
         store=home.store,
-        booking=home.booking_side,
+        booking=booking,
         calendars=calendars,
         clock=home.clock,
         owner=owner,
@@ -369,8 +396,61 @@ def connect(
     context.requests = home.requests
     context.hear()
     return System(
-        home=home, links=links, stop=stop, context=context, notifier=_notifier(home, links)
+        home=home,
+        links=links,
+        stop=stop,
+        context=context,
+        notifier=_notifier(home, links),
+        remote=remote,
     )
+
+
+def _remote(home: Home, stop: threading.Event, around: Surroundings) -> Remote:
+    """The platform that is polled. Its token is read; no network is used yet."""
+    source = home.settings.booking
+    transport = PlatformTransport(
+        base=source.base_url,
+        token=source.token.read(),
+        clock=home.clock,
+        guard=Guard(source.allowed_networks),
+        ca_file=source.ca_file,
+        timeout=source.timeout,
+        pool=source.calls_at_once,
+        wire=around.wire() if around.wire is not None else None,
+    )
+    logged = Logged(transport)
+    whole = Limit(in_flight=source.calls_at_once, calls=source.requests_per_minute, window=60.0)
+    paced = Paced(
+        logged,
+        monotonic=home.clock.monotonic,
+        stop=stop,
+        mailbox=whole,
+        whole=whole,
+        wait_on=around.wait_on,
+    )
+    caller = Retried(paced, stop=stop, chance=around.chance)
+    side = HttpSide(caller, clock=home.clock, tag_key=_tag_key(home, around))
+    return Remote(calls=logged, side=side, transport=transport)
+
+
+def take_in_rooms(system: System) -> None:
+    """Where a platform is polled, its rooms, as it names them now. Raises SideError."""
+    if system.remote is None:
+        return
+    bookings = system.home.bookings
+    held = {stored.room.id: stored.room for stored in bookings.rooms()}
+    for found in system.remote.side.directory.listing(anew=True).rooms.values():
+        if held.get(found.room.id) != found.room and _is_name(found.room.id):
+            bookings.put_room(found.room)
+
+
+def _is_name(room_id: str) -> bool:
+    """A room that commands and logs can name; others cannot be mapped."""
+    try:
+        checks.name(room_id)
+    except checks.Wrong:
+        return False
+    return True
 
 
 def count_calls(system: System) -> None:
@@ -379,6 +459,9 @@ def count_calls(system: System) -> None:
     for link in system.links.values():
         for mailbox, count in link.calls.drain().items():
             calls[mailbox] = calls.get(mailbox, 0) + count
+    if system.remote is not None:
+        # Counted for monitoring; figures are by mailbox.
+        system.remote.calls.drain()
     system.home.figures.count(calls, system.home.clock.now())
 
 
@@ -517,8 +600,21 @@ def build_worker(system: System, lease: ProcessLease | None = None) -> tuple[Wor
         housekeeping=min(10.0, settings.worker.poll_floor * 2),
         compare_at=settings.worker.full_compare_at,
         purge=lambda: purge_now(home),
+        rooms=(lambda: _look_at_rooms(system)) if system.remote is not None else None,
     )
     return worker, triggers
+
+
+def _look_at_rooms(system: System) -> None:
+    """On a thread of its own, which holds up nothing, an end of calsync least of all."""
+    threading.Thread(target=_rooms_again, args=(system,), name="rooms", daemon=True).start()
+
+
+def _rooms_again(system: System) -> None:
+    try:
+        take_in_rooms(system)
+    except CalsyncError as error:
+        log.info("the platform's rooms cannot be listed just now: %s", error)
 
 
 def build_deliveries(home: Home) -> Deliveries:
@@ -553,6 +649,7 @@ def build_vitals(system: System, worker: Worker) -> Vitals:
         worker,
         home.hub.newest,
         stale_after=3 * home.settings.worker.poll_ceiling,
+        platform=system.remote.calls if system.remote is not None else None,
     )
 
 
@@ -561,6 +658,10 @@ class SyncStatus:
 
     def __init__(self, system: System) -> None:
         self._system = system
+
+    def mapped(self, room_id: str) -> bool:
+        """Whether this calsync keeps the room equal with a calendar."""
+        return self._system.home.mappings.find(room_id) is not None
 
     def __call__(self, room_id: str) -> tuple[datetime | None, bool]:
         """When both sides were last read, and whether that is too long ago to rely on. A room that

@@ -220,7 +220,7 @@ class Script:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-def _answer(value: Any, status: int = 200) -> Answer:
+def answer_of(value: Any, status: int = 200) -> Answer:
     """As the transport gives it: an object or nothing."""
     try:
         body = read_json(as_text(value))
@@ -239,7 +239,7 @@ _LAST = {"value": [ALL_DAY], "@odata.deltaLink": "https://graph.microsoft.com/v1
 def _delta(data: bytes) -> None:
     choose = Decisions(data)
     first, second = near(choose, _PAGE, _LAST), near(choose, _LAST)
-    script = Script([_answer(first), _answer(second)])
+    script = Script([answer_of(first), answer_of(second)])
     origin = AllowedOrigin(GLOBAL.graph)
     found = read_round(script, PAIR.mailbox, None, WINDOW, origin=origin)
     _storable(found.cursor)
@@ -248,7 +248,7 @@ def _delta(data: bytes) -> None:
         event_path(PAIR.mailbox, key)
     assert not found.singles.keys() & found.removed.keys()
     # What ends a round begins the next one.
-    read_round(Script([_answer(_LAST)]), PAIR.mailbox, found.cursor, WINDOW, origin=origin)
+    read_round(Script([answer_of(_LAST)]), PAIR.mailbox, found.cursor, WINDOW, origin=origin)
 
 
 _CURSOR = {
@@ -262,7 +262,7 @@ _CURSOR = {
 def _stored_cursor(data: bytes) -> None:
     choose = Decisions(data)
     raw = choose.rest() if choose.below(3) == 0 else as_text(near(choose, _CURSOR))
-    read_round(Script([_answer(_LAST)]), PAIR.mailbox, raw.decode("utf-8", "replace"), WINDOW)
+    read_round(Script([answer_of(_LAST)]), PAIR.mailbox, raw.decode("utf-8", "replace"), WINDOW)
 
 
 class Clock:
@@ -300,7 +300,7 @@ def _side(data: bytes) -> None:
     effect = _EFFECTS[choose.below(len(_EFFECTS))]
     statuses = (200, 200, 200, 201, 202, 204, 301, 400, 404, 409, 412, 429, 500, 503)
     answers = [
-        _answer(near(choose, SINGLE, _LAST, _series(PATTERNS[0]), _REFUSED), status)
+        answer_of(near(choose, SINGLE, _LAST, _series(PATTERNS[0]), _REFUSED), status)
         for status in (statuses[choose.below(len(statuses))] for _ in range(3))
     ]
     side = GraphSide(
@@ -326,7 +326,7 @@ _BATCH = {
 
 def _batch(data: bytes) -> None:
     parts = [Part(method="GET", path="/users/a/events/0"), Part(method="GET", path="/x")]
-    answer = _answer(near(data, _BATCH))
+    answer = answer_of(near(data, _BATCH))
     found = run_batch(Script([answer]), parts, operation="x", mailbox="a", now=NOW, repeatable=True)
     assert len(found) == 2
     if answer.body is not None:
@@ -382,7 +382,7 @@ _PLACES = {
 
 def _places(data: bytes) -> None:
     choose = Decisions(data)
-    script = Script([_answer(near(choose, _PLACES)) for _ in range(3)])
+    script = Script([answer_of(near(choose, _PLACES)) for _ in range(3)])
     for room in resource_calendars(script):
         assert is_id(room.address)
         for text in (room.name, room.building, room.floor):

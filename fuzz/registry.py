@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fuzz import admin, graph, platform
+from fuzz import admin, graph, platform, remote
 from fuzz.target import Target
 
 TARGETS: dict[str, Target] = {
-    target.name: target for target in (*graph.TARGETS, *platform.TARGETS, *admin.TARGETS)
+    target.name: target
+    for target in (*graph.TARGETS, *platform.TARGETS, *remote.TARGETS, *admin.TARGETS)
 }

@@ -18,6 +18,7 @@ from pathlib import Path
 from calsync.worker.memory import calm_collector
 from simulation.company import CALENDARS, DATABASES
 from simulation.history import Plan, Result, run, run_lean
+from simulation.platform import BOOKINGS
 from simulation.report import Report
 from simulation.shrink import shrink
 
@@ -25,6 +26,8 @@ from simulation.shrink import shrink
 TWICE = 100
 #: Failing seeds that are told in full.
 TOLD = 3
+#: Where the report stands in a page that has more to say.
+BEGIN, END = "<!-- report -->", "<!-- end of report -->"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +50,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--whole", action="store_true", help="with --seed: do not shrink it")
     parser.add_argument("--calendar", choices=CALENDARS, default="graph")
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
+    parser.add_argument(
+        "--booking", choices=BOOKINGS, default="hub", help="in our hub, or polled over HTTP"
+    )
     parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--report", type=Path, help="write the report there (.json or .md)")
     parser.add_argument("--all-faults", action="store_true", help="fail if a fault never struck")
@@ -70,7 +76,11 @@ def _fast_place() -> str | None:
 
 def _plan(options: argparse.Namespace, seed: int) -> Plan:
     return Plan(
-        seed=seed, steps=options.steps, calendar=options.calendar, database=options.database
+        seed=seed,
+        steps=options.steps,
+        calendar=options.calendar,
+        database=options.database,
+        booking=options.booking,
     )
 
 
@@ -144,13 +154,19 @@ def _write(report: Report, options: argparse.Namespace) -> None:
     path: Path = options.report
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report.facts(), indent=1) if path.suffix == ".json" else report.markdown()
+    if path.suffix != ".json" and path.exists():
+        text = _between_marks(path.read_text(encoding="utf-8"), text).rstrip("\n")
     path.write_text(text + "\n", encoding="utf-8")
     print(f"The report is in {path}.", file=sys.stderr)
 
 
+def _between_marks(page: str, report: str) -> str:
+    """The page with ``report`` between its marks; the report alone where it has none."""
+    if BEGIN not in page or END not in page:
+        return report
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n{report}\n{END}{rest.partition(END)[2]}"
+
+
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        # Sets of strings have another order in every run otherwise, and traces with them.
-        os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])
     sys.exit(main())

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 from requests.adapters import BaseAdapter
 
 from calsync import bootstrap
+from calsync.adapters.hub.service import BookingService
 from calsync.adapters.webhooks.post import Carrier
 from calsync.engine.cycle import CycleReport
 from calsync.errors import AnotherProcess
@@ -33,7 +34,10 @@ from calsync.sandbox import (
 )
 from calsync.sandbox.mailbox import Mailbox
 from calsync.settings import Settings, parse
+from calsync.store.connection import Connection as DbConnection
+from calsync.store.hub import SqlHubStore
 from simulation.clock import LibraryTime, Patience, ProcessClock, VirtualClock
+from simulation.platform import BOOKINGS, Bookings
 from simulation.process import Process
 
 T = TypeVar("T")
@@ -174,6 +178,7 @@ class Company:
     wire: Callable[[Callable[[str], None]], BaseAdapter]
     carrier: Callable[[Callable[[str], None]], Carrier | None]
     places: list[Place] = field(default_factory=list)
+    platform: bootstrap.Home | None = None
     running: Process | None = None
     stalled: list[Process] = field(default_factory=list)
     started: int = 0
@@ -196,6 +201,15 @@ class Company:
     def home(self) -> bootstrap.Home:
         return self.process.home
 
+    @property
+    def hub(self) -> SqlHubStore:
+        """What people see of the platform: calsync's own hub, or that of another."""
+        return (self.platform or self.home).hub
+
+    @property
+    def bookings(self) -> BookingService:
+        return (self.platform or self.home).bookings
+
     # -- looking ----------------------------------------------------------------------------
 
     def standing(self, what: Hashable, read: Callable[[], T]) -> T:
@@ -210,7 +224,8 @@ class Company:
         found: T = self._standing[what]
         return found
 
-    def _wrote(self) -> None:
+    def changed(self) -> None:
+        """What was read of a database before may be otherwise now."""
         self.writes += 1
 
     # -- processes --------------------------------------------------------------------------
@@ -252,7 +267,7 @@ class Company:
             rng=self.chance,
             before_write=self.before_write,
             after_write=self.after_write,
-            wrote=self._wrote,
+            wrote=self.changed,
             on_report=self.on_report,
         )
         points.append(process.point)
@@ -273,13 +288,39 @@ class Company:
                 "processing": processing,
             }
         )
-        self.home.bookings.put_room(Room(id=place.id, name=place.id, zone=place.zone))
+        self.bookings.put_room(Room(id=place.id, name=place.id, zone=place.zone))
+        self.bookings.set_titles(place.id, place.titles)
+        bootstrap.take_in_rooms(self.process.system)
         bootstrap.map_room(self.home, room_id=place.id, mailbox=place.address, titles=place.titles)
         self.places.append(place)
 
     def close(self) -> None:
         for process in (*self.stalled, *([self.running] if self.running else [])):
             process.vanish()
+        if self.platform is not None:
+            self.platform.close()
+
+    def open_platform(self, kind: Bookings, time: VirtualClock) -> None:
+        """The platform that is polled, where there is one; its writes count as ours do."""
+        url = self.database.url(self.folder, self.platform_name)
+        self.platform = home = kind.platform(self.folder, url, time, self._new_id)
+        if home is None:
+            return
+        real: Callable[[], AbstractContextManager[DbConnection]] = home.db.write
+
+        @contextmanager
+        def write() -> Iterator[DbConnection]:
+            try:
+                with real() as connection:
+                    yield connection
+            finally:
+                self.changed()
+
+        home.db.write = write  # type: ignore[method-assign]  # a tap, as of our own processes
+
+    @property
+    def platform_name(self) -> str:
+        return f"{self.name}p"
 
 
 def found(
@@ -289,15 +330,18 @@ def found(
     seed: int,
     calendar: str,
     database: str,
+    booking: str = "hub",
     chance: Callable[[], Random],
     before_write: Callable[[], None],
     after_write: Callable[[], None],
     on_report: Callable[[CycleReport], None],
     wire: Callable[[VirtualClock, Control, Callable[[str], None]], BaseAdapter],
     carrier: Callable[[Callable[[str], None]], Carrier | None] = lambda _: None,
+    serve: Callable[[bootstrap.Home | None], None] = lambda _: None,
     time: VirtualClock | None = None,
 ) -> Company:
-    """A new company without rooms; ``wire`` makes the network of each process."""
+    """A new company without rooms; ``wire`` makes the network of each process, ``serve`` is told of
+    the platform before the first begins."""
     time = time or VirtualClock()
     LibraryTime(time).install()
     control = create_sandbox(seed=seed, clock=time.world, base=BASE)
@@ -317,6 +361,7 @@ def found(
         sender = "{SENDER}"
         [webhooks]
         key_file = "{folder}/{name}.key"
+        {BOOKINGS[booking].settings(folder)}
         {CALENDARS[calendar].settings(folder)}
         """
     )
@@ -324,5 +369,8 @@ def found(
         folder, time, control, settings, kind, name, chance, before_write, after_write, on_report,
         lambda point: wire(time, control, point), carrier,
     )  # fmt: skip
+    if booking != "hub":
+        company.open_platform(BOOKINGS[booking], time)
+    serve(company.platform)
     company.start()
     return company

@@ -12,6 +12,7 @@ from random import Random
 
 from requests.adapters import BaseAdapter
 
+from calsync import bootstrap
 from calsync.engine.cycle import CycleReport
 from calsync.sandbox import Control
 from calsync.sandbox.items import expand
@@ -22,6 +23,7 @@ from simulation.company import ZONES, Company, Place, found
 from simulation.faults import Tally, Weather
 from simulation.judge import Judge
 from simulation.people import People
+from simulation.platform import Both, PlatformWire, Served
 from simulation.process import Died
 from simulation.receiver import Receiver
 from simulation.restores import Restores
@@ -52,6 +54,7 @@ class Plan:
     steps: int = 60
     calendar: str = "graph"
     database: str = "sqlite"
+    booking: str = "hub"
     only: frozenset[int] | None = None
     without: frozenset[int] = frozenset()
     rooms: int = 3
@@ -84,7 +87,7 @@ def run(plan: Plan, folder: Path) -> Result:
     except Exception as unforeseen:
         error = _unforeseen(unforeseen)
     finally:
-        history.company.close()
+        history.close()
     return Result(
         plan=plan,
         digest=history.story.digest,
@@ -125,15 +128,19 @@ class History:
         self._ended: set[tuple[str, str]] = set()
         self._mute = False
         self._begun = False
+        self._served: Served | None = None
         name = f"h{os.getpid()}"
         time = VirtualClock()
         self.receiver = Receiver(plan.seed, time, self.story)
+        # A platform elsewhere tells its own listeners.
+        self.receiver.there = self.receiver.there and plan.booking == "hub"
         self.company: Company = found(
             folder,
             name,
             seed=plan.seed,
             calendar=plan.calendar,
             database=plan.database,
+            booking=plan.booking,
             chance=lambda: self.rng,
             before_write=self._before_write,
             after_write=self._after_write,
@@ -141,6 +148,7 @@ class History:
             wire=self._wire,
             carrier=self.receiver.carrier,
             time=time,
+            serve=self._serve,
         )
         views = Views()
         self.people = People(self.company, views, self.weather, self.tally, self.story)
@@ -156,10 +164,23 @@ class History:
 
     def _wire(self, time: VirtualClock, control: Control, point: object) -> BaseAdapter:
         assert callable(point)
-        return Wire(
+        tenant = Wire(
             control, time, self.weather, self.tally, self.story,
             rng=lambda: self.rng, midway=self._midway, point=point,
         )  # fmt: skip
+        if self._served is None:
+            return tenant
+        platform = PlatformWire(
+            self._served, time, self.weather, self.tally, self.story,
+            rng=lambda: self.rng, later=control.world.later, point=point,
+        )  # fmt: skip
+        return Both(tenant, platform)
+
+    def _serve(self, platform: bootstrap.Home | None) -> None:
+        """The platform's API, anew where its database was set back."""
+        if self._served is not None:
+            self._served.close()
+        self._served = Served(platform) if platform is not None else None
 
     def _settle_in(self) -> None:
         """Rooms as the seed has them, imported and at rest."""
@@ -193,6 +214,11 @@ class History:
             self.receiver.register(self.company.home)
             self.admin.settle_in()
         self._rest()
+
+    def close(self) -> None:
+        self.company.close()
+        if self._served is not None:
+            self._served.close()
 
     # -- steps ------------------------------------------------------------------------------
 

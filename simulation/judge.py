@@ -353,7 +353,7 @@ class Judge:
 
     def _waiting(self) -> set[str]:
         """Who has no answer on the platform: whether the calendar has it nobody knows."""
-        with self.company.home.hub.read() as tx:
+        with self.company.hub.read() as tx:
             found = tx.bookings(sorted(self.views.ids))
         return {self.views.ids[b.id] for b in found.values() if b.status is BookingStatus.PENDING}
 
@@ -414,7 +414,7 @@ class Judge:
 
     def _refused(self) -> list[str]:
         """Ids of bookings that people made on the platform and that were refused."""
-        with self.company.home.hub.read() as tx:
+        with self.company.hub.read() as tx:
             found = tx.bookings(list(self.views.ids))
         return [
             key
@@ -693,7 +693,7 @@ class Judge:
     def _answers(self, parked: set[str]) -> None:
         """6: nobody waits for ever."""
         outside = self._outside()
-        with self.company.home.hub.read() as tx:
+        with self.company.hub.read() as tx:
             found = tx.bookings(sorted(self.views.ids))
         for key, booking in found.items():
             if self.views.ids[key] in parked | outside or self._is_over(booking.content):
@@ -713,7 +713,7 @@ class Judge:
 
     def _explained(self) -> None:
         """15: what calsync made can be asked about."""
-        with self.company.home.hub.read() as tx:
+        with self.company.hub.read() as tx:
             for place in self.company.places:
                 held = [b for b in tx.live_bookings([place.id], ALWAYS) if b.tag]
                 keys = [b.id for b in held[:2]]
@@ -740,14 +740,14 @@ class Judge:
         side = next(s for s in Side if f"the {s.value} side" in question)
         if side is Side.CALENDAR:
             return not self.people.images(side, place)
-        with self.company.home.hub.read() as tx:
+        with self.company.hub.read() as tx:
             return not tx.live_bookings([place.id], ALWAYS)
 
     def _writes(self) -> tuple[int, int, int]:
         """App writes to mailboxes; the hub's change number; conflict records."""
         app = sum(line["who"] == "app" for line in self.company.control.world.log)
         with self.company.process.shelter():
-            with self.company.home.hub.read() as tx:
+            with self.company.hub.read() as tx:
                 number = tx.numbers()[0]
             conflicts = len(self._conflicts())
         return app, number, conflicts

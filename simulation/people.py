@@ -135,7 +135,7 @@ class People:
         return self.company.standing(("images", place.id), lambda: self._bookings(place))
 
     def _bookings(self, place: Place) -> list[Image]:
-        with self.company.home.hub.read() as tx:
+        with self.company.hub.read() as tx:
             found = tx.live_bookings([place.id], ALWAYS)
         return self.views.bookings(sorted(found, key=lambda b: b.id), place.zone)
 
@@ -167,7 +167,7 @@ class People:
             doc["timeZone"] = shape.zone
         if shape.rule:
             doc["recurrenceRule"] = shape.rule
-        made = self.company.home.bookings.create(place.id, doc)
+        made = self.company.bookings.create(place.id, doc)
         self.views.ids[made.booking.id] = name  # type: ignore[union-attr]  # no Once, so no StoredAnswer
         self._done(Kind.BOOK, Side.BOOKING, place, name, None, asks=True)
         shape.count(self.tally)
@@ -232,7 +232,7 @@ class People:
         return self._edit_outlook(rng, place, image)
 
     def _edit_platform(self, rng: Random, place: Place, image: Image) -> bool:
-        bookings = self.company.home.bookings
+        bookings = self.company.bookings
         if image.series and rng.random() < 0.5:
             slot = self._a_date(rng, place, image)
             if slot is None:
@@ -248,7 +248,7 @@ class People:
 
     def _a_date(self, rng: Random, place: Place, image: Image) -> str | None:
         span = ALWAYS
-        with self.company.home.hub.read() as tx:
+        with self.company.hub.read() as tx:
             found = tx.bookings([image.key]).get(image.key)
         if found is None or found.content.recurrence is None:
             return None
@@ -304,7 +304,7 @@ class People:
     def _cancel(self, rng: Random, side: Side, place: Place, image: Image) -> bool:
         seen = self._seen(side, place, image.name) or image
         if side is Side.BOOKING:
-            self.company.home.bookings.cancel(image.key, ANY)
+            self.company.bookings.cancel(image.key, ANY)
         else:
             item = self.company.box(place).items[image.key]
             # Somebody with access to the room's own calendar, or the organizer.

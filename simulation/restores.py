@@ -27,13 +27,14 @@ OLD_S = 3700.0
 
 @dataclass(slots=True)
 class Restores:
-    """``kept``: the state of our database at the last backup, and when that was; ``had``: what the
-    calendars had at that time."""
+    """``kept``: the state of our database at the last backup, and when that was; ``platforms``:
+    that of another platform's; ``had``: what the calendars had at that time."""
 
     company: Company
     judge: Judge
     story: Story
     kept: tuple[float, bytes] | None = None
+    platforms: bytes = b""
     had: set[str] = field(default_factory=set)
     mailboxes: set[str] = field(default_factory=set)
 
@@ -48,6 +49,8 @@ class Restores:
         images = self.judge.people.images
         self.had = {one.name for p in company.places for one in images(Side.CALENDAR, p)}
         self.kept = company.time.elapsed, company.database.save(company.folder, company.name)
+        if company.platform is not None:
+            self.platforms = company.database.save(company.folder, company.platform_name)
 
     # -- bringing it back -------------------------------------------------------------------
 
@@ -77,7 +80,7 @@ class Restores:
 
     def database(self, rng: Random) -> bool:
         """Our database, and with it the bookings of the platform that is built in."""
-        if self._cannot():
+        if self._cannot() or self._elsewhere():
             return False
         places = self.company.places
         self._setting_back(Side.BOOKING, places, "our database", lambda: self._put_back(rng))
@@ -89,10 +92,20 @@ class Restores:
         """Nobody puts back a file on which a process still works that hangs."""
         return self.kept is None or bool(self.company.stalled or self.judge.restored)
 
+    def _elsewhere(self) -> bool:
+        """The bookings are another platform's: our backup does not hold them."""
+        return self.company.platform is not None
+
     def _set_back(self, rng: Random) -> None:
         assert self.kept is not None
-        self._end(rng)
         company = self.company
+        if company.platform is not None:
+            # calsync goes on meanwhile, and asks a platform that is another one now.
+            name, state = company.platform_name, self.platforms
+            company.database.set_back(company.folder, name, state, PLATFORM)
+            company.changed()
+            return
+        self._end(rng)
         company.database.set_back(company.folder, company.name, self.kept[1], PLATFORM)
         company.start()
 

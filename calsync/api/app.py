@@ -17,7 +17,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from calsync.adapters.feeds.keys import FeedKeys
 from calsync.adapters.hub.service import BookingService
-from calsync.api import bookings, changes, docs, feeds, health, openapi, problems, rooms, stream
+from calsync.api import (
+    bookings,
+    changes,
+    connectors,
+    docs,
+    feeds,
+    health,
+    openapi,
+    problems,
+    rooms,
+    stream,
+)
 from calsync.api.context import Api, SyncStatus
 from calsync.api.health import Figures, NotReady, Requests
 from calsync.api.limits import LimitHeaders, Limits
@@ -37,14 +48,18 @@ def create_app(
     not_ready: NotReady = lambda: (),
     figures: Figures = lambda: (),
     limits: Limits | None = None,
+    mapped: Callable[[str], bool] = lambda _: False,
+    bookings_here: bool = True,
 ) -> FastAPI:
     """The API over ``service``.
 
     ``sync_status(room_id)`` says up to when the room is in sync, and whether that is stale;
     ``trigger(room_id)`` is called after each write (it must not block or raise). Without
     ``feed_keys`` there are no room feeds. ``not_ready`` and ``figures`` are for monitoring;
-    ``limits`` say how often clients may ask. Nothing here calls out to any network, the page at
-    /docs included.
+    ``limits`` say how often clients may ask. ``mapped(room_id)``: a calendar of this very calsync
+    answers the room's bookings; else a connector may. Without ``bookings_here`` another platform
+    holds the bookings: only what says how calsync is stays. Nothing here calls out to any network,
+    the page at /docs included.
     """
     # The framework's own pages load scripts from elsewhere: /docs below needs none.
     app = FastAPI(
@@ -55,17 +70,28 @@ def create_app(
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    api = Api(service, now=now, sync_status=sync_status, trigger=trigger, limits=limits or Limits())
-    for router in (
-        rooms.router(api),
-        bookings.router(api),
-        changes.router(api),
-        stream.router(api),
-    ):
-        app.include_router(router, prefix="/v1")
+    api = Api(
+        service,
+        now=now,
+        sync_status=sync_status,
+        trigger=trigger,
+        limits=limits or Limits(),
+        mapped=mapped,
+    )
+    if bookings_here:
+        for router in (
+            rooms.router(api),
+            bookings.router(api),
+            connectors.router(api),
+            changes.router(api),
+            stream.router(api),
+        ):
+            app.include_router(router, prefix="/v1")
+    else:
+        _add_elsewhere(app)
     requests = Requests()
     app.include_router(health.router(api, version, requests, not_ready=not_ready, figures=figures))
-    if feed_keys is not None:
+    if feed_keys is not None and bookings_here:
         app.include_router(feeds.router(api, feed_keys))
     _add_pages(app)
     for kind in (problems.ApiProblem, CalsyncError, RequestValidationError, HTTPException):
@@ -113,6 +139,20 @@ def _wrong_method(app: FastAPI) -> Callable[[Request, Exception], Awaitable[Resp
         return response
 
     return answer
+
+
+def _add_elsewhere(app: FastAPI) -> None:
+    """What asks for bookings hears where they are, not that its address is misspelt."""
+
+    def elsewhere() -> Response:
+        raise problems.ApiProblem(
+            "not-found",
+            "This calsync polls another booking platform: rooms, bookings and feeds are there.",
+        )
+
+    for path in ("/v1/{rest:path}", "/feeds/{rest:path}"):
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        app.add_api_route(path, elsewhere, methods=methods, include_in_schema=False)
 
 
 def _add_pages(app: FastAPI) -> None:

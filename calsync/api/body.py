@@ -205,15 +205,21 @@ def window(start: str, end: str) -> Interval:
     return Interval(begin, finish)
 
 
-def _instant(name: str, text: str) -> datetime:
-    # A "+" that was not escaped arrives as a blank.
-    text = text.replace(" ", "+")
+def read_instant(text: str) -> datetime | None:
+    """An instant (RFC 3339) in UTC; None where it is none."""
     try:
-        found = _INSTANT.fullmatch(text)
-        if found and "1900" <= text[:4] <= "2999":
+        if _INSTANT.fullmatch(text) and "1900" <= text[:4] <= "2999":
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
+    return None
+
+
+def _instant(name: str, text: str) -> datetime:
+    # A "+" that was not escaped arrives as a blank.
+    found = read_instant(text.replace(" ", "+"))
+    if found is not None:
+        return found
     raise _wrong(name, "is not an instant; write 2026-11-20T09:00:00Z")
 
 

@@ -71,7 +71,7 @@ def _add_making(routes: APIRouter, api: Api, waits: Waits) -> None:
         doc: dict[str, object] = Depends(json_body(JSON_TYPES)),
     ) -> Response:
         key = idempotency_key(request)
-        once = None if key is None else _once(request, token, key, doc)
+        once = None if key is None else once_for(request, token, key, doc)
         done = await run_in_threadpool(api.service.create, room_id, doc, once=once)
         if isinstance(done, StoredAnswer):
             return await _again(request, done, api, waits, token)
@@ -242,7 +242,8 @@ def _add_occurrences(routes: APIRouter, api: Api, waits: Waits) -> None:
 # --- idempotency -----------------------------------------------------------------------------
 
 
-def _once(request: Request, token: ApiToken, key: str, doc: dict[str, object]) -> Once:
+def once_for(request: Request, token: ApiToken, key: str, doc: dict[str, object]) -> Once:
+    """The Idempotency-Key of a request that makes a booking."""
     said = json.dumps([request.scope["path"], doc], sort_keys=True)
 
     def word(outcome: Shown | RoomConflict) -> tuple[int, dict[str, str], str]:
@@ -253,7 +254,11 @@ def _once(request: Request, token: ApiToken, key: str, doc: dict[str, object]) -
             headers = {"Content-Type": problems.MEDIA_TYPE}
             return response.status_code, headers, bytes(response.body).decode()
         headers = {"Content-Type": "application/json", **booking_headers(outcome)}
-        return 201, headers, encode(booking_doc(outcome, token)).decode()
+        return (
+            201 if outcome.created else 200,
+            headers,
+            encode(booking_doc(outcome, token)).decode(),
+        )
 
     return Once(token.id, key, sha256(said.encode("utf-8")).hexdigest(), word)
 
@@ -268,5 +273,10 @@ async def _again(
         response = await waits.answer(request, replace(shown, created=True), token)
         response.headers["Idempotency-Replayed"] = "true"
         return response
+    return again(kept)
+
+
+def again(kept: StoredAnswer) -> Response:
+    """The answer as it was given."""
     headers = {**kept.headers, "Idempotency-Replayed": "true", "Cache-Control": "private, no-cache"}
     return Response(kept.body, status_code=kept.status, headers=headers)

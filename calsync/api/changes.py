@@ -63,6 +63,7 @@ def _entry(entry: FeedEntry, shown: Shown | None, token: ApiToken) -> dict[str, 
         "roomId": entry.room_id,
         "revision": entry.revision,
         "at": format_utc(entry.at),
+        "changeNumber": entry.number,
     }
     if shown is not None:
         doc["booking"] = booking_doc(shown, token)

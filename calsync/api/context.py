@@ -24,11 +24,14 @@ SyncStatus = Callable[[str], tuple[datetime | None, bool]]
 
 @dataclass(frozen=True, slots=True)
 class Api:
+    """``mapped(room_id)``: this very calsync keeps the room equal with a calendar."""
+
     service: BookingService
     now: Callable[[], datetime]
     sync_status: SyncStatus
     trigger: Callable[[str], None]
     limits: Limits = field(default_factory=Limits)
+    mapped: Callable[[str], bool] = lambda _: False
 
     def needs(self, scope: str) -> Any:
         """The token of the request, as a declared default (which FastAPI types as Any)."""

@@ -49,7 +49,7 @@ def describe(
         extra["parameters"] = [
             header(name, required=428 in codes and name == "If-Match") for name in headers
         ]
-    writes = _OF_WRITES if scope.endswith(":write") else ()
+    writes = _OF_WRITES if scope.endswith((":write", ":mirror")) else ()
     wrong = (*_ANYWHERE, *codes, *writes, *(_OF_BODIES if body is not None else ()))
     responses = answers(*wrong)
     for status in good:

@@ -174,6 +174,9 @@ def of_error(request: Request, error: Exception) -> Response:
                 for v in error.violations
             ]
             return problem(error.code, sentence(error), instance=path, violations=broken)
+        case hub.ResyncRequired():
+            restored = True if error.restored else None
+            return problem(error.code, sentence(error), instance=path, restored=restored)
         case hub.HubProblem():
             headers = {"Retry-After": "1"} if isinstance(error, hub.KeyRunning) else None
             return problem(error.code, sentence(error), instance=path, headers=headers)

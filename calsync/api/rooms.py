@@ -42,7 +42,7 @@ def router(api: Api) -> APIRouter:
         "/rooms", dependencies=may_read, **describe("rooms:read", "Rooms", "List all rooms")
     )
     def list_rooms() -> Response:
-        return answer({"rooms": [room_doc(r) for r in service.rooms()]})
+        return answer({"rooms": [room_doc(r, api) for r in service.rooms()]})
 
     @routes.get(
         "/rooms/{room_id}",
@@ -58,10 +58,12 @@ def router(api: Api) -> APIRouter:
     )
     def get_room(request: Request, room_id: str) -> Response:
         room = service.room(room_id)
-        headers = {"ETag": etag(room.revision)}
-        if none_match(request, room.revision):
+        # Whether it is mapped is no part of its revision.
+        held = f"{room.revision}m" if api.mapped(room_id) else str(room.revision)
+        headers = {"ETag": f'"{held}"'}
+        if none_match(request, held):
             return Response(status_code=304, headers=headers)
-        return answer(room_doc(room), headers=headers)
+        return answer(room_doc(room, api), headers=headers)
 
     @routes.put(
         "/rooms/{room_id}",
@@ -78,7 +80,7 @@ def router(api: Api) -> APIRouter:
     def put_room(room_id: str, doc: dict[str, object] = Depends(json_body(JSON_TYPES))) -> Response:
         room, created = service.put_room(*read_room(room_id, doc))
         headers = {"ETag": etag(room.revision)}
-        return answer(room_doc(room), status=201 if created else 200, headers=headers)
+        return answer(room_doc(room, api), status=201 if created else 200, headers=headers)
 
     @routes.get(
         "/rooms/{room_id}/occupancy",
@@ -181,7 +183,7 @@ def occurrence_doc(found: Occurrence, room_zone: str, token: ApiToken) -> dict[s
 # --- rooms as JSON ---------------------------------------------------------------------------
 
 
-def room_doc(stored: StoredRoom) -> dict[str, object]:
+def room_doc(stored: StoredRoom, api: Api) -> dict[str, object]:
     room = stored.room
     rules = rules_to_json(stored.rules)
     return {
@@ -192,6 +194,7 @@ def room_doc(stored: StoredRoom) -> dict[str, object]:
         "capacity": room.capacity,
         "timeZone": room.zone,
         "titles": stored.titles,
+        "answeredBy": "calendar" if api.mapped(room.id) else "connector",
         **({"rules": rules} if rules else {}),
     }
 
@@ -199,7 +202,9 @@ def room_doc(stored: StoredRoom) -> dict[str, object]:
 def read_room(room_id: str, doc: dict[str, object]) -> tuple[Room, BookingRules]:
     """Raises InvalidBooking (the one kind for bodies that say something wrong)."""
     form = Form(doc)
-    form.refuse_unknown(("id", "name", "building", "floor", "capacity", "timeZone", "rules"))
+    # A client may send back what it read.
+    known = ("id", "name", "building", "floor", "capacity", "timeZone", "rules", "answeredBy")
+    form.refuse_unknown(known)
     if doc.get("id") not in (None, room_id):
         form.fail("id", "differs from the id in the address", "Leave it out")
     if not _ROOM_ID.fullmatch(room_id):

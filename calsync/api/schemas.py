@@ -201,6 +201,46 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
         closed=True,
     ),
+    "MirroredInput": _object(
+        {
+            **_ASKED,
+            **_RRULE,
+            "editable": {
+                **_FLAG,
+                "default": True,
+                "description": "false: the room is only invited; a change here reaches nobody",
+            },
+            "claimedAt": {
+                **_INSTANT,
+                "description": "When it was made in the calendar: who came first is decided by it",
+            },
+        },
+        *("start", "duration"),
+        closed=True,
+    ),
+    "MirroredPatch": _object(
+        {
+            **_nullable({**_ASKED, **_RRULE}),
+            **{name: {"description": "Accepted as it was read"} for name in READ_ONLY},
+            "refusal": {
+                **_ref("RefusalInput"),
+                "description": "The dates that the change gives up, and why",
+            },
+        },
+        closed=True,
+    ),
+    "Answer": _object(
+        {
+            "status": {"enum": ["confirmed", "rejected"]},
+            "refusal": {
+                **_ref("RefusalInput"),
+                "description": "Why not; with confirmed, the dates that are not confirmed",
+            },
+        },
+        "status",
+        closed=True,
+    ),
+    "Token": _object({"name": _TEXT, "scopes": _list(_TEXT)}, "name", "scopes"),
     "Booking": _object(
         {
             "id": _TEXT,
@@ -222,10 +262,18 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "revision": {"type": "integer"},
             "created": _INSTANT,
             "updated": _INSTANT,
+            "changeNumber": {
+                "type": "integer",
+                "description": "Of the last change of its content; grows over all bookings",
+            },
+            "claimedAt": {
+                **_INSTANT,
+                "description": "Of what a connector mirrored: when it was made in its calendar",
+            },
             "refusal": _ref("Refusal"),
         },
         *("id", "roomId", "start", "duration", "bookingStatus", "origin", "editable"),
-        *("startUtc", "endUtc", "sequence", "revision", "created", "updated"),
+        *("startUtc", "endUtc", "sequence", "revision", "created", "updated", "changeNumber"),
     ),
     "Occurrence": _object(
         {
@@ -258,11 +306,24 @@ SCHEMAS: Final[dict[str, Schema]] = {
             **_ROOM,
             "building": _or_null(_TEXT),
             "floor": _or_null(_TEXT),
+            "answeredBy": {"description": "Accepted as it was read"},
         },
         *("name", "timeZone"),
         closed=True,
     ),
-    "Room": _object({"id": _TEXT, **_ROOM, "titles": _FLAG}, "id", "name", "timeZone", "titles"),
+    "Room": _object(
+        {
+            "id": _TEXT,
+            **_ROOM,
+            "titles": _FLAG,
+            "answeredBy": {
+                "enum": ["calendar", "connector"],
+                "description": "calendar: the room is kept equal with a calendar here, which "
+                "answers bookings; connector: a connector may answer them",
+            },
+        },
+        *("id", "name", "timeZone", "titles", "answeredBy"),
+    ),
     "Rooms": _object({"rooms": _list(_ref("Room"))}, "rooms"),
     "Alternative": _object(
         {"roomId": _TEXT, "name": _TEXT, "capacity": _or_null(_WHOLE)}, "roomId", "name"
@@ -288,6 +349,19 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "alternatives": _list(_ref("Alternative")),
         },
         *("code", "reason"),
+    ),
+    "RefusalInput": _object(
+        {
+            "code": {**_TEXT, "pattern": "^[a-z0-9][a-z0-9-]{0,63}$", "default": "refused"},
+            "reason": {**_TEXT, "minLength": 1, "maxLength": 1000},
+            "dates": _list(_LOCAL),
+            "conflicts": _list(
+                _object({"start": _INSTANT, "end": _INSTANT}, "start", "end", closed=True)
+            ),
+            "alternatives": _list(_ref("Alternative")),
+        },
+        "reason",
+        closed=True,
     ),
     "RoomState": _object(
         {
@@ -360,9 +434,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "roomId": _TEXT,
             "revision": {"type": "integer"},
             "at": _INSTANT,
+            "changeNumber": {"type": "integer", "description": "Grows over all bookings"},
             "booking": {**_ref("Booking"), "description": "As it is now; not on tombstones"},
         },
-        *("kind", "bookingId", "roomId", "revision", "at"),
+        *("kind", "bookingId", "roomId", "revision", "at", "changeNumber"),
     ),
     "Changes": _object(
         {
@@ -392,6 +467,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
                     "detail",
                 )
             ),
+            "restored": {
+                **_FLAG,
+                "description": "The cursor has seen changes that a restore took back",
+            },
             "conflicts": _list(_ref("Conflict")),
             "violations": _list(
                 _object(

@@ -9,7 +9,7 @@ import typer
 
 from calsync.cli.carry import carry_out, tell
 from calsync.cli.choke import FAILED
-from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, opened
+from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, bookings_here, opened
 from calsync.cli.output import print_json, print_line
 from calsync.cli.times import span
 from calsync.errors import UsageError
@@ -59,6 +59,8 @@ def resolve(
                 where=f"conflict {conflict}",
                 todo=f"To take it back: calsync restore {found.pair.room_id} --at TIME",
             )
+        if keep is Keep.BOTH or (keep is Keep.THAT and found.state is not State.OPEN):
+            bookings_here(home, todo="Book there what should be kept, too")
         moved = _moved(home, found, room) if keep is Keep.BOTH else ""
         said = _said(found, keep, moved)
         if as_json and not yes:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, opened
+from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, bookings_here, opened
 from calsync.cli.output import print_json, print_line, print_table, when
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ def create(
     Whoever knows the address can read the room's times, so make one for each display.
     """
     with opened(settings) as home:
+        bookings_here(home, todo="Make the room's feed there")
         feed, path = home.feeds.create(room, name.strip(), details=details)
     if as_json:
         print_json(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from calsync.errors import UsageError
+from calsync.errors import SideError, UsageError
 from calsync.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -83,3 +83,34 @@ def mapped(home: Home, room: str) -> Pair:
             "this room is not mapped", where=f"room {room}", todo="See: calsync rooms list"
         )
     return pair
+
+
+def polls(settings: Path | Settings) -> bool:
+    """Whether another platform holds the bookings, and calsync polls it."""
+    read = settings if isinstance(settings, Settings) else load(settings)
+    return read.booking.kind != "hub"
+
+
+def bookings_here(home: Home, *, todo: str) -> None:
+    """Raises UsageError where bookings are not calsync's own to make or show."""
+    if polls(home.settings):
+        raise UsageError(
+            'this calsync polls another booking platform ([booking] kind = "http"), which holds'
+            " the bookings",
+            todo=todo,
+        )
+
+
+def platform_rooms(settings: Path | Settings) -> str:
+    """Where a platform is polled, take in its rooms as it names them now; why that could not be,
+    empty where it was done or there is none."""
+    if not polls(settings):
+        return ""
+    from calsync.bootstrap import take_in_rooms
+
+    try:
+        with connected(settings) as system:
+            take_in_rooms(system)
+    except SideError as error:
+        return f"the rooms are those that the platform named last: {error}"
+    return ""

@@ -10,7 +10,14 @@ import typer
 
 from calsync.cli.carry import carry_out, tell
 from calsync.cli.choke import FAILED, say
-from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, mapped, opened
+from calsync.cli.options import (
+    DEFAULT_SETTINGS,
+    AsJson,
+    SettingsPath,
+    bookings_here,
+    mapped,
+    opened,
+)
 from calsync.cli.output import print_json, print_line, print_table
 from calsync.cli.times import span
 from calsync.errors import UsageError
@@ -47,6 +54,7 @@ def restore(
         raise UsageError("with --json nobody can be asked", todo="Add --yes or --dry-run")
     outcomes: list[Outcome] = []
     with opened(settings) as home:
+        bookings_here(home, todo="See what was done with calsync explain, and book again there")
         pair = mapped(home, room)
         since = _time(at, pair.zone, home.clock.now())
         steps = planned(home, pair, since)

@@ -16,6 +16,8 @@ from calsync.cli.options import (
     connected,
     mapped,
     opened,
+    platform_rooms,
+    polls,
 )
 from calsync.cli.output import ago, plain, print_json, print_line, print_table
 from calsync.cli.probe import look
@@ -65,6 +67,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """List the rooms, and what each is mapped to."""
+    _say(platform_rooms(settings))
     if discover:
         with connected(settings) as system:
             calendars = {
@@ -74,6 +77,11 @@ def show(
     else:
         with opened(settings) as home:
             _show(home, None, as_json=as_json)
+
+
+def _say(note: str) -> None:
+    if note:
+        say(f"Note: {note}")
 
 
 def _show(
@@ -200,6 +208,7 @@ def map_(
     _checked(checks.mailbox, mailbox, where=where, what="mailbox")
     if zone:
         _checked(checks.zone, zone, where=where, what="--zone")
+    _say(platform_rooms(settings))
     with opened(settings) as home:
         from calsync.bootstrap import map_room
 
@@ -250,6 +259,15 @@ def _put_room(
 ) -> None:
     """Make the room, or change what was given of it; a known room with nothing given stays."""
     old = next((r.room for r in home.bookings.rooms() if r.room.id == room), None)
+    if polls(home.settings):
+        given = zone or name or building or capacity is not None
+        if old is None or given:
+            raise UsageError(
+                "the platform has no such room" if old is None else "the platform names its rooms",
+                where=f"room {room}",
+                todo="See: calsync rooms list" if old is None else "Change it there",
+            )
+        return
     if old is None and not zone:
         raise UsageError(
             "this room is new, so its time zone must be given",

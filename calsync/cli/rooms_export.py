@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, opened
+from calsync.cli.choke import say
+from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, opened, platform_rooms
 from calsync.cli.output import print_json, print_line
 from calsync.errors import UsageError
 
@@ -28,6 +29,8 @@ def export(
     from calsync.setup.roomsheet import COLUMNS
     from calsync.setup.roomsheet import export as sheet
 
+    if note := platform_rooms(settings):
+        say(f"Note: {note}")
     with opened(settings) as home:
         rooms = [stored.room for stored in home.bookings.rooms()]
         pairs = {pair.room_id: pair for pair in home.store.pairs()}

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, opened
+from calsync.cli.choke import say
+from calsync.cli.options import (
+    DEFAULT_SETTINGS,
+    AsJson,
+    SettingsPath,
+    opened,
+    platform_rooms,
+    polls,
+)
 from calsync.cli.output import print_json, print_line, print_table
 from calsync.errors import UsageError
 from calsync.model import Pair, Room
@@ -46,8 +54,12 @@ def import_(
     from calsync.setup.sheets import read
 
     entries = read_entries(read(file))
+    if note := platform_rooms(settings):
+        say(f"Note: {note}")
     with opened(settings) as home:
         steps = _steps(home, entries, str(file))
+        if polls(home.settings):
+            _check_known(home, steps, str(file))
         due = [step for step in steps if step.what]
         if not as_json:
             _print(steps)
@@ -138,6 +150,20 @@ def _changes(entry: Entry, pair: Pair) -> bool:
     there = (pair.connection, pair.zone, pair.edit_policy.value, pair.clash_policy.value)
     other = any(new not in ("", old) for new, old in zip(wanted, there, strict=True))
     return other or entry.titles not in (None, pair.titles)
+
+
+def _check_known(home: Home, steps: list[Step], path: str) -> None:
+    """Rooms of a platform that is polled are made and named there. Raises UsageError."""
+    from calsync.setup.roomsheet import problems
+
+    rooms = {stored.room.id: stored.room for stored in home.bookings.rooms()}
+    wrong = [
+        f"line {step.entry.line}: the platform has no room {step.room.id} that is as this line says"
+        for step in steps
+        if rooms.get(step.room.id) != step.room
+    ]
+    if wrong:
+        raise problems(path, wrong)
 
 
 def _carry_out(home: Home, step: Step) -> None:

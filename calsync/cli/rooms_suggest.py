@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, connected
+from calsync.cli.choke import say
+from calsync.cli.options import (
+    DEFAULT_SETTINGS,
+    AsJson,
+    SettingsPath,
+    connected,
+    platform_rooms,
+    polls,
+)
 from calsync.cli.output import print_json, print_line, print_table
 from calsync.cli.rooms_discover import Addresses, addresses
 from calsync.cli.rooms_export import write_sheet
@@ -60,6 +68,10 @@ def suggest(
         except checks.Wrong as wrong:
             raise UsageError(f"--zone: {wrong.what}", todo=wrong.todo) from None
     named = addresses(address)
+    if new and polls(settings):
+        raise UsageError("the platform makes its rooms", todo="Leave --new out")
+    if note := platform_rooms(settings):
+        say(f"Note: {note}")
     with connected(settings) as system:
         found = _suggestions(system, named, zone=zone if new else "", least=least)
     if out is not None:

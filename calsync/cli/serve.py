@@ -29,7 +29,9 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
 
     Stops within seconds; whatever was under way is looked up on the next start, so that even a
     kill loses nothing. One process works on a database at a time: a second one says so and
-    ends. The API describes itself at /docs. With --json, one line is printed once it listens.
+    ends. Where a platform is polled ([booking] kind = "http"), bookings are made there, and the API
+    has health and metrics only. The API describes itself at /docs. With --json, one line is printed
+    once it listens.
     """
     read = load(settings)
     start_logging(read.log)
@@ -73,17 +75,19 @@ def _server(system: System, worker: Worker) -> ApiServer:
     from calsync.api.server import ApiServer
     from calsync.bootstrap import SyncStatus, build_vitals
 
-    vitals = build_vitals(system, worker)
+    vitals, status = build_vitals(system, worker), SyncStatus(system)
     app = create_app(
         system.home.bookings,
         now=system.home.clock.now,
-        sync_status=SyncStatus(system),
+        sync_status=status,
         trigger=worker.trigger,
         version=__version__,
         feed_keys=system.home.feeds,
         not_ready=vitals.not_ready,
         figures=vitals.metrics,
         limits=Limits(system.home.settings.api.requests_per_minute),
+        mapped=status.mapped,
+        bookings_here=system.remote is None,
     )
     api = system.home.settings.api
     return ApiServer(app, host=api.host, port=api.port)

@@ -23,18 +23,29 @@ def create(
         list[str] | None,
         typer.Option(
             help="What it allows; repeat for more: rooms:read, rooms:write, busy:read,"
-            " bookings:read, bookings:write, details:read, metrics:read. Without any: what a"
-            " platform needs, all but rooms:write and metrics:read."
+            " bookings:read, bookings:write, bookings:mirror, details:read, metrics:read. Without"
+            " any: what a platform needs, all but rooms:write, bookings:mirror and metrics:read."
         ),
     ] = None,
+    connector: Annotated[
+        bool,
+        typer.Option(
+            "--connector",
+            help="For another calsync that polls this one, or any connector: what a platform"
+            " needs, and bookings:mirror.",
+        ),
+    ] = False,
     settings: SettingsPath = DEFAULT_SETTINGS,
     as_json: AsJson = False,
 ) -> None:
     """Make a token. It is shown once and cannot be shown again: calsync keeps only its hash."""
     if not name.strip():
         raise UsageError("a token needs a name", todo="Name whom it is for")
+    scopes = list(scope or DEFAULT_SCOPES)
+    if connector:
+        scopes = [*(scope or ()), *DEFAULT_SCOPES, "bookings:mirror"]
     with opened(settings) as home:
-        token, text = home.bookings.tokens.create(name.strip(), scope or DEFAULT_SCOPES)
+        token, text = home.bookings.tokens.create(name.strip(), scopes)
     if as_json:
         print_json(
             {"id": token.id, "name": token.name, "scopes": sorted(token.scopes), "token": text}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, opened
+from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, bookings_here, opened
 from calsync.cli.output import print_json, print_line, print_table, when
 from calsync.errors import UsageError
 from calsync.mapping.webhook_values import Backlog, Endpoint, Message
@@ -39,6 +39,7 @@ def add(
     if not name.strip():
         raise UsageError("a webhook needs a name", todo="Name whom it is for")
     with opened(settings) as home:
+        bookings_here(home, todo="Add the webhook there")
         endpoint, secret = home.webhooks.add(name.strip(), url, scope or (), room or ())
     _print_secret(endpoint, secret, as_json=as_json)
 

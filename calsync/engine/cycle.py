@@ -170,7 +170,7 @@ def _work(
         if report.error:
             return
         state = counted(state, plan, fresh, now)
-        plan.effects = with_alternatives(ctx, pair, plan.effects, window)
+        plan.effects = yield from with_alternatives(ctx, pair, plan.effects, window)
         if number == 0 and full:
             drift = _drift(plan, links, held.window, pair.zone) if held.imported else 0
             state = replace(state, compared_at=now, drift=drift)
@@ -314,5 +314,5 @@ def preview(ctx: Context, pair: Pair) -> Steps[Plan]:
     plan = decide_room(ctx, pair, found.links, seen, state=state, window=window, now=now)
     back = signs_of(found, found.links, plan)
     plan.halt = back[0].halt if back else ask(ctx, pair, plan, found, now)
-    plan.effects = with_alternatives(ctx, pair, plan.effects, window)
+    plan.effects = yield from with_alternatives(ctx, pair, plan.effects, window)
     return plan

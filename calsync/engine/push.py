@@ -277,7 +277,7 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[None]:
         effects = [_effect_again(o, links[o.link_id]) for o in mine]
         window = ctx.state(pair).window
         if window is not None:
-            effects = with_alternatives(ctx, pair, effects, window)
+            effects = yield from with_alternatives(ctx, pair, effects, window)
         outcomes = [
             resolve(EffectKind(o.kind), version=o.version, wanted=o.fingerprint, found=f)
             for o, f in zip(mine, found, strict=True)

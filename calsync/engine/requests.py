@@ -88,7 +88,7 @@ def _refuse(ctx: Context, pair: Pair, request: Request, *, quiet: bool) -> Steps
         )
     if sent is not None:
         link, effect = sent
-        effects = with_alternatives(ctx, pair, [effect], window)
+        effects = yield from with_alternatives(ctx, pair, [effect], window)
         links = {link.id: link}
         _store(ctx, pair, [link], "an admin kept another booking", effects=effects)
         yield from push(ctx, pair, effects, links, window=window, quiet=quiet)

@@ -2,7 +2,8 @@
 
 Names follow RFC 8984 with the changes of jscalendarbis (singular ``recurrenceRule``). What is
 our own: ``bookingStatus``, ``origin``, ``editable``, ``refusal``, ``bookedBy``, ``seats``,
-``startUtc``/``endUtc``, and ``showAs`` for the two kinds of busy that JSCalendar cannot say.
+``changeNumber``, ``claimedAt``, ``startUtc``/``endUtc``, and ``showAs`` for the two kinds of
+busy that JSCalendar cannot say.
 
 Reading what was written gives the same occupancy back (tests/unit/hub holds this as a law).
 """
@@ -62,6 +63,8 @@ READ_ONLY: Final = (
     "revision",
     "created",
     "updated",
+    "changeNumber",
+    "claimedAt",
     "refusal",
 )
 
@@ -224,7 +227,10 @@ def booking_to_json(booking: Booking, room_zone: str, *, details: bool) -> dict[
         "revision": booking.revision,
         "created": format_utc(booking.created),
         "updated": format_utc(booking.modified),
+        "changeNumber": booking.mark,
     }
+    if booking.claimed is not None:
+        doc["claimedAt"] = format_utc(booking.claimed)
     if booking.refusal is not None:
         doc["refusal"] = refusal_to_json(booking.refusal)
     return doc if details else hide_details(doc)

@@ -49,7 +49,8 @@ class Booking:
     content (sync's version). ``mark``: the change number of the last change of content, and
     ``modified`` its time. ``tag``: the link for which sync made it, by the effect ``made_by``.
     ``parts``: every suffix under which sync ever saw a part of it, where the calendar cannot
-    hold it as one series; ``waiting``: those of them that are not confirmed yet.
+    hold it as one series; ``waiting``: those of them that are not confirmed yet. ``claimed``: when
+    what a connector mirrored was made in its calendar.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Booking:
     revision: int = 1
     content_revision: int = 1
     mark: int = 0
+    claimed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

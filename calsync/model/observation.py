@@ -27,7 +27,8 @@ class Seen:
     ``maker``: which installation of calsync wrote it, where the tag says so.
     ``uid``: the identity it shares with copies elsewhere (iCalUId).
     ``person``: who booked it. ``pending``: a booking that waits for the calendar's answer.
-    ``created``, ``modified``: by the server's clock, aware UTC.
+    ``created``, ``modified``: by the server's clock, aware UTC. ``claimed``: when its time was
+    claimed, where that was before it appeared here: on a third side, from which it was mirrored.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Seen:
     seats: int | None = None
     modified: datetime | None = None
     maker: str = ""
+    claimed: datetime | None = None
     replaces: str = ""
 
 

@@ -172,7 +172,7 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         # It was restored: since then it claims its time again, not since it was made.
         since = obs.modified or now
     elif before is None:
-        since = obs.created
+        since = obs.claimed or obs.created
     elif not same_schedule(before, obs.occupancy):
         since = obs.modified or now
     same = link.base is not None and obs.fingerprint == link.base_fingerprint

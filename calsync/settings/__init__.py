@@ -3,6 +3,7 @@ but the settings file itself."""
 
 from calsync.settings.model import (
     Api,
+    BookingSource,
     Connection,
     Database,
     GuardLimits,
@@ -22,6 +23,7 @@ from calsync.settings.secret import SecretRef
 
 __all__ = [
     "Api",
+    "BookingSource",
     "Connection",
     "Database",
     "GuardLimits",

@@ -292,6 +292,19 @@ def origin(value: object) -> str:
     return found
 
 
+def base_address(value: object) -> str:
+    """An origin, with a path below which the service may lie."""
+    found = text(value).strip().rstrip("/")
+    path = found.partition("://")[2].partition("/")[2]
+    if path and not re.fullmatch(r"[A-Za-z0-9._~/-]+", path, re.ASCII):
+        raise Wrong(
+            f"{shown(found)} is not an address", "Write https://host/path, without ? # or %"
+        )
+    if path and {".", "..", ""} & set(path.split("/")):
+        raise Wrong(f"{shown(found)} has a path that leads elsewhere", "Write the plain path")
+    return origin(found.removesuffix(f"/{path}") if path else found) + (f"/{path}" if path else "")
+
+
 def database_url(value: object) -> str:
     found = text(value).strip()
     if not found.startswith(("sqlite:", "postgresql:", "postgresql+")) or "://" not in found:

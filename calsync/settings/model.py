@@ -98,6 +98,27 @@ class Platform:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BookingSource:
+    """Where the bookings are: the hub in this calsync, or a platform that is polled (``http``).
+    ``timeout``: seconds for one whole answer."""
+
+    kind: str = field(default="hub", metadata=checked(checks.choice("hub", "http")))
+    base_url: str = field(default="", metadata=checked(checks.optional(checks.base_address)))
+    token_env: str = field(default="", metadata=checked(checks.optional(checks.variable)))
+    token_file: str = field(default="", metadata=checked(checks.text))
+    ca_file: str = field(default="", metadata=checked(checks.text))
+    allowed_networks: tuple[str, ...] = field(default=(), metadata=checked(checks.networks))
+    requests_per_minute: int = field(default=600, metadata=checked(checks.whole(1, 1_000_000)))
+    calls_at_once: int = field(default=4, metadata=checked(checks.whole(1, 64)))
+    timeout: float = field(default=60.0, metadata=checked(checks.duration(1, 600)))
+
+    @property
+    def token(self) -> SecretRef:
+        """Where the token of the platform is."""
+        return SecretRef(env=self.token_env, file=self.token_file, where="[booking] token")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
     """``timeout``: seconds for a whole try. ``keep_days``: how long a message can be replayed."""
 
@@ -201,6 +222,7 @@ class Settings:
     notices: Notices = field(default_factory=Notices)
     retention: Retention = field(default_factory=Retention)
     platform: Platform = field(default_factory=Platform)
+    booking: BookingSource = field(default_factory=BookingSource)
     webhooks: Webhooks = field(default_factory=Webhooks)
     log: Log = field(default_factory=Log)
     connections: tuple[Connection, ...] = ()

@@ -13,10 +13,11 @@ from typing import Any, TypeVar, cast
 from calsync.errors import Problem, SettingsError
 from calsync.settings.checks import CHECK, Wrong
 from calsync.settings.lines import Lines
-from calsync.settings.model import Connection, RoomEntry, Settings
+from calsync.settings.model import BookingSource, Connection, RoomEntry, Settings
 from calsync.settings.rules import contradictions
 
 T = TypeVar("T")
+Anchored = TypeVar("Anchored", Connection, BookingSource)
 
 #: Bytes. Far above any real settings file, low enough to refuse a wrong file at once.
 LARGEST = 1_000_000
@@ -247,12 +248,13 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         settings,
         database=replace(settings.database, url=url),
         connections=connections,
+        booking=_anchored_files(settings.booking, folder),
         webhooks=replace(webhooks, key_file=str(folder / webhooks.key_file)),
         log=log,
     )
 
 
-def _anchored_files(entry: Connection, folder: Path) -> Connection:
+def _anchored_files(entry: Anchored, folder: Path) -> Anchored:
     files: dict[str, Any] = {
         f.name: str(folder / getattr(entry, f.name))
         for f in fields(entry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 
 from calsync.settings.checks import span
-from calsync.settings.model import Connection, Settings
+from calsync.settings.model import BookingSource, Connection, Settings
 
 Path = tuple[str | int, ...]
 #: Where, what, and what to do.
@@ -19,6 +19,8 @@ def contradictions(settings: Settings, broken: Set[Path]) -> Iterator[Finding]:
         if broken.isdisjoint(involved):
             yield finding
     # An entry that could not be read moves the numbers of those after it.
+    if not any(path[0] == "booking" for path in broken):
+        yield from _booking(settings.booking)
     if not any(path[0] == "connections" for path in broken):
         for number, connection in enumerate(settings.connections):
             yield from _connection(connection, ("connections", number))
@@ -69,6 +71,24 @@ def _pairs(settings: Settings) -> Iterator[tuple[set[Path], Finding]]:
                 'Add sender = "rooms@your-domain" under [notices], or set enabled = false',
             ),
         )
+
+
+def _booking(source: BookingSource) -> Iterator[Finding]:
+    given = [key for key in ("token_env", "token_file") if getattr(source, key)]
+    if source.kind == "hub":
+        for key in ("base_url", *given, "ca_file"):
+            if getattr(source, key):
+                what = 'does not go with kind "hub"'
+                yield ("booking", key), what, 'Take it out, or set kind = "http"'
+        return
+    if not source.base_url:
+        todo = 'Add base_url = "https://…": the platform\'s address, below which /v1 lies'
+        yield ("booking", "kind"), "a platform that is polled needs base_url", todo
+    if not given:
+        what = "a platform that is polled needs token_env or token_file"
+        yield ("booking", "kind"), what, 'Add token_env = "NAME_OF_A_VARIABLE" under [booking]'
+    if len(given) == 2:
+        yield ("booking", "token_env"), "is given twice: here and as token_file", "Keep one"
 
 
 _NEEDED = {

@@ -19,6 +19,7 @@ from calsync.model import Pair
 from calsync.settings import Connection
 from calsync.setup.expiry import expiry
 from calsync.setup.findings import Finding, Level
+from calsync.setup.platform_checks import check_platform
 from calsync.setup.powershell import scope_commands
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def check_all(
             what="there is no connection",
             todo="Add one with: calsync init",
         )
+    yield from check_platform(system, pairs)
     for entry in settings.connections:
         mine = [pair for pair in pairs if pair.connection == entry.name]
         yield from check_connection(system, entry, mine, outside=outside, write=write)

@@ -128,6 +128,9 @@ class SqlHubReader:
         found = self._bookings(where, room_id, external_id)
         return found[0] if found else None
 
+    def bookings_named(self, room_id: str, external_id: str) -> list[Booking]:
+        return self._bookings("room_id = ? AND external_id = ?", room_id, external_id)
+
     def bookings_by_tags(self, tags: Sequence[str]) -> list[Booking]:
         return _in_chunks(tags, lambda part: self._bookings(self._among("tag", part), *part))
 

@@ -146,6 +146,7 @@ def values(b: Booking) -> tuple[object, ...]:
         series or content.busy.blocks,
         micros(b.created),
         micros(b.modified),
+        None if b.claimed is None else micros(b.claimed),
     )
 
 
@@ -177,6 +178,7 @@ def booking(row: Row) -> Booking:
         _blocks,
         created,
         modified,
+        claimed,
     ) = row
     known = person_name or person_address
     return Booking(
@@ -202,4 +204,5 @@ def booking(row: Row) -> Booking:
         revision=revision,
         content_revision=content_revision,
         mark=mark,
+        claimed=None if claimed is None else instant(claimed),
     )

@@ -62,6 +62,7 @@ booking = Table(
     Column("blocks", Boolean, nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("modified", BigInteger, nullable=False),
+    Column("claimed", BigInteger),
 )
 
 _LIVE = text("status IN ('pending', 'confirmed')")

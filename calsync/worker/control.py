@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from calsync.engine.calls import Steps
+from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.engine.cycle import CycleReport, cycle
 from calsync.engine.notify import Delivered, deliver_notices
-from calsync.errors import AnotherProcess, CalsyncError, StoreError
+from calsync.errors import AnotherProcess, CalsyncError, SideError, StoreError
 from calsync.model import Pair
 from calsync.ports import Clock, Notifier
 from calsync.worker.memory import calm_collector
@@ -308,7 +308,14 @@ class Worker:
         # None of ours is under way: whoever left one in the middle, be it a process that lost its
         # lease, ended between a mail and the word that it left. Nobody knows any more.
         self.ctx.store.doubt_notices(start=False)
-        rooms = {room.id: room for room in self.ctx.booking.rooms()}
+        side = self.ctx.booking
+        try:
+            listed = yield Call("rooms", lambda: list(side.rooms()), side.capabilities.local)
+        except SideError as error:
+            # A message without the room's name is better than none.
+            log.warning("the rooms cannot be listed: %s", error)
+            listed = []
+        rooms = {room.id: room for room in listed}
         return (
             yield from deliver_notices(self.ctx.store, notifier, pairs=self._pairs, rooms=rooms)
         )

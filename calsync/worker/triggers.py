@@ -7,16 +7,20 @@ defaults drop jobs that start more than a second late; ``misfire_grace_time=None
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import time
+from datetime import UTC, datetime, time
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from calsync.worker.control import Worker
 from calsync.worker.memory import SWEEP_EVERY, sweep
 
+#: Seconds between two looks at the rooms of a platform that is polled.
+_ROOMS_EVERY = 900.0
+
 
 class Triggers:
-    """Starts the timed jobs of a worker. ``compare_at``: local time of the nightly compare."""
+    """Starts the timed jobs of a worker. ``compare_at``: local time of the nightly compare.
+    ``rooms``: looks at the platform's rooms, now and every quarter of an hour."""
 
     def __init__(
         self,
@@ -26,6 +30,7 @@ class Triggers:
         housekeeping: float,
         compare_at: time,
         purge: Callable[[], None],
+        rooms: Callable[[], None] | None = None,
     ) -> None:
         self._scheduler = BackgroundScheduler(
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -50,6 +55,10 @@ class Triggers:
             minute=compare_at.minute,
             id="purge",
         )
+
+        if rooms is not None:
+            begin = datetime.now(UTC)
+            add(rooms, "interval", seconds=_ROOMS_EVERY, id="rooms", next_run_time=begin)
 
     def start(self) -> None:
         self._scheduler.start()

@@ -28,7 +28,8 @@ class Loop(Protocol):
 
 
 class Vitals:
-    """``stale_after``: seconds without a sync after which a room is out of sync."""
+    """``stale_after``: seconds without a sync after which a room is out of sync. ``platform``: the
+    calls to one that is polled."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Vitals:
         newest: Callable[[], int],
         *,
         stale_after: float,
+        platform: Logged | None = None,
     ) -> None:
         self._context = context
         self._reports = reports
@@ -47,6 +49,7 @@ class Vitals:
         self._calls = calls
         self._loop = loop
         self._newest = newest
+        self._platform = platform
         self._stale_after = timedelta(seconds=stale_after)
 
     def not_ready(self) -> list[str]:
@@ -118,6 +121,17 @@ class Vitals:
             "Time spent in them",
             [({"connection": name}, found.seconds) for name, found in calls.items()],
         )
+        if self._platform is not None:
+            found = self._platform.counts()
+            yield counter(
+                "platform_calls_total",
+                "Requests to the booking platform, by status (0: no answer)",
+                [
+                    ({"method": method, "status": str(status)}, sum(group))
+                    for (method, status), group in _grouped(found.by).items()
+                ],
+            )
+            yield counter("platform_call_seconds_total", "Time spent in them", one(found.seconds))
         yield counter("changes_total", "Changes of bookings so far", one(self._newest()))
 
     def _outgoing(self) -> Iterable[Metric]:

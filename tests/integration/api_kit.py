@@ -74,6 +74,7 @@ class Served:
         self.not_ready: list[str] = []
         self.figures: Callable[[], list[Metric]] = lambda: [gauge("rooms", "Rooms", one(4))]
         self.limits = Limits()
+        self.mapped: set[str] = set()
         self.clients: list[Client] = []
         self.all = self.client(*SCOPES)
 
@@ -126,6 +127,7 @@ def served(opened: tuple[Door, ApiServer], folder: Path) -> Iterator[Served]:
             not_ready=lambda: world.not_ready,
             figures=lambda: world.figures(),
             limits=world.limits,
+            mapped=lambda room_id: room_id in world.mapped,
         )
         try:
             yield world

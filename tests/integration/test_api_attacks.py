@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calsync.adapters.hub.tokens import SCOPES
 from calsync.api import server as server_module
 from calsync.api.app import LastResort
 from calsync.api.server import ApiServer
@@ -150,7 +151,7 @@ def test_every_address_takes_head(api: Client, series: str) -> None:
         ("/v1/bookings/x/occurrences/y", "DELETE, PATCH"),
         ("/v1/rooms/r1", "GET, HEAD, PUT"),
         ("/v1/rooms/r1/bookings", "POST"),
-        ("/v1/rooms/r1/bookings/by-external/a", "PUT"),
+        ("/v1/rooms/r1/bookings/by-external/a", "GET, HEAD, PUT"),
         ("/docs", "GET, HEAD"),
     ],
 )
@@ -500,6 +501,38 @@ def _calls(
     return made
 
 
+def _connector_calls(booking: str, dead: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+    room, one = "/v1/rooms/{room_id}", "/v1/bookings/{booking_id}"
+    by_external = room + "/bookings/by-external/{external_id}"
+    some, none = {"If-Match": "*"}, {"If-Match": '"0"'}
+    named = {**PLAIN, "externalId": "mirror"}
+    running = {"json": PLAIN, "headers": {"Idempotency-Key": "running"}}
+    made: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("/v1/token", "GET", "/v1/token", {}),
+        (f"{room}/mirrored", "POST", "/v1/rooms/r1/mirrored", {"json": named}),
+        (f"{room}/mirrored", "POST", "/v1/rooms/r1/mirrored", {"json": named}),
+        (f"{room}/mirrored", "POST", "/v1/rooms/nope/mirrored", {"json": named}),
+        (f"{room}/mirrored", "POST", "/v1/rooms/r1/mirrored", {"json": {}}),
+        (f"{room}/mirrored", "POST", "/v1/rooms/r1/mirrored", running),
+        (by_external, "GET", "/v1/rooms/r1/bookings/by-external/mirror", {}),
+        (by_external, "GET", "/v1/rooms/r1/bookings/by-external/nope", {}),
+    ]
+    for tail, method, good, bad in (
+        ("mirrored", "PATCH", {"start": "2027-05-01T09:00:00"}, {"duration": "x"}),
+        ("answer", "POST", {"status": "confirmed"}, {"status": "x"}),
+    ):
+        operation = f"{one}/{tail}"
+        made += [
+            (operation, method, f"/v1/bookings/{booking}/{tail}", {"json": good, "headers": none}),
+            (operation, method, f"/v1/bookings/{booking}/{tail}", {"json": good, "headers": some}),
+            (operation, method, f"/v1/bookings/{booking}/{tail}", {"json": bad, "headers": some}),
+            (operation, method, f"/v1/bookings/{booking}/{tail}", {"json": good}),
+            (operation, method, f"/v1/bookings/{dead}/{tail}", {"json": good, "headers": some}),
+            (operation, method, f"/v1/bookings/nope/{tail}", {"json": good, "headers": some}),
+        ]
+    return made
+
+
 def _beyond() -> str:
     return base64.urlsafe_b64encode(b"[999999999,null,null]").decode()
 
@@ -512,7 +545,11 @@ def test_every_status_that_occurs_is_documented_and_the_reverse(
     series = api.book("r4", **WEEKLY)["id"]
     dead = api.book("r4", start="2028-01-01T09:00:00")["id"]
     api.delete(f"/v1/bookings/{dead}", "*")
-    calls = _calls(booking, series, dead, world_feeds(world.hub).create("r1", "")[1])
+    mirrored = api.book("r4", start="2027-05-02T09:00:00")["id"]
+    calls = _connector_calls(mirrored, dead)
+    calls += _calls(booking, series, dead, world_feeds(world.hub).create("r1", "")[1])
+    (mine,) = [one.id for one in world.hub.service.tokens.list() if len(one.scopes) == len(SCOPES)]
+    world.hub.service._running.add((mine, "running"))
     seen: dict[tuple[str, str], set[int]] = {}
 
     def note(operation: str, method: str, answer: requests.Response) -> None:
@@ -548,10 +585,14 @@ def test_every_status_that_occurs_is_documented_and_the_reverse(
 
             for name in _ACTS:
                 patch.setattr(world.hub.service, name, fail)
+            patch.setattr(world.hub.service.connectors, "named", fail)
             patch.setattr(world, "figures", fail)
             for operation, method, path, options in calls:
                 if method in writes or not isinstance(error, DatabaseFull):
-                    note(operation, method, api.call(method, path, **options))
+                    with patch.context() as door:
+                        if operation == "/v1/token":  # It asks for nothing but the token.
+                            door.setattr(world.hub.service.tokens, "check", fail)
+                        note(operation, method, api.call(method, path, **options))
     documented = {
         (path, method.upper()): {int(code) for code in operation["responses"]}
         for path, item in document["paths"].items()

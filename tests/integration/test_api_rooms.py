@@ -49,6 +49,7 @@ def test_rooms_are_listed_made_and_replaced(api: Client) -> None:
         "capacity": 90,
         "timeZone": "Europe/Berlin",
         "titles": False,
+        "answeredBy": "connector",
     }
     assert api.put("/v1/rooms/aula", json=doc).status_code == 200
     etag = api.get("/v1/rooms/aula").headers["ETag"]
@@ -257,6 +258,11 @@ CALLS = [
     ("bookings:write", "DELETE", "/v1/bookings/none"),
     ("bookings:write", "PATCH", "/v1/bookings/none/occurrences/x"),
     ("bookings:write", "DELETE", "/v1/bookings/none/occurrences/x"),
+    ("rooms:read", "GET", "/v1/token"),
+    ("bookings:read", "GET", "/v1/rooms/r1/bookings/by-external/x"),
+    ("bookings:mirror", "POST", "/v1/rooms/r1/mirrored"),
+    ("bookings:mirror", "PATCH", "/v1/bookings/none/mirrored"),
+    ("bookings:mirror", "POST", "/v1/bookings/none/answer"),
 ]
 
 

@@ -84,8 +84,8 @@ class Instance(NamedTuple):
 class Tenant:
     """A sandbox tenant on loopback, and its control interface over HTTP."""
 
-    def __init__(self, **switches: Any) -> None:
-        self.clock = RunningClock()
+    def __init__(self, *, clock: RunningClock | None = None, **switches: Any) -> None:
+        self.clock = clock or RunningClock()
         self.server = SandboxServer(create_sandbox(seed=1, clock=self.clock))
         self.exchanges: list[Exchange] = []
         answer = self.server.answer
@@ -198,7 +198,10 @@ class Company:
         self.tenant.control(
             "POST", "rooms", {"address": address, "name": room_id, "zone": label, **more}
         )
-        self.home.bookings.put_room(Room(id=room_id, name=room_id, zone=zone))
+        if self.system.remote is None:
+            self.home.bookings.put_room(Room(id=room_id, name=room_id, zone=zone))
+        else:
+            bootstrap.take_in_rooms(self.system)
         pair = bootstrap.map_room(self.home, room_id=room_id, mailbox=address, titles=titles)
         place = self.places[room_id] = Place(room_id, address, zone, pair)
         return place
@@ -336,13 +339,14 @@ def a_company(
     *,
     span: Span | None = None,
     notices_from: str = "",
+    more: str = "",
 ) -> Iterator[Company]:
     """A calsync of its own in ``folder``, on ``tenant`` and its clock, with its API
     served. ``notices_from``:
-    the mailbox that sends notices, where they are wanted."""
+    the mailbox that sends notices, where they are wanted. ``more``: further settings."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "secret").write_text(DEFAULT_SECRET, encoding="utf-8")
-    settings = _settings(folder, tenant, notices_from)
+    settings = _settings(folder, tenant, notices_from, more)
     with ExitStack() as ends:
         home = bootstrap.open_home(settings, tenant.clock)
         ends.callback(home.close)
@@ -350,14 +354,17 @@ def a_company(
         ends.callback(system.close)
         if span is not None:
             system.context.span = span
+        status = bootstrap.SyncStatus(system)
         app = create_app(
             home.bookings,
             now=home.clock.now,
-            sync_status=bootstrap.SyncStatus(system),
+            sync_status=status,
             trigger=lambda room_id: None,
             version="0",
             feed_keys=home.feeds,
             figures=bootstrap.build_vitals(system, bootstrap.control_loop(system)).metrics,
+            mapped=status.mapped,
+            bookings_here=system.remote is None,
         )
         api = ApiServer(app, "127.0.0.1", 0)
         api.start()
@@ -370,7 +377,7 @@ def a_company(
         yield Company(tenant, system, api, session)
 
 
-def _settings(folder: Path, tenant: Tenant, notices_from: str) -> Settings:
+def _settings(folder: Path, tenant: Tenant, notices_from: str, more: str) -> Settings:
     notices = f'[notices]\nenabled = true\nsender = "{notices_from}"' if notices_from else ""
     return parse(
         f"""
@@ -385,6 +392,7 @@ def _settings(folder: Path, tenant: Tenant, notices_from: str) -> Settings:
         graph_url = "{tenant.url}"
         client_secret_file = "{folder}/secret"
         {notices}
+        {more}
         """
     )
 

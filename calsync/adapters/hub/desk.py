@@ -106,12 +106,7 @@ def _admit(content: Occupancy, zone: str, span: Interval, now: datetime) -> None
         raise InvalidBooking([FieldError("/duration", "is zero", "Book some time, such as PT30M")])
     if content.recurrence is None:
         return
-    try:
-        parts_of(content, zone, now)
-    except UnsayableRecurrence as error:
-        what = f"Outlook cannot hold this series: {error.what}"
-        todo = "Give it a count or an until, or a simpler rule"
-        raise InvalidBooking([FieldError("/recurrenceRule", what, todo)]) from None
+    sayable_parts(content, zone, now)
     if next(instances(content, span, zone, limit=1), None) is None:
         raise InvalidBooking(
             [
@@ -205,14 +200,15 @@ def with_external(wish: Wish, external_id: str) -> Wish:
     return replace(wish, external_id=external_id)
 
 
-def _kept(room: StoredRoom, wish: Wish) -> Occupancy:
+def kept(room: StoredRoom, wish: Wish) -> Occupancy:
+    """The content as the room may keep it."""
     return wish.content if room.titles else without_titles(wish.content)
 
 
 def says(held: Booking, room: StoredRoom, wish: Wish) -> bool:
     """True where the booking already says what is wished."""
     return (
-        held.content == _kept(room, wish)
+        held.content == kept(room, wish)
         and held.person == wish.person
         and held.seats == wish.seats
         and (held.uid == wish.uid or not wish.uid)
@@ -242,7 +238,7 @@ def new_booking(
     now: datetime,
 ) -> Booking:
     """Check and store a platform's booking."""
-    content, zone = _kept(room, wish), room.room.zone
+    content, zone = kept(room, wish), room.room.zone
     _check_external(tx, room.room.id, external_id, booking_id)
     _check_free(tx, room, content, old=None, seats=wish.seats, now=now)
     names = part_names(content, zone, now)
@@ -275,7 +271,7 @@ def change_booking(
     """Check and store what a platform made of its booking; pending again if the time or kind
     of it changed."""
     check_changeable(old)
-    content, zone = _kept(room, wish), room.room.zone
+    content, zone = kept(room, wish), room.room.zone
     _check_external(tx, old.room_id, wish.external_id, old.id)
     changed = replace(
         old,
@@ -332,6 +328,16 @@ def feed_entry(held: Booking, number: int, now: datetime, *, by_sync: bool = Fal
         at=now,
         by_sync=by_sync,
     )
+
+
+def sayable_parts(content: Occupancy, room_zone: str, now: datetime) -> tuple[str, ...]:
+    """The same, for what was sent. Raises InvalidBooking."""
+    try:
+        return part_names(content, room_zone, now)
+    except UnsayableRecurrence as error:
+        what = f"Outlook cannot hold this series: {error.what}"
+        todo = "Give it a count or an until, or a simpler rule"
+        raise InvalidBooking([FieldError("/recurrenceRule", what, todo)]) from None
 
 
 def part_names(content: Occupancy, room_zone: str, now: datetime) -> tuple[str, ...]:

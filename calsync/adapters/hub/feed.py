@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from calsync.adapters.hub import cursors, desk
 from calsync.adapters.hub.desk import Shown
@@ -33,11 +34,17 @@ def read_changes(
     at = cursors.Cursor(last, room_id, "")
     if cursor is not None:
         at = cursors.decode(cursor, room_id)
-    if not horizon <= at.number <= last:
+    again = "Read /v1/changes without a cursor, and drop what is not listed"
+    held = whose(tx, at.number) if at.whose else ""
+    if at.number > last or (held and held != at.whose):
         raise ResyncRequired(
-            "this cursor is older than the change feed reaches",
-            todo="Read /v1/changes without a cursor, and drop what is not listed",
+            "this cursor has seen changes that the feed does not hold: the bookings were restored"
+            " from a backup",
+            todo=again,
+            restored=True,
         )
+    if at.number < horizon:
+        raise ResyncRequired("this cursor is older than the change feed reaches", todo=again)
     if at.after_id is not None:
         return _listing(tx, at, at.after_id, limit)
     return _feed(tx, at, last, limit)
@@ -59,7 +66,7 @@ def _listing(tx: HubReader, at: cursors.Cursor, after: str, limit: int) -> Chang
         for b in held
     ]
     following = replace(at, after_id=held[-1].id if more else None)
-    return _page(tx, entries, following, more=more, listing=True)
+    return _page(tx, entries, following, at, more=more, listing=True)
 
 
 def _feed(tx: HubReader, at: cursors.Cursor, last: int, limit: int) -> ChangePage:
@@ -69,13 +76,14 @@ def _feed(tx: HubReader, at: cursors.Cursor, last: int, limit: int) -> ChangePag
     # At the end of the feed the cursor moves on with the whole hub, so that a quiet room's does
     # not fall behind what is kept.
     following = replace(at, number=entries[-1].number if more else last)
-    return _page(tx, entries, following, more=more, listing=False)
+    return _page(tx, entries, following, at, more=more, listing=False)
 
 
 def _page(
     tx: HubReader,
     entries: Sequence[FeedEntry],
     following: cursors.Cursor,
+    was: cursors.Cursor,
     *,
     more: bool,
     listing: bool,
@@ -91,4 +99,16 @@ def _page(
         else (e, None)
         for e in entries
     )
+    if following.number != was.number or not was.whose:
+        following = replace(following, whose=whose(tx, following.number))
     return ChangePage(shown, cursors.encode(following), more, listing)
+
+
+def whose(tx: HubReader, number: int) -> str:
+    """A short mark of the change with this number; empty where it was forgotten, or never was."""
+    found = tx.feed(number - 1, room_id=None, limit=1)
+    if not found or found[0].number != number:
+        return ""
+    entry = found[0]
+    said = f"{entry.booking_id}@{entry.at.timestamp():.6f}"
+    return blake2b(said.encode(), digest_size=6).hexdigest()

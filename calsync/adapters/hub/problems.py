@@ -108,9 +108,14 @@ class CursorInvalid(HubProblem):
 
 
 class ResyncRequired(HubProblem):
-    """The cursor is older than what the feed keeps."""
+    """The cursor is older than what the feed keeps; or (``restored``) it has seen changes that
+    the feed does not hold: the bookings were restored from a backup since."""
 
     code = "resync-required"
+
+    def __init__(self, what: str, *, todo: str, restored: bool = False) -> None:
+        super().__init__(what, todo=todo)
+        self.restored = restored
 
 
 class TooMuch(HubProblem):

@@ -35,6 +35,10 @@ class HubReader(Protocol):
         """The booking that holds this id now; cancelled ones have given it up."""
         ...
 
+    def bookings_named(self, room_id: str, external_id: str) -> list[Booking]:
+        """All that have, or had last, this externalId, in any status."""
+        ...
+
     def bookings_by_tags(self, tags: Sequence[str]) -> list[Booking]:
         """In any status; a tag belongs to at most one live booking."""
         ...

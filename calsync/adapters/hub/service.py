@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 
 from calsync.adapters.hub import cursors, desk
+from calsync.adapters.hub.connector import Connectors, Mirrored
 from calsync.adapters.hub.desk import Precondition, Shown
 from calsync.adapters.hub.feed import ChangePage, read_changes
 from calsync.adapters.hub.problems import (
@@ -97,6 +98,7 @@ class BookingService:
         self._running: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self.tokens = TokenStore(store, now=now)
+        self.connectors = Connectors(store, now=now)
 
     # --- rooms ---
 
@@ -190,13 +192,19 @@ class BookingService:
         return Shown(booking, room.room.zone if room is not None else "UTC")
 
     def create(
-        self, room_id: str, doc: Mapping[str, object], *, once: Once | None = None
+        self,
+        room_id: str,
+        doc: Mapping[str, object],
+        *,
+        once: Once | None = None,
+        mirrored: Mirrored | None = None,
     ) -> Shown | StoredAnswer:
         """Book a room. With ``once`` the answer is kept in the same transaction, and given
-        again (as StoredAnswer) to the same request. Raises RoomConflict with alternatives."""
+        again (as StoredAnswer) to the same request. ``mirrored``: by a connector. Raises
+        RoomConflict with alternatives."""
         if once is None:
             with self._store.write() as tx:
-                return self._create(tx, room_id, doc)
+                return self._create(tx, room_id, doc, mirrored)
         with self._alone(once):
             with self._store.write() as tx:
                 kept = tx.answer(once.token_id, once.key)
@@ -209,7 +217,7 @@ class BookingService:
                     )
                 outcome: Shown | RoomConflict
                 try:
-                    outcome = self._create(tx, room_id, doc)
+                    outcome = self._create(tx, room_id, doc, mirrored)
                 except RoomConflict as conflict:  # nothing was written before it is raised
                     outcome = conflict
                 tx.keep_answer(self._kept(once, outcome))
@@ -217,9 +225,13 @@ class BookingService:
                 raise outcome
             return outcome
 
-    def _create(self, tx: HubWriter, room_id: str, doc: Mapping[str, object]) -> Shown:
+    def _create(
+        self, tx: HubWriter, room_id: str, doc: Mapping[str, object], mirrored: Mirrored | None
+    ) -> Shown:
         room = desk.room(tx, room_id)
         wish = read_wish(doc, room.room.zone)
+        if mirrored is not None:
+            return self.connectors.create(tx, room, wish, mirrored, new_id=self._new_id())
         booking = desk.new_booking(
             tx, room, wish, booking_id=self._new_id(), external_id=wish.external_id, now=self._now()
         )

@@ -19,13 +19,14 @@ from calsync.errors import UsageError
 from calsync.mapping.booking_values import ApiToken
 
 #: What a token may be allowed to do. ``rooms:write`` belongs to admins, ``metrics:read`` to
-#: their monitoring.
+#: their monitoring, ``bookings:mirror`` to a connector (ADR 0015).
 SCOPES: Final = {
     "rooms:read": "list the rooms",
     "rooms:write": "make and change rooms",
     "busy:read": "see when rooms are taken",
     "bookings:read": "read bookings and the change feed",
     "bookings:write": "make, change and cancel bookings",
+    "bookings:mirror": "keep bookings equal with a calendar, as a connector does",
     "details:read": "see titles and people in whatever else may be read",
     "metrics:read": "read the figures for monitoring",
 }

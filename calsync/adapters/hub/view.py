@@ -10,7 +10,8 @@ from __future__ import annotations
 from calsync.adapters.hub.shape import parts_of
 from calsync.mapping.booking_values import Booking, BookingStatus
 from calsync.mapping.fingerprint import fingerprint
-from calsync.model import Absence, Gone, Occupancy, Seen
+from calsync.model import Absence, Gone, Occupancy, Person, Seen, Side
+from calsync.model.rooms import NOBODY
 
 
 def split_key(key: str) -> tuple[str, str]:
@@ -64,6 +65,13 @@ def missing(key: str, mark: int | None = None) -> Gone:
     return Gone(key=key, absence=Absence.READ if mark is None else Absence.DELETED, mark=mark)
 
 
+def _to_tell(booking: Booking) -> Person:
+    """Who is told what becomes of it. What a connector mirrored was booked in its calendar, and is
+    answered there."""
+    by_connector = booking.origin is Side.CALENDAR and booking.tag is None
+    return NOBODY if by_connector else booking.person
+
+
 def _whole(booking: Booking) -> Seen:
     return Seen(
         key=booking.id,
@@ -74,10 +82,11 @@ def _whole(booking: Booking) -> Seen:
         created=booking.created,
         uid=booking.uid,
         tag=booking.tag,
-        person=booking.person,
+        person=_to_tell(booking),
         pending=booking.status is BookingStatus.PENDING,
         seats=booking.seats,
         modified=booking.modified,
+        claimed=booking.claimed,
     )
 
 
@@ -93,8 +102,9 @@ def _part(booking: Booking, suffix: str, part: Occupancy) -> Seen:
         # Several items must not share one identity.
         uid=booking.uid if not suffix else f"{booking.uid}#{suffix}",
         tag=booking.tag if not suffix else None,
-        person=booking.person,
+        person=_to_tell(booking),
         pending=booking.status is BookingStatus.PENDING and suffix in booking.waiting,
         seats=booking.seats,
         modified=booking.modified,
+        claimed=booking.claimed,
     )

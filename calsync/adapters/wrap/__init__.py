@@ -4,7 +4,7 @@ Order, from outside: ``Retried(Paced(Logged(transport)))``: each try waits for t
 every request that leaves is counted.
 """
 
-from calsync.adapters.wrap.dry_run import DryRun
+from calsync.adapters.wrap.dry_run import DryRun, DryRunBooking
 from calsync.adapters.wrap.logged import CallCounts, Logged
 from calsync.adapters.wrap.paced import Paced
 from calsync.adapters.wrap.port import Answer, Call, Caller, NotSent
@@ -16,6 +16,7 @@ __all__ = [
     "CallCounts",
     "Caller",
     "DryRun",
+    "DryRunBooking",
     "Logged",
     "NotSent",
     "Paced",

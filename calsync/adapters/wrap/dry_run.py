@@ -7,22 +7,24 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from calsync.model import (
     Effect,
+    Interval,
     Observation,
     Outcome,
     Pair,
     Pull,
     Refused,
     ResourceCalendar,
+    Room,
     Side,
     Window,
 )
-from calsync.ports import CalendarSide, Capabilities
+from calsync.ports import BookingSide, CalendarSide, Capabilities, SyncSide
 
 
-class DryRun:
-    """A calendar side on which nothing can be changed. ``recorded`` keeps what was asked."""
+class _ReadOnly:
+    """A side on which nothing can be changed. ``recorded`` keeps what was asked."""
 
-    def __init__(self, inner: CalendarSide) -> None:
+    def __init__(self, inner: SyncSide) -> None:
         self._inner = inner
         self._lock = threading.Lock()
         self.recorded: list[tuple[Pair, Effect]] = []
@@ -47,10 +49,32 @@ class DryRun:
     def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         return self._inner.elsewhere(pair, uids)
 
-    def resource_calendars(self) -> Iterable[ResourceCalendar]:
-        return self._inner.resource_calendars()
-
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         with self._lock:
             self.recorded.extend((pair, effect) for effect in effects)
         return [Refused("dry run: nothing is written", code="dry-run") for _ in effects]
+
+
+class DryRun(_ReadOnly):
+    """A calendar side that only reads."""
+
+    def __init__(self, inner: CalendarSide) -> None:
+        super().__init__(inner)
+        self._calendar = inner
+
+    def resource_calendars(self) -> Iterable[ResourceCalendar]:
+        return self._calendar.resource_calendars()
+
+
+class DryRunBooking(_ReadOnly):
+    """A booking side that only reads."""
+
+    def __init__(self, inner: BookingSide) -> None:
+        super().__init__(inner)
+        self._booking = inner
+
+    def rooms(self) -> Iterable[Room]:
+        return self._booking.rooms()
+
+    def busy(self, room_ids: Sequence[str], span: Interval) -> Mapping[str, list[Interval]]:
+        return self._booking.busy(room_ids, span)

@@ -1,0 +1,70 @@
+"""A refusal as a connector, or a platform, sends it. What calsync itself wrote is read by
+``booking.refusal_from_json``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from calsync.mapping.booking_form import Form
+from calsync.mapping.booking_series import MAX_OVERRIDES
+from calsync.mapping.text import clean_title
+from calsync.model import Alternative, Refusal
+
+_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_LONGEST = 1000
+_MOST = 50
+
+
+def read_refusal(form: Form) -> Refusal:
+    """What ``form`` says; problems are kept in it."""
+    form.refuse_unknown(("code", "reason", "dates", "conflicts", "alternatives"))
+    reason = clean_title(form.text("reason", limit=_LONGEST))
+    if reason is None:
+        form.fail("reason", "is missing", "Say why, in a sentence for the person who booked")
+    code = form.text("code", limit=64, default="refused") or "refused"
+    if not _CODE.fullmatch(code):
+        form.fail("code", "is not a code", "Use small letters, digits and dashes")
+    dates = [_local(form, one) for one in form.items("dates", limit=MAX_OVERRIDES)]
+    conflicts = [_span(form, one) for one in form.items("conflicts", limit=_MOST)]
+    rooms = [_alternative(form, one) for one in form.items("alternatives", limit=_MOST)]
+    return Refusal(
+        reason=reason or "",
+        code=code,
+        dates=tuple(sorted(one for one in dates if one is not None)),
+        conflicts=tuple(one for one in conflicts if one is not None),
+        alternatives=tuple(one for one in rooms if one is not None),
+    )
+
+
+def _local(form: Form, value: object) -> datetime | None:
+    return Form({"dates": value}, at=form.at, errors=form.errors).local("dates")
+
+
+def _span(form: Form, value: object) -> tuple[datetime, datetime] | None:
+    if isinstance(value, Mapping):
+        start, end = _instant(value.get("start")), _instant(value.get("end"))
+        if start is not None and end is not None and start < end:
+            return start, end
+    form.fail("conflicts", "an entry is no span", "Give start and end as instants")
+    return None
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return None if found is None or found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _alternative(form: Form, value: object) -> Alternative | None:
+    if isinstance(value, Mapping):
+        inner = Form(value, at=form.at, errors=form.errors)
+        room_id, name = inner.text("roomId", limit=64), clean_title(inner.text("name", limit=4096))
+        capacity = inner.whole("capacity", low=1, high=100_000)
+        if room_id:
+            return Alternative(room_id=room_id, name=name or room_id, capacity=capacity)
+    form.fail("alternatives", "an entry names no room", "Give roomId and name")
+    return None

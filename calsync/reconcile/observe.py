@@ -134,12 +134,13 @@ def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
         if link.refusal is not None and not link.refusal.dates and half.since != link.booking.since:
             # Moved again since the refused move: nothing is left to be told of that one.
             link = replace(link, refusal=None)
-        return replace(link, booking=half, pending=obs.pending, person=person, seats=obs.seats)
-    if obs.occupancy.private:
-        # Made private on this side: from now on nobody is named, whoever booked it.
-        return replace(link, event=half, person=NOBODY)
-    person = obs.person if link.origin is Side.CALENDAR else link.person
-    return replace(link, event=half, person=person)
+        seats = obs.seats if link.origin is Side.BOOKING else link.seats
+        return replace(link, booking=half, pending=obs.pending, person=person, seats=seats)
+    mine = link.origin is Side.CALENDAR
+    # Made private on this side: from now on nobody is named, whoever booked it.
+    person = NOBODY if obs.occupancy.private else obs.person if mine else link.person
+    seats = obs.seats if mine else link.seats
+    return replace(link, event=half, person=person, seats=seats)
 
 
 def _kept_for_create(link: Link, before: Link, side: Side) -> Link:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from calsync.mapping.fingerprint import dumps, loads
-from calsync.model import Occupancy
+from calsync.model import BOTH_STAY, Occupancy
 from calsync.ports import AuditStep
 from calsync.store.codec import micros, seconds_down
 from calsync.store.connection import Connection, Row
@@ -184,6 +184,7 @@ def _redact_conflicts(db: Database, sql: Callable[[str], str], before: int) -> i
     """Those that were decided; and those that wait for an answer about what is over."""
     select = sql(
         "SELECT id, lost FROM conflict WHERE at < ? AND lost LIKE ? AND (winner IS NOT NULL"
+        f" OR policy = '{BOTH_STAY}'"
         " OR NOT EXISTS (SELECT 1 FROM link WHERE link.id = conflict.link_id AND NOT redacted))"
         f" LIMIT {BATCH}"
     )

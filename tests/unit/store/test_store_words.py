@@ -40,7 +40,16 @@ OURS = {
         "rooms",
     ),
     *("url", "data", "parts", "waiting", "calendar_cursor", "booking_cursor", "booking_sent"),
-    *("event_sent", "uid", "booking_uid", "event_uid", "cause", "channel", "reactions"),
+    *(
+        "event_sent",
+        "uid",
+        "booking_uid",
+        "event_uid",
+        "cause",
+        "channel",
+        "reactions",
+        "own_reactions",
+    ),
 }
 
 

@@ -216,6 +216,8 @@ class Judge:
     def _written(self, side: Side, was: Image | None, image: Image) -> None:
         """What calsync (or the attendant, or a fault of the store) wrote."""
         version = image.version
+        if image.apart:
+            return  # The title of one date, which shows as the others are gone.
         if version is not None and (was is None or was.version != version):
             back = version in self.left.get((side, image.name), set())
             demand(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -33,6 +33,7 @@ from calsync.model import (
     Stale,
     Unknown,
     Window,
+    former_mark,
 )
 from calsync.ports import LONGEST_QUEUE, Capabilities, Commit, OpenEffect, SyncSide
 from calsync.reconcile.observe import LAG, too_new_to_be_gone
@@ -308,15 +309,23 @@ def _look_up(
             keys = [o.key for o in others if o.key is not None]
             results = yield Call("read", lambda: port.read(pair, keys), local)
             found.update({o.id: r for o, r in zip(others, results, strict=True)})
-        # A change may have made the item anew, under another key: it then carries our tag.
+        # A change may have made the item anew, under another key: it then carries our tag, and says
+        # in whose place it stands. What carries the tag alone may be a copy that somebody pasted.
         anew = [o for o in others if o.kind in _CHANGES and isinstance(found[o.id], Gone)]
         if anew:
             tags = [o.link_id for o in anew]
             by_tag = yield Call("find", lambda: port.find(pair, tags), local)
-            found.update({o.id: by_tag[o.link_id] for o in anew if o.link_id in by_tag})
+            found.update({o.id: made for o in anew if (made := _in_place(o, by_tag)) is not None})
     except SideError as error:
         return [Unknown(key=o.key or "", reason=str(error)) for o in effects]
     return [found[o.id] for o in effects]
+
+
+def _in_place(effect: OpenEffect, by_tag: Mapping[str, Observation]) -> Observation | None:
+    made = by_tag.get(effect.link_id)
+    if isinstance(made, Seen) and made.replaces != former_mark(effect.key or ""):
+        return None
+    return made
 
 
 def _effect_again(open_effect: OpenEffect, link: Link) -> Effect:

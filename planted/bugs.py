@@ -361,4 +361,16 @@ BUGS: tuple[Bug, ...] = (
         "    if emptied:\n        return Halt(",
         "    if emptied and not limits:\n        return Halt(",
     ),
+    Bug(
+        "a webhook that nobody took counts as delivered",
+        "calsync/adapters/webhooks/post.py",
+        "        if reply.taken:\n",
+        "        if reply.taken or reply.status == 0:\n",
+    ),
+    Bug(
+        "a thin webhook tells the booking",
+        "calsync/adapters/webhooks/post.py",
+        '        if not booking_id or not endpoint.scopes & {"bookings:read", "details:read"}:',
+        "        if not booking_id:",
+    ),
 )

@@ -80,6 +80,7 @@ class Judge:
     restored: dict[str, Side] = field(default_factory=dict)
     remembers: bool = True
     asked: set[str] = field(default_factory=set)
+    overruled: Callable[[], set[str]] = set
     stood: dict[str, _Stood] = field(default_factory=dict)
     undone: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -178,7 +179,8 @@ class Judge:
             return True
         if image.times <= self._dates_given_up(name):
             return True
-        return name in self._declined_by_room() or name in self.recorded()
+        lost = name in self._declined_by_room() or name in self.recorded()
+        return lost or name in self.overruled()
 
     def _dates_given_up(self, name: str) -> set[tuple[object, object]]:
         """The dates of a series that people took out of it, on either side."""
@@ -567,7 +569,7 @@ class Judge:
         }
         cancelled = {a.name for a in self.people.acts if a.ends} | self._taken()
         missing = {a.name for a in self.people.acts} - here - parked - cancelled
-        missing -= self._declined_by_room() | self._outside() | self.undone
+        missing -= self._declined_by_room() | self._outside() | self.undone | self.overruled()
         missing -= {name for name in missing if self._emptied(name)}
         if missing:
             missing -= self.recorded()
@@ -649,6 +651,7 @@ class Judge:
         acts = self.people.acts[self.round_acts :]
         special = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}
         special |= parked | self._declined_by_room() | self._declined_by_us()
+        special |= self.overruled()
         special |= (
             self._outside(self.round_acts)
             | self.people.unseen

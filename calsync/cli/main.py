@@ -20,6 +20,7 @@ from calsync.cli import (
     init,
     notices,
     plan,
+    privacy,
     restore,
     resync,
     rooms,
@@ -81,6 +82,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(notices.app, name="notices")
 app.add_typer(feeds.app, name="feeds")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(api.app, name="api")
 app.command(
     "sandbox",

@@ -144,6 +144,14 @@ class Context:
         self.resting.discard(pair_id)
         self.unsaved.discard(pair_id)
 
+    def look_again(self, pair_id: str) -> None:
+        """The pair is read in another way from now on (titles, zone): both sides are listed in full
+        before anything is decided."""
+        state = self.states.get(pair_id)
+        if state is not None:
+            self.states[pair_id] = replace(state, window=None)
+        self.resting.discard(pair_id)
+
     def save_idle(self) -> None:
         """Store the states of rooms whose cursors moved over nothing."""
         if self.unsaved:

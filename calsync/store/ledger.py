@@ -20,6 +20,7 @@ from calsync.store.codec import (
 )
 from calsync.store.connection import Connection
 from calsync.store.database import Database
+from calsync.store.hiding import NAMELESS
 from calsync.store.statements import Statements, run_many
 
 #: The columns of which ``notice_of`` makes a notice, in its order.
@@ -104,14 +105,20 @@ class Ledger:
         )
         now = self._clock.now()
         due = micros(now + timedelta(seconds=wait)) if wait else 0
+        about = self._sql("SELECT occupancy FROM notice WHERE id = ?")
         with self._db.write() as connection:
             connection.exec_driver_sql(sql, (state.value, reason, micros(now), due, notice_id))
+            stored = connection.exec_driver_sql(about, (notice_id,)).scalar()
+            if state is not NoticeState.QUEUED and stored is not None and loads(stored).private:
+                nameless = self._sql(f"UPDATE notice SET {NAMELESS} WHERE id = ?")
+                connection.exec_driver_sql(nameless, (notice_id,))
 
     def resend(self, notice_id: int) -> bool:
         """On an admin's word: one that failed, or of which nobody knows, is queued again."""
         sql = self._sql(
             "UPDATE notice SET state = 'queued', tries = 0, due = 0, queued_at = ?, changed_at = ?,"
             " reason = '' WHERE id = ? AND state IN ('failed', 'doubtful')"
+            " AND recipient NOT LIKE 'erased-%'"
         )
         now = micros(self._clock.now())
         with self._db.write() as connection:

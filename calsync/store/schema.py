@@ -253,6 +253,7 @@ former = Table(
     Column("why", Text, nullable=False),
     Column("ends", BigInteger),
     Index("ix_former_pair_id_at", "pair_id", "at"),
+    Index("ix_former_link_id", "link_id"),
 )
 
 #: What an admin asked for in another process: the one that works the room carries it out.

@@ -46,6 +46,7 @@ from calsync.store.codec import (
 from calsync.store.connection import Connection
 from calsync.store.database import Database
 from calsync.store.former import former_rows
+from calsync.store.hiding import hide_kept, is_private
 from calsync.store.ledger import Ledger
 from calsync.store.pairs import PAIR_COLUMNS, ROOM_STATE_COLUMNS, pair_of, room_state_of
 from calsync.store.statements import Statements, chunks, run_many
@@ -267,6 +268,9 @@ class SqlStore:
         if commit.took_effect:
             rows = former_rows(commit.took_effect, pair_id, zone, now)
             run_many(connection, self._put_former, rows)
+        private = [link.id for link in ordered if is_private(link)]
+        if private:
+            hide_kept(connection, self._text, private)
 
     def _put_conflicts(self, connection: Connection, commit: Commit, now: int) -> None:
         """A decision that was put off is made again: its conflict is recorded once."""

@@ -369,8 +369,11 @@ class Worker:
         for pair_id in self._pairs.keys() - stored.keys():
             self._timetable.remove(pair_id)
             self.ctx.forget(pair_id)
-        for pair_id in stored:
+        for pair_id, pair in stored.items():
             self._timetable.add(pair_id, now)
+            held = self._pairs.get(pair_id)
+            if held is not None and (held.titles, held.zone) != (pair.titles, pair.zone):
+                self.ctx.look_again(pair_id)
         self._pairs = stored
         self._by_room = {pair.room_id: pair.id for pair in stored.values()}
         self._hear_answers()

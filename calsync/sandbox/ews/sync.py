@@ -212,7 +212,19 @@ def _row(
         return None  # deleted since the round began: the next one says so
     if skip and item_id(box, item) in skip:
         return None
+    if ref.kind == "Update" and _only_read(box, item):
+        ident = t("ItemId", Id=item_id(box, item), ChangeKey=_last_key(box, item))
+        return t("ReadFlagChange", ident, t("IsRead", bool(item.props.get("isRead"))))
     return t(ref.kind, shape.render(view_of(call, store, folder, item), wanted))
+
+
+def _only_read(box: Mailbox, item: Item) -> bool:
+    """Whether the last write of a message changed its read flag and nothing else."""
+    _, old = box.previous.get(item.key, (0, None))
+    if old is None or "isRead" not in item.props:
+        return False
+    before, after = dict(old.props), dict(item.props)
+    return before.pop("isRead", None) != after.pop("isRead") and before == after
 
 
 def _last_key(box: Mailbox, item: Item) -> str:

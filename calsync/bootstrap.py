@@ -192,7 +192,7 @@ def _take_in_all(home: Home) -> None:
     rooms some three seconds.
     """
     rooms = {stored.room.id: stored for stored in home.bookings.rooms()}
-    pairs = {pair.room_id: pair for pair in home.store.pairs()}
+    pairs = {pair.room_id: _ruled(home, pair) for pair in home.store.pairs()}
     elsewhere = home.settings.booking.kind != "hub"
     for entry in home.settings.rooms:
         if _stands(home, entry, rooms.get(entry.id), pairs.get(entry.id)):
@@ -204,6 +204,16 @@ def _take_in_all(home: Home) -> None:
             pair = _pair(home, entry, "")
             known = home.mappings.id_for(pair.room_id, pair.mailbox, pair.connection)
             _join(home, replace(pair, id=known))
+
+
+def _ruled(home: Home, pair: Pair) -> Pair:
+    """The pair under the [outlook_rules] of the settings, which may have changed since it was
+    mapped: from now on they hold for it as far as nothing else was said for the room."""
+    wanted = home.settings.outlook_rules.reactions(pair.own_reactions)
+    if wanted != pair.reactions:
+        pair = replace(pair, reactions=wanted)
+        home.mappings.save_pair(pair)
+    return pair
 
 
 def _stands(home: Home, entry: RoomEntry, stored: StoredRoom | None, pair: Pair | None) -> bool:
@@ -239,6 +249,8 @@ def _pair(home: Home, entry: RoomEntry, pair_id: str) -> Pair:
         titles=entry.titles,
         edit_policy=EditPolicy(entry.edit_policy or policy.edit),
         clash_policy=ClashPolicy(entry.clash_policy or policy.clash),
+        reactions=home.settings.outlook_rules.reactions(entry.outlook_rules),
+        own_reactions=entry.outlook_rules,
     )
 
 
@@ -259,6 +271,7 @@ def map_room(
     titles: bool = False,
     edit: str = "",
     clash: str = "",
+    outlook_rules: str = "",
 ) -> Pair:
     """Join a room to a resource calendar. Empty values come from the settings and the room.
 
@@ -276,6 +289,8 @@ def map_room(
         titles=titles,
         edit_policy=EditPolicy(edit or policy.edit),
         clash_policy=ClashPolicy(clash or policy.clash),
+        reactions=home.settings.outlook_rules.reactions(outlook_rules),
+        own_reactions=outlook_rules,
     )
     _join(home, pair)
     return pair
@@ -389,7 +404,7 @@ def connect(
             NoticeKind(kind) for kind in settings.notices.kinds if settings.notices.enabled
         ),
     )
-    context.requests = home.requests
+    context.requests, context.rulebook = home.requests, home.booking_side
     context.hear()
     return System(
         home=home,

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from calsync.mapping.booking_rules import RoomRules
 from calsync.model import (
     NONE_YET,
     Conflict,
@@ -125,6 +126,14 @@ class BookingSide(SyncSide, Protocol):
         ...
 
 
+class Rulebook(Protocol):
+    """What the platform allows in its rooms."""
+
+    def rules(self, room_ids: Sequence[str]) -> Mapping[str, RoomRules]:
+        """By room; a room that it does not know is left out."""
+        ...
+
+
 # --- store ---------------------------------------------------------------------------------
 
 
@@ -132,7 +141,9 @@ class BookingSide(SyncSide, Protocol):
 class RoomState:
     """What the engine remembers of a pair between cycles.
 
-    ``imported``: the first import has come to rest; until then no notice leaves.
+    ``imported``: the first import has come to rest; until then no notice leaves. ``imported_at``:
+    when it last read both sides (aware UTC; None where that was not noted): what people did before
+    is refused to nobody.
     ``halted``: the guard's question to the admin (empty = not halted); ``approved``: the admin
     said yes to the next plan. ``failures`` counts cycles that failed in a row.
     ``synced_at``: both sides were read and equal decisions stored ("in sync as of").
@@ -146,6 +157,7 @@ class RoomState:
     booking_cursor: str | None = None
     window: Window | None = None
     imported: bool = False
+    imported_at: datetime | None = None
     halted: str = ""
     approved: bool = False
     failures: int = 0

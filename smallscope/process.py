@@ -208,10 +208,10 @@ class Engine:
             answers.append((at.former.asked, at.by))
             at = at.former
         running = self._start(place.memory, place.start, full=place.full)
-        next(running.steps)
+        _past_rooms(running.steps, next(running.steps))
         for asked, (stored, result) in reversed(answers):
             running.store.db = stored
-            _resume(running.steps, asked, result)
+            _past_rooms(running.steps, _resume(running.steps, asked, result))
         return running
 
     def _advance(
@@ -231,6 +231,7 @@ class Engine:
                 call = next(running.steps)
             else:
                 call = _resume(running.steps, former.asked, by[1])
+            call = _past_rooms(running.steps, call)
         except StopIteration as stop:
             memory = self.memories.number(self._remembered(running.ctx))
             return Step(self._trail(store), memory=memory, report=stop.value)
@@ -252,6 +253,14 @@ class Engine:
             worked=self.pair.id in ctx.worked,
             resting=self.pair.id in ctx.resting,
         )
+
+
+def _past_rooms(steps: Steps[Any], call: Call) -> Call:
+    """The next call of which something can become. What rooms there are, and which are free, is the
+    same at all times here."""
+    while call.name in ("rooms", "busy"):
+        call = steps.send(call.run())
+    return call
 
 
 def _asked(call: Call) -> Asked:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from calsync.adapters.hub import problems as hub
 from calsync.errors import CalsyncError, DatabaseBusy, DatabaseFull, StoreError
-from calsync.mapping.booking import alternative_to_json, format_utc
+from calsync.mapping.booking import alternative_to_json, format_utc, times_to_json
 from calsync.mapping.booking_form import InvalidBooking
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -173,7 +173,14 @@ def of_error(request: Request, error: Exception) -> Response:
                 }
                 for v in error.violations
             ]
-            return problem(error.code, sentence(error), instance=path, violations=broken)
+            return problem(
+                error.code,
+                sentence(error),
+                instance=path,
+                violations=broken,
+                alternatives=[alternative_to_json(a) for a in error.alternatives],
+                times=times_to_json(error.times),
+            )
         case hub.ResyncRequired():
             restored = True if error.restored else None
             return problem(error.code, sentence(error), instance=path, restored=restored)

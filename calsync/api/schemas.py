@@ -48,6 +48,10 @@ def _or_null(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+_TIMES: Final[Schema] = {
+    **_list(_object({"start": _INSTANT, "end": _INSTANT}, "start", "end")),
+    "description": "Free times of the same room that its rules allow",
+}
 _STATE: Final[Schema] = {
     "status": {"enum": ["confirmed", "tentative"], "default": "confirmed"},
     "freeBusyStatus": {"enum": ["busy", "free"], "default": "busy"},
@@ -347,6 +351,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             },
             "conflicts": _list(_ref("Conflict")),
             "alternatives": _list(_ref("Alternative")),
+            "times": _TIMES,
         },
         *("code", "reason"),
     ),
@@ -487,6 +492,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "conflictsTotal": {"type": "integer"},
             "bookingId": {**_TEXT, "description": "Of a booking that was refused while you waited"},
             "alternatives": _list(_ref("Alternative")),
+            "times": _TIMES,
         },
         *("type", "title", "status", "detail", "code"),
     ),

@@ -194,7 +194,7 @@ def _turn_round(home: Home, found: Question, keep: Keep) -> int:
 
 def _moved(home: Home, found: Question, room: str) -> str:
     """The room that takes the one which moves. Raises UsageError where none can."""
-    from calsync.conflicts.alternatives import free_alternatives
+    from calsync.conflicts.alternatives import Asked, allows, free_alternatives
     from calsync.mapping.expand import busy_intervals
     from calsync.model import Interval
 
@@ -213,7 +213,17 @@ def _moved(home: Home, found: Question, room: str) -> str:
     if here is not None and wanted:
         hull = Interval(wanted[0].start, max(one.end for one in wanted))
         busy = home.booking_side.busy(list(rooms), hull)
-        free = free_alternatives(list(rooms.values()), busy, wanted, room=here, seats=None)
+        ruled = home.booking_side.rules(list(rooms))
+        asked = Asked(wanted=wanted, now=now, all_day=going.occupancy.all_day)
+        free = free_alternatives(
+            list(rooms.values()),
+            busy,
+            wanted,
+            room=here,
+            seats=None,
+            # It is booked there as anything else is: the room must take it.
+            fits=lambda other: allows(ruled[other.id].rules, other, asked),
+        )
         if free:
             return free[0].room_id
     raise UsageError(

@@ -18,6 +18,7 @@ from calsync.conflicts.clash import shown
 from calsync.errors import SideError
 from calsync.mapping.expand import instances
 from calsync.model import (
+    BOTH_STAY,
     Conflict,
     Effect,
     EffectKind,
@@ -50,7 +51,7 @@ def plan(
 
     Reads both sides as a sync would. Messages are counted per recipient: notices that calsync
     mails, and answers that Exchange itself sends to organisers of declined meetings. A first
-    import mails no notice. Exit status 1 if a room could not be read.
+    import refuses nobody, so it has none. Exit status 1 if a room could not be read.
     """
     with connected(settings, dry_run=True) as system:
         found = [preview_room(system, pair) for pair in chosen_pairs(system.home, rooms or [])]
@@ -93,7 +94,7 @@ def preview_room(system: System, pair: Pair, *, full: bool = False) -> dict[str,
     links = _links(system, decided)
     entry["halted"] = decided.halt.reason if decided.halt else ""
     entry["writes"] = [_write(effect, window, pair.zone) for effect in decided.effects]
-    entry["mails"] = _mails(system, decided.effects, links, quiet=entry["first_import"])
+    entry["mails"] = _mails(system, decided, links, quiet=entry["first_import"])
     refused = {e.link_id: e for e in decided.effects if e.refusal is not None}
     entry["conflicts"] = [_conflict(c, links, refused) for c in decided.conflicts]
     entry["skipped"] = [{"link_id": s.link_id, "reason": s.reason} for s in decided.skips]
@@ -149,14 +150,14 @@ def _time(occupancy: Occupancy | None) -> dict[str, Any] | None:
 
 
 def _mails(
-    system: System, effects: Iterable[Effect], links: dict[str, Link], *, quiet: bool
+    system: System, decided: Plan, links: dict[str, Link], *, quiet: bool
 ) -> list[dict[str, Any]]:
-    """Every message that would leave, by whom it is sent. A first import mails no notice, but an
+    """Every message that would leave, by whom it is sent. A first import mails no notice; an
     organiser whose meeting is declined is told by Exchange itself."""
     notices = system.home.settings.notices
     mailed = system.notifier is not None and not quiet
     found = []
-    for effect in effects:
+    for effect in decided.effects:
         link = links.get(effect.link_id)
         person = effect.person if effect.person.address else link.person if link else effect.person
         if effect.kind is EffectKind.DECLINE_EVENT:
@@ -166,6 +167,9 @@ def _mails(
         kind = _notice(effect, link)
         if mailed and kind in notices.kinds and person.address:
             found.append({"to": person.address, "kind": kind, "by": "calsync"})
+    for notice in decided.notices:
+        if mailed and notice.kind in notices.kinds:
+            found.append({"to": notice.person.address, "kind": notice.kind.value, "by": "calsync"})
     return found
 
 
@@ -222,6 +226,8 @@ def _conflict(
 
 
 def _verdict(conflict: Conflict, effect: Effect | None) -> str:
+    if conflict.policy == BOTH_STAY:
+        return "both stay, nobody is told; you decide when you like"
     if conflict.parked:
         return "parked: you decide"
     if effect is None:
@@ -277,7 +283,7 @@ def _print(found: list[dict[str, Any]], people: list[dict[str, Any]]) -> None:
 
 def print_room(entry: dict[str, Any]) -> None:
     """One room, as ``preview_room`` gave it."""
-    first = " (first import: quiet, no notice)" if entry["first_import"] else ""
+    first = " (first import: quiet, no message)" if entry["first_import"] else ""
     print_line(f"{entry['room_id']} ↔ {entry['mailbox']}{first}")
     if entry["error"]:
         print_line(f"  could not be read: {entry['error']}")
@@ -302,7 +308,8 @@ def print_room(entry: dict[str, Any]) -> None:
 
 def _print_conflict(conflict: dict[str, Any]) -> None:
     print_line(f"  {conflict['kind'].value}: {conflict['verdict']}: {conflict['reason']}")
-    for name, label in (("stays", "stays"), ("gives_way", "gives way")):
+    way = "stays, too" if conflict["policy"] == BOTH_STAY else "gives way"
+    for name, label in (("stays", "stays"), ("gives_way", way)):
         one = conflict[name]
         if one is not None and conflict["kind"].value == "clash":
             who = f", by {one['by']}" if one["by"] else ""

@@ -27,7 +27,7 @@ from calsync.cli.rooms_import import import_
 from calsync.cli.rooms_suggest import suggest
 from calsync.cli.rooms_unmap import unmap
 from calsync.errors import UsageError
-from calsync.model import ClashPolicy, EditPolicy, Pair, ResourceCalendar, Room
+from calsync.model import ClashPolicy, EditPolicy, Pair, Reaction, ResourceCalendar, Room
 from calsync.settings import checks
 
 if TYPE_CHECKING:
@@ -194,6 +194,13 @@ def map_(
         ClashPolicy | None,
         typer.Option(help="Who keeps the room when two bookings want it at one time."),
     ] = None,
+    outlook_rules: Annotated[
+        str,
+        typer.Option(
+            help="What Outlook's bookings get for breaking the room's rules, such as"
+            ' "opening_hours=decline, seats=warn".'
+        ),
+    ] = "",
     settings: SettingsPath = DEFAULT_SETTINGS,
     as_json: AsJson = False,
 ) -> None:
@@ -208,10 +215,12 @@ def map_(
     _checked(checks.mailbox, mailbox, where=where, what="mailbox")
     if zone:
         _checked(checks.zone, zone, where=where, what="--zone")
+    _checked(checks.reactions, outlook_rules, where=where, what="--outlook-rules")
     _say(platform_rooms(settings))
     with opened(settings) as home:
         from calsync.bootstrap import map_room
 
+        _check_heard(home, outlook_rules, where)
         _check_free(home, room, mailbox.lower())
         _put_room(home, room, zone=zone, name=name, building=building, capacity=capacity)
         pair = map_room(
@@ -223,6 +232,7 @@ def map_(
             titles=titles,
             edit=edit_policy.value if edit_policy else "",
             clash=clash_policy.value if clash_policy else "",
+            outlook_rules=outlook_rules,
         )
     there, why = look(settings, pair)
     if as_json:
@@ -234,6 +244,12 @@ def map_(
         elif there is None:
             say(f"Note: it was not looked whether this mailbox is there: {why}")
         print_line(f"See what its first sync would do: calsync plan {pair.room_id}")
+
+
+def _check_heard(home: Home, outlook_rules: str, where: str) -> None:
+    if f"={Reaction.WARN}" in outlook_rules and home.settings.notices.unheard:
+        todo = "Switch them on under [notices] in the settings, or choose nothing or decline"
+        raise UsageError(home.settings.notices.unheard, where=where, todo=todo)
 
 
 def _checked(check: checks.Check, value: str, *, where: str, what: str) -> None:

@@ -19,7 +19,7 @@ from calsync.cli.options import (
 )
 from calsync.cli.output import print_json, print_line, print_table
 from calsync.errors import UsageError
-from calsync.model import Pair, Room
+from calsync.model import Pair, Reaction, Room
 
 if TYPE_CHECKING:
     from calsync.bootstrap import Home
@@ -129,6 +129,8 @@ def _hindrance(
         return f"there is no connection {entry.connection} in the settings"
     if not entry.connection and pair is None and len(names) != 1:
         return "the settings have not exactly one connection: fill in the column connection"
+    if f"={Reaction.WARN}" in entry.outlook_rules:
+        return home.settings.notices.unheard
     return ""
 
 
@@ -149,7 +151,8 @@ def _changes(entry: Entry, pair: Pair) -> bool:
     wanted = (entry.connection, entry.zone, entry.edit_policy, entry.clash_policy)
     there = (pair.connection, pair.zone, pair.edit_policy.value, pair.clash_policy.value)
     other = any(new not in ("", old) for new, old in zip(wanted, there, strict=True))
-    return other or entry.titles not in (None, pair.titles)
+    ruled = entry.outlook_rules not in ("", pair.own_reactions)
+    return other or ruled or entry.titles not in (None, pair.titles)
 
 
 def _check_known(home: Home, steps: list[Step], path: str) -> None:
@@ -183,6 +186,7 @@ def _carry_out(home: Home, step: Step) -> None:
         titles=entry.titles if entry.titles is not None else bool(pair and pair.titles),
         edit=entry.edit_policy or (pair.edit_policy.value if pair else ""),
         clash=entry.clash_policy or (pair.clash_policy.value if pair else ""),
+        outlook_rules=entry.outlook_rules or (pair.own_reactions if pair else ""),
     )
 
 

@@ -54,6 +54,7 @@ _PLANS = {
     "rebase": "take what both sides show as agreed",
     "join": "take the two for one booking",
     "bury": "close the case",
+    "warn": "warn the organiser and carry it over",
     "park": "leave it alone until a person decides",
     "set apart": "leave what is back alone until a person decides",
     "answer": "do as the admin answered",

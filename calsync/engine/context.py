@@ -9,7 +9,15 @@ from datetime import datetime, timedelta
 
 from calsync.errors import UsageError
 from calsync.model import NoticeKind, Pair, Window
-from calsync.ports import BookingSide, CalendarSide, Clock, Requests, RoomState, Store
+from calsync.ports import (
+    BookingSide,
+    CalendarSide,
+    Clock,
+    Requests,
+    RoomState,
+    Rulebook,
+    Store,
+)
 from calsync.reconcile.guard import Limits
 
 
@@ -37,6 +45,7 @@ class Context:
     ``begun``: when this process began to work on what another one left; None where nothing says
     that time passed in between.
     ``maker``: our installation's mark on the events it makes; empty = none is compared.
+    ``rulebook``: the rules of rooms; without one nothing is held against any.
     ``requests``: what admins asked for; ``asked``: pairs for which something of it is open.
     """
 
@@ -56,6 +65,7 @@ class Context:
     resting: set[str] = field(default_factory=set)
     unsaved: set[str] = field(default_factory=set)
     requests: Requests | None = None
+    rulebook: Rulebook | None = None
     asked: set[str] = field(default_factory=set)
 
     def hear(self) -> set[str]:

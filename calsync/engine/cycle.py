@@ -14,7 +14,7 @@ from calsync.engine import audit
 from calsync.engine.calls import Steps
 from calsync.engine.context import Context
 from calsync.engine.pull import Gathered, gather
-from calsync.engine.push import clear_doubts, push
+from calsync.engine.push import clear_doubts, may_be_told, push
 from calsync.engine.questions import (
     answered,
     ask,
@@ -240,6 +240,9 @@ def _commit(
     *,
     brief: bool,
 ) -> None:
+    wanted = [n for n in plan.notices if n.kind in ctx.notices] if not brief else []
+    links = {link.id: link for link in plan.links}
+    told = [n for n in wanted if not may_be_told(ctx, links[n.link_id], Side.CALENDAR)]
     ctx.store.commit(
         Commit(
             pair_id=pair.id,
@@ -254,6 +257,8 @@ def _commit(
                 if not link.in_flight or link.revision != was.revision
             ],
             conflicts=plan.conflicts,
+            notices=told,
+            doubtful=[notice for notice in wanted if notice not in told],
             audit=audit.of_plan(pair, plan, before, now, brief=brief),
             state=state,
         )
@@ -265,9 +270,12 @@ def _commit(
 def _rest(ctx: Context, pair: Pair, state: RoomState, report: CycleReport) -> None:
     """A room whose first import has come to rest may send notices from now on."""
     joining = state.rejoin is not None and report.unsettled
+    imported = state.imported or not (report.error or joining)
     done = replace(
         state,
-        imported=state.imported or not (report.error or joining),
+        imported=imported,
+        # That of the first import stays, whatever is joined anew later.
+        imported_at=state.imported_at or (state.synced_at if imported > state.imported else None),
         approved=False if state.approved else state.approved,
         halted="" if state.approved else state.halted,
         writes=NONE_YET if state.approved else state.writes,

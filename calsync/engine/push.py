@@ -160,13 +160,16 @@ def _record(
     notices: list[Notice] = []
     doubtful: list[Notice] = []
     entries = []
-    for effect, outcome in zip(effects, outcomes, strict=True):
+    for effect, said, outcome in zip(effects, reported, outcomes, strict=True):
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
         links[link.id] = changed[link.id] = result.link
-        told = doubtful if _may_be_told(ctx, link) else notices
+        told = doubtful if may_be_told(ctx, link) else notices
         told.extend(n for n in result.notices if n.kind in ctx.notices)
-        entries.append(audit.outcome(pair, effect, result.what, now))
+        # What a declined copy left is looked for elsewhere first; declined it is.
+        declined = isinstance(said, Done) and effect.kind is EffectKind.DECLINE_EVENT
+        what = "confirmed" if declined and isinstance(outcome, Stale) else result.what
+        entries.append(audit.outcome(pair, effect, what, now))
         if not result.open:
             settled.append(effect.id)
         match outcome:
@@ -191,19 +194,18 @@ def _record(
                 effect
                 for effect, said, outcome in zip(effects, reported, outcomes, strict=True)
                 if isinstance(outcome, Done)
-                # What a declined copy left is looked for elsewhere first; declined it is.
                 or (isinstance(said, Done) and effect.kind is EffectKind.DECLINE_EVENT)
             ],
         )
     )
 
 
-def _may_be_told(ctx: Context, link: Link) -> bool:
-    """True where the person asked so long before this process began that a former life, which a
-    restored database does not know, has answered."""
-    half = link.booking
+def may_be_told(ctx: Context, link: Link, side: Side = Side.BOOKING) -> bool:
+    """True where the person asked on ``side`` so long before this process began that a former life,
+    which a restored database does not know, has answered."""
+    half = link.half(side)
     # Moved by what the calendar shows, it was asked for when it was made.
-    asked = half.created if link.claimed_on is Side.CALENDAR else half.since or half.created
+    asked = half.created if link.claimed_on is not side else half.since or half.created
     return ctx.begun is not None and asked is not None and asked < ctx.begun - LONGEST_QUEUE
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from calsync.conflicts.rules import House
 from calsync.engine.context import Context
 from calsync.engine.pull import Gathered
+from calsync.mapping.booking_rules import NO_RULES
 from calsync.model import (
     ClashPolicy,
     Halt,
@@ -46,8 +48,27 @@ def decide_room(
         window=window,
         now=now,
         importing=not state.imported,
+        imported_at=state.imported_at,
         limits=ctx.limits,
         rejoin=state.rejoin,
+        house=house_of(ctx, pair, state),
+    )
+
+
+def house_of(ctx: Context, pair: Pair, state: RoomState) -> House | None:
+    """The room's rules for what people book in Outlook; None where nothing is held against it. What
+    was done before the import, the rules or the admin's choice is let be."""
+    if ctx.rulebook is None or not pair.reactions.any or not state.imported:
+        return None
+    known = ctx.rulebook.rules([pair.room_id]).get(pair.room_id)
+    if known is None or known.rules == NO_RULES:
+        return None
+    times = (state.imported_at, known.since, pair.reactions_since)
+    return House(
+        rules=known.rules,
+        reactions=pair.reactions,
+        capacity=known.capacity,
+        since=max((at for at in times if at is not None), default=None),
     )
 
 

@@ -11,7 +11,7 @@ Reading what was written gives the same occupancy back (tests/unit/hub holds thi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -266,7 +266,13 @@ def refusal_to_json(refusal: Refusal) -> dict[str, object]:
             {"start": format_utc(start), "end": format_utc(end)} for start, end in refusal.conflicts
         ],
         "alternatives": [alternative_to_json(a) for a in refusal.alternatives],
+        **({"times": times_to_json(refusal.times)} if refusal.times else {}),
     }
+
+
+def times_to_json(times: Iterable[tuple[datetime, datetime]]) -> list[dict[str, str]]:
+    """Free times of the room itself that are offered instead."""
+    return [{"start": format_utc(start), "end": format_utc(end)} for start, end in times]
 
 
 def alternative_to_json(alternative: Alternative) -> dict[str, object]:
@@ -292,6 +298,11 @@ def refusal_from_json(doc: Mapping[str, object]) -> Refusal:
             Alternative(room_id=str(a["roomId"]), name=str(a["name"]), capacity=a["capacity"])
             for a in _list(doc["alternatives"])
             if isinstance(a, dict)
+        ),
+        times=tuple(
+            (datetime.fromisoformat(str(t["start"])), datetime.fromisoformat(str(t["end"])))
+            for t in _list(doc.get("times"))
+            if isinstance(t, dict)
         ),
     )
 

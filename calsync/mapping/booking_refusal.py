@@ -19,7 +19,7 @@ _MOST = 50
 
 def read_refusal(form: Form) -> Refusal:
     """What ``form`` says; problems are kept in it."""
-    form.refuse_unknown(("code", "reason", "dates", "conflicts", "alternatives"))
+    form.refuse_unknown(("code", "reason", "dates", "conflicts", "alternatives", "times"))
     reason = clean_title(form.text("reason", limit=_LONGEST))
     if reason is None:
         form.fail("reason", "is missing", "Say why, in a sentence for the person who booked")
@@ -27,7 +27,8 @@ def read_refusal(form: Form) -> Refusal:
     if not _CODE.fullmatch(code):
         form.fail("code", "is not a code", "Use small letters, digits and dashes")
     dates = [_local(form, one) for one in form.items("dates", limit=MAX_OVERRIDES)]
-    conflicts = [_span(form, one) for one in form.items("conflicts", limit=_MOST)]
+    conflicts = [_span(form, one, "conflicts") for one in form.items("conflicts", limit=_MOST)]
+    times = [_span(form, one, "times") for one in form.items("times", limit=_MOST)]
     rooms = [_alternative(form, one) for one in form.items("alternatives", limit=_MOST)]
     return Refusal(
         reason=reason or "",
@@ -35,6 +36,7 @@ def read_refusal(form: Form) -> Refusal:
         dates=tuple(sorted(one for one in dates if one is not None)),
         conflicts=tuple(one for one in conflicts if one is not None),
         alternatives=tuple(one for one in rooms if one is not None),
+        times=tuple(one for one in times if one is not None),
     )
 
 
@@ -42,12 +44,12 @@ def _local(form: Form, value: object) -> datetime | None:
     return Form({"dates": value}, at=form.at, errors=form.errors).local("dates")
 
 
-def _span(form: Form, value: object) -> tuple[datetime, datetime] | None:
+def _span(form: Form, value: object, name: str) -> tuple[datetime, datetime] | None:
     if isinstance(value, Mapping):
         start, end = _instant(value.get("start")), _instant(value.get("end"))
         if start is not None and end is not None and start < end:
             return start, end
-    form.fail("conflicts", "an entry is no span", "Give start and end as instants")
+    form.fail(name, "an entry is no span", "Give start and end as instants")
     return None
 
 

@@ -1,6 +1,7 @@
 """The platform's rules for a room: when it may be booked, for how long, how soon and how far ahead.
 
-They hold for what people ask of the platform. What stands in the calendar is mirrored as it is.
+They hold for what people ask of the platform; for what they book in Outlook as far as the admin
+chose so (``conflicts.rules``).
 """
 
 from __future__ import annotations
@@ -47,6 +48,16 @@ class BookingRules:
 
 
 NO_RULES: Final = BookingRules()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomRules:
+    """The rules of a room, since when they are these (aware UTC; None: nobody noted it), and its
+    seats."""
+
+    rules: BookingRules = NO_RULES
+    since: datetime | None = None
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

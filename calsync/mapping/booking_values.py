@@ -32,12 +32,13 @@ class BookingStatus(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRoom:
     """A room of the hub. ``titles``: may titles be stored for it (mirrors the pair's switch).
-    ``rules``: what the platform allows in it."""
+    ``rules``: what the platform allows in it, and since when."""
 
     room: Room
     titles: bool = False
     revision: int = 1
     rules: BookingRules = NO_RULES
+    rules_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ What is written to Graph is made in ``event_write``; its functions are offered h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -68,13 +69,14 @@ def read_event(
     instances: Sequence[Mapping[str, Any]] | None = None,
     span: Interval | None = None,
     subject_fallback: str | None = None,
+    people: bool = False,
 ) -> Seen | Gone | Unknown:
     """What one event says. Never raises.
 
     ``titles``: whether subjects are carried for the room. For a series: ``exceptions`` are its
     changed instances, ``cancelled`` its cancelledOccurrences; where the cloud has no such list,
     ``instances`` are all its instances that touch ``span``. An occurrence or exception alone
-    gives Unknown: its master is what is read.
+    gives Unknown: its master is what is read. ``people``: whether those who come are counted.
     """
     key = event.get("id") if isinstance(event, dict) else None
     if not isinstance(key, str) or not key:
@@ -89,7 +91,10 @@ def read_event(
         parts = None
         if kind == "seriesMaster" or (kind is None and event.get("recurrence") is not None):
             parts = gather(event, exceptions, cancelled, instances, span)
-        return _read(key, event, how, parts)
+        seen = _read(key, event, how, parts)
+        if people and isinstance(seen, Seen) and not seen.owned:
+            return replace(seen, seats=_people(event))
+        return seen
     except (Poison, MappingError) as problem:
         reason = problem.what if isinstance(problem, MappingError) else str(problem)
         return Unknown(key=key, reason=f"an event cannot be carried: {reason}", poison=True)
@@ -163,6 +168,19 @@ def _person(event: Mapping[str, Any]) -> Person:
         name=(clean_title(name) if isinstance(name, str) else None) or "",
         address=(clean_title(mail) if isinstance(mail, str) else None) or "",
     )
+
+
+def _people(event: Mapping[str, Any]) -> int | None:
+    """For how many people a meeting is: its organizer and all who are asked to come. A group counts
+    as one. None where it cannot be told, or where the attendees are hidden from each other."""
+    invited = event.get("attendees")
+    if not isinstance(invited, list) or event.get("hideAttendees") is True:
+        return None
+    addresses = {_person(event).address.casefold()}
+    for one in invited:
+        if isinstance(one, dict) and one.get("type") in ("required", "optional"):
+            addresses.add(_person({"organizer": one}).address.casefold())
+    return len(addresses - {""}) or None
 
 
 def _parts_hash(parts: Parts) -> str:

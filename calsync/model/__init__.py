@@ -24,6 +24,7 @@ from calsync.model.occupancy import (
     Window,
 )
 from calsync.model.plan import (
+    BOTH_STAY,
     Conflict,
     ConflictKind,
     Done,
@@ -43,11 +44,14 @@ from calsync.model.plan import (
 )
 from calsync.model.refusal import Alternative, Refusal
 from calsync.model.rooms import (
+    LET_BE,
     NOBODY,
     ClashPolicy,
     EditPolicy,
     Pair,
     Person,
+    Reaction,
+    Reactions,
     ResourceCalendar,
     Room,
     Side,
@@ -55,6 +59,8 @@ from calsync.model.rooms import (
 from calsync.model.tally import NONE_YET, Tally
 
 __all__ = [
+    "BOTH_STAY",
+    "LET_BE",
     "NOBODY",
     "NONE_YET",
     "Absence",
@@ -90,6 +96,8 @@ __all__ = [
     "Plan",
     "Presence",
     "Pull",
+    "Reaction",
+    "Reactions",
     "Recurrence",
     "Refusal",
     "Refused",

@@ -66,6 +66,8 @@ class Link:
     two loop breakers). ``claim``: the side on which people
     claimed the present time (the origin, until the item is moved on the other side).
     ``refusal``: dates of this series that were refused, until the person has been told.
+    ``passed``: what the calendar's item may be as the room's rules were applied to it, where the
+    base does not say it yet; ``passed_seats``: for how many people. It is not judged again.
     """
 
     id: str
@@ -85,6 +87,8 @@ class Link:
     seats: int | None = None
     claim: Side | None = None
     refusal: Refusal | None = None
+    passed: Occupancy | None = None
+    passed_seats: int | None = None
     writes: Tally = NONE_YET
 
     @property

@@ -58,6 +58,7 @@ class Effect:
     ``refusal`` belongs to declines and rejections, and to changes that give up refused dates.
     ``merged``: the target is not what the other side showed, so the base stays where it is
     until that side has it, too. ``tag`` is written onto a created item: the id of the link.
+    ``seats``: how many people it is for, where that is known.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Effect:
     created: datetime | None = None
     owned: bool = True
     merged: bool = False
+    seats: int | None = None
 
     @property
     def tag(self) -> str:
@@ -134,6 +136,9 @@ Outcome = Done | Stale | Later | Refused | InDoubt
 
 # --- conflicts and notices ---------------------------------------------------------------
 
+#: The policy of a clash of bookings that stood before the room was imported: both stay.
+BOTH_STAY = "import"
+
 
 class ConflictKind(StrEnum):
     EDIT = "edit conflict"
@@ -145,7 +150,7 @@ class ConflictKind(StrEnum):
 class Conflict:
     """A conflict and its decision. What lost stays here and can be restored.
 
-    ``winner`` is None while parked (policy ``ask``).
+    ``winner`` is None while parked (policy ``ask``), and where both stay (``BOTH_STAY``).
     """
 
     kind: ConflictKind
@@ -165,11 +170,16 @@ class Conflict:
 class NoticeKind(StrEnum):
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
+    WARNED = "warned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A message to a person, at most once per (booking key, revision, recipient, kind)."""
+    """A message to a person, at most once per (booking key, revision, recipient, kind).
+
+    Of a warning the key is that of the link, since there may be no booking yet, and the revision
+    names the act of the person.
+    """
 
     kind: NoticeKind
     link_id: str
@@ -208,7 +218,7 @@ class Halt:
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """What a cycle intends: links to store, effects in order, conflicts, skips, rulings.
+    """What a cycle intends: links to store, effects in order, conflicts, skips, rulings, warnings.
 
     If ``halt`` is set, nothing of it may be carried out.
     """
@@ -218,4 +228,5 @@ class Plan:
     conflicts: list[Conflict] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     rulings: list[Ruling] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     halt: Halt | None = None

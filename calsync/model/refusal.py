@@ -20,6 +20,7 @@ class Refusal:
     """Why somebody's booking cannot stay: for people, in one sentence, and for machines.
 
     ``dates`` are the local starts of the refused occurrences of a series; empty = all of it.
+    ``times``: free time of the same room that is offered instead, in UTC.
     """
 
     reason: str
@@ -27,3 +28,4 @@ class Refusal:
     dates: tuple[datetime, ...] = ()
     conflicts: tuple[tuple[datetime, datetime], ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    times: tuple[tuple[datetime, datetime], ...] = ()

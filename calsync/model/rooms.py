@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -35,6 +36,34 @@ class ClashPolicy(StrEnum):
     ASK = "ask"
 
 
+class Reaction(StrEnum):
+    """What a booking made in Outlook gets for breaking a rule of the room."""
+
+    NOTHING = "nothing"
+    WARN = "warn"
+    DECLINE = "decline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reactions:
+    """One for each rule. ``length``: too short or too long."""
+
+    opening_hours: Reaction = Reaction.NOTHING
+    notice: Reaction = Reaction.NOTHING
+    length: Reaction = Reaction.NOTHING
+    ahead: Reaction = Reaction.NOTHING
+    seats: Reaction = Reaction.NOTHING
+
+    @property
+    def any(self) -> bool:
+        """True where anything is judged at all."""
+        return any(getattr(self, f.name) is not Reaction.NOTHING for f in fields(self))
+
+
+#: Outlook's bookings are mirrored as they are.
+LET_BE = Reactions()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """A bookable space on the booking side. ``zone`` is its IANA home zone."""
@@ -63,6 +92,9 @@ class Pair:
     """The admin's mapping: one room joined to one resource calendar of one connection.
 
     ``titles``: whether subjects are stored and carried for this room (off by default).
+    ``reactions``: what Outlook's bookings get that break the room's rules; ``own_reactions``: what
+    of it was said for this room, as text, where the rest comes from the settings;
+    ``reactions_since``: since when it is like that (aware UTC), as far as the store knows.
     """
 
     id: str
@@ -73,6 +105,9 @@ class Pair:
     titles: bool = False
     edit_policy: EditPolicy = EditPolicy.ORIGIN
     clash_policy: ClashPolicy = ClashPolicy.FIRST
+    reactions: Reactions = LET_BE
+    own_reactions: str = ""
+    reactions_since: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from calsync.model import (
 )
 from calsync.reconcile.decide import Decision, Verb
 from calsync.reconcile.effects import effect_of, in_flight, refused
-from calsync.reconcile.join import succeed
+from calsync.reconcile.join import heir
 from calsync.reconcile.rebase import bury, rebase, with_half
 
 _ABSENT = frozenset({Presence.NEVER, Presence.GONE})
@@ -67,10 +67,7 @@ def freed(link: Link) -> Link:
 def _new_life(link: Link, lives: Side) -> list[Link]:
     """The item of one side under a new link, as new; the old one becomes the tombstone."""
     half = link.half(lives)
-    new = replace(succeed(link, lives), pending=link.pending, claim=link.claimed_on)
-    if half.seen is None and link.base is not None:
-        new = with_half(new, lives, replace(half, seen=link.base))
-    return [bury(with_half(link, lives, replace(half, key=None))), new]
+    return [bury(with_half(link, lives, replace(half, key=None))), heir(link, lives)]
 
 
 # --- clashes ---------------------------------------------------------------------------------

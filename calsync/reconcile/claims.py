@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from datetime import datetime
 
-from calsync.conflicts.clash import Claim, shown
+from calsync.conflicts.clash import Claim, Verdict, shown
 from calsync.conflicts.merge import same_schedule
 from calsync.model import Link, LinkState, Occupancy, Presence, Side
 from calsync.reconcile.decide import FILLING, Decision, Verb
 from calsync.reconcile.observe import last_seen
+from calsync.reconcile.order import Times
 from calsync.reconcile.wait import TAKEN_FROM, taken_from
 
 _GIVES_UP = frozenset({Verb.DELETE_BOOKING, Verb.DELETE_EVENT, Verb.BURY})
@@ -22,11 +24,13 @@ def claims_of(
     now: datetime,
     *,
     came_back: Set[str] = frozenset(),
+    leaving: Mapping[str, Occupancy | None] | None = None,
 ) -> list[Claim]:
     """The claims of a room, or none where no decision takes time that its side did not hold.
 
     ``links``: the newest state of every link of the plan and of its neighbours. ``came_back``: ids
     of those that people took away and back: their time may have been given to another meanwhile.
+    ``leaving``: what is left of those that this plan declines already; None = nothing.
     """
     links = list(links)
     filling = {
@@ -42,13 +46,37 @@ def claims_of(
         match link.state:
             case LinkState.ACTIVE:
                 claim = _claim(link, decisions.get(link.id), now=now, new=link.id in filling)
-                if claim is not None:
-                    found.append(claim)
+                found.extend(_left(claim, leaving or {}))
             case LinkState.PARKED:
                 found.extend(_parked(link, now))
             case LinkState.BURIED:
                 pass
     return found
+
+
+def _left(claim: Claim | None, leaving: Mapping[str, Occupancy | None]) -> Iterator[Claim]:
+    """The claim, as far as this plan does not decline it already."""
+    if claim is None:
+        return
+    if claim.link.id not in leaving:
+        yield claim
+    elif (left := leaving[claim.link.id]) is not None:
+        yield replace(claim, occupancy=left)
+
+
+def booked_since(verdict: Verdict, claims: Iterable[Claim], times: Times) -> list[Claim]:
+    """Who wants the time that the loser, a moved booking, would have to go back to."""
+    link = verdict.loser.link
+    if verdict.loser.side is Side.CALENDAR or verdict.dates or link.base is None:
+        return []
+    back = times(link.base)
+    return [
+        claim
+        for claim in claims
+        if claim.new
+        and claim.link.id != link.id
+        and any(one.meets(other) for other in times(claim.occupancy) for one in back)
+    ]
 
 
 def has_come_back(before: Link, link: Link) -> bool:

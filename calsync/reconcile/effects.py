@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from calsync.conflicts.clash import Verdict, shown
 from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.rules import without
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    BOTH_STAY,
     Conflict,
     ConflictKind,
     Effect,
     EffectKind,
     Link,
-    Occupancy,
     Presence,
     Refusal,
     Side,
@@ -83,7 +84,14 @@ def _effect(
         created=other.created,
         owned=link.event.owned,
         merged=decision.verb is Verb.WRITE_BOTH,
+        seats=link.seats,
     )
+
+
+def declined(link: Link, refusal: Refusal, why: str) -> Effect:
+    """The decline of what the room was invited to; Exchange itself tells the organizer."""
+    decision = Decision(verb=Verb.DECLINE_DATES, why=why)
+    return _effect(link, EffectKind.DECLINE_EVENT, decision, refusal)
 
 
 # --- clashes -------------------------------------------------------------------------------
@@ -100,6 +108,20 @@ def conflict_of(verdict: Verdict, policy: str) -> Conflict:
         policy=policy,
         winner=None if verdict.ask else winner.side,
         reason=f"the room was claimed on the {winner.side.value} side, too{dates}",
+        lost=verdict.loser.occupancy,
+    )
+
+
+def both_stay(verdict: Verdict) -> Conflict:
+    """The record of a clash of bookings that stood before the room was imported."""
+    dates = f" on {len(verdict.dates)} date(s)" if verdict.dates else ""
+    return Conflict(
+        kind=ConflictKind.CLASH,
+        link_id=verdict.loser.link.id,
+        other_link_id=verdict.winners[0].link.id,
+        policy=BOTH_STAY,
+        winner=None,
+        reason=f"both stood at one time{dates} before the room was imported, so both stay",
         lost=verdict.loser.occupancy,
     )
 
@@ -128,13 +150,11 @@ def refused(link: Link, verdict: Verdict, *, whole: bool = False) -> tuple[Link,
     """
     refusal, why = refusal_of(verdict), "lost a clash"
     if verdict.loser.side is Side.CALENDAR:
-        # Exchange itself tells the organiser of the decline.
-        decision = Decision(verb=Verb.DECLINE_DATES, why=why)
         link = in_flight(link)
-        return link, _effect(link, EffectKind.DECLINE_EVENT, decision, refusal)
+        return link, declined(link, refusal, why)
     if verdict.dates:
         # Some dates of a series: the rest of it stands, and one message will say so.
-        target = without_dates(verdict.loser.occupancy, verdict)
+        target = without(verdict.loser.occupancy, verdict.dates)
     elif (
         not whole
         and link.base is not None
@@ -167,18 +187,3 @@ def ends(verdict: Verdict, refusal: Effect) -> bool:
             return bool(verdict.dates)
         case _:
             return not verdict.dates
-
-
-def without_dates(occ: Occupancy, verdict: Verdict) -> Occupancy:
-    """The series without the dates it lost."""
-    recurrence = occ.recurrence
-    assert recurrence is not None
-    gone = set(verdict.dates)
-    return replace(
-        occ,
-        recurrence=replace(
-            recurrence,
-            excluded=tuple(sorted(gone | set(recurrence.excluded))),
-            overrides=tuple(o for o in recurrence.overrides if o.recurrence_id not in gone),
-        ),
-    )

@@ -25,6 +25,7 @@ from calsync.model import (
     Side,
     Unknown,
 )
+from calsync.reconcile.rebase import with_half
 
 
 def link_id(pair_id: str, side: Side, key: str, generation: str = "") -> str:
@@ -175,3 +176,18 @@ def strangers(seen: Mapping[str, Observation], known: set[str]) -> list[Observat
     ``Gone`` of an unknown key says nothing to us and is left out.
     """
     return [seen[k] for k in sorted(seen.keys() - known) if isinstance(seen[k], Seen | Unknown)]
+
+
+def heir(link: Link, lives: Side) -> Link:
+    """``succeed``, with all that goes on for the item: its claim, who waits for an answer."""
+    new = replace(
+        succeed(link, lives),
+        pending=link.pending,
+        claim=link.claimed_on,
+        passed=link.passed,
+        passed_seats=link.passed_seats,
+    )
+    half = link.half(lives)
+    if half.seen is None and link.base is not None:
+        new = with_half(new, lives, replace(half, seen=link.base))
+    return new

@@ -132,9 +132,11 @@ def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
         if link.refusal is not None and not link.refusal.dates and half.since != link.booking.since:
             # Moved again since the refused move: nothing is left to be told of that one.
             link = replace(link, refusal=None)
-        return replace(link, booking=half, pending=obs.pending, person=person, seats=obs.seats)
-    person = obs.person if link.origin is Side.CALENDAR else link.person
-    return replace(link, event=half, person=person)
+        seats = obs.seats if link.origin is Side.BOOKING else link.seats
+        return replace(link, booking=half, pending=obs.pending, person=person, seats=seats)
+    if link.origin is Side.BOOKING:
+        return replace(link, event=half)
+    return replace(link, event=half, person=obs.person, seats=obs.seats)
 
 
 def _kept_for_create(link: Link, before: Link, side: Side) -> Link:

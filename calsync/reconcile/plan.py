@@ -2,7 +2,8 @@
 
 1. every observation is offered to its link under the three rules (``intake``, ``observe``);
 2. items never seen before find or get a link (``intake``, ``join``);
-3. each link that changed is decided by the table (``decide``);
+3. each link that changed is decided by the table (``decide``); what people booked in the calendar
+   is held against the room's rules (``obey``);
 4. decisions that fill time are judged against the other bookings of the room (``clash``);
 5. what remains becomes effects, in order (``order``). The guard is asked by the caller, which
    knows how many items the room has.
@@ -14,13 +15,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from calsync.conflicts.clash import Claim, Verdict, judge, shown
-from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.clash import Claim, Verdict, judge
+from calsync.conflicts.rules import House, RuleVerdict
 from calsync.mapping.expand import busy_intervals, extent
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     EditPolicy,
     Effect,
+    EffectKind,
     Interval,
     Link,
     LinkState,
@@ -35,16 +37,17 @@ from calsync.model import (
     Window,
 )
 from calsync.reconcile.anew import decide_anew
-from calsync.reconcile.claims import claims_of, has_come_back
+from calsync.reconcile.claims import booked_since, claims_of, has_come_back
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide
-from calsync.reconcile.effects import conflict_of, effect_of, ends, in_flight, refused
+from calsync.reconcile.effects import both_stay, conflict_of, effect_of, ends, in_flight, refused
 from calsync.reconcile.guard import USUAL, Limits, counted, worn_out
 from calsync.reconcile.intake import Intake
-from calsync.reconcile.join import never_read, succeed
+from calsync.reconcile.join import heir, never_read
+from calsync.reconcile.obey import Judged, against_rules, judge_links, passing, warning
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase, with_half
 from calsync.reconcile.sent import sending
-from calsync.reconcile.wait import onto, taken_from, too_early
+from calsync.reconcile.wait import claim_taken, onto, too_early
 
 #: Writes of one link that may go by without both sides agreeing, before it is parked.
 MAX_ATTEMPTS = 8
@@ -59,16 +62,21 @@ def reconcile(
     window: Window,
     now: datetime,
     importing: bool = False,
+    imported_at: datetime | None = None,
     limits: Limits = USUAL,
     rejoin: EditPolicy | None = None,
+    house: House | None = None,
 ) -> Plan:
     """The plan for one room.
 
     ``links``: every link that an observation may belong to (by key, tag or uid), those left
     unsettled before, and the neighbours whose time an observed item may meet. A key that is
     not among the observations stands as its link last saw it. ``importing``: the room's
-    first import, when equal items on both sides are joined. ``limits``: how often one booking
-    is written. ``rejoin``: the admin's word on who is right while both sides are joined anew.
+    first import, when equal items on both sides are joined, and nobody is refused or told anything.
+    ``imported_at``: when it was; what was claimed before is not refused later either.
+    ``limits``: how often one booking is written. ``rejoin``: the admin's word on who is right
+    while both sides are joined anew. ``house``: the room's rules, where what Outlook's bookings get
+    for breaking them is anything at all; not while a room is imported.
     """
     intake = Intake(pair=pair, now=now, importing=importing)
     intake.observe(links, seen_booking, seen_calendar)
@@ -79,16 +87,21 @@ def reconcile(
         window=window,
         now=now,
         importing=importing,
+        imported_at=imported_at,
         limits=limits,
         rejoin=rejoin,
+        house=None if importing else house,
     )
     room.decide()
+    room.obey()
     room.judge()
     return room.plan()
 
 
 #: Verbs that end in a write which cannot repeat itself: what is made, and what is told.
 _ONCE = frozenset({Verb.NOTHING, Verb.CREATE_BOOKING, Verb.CREATE_EVENT})
+#: Why nothing is declined in a first import: its organizer would get a mail.
+_TELLS = "given up on the platform before the room was imported; to decline it mails its organizer"
 #: Why an item is let be: nobody needs a room in the past.
 OVER = "over before the window that is synced"
 
@@ -104,11 +117,16 @@ class _Room:
         window: Window,
         now: datetime,
         importing: bool,
+        imported_at: datetime | None,
         limits: Limits,
         rejoin: EditPolicy | None,
+        house: House | None,
     ) -> None:
         self.pair, self.window, self.now, self.importing = pair, window, now, importing
-        self.limits, self.rejoin = limits, rejoin
+        self.imported_at, self.limits, self.rejoin = imported_at, limits, rejoin
+        self.house = house
+        self.judged: dict[str, Judged] = {}
+        self.leaving: dict[str, Occupancy | None] = {}
         self.all, self.changed, self.tagged = intake.all, intake.changed, intake.tagged
         self.decisions: dict[str, Decision] = {}
         self.claims: list[Claim] = []
@@ -136,12 +154,12 @@ class _Room:
         """What is to be made again may have been made already, in a life that a restored database
         does not know: its item bears the name that the new link is about to have."""
         lives = _there(link)
-        heir = _heir(link, lives)
-        twin = self.changed.get(self.tagged.get((lives.other, heir.id), ""))
+        new = heir(link, lives)
+        twin = self.changed.get(self.tagged.get((lives.other, new.id), ""))
         if twin is None or twin.id not in self.decisions:
             return
         item = twin.half(lives.other)
-        joined = with_half(heir, lives.other, item)
+        joined = with_half(new, lives.other, item)
         self.changed[twin.id] = bury(with_half(twin, lives.other, replace(item, key=None)))
         self.changed[link.id] = bury(with_half(link, lives, replace(link.half(lives), key=None)))
         self.changed[joined.id] = joined
@@ -174,6 +192,40 @@ class _Room:
             self.unread_uids[side] = uids - {""}
         return self.unread_uids[side]
 
+    def obey(self) -> None:
+        if self.house is None:
+            return
+        self.judged = judge_links(
+            self.house, self.changed, self.decisions, zone=self.pair.zone, now=self.now
+        )
+        for link_id, one in self.judged.items():
+            if one.verdict is not None and one.declines:
+                self._decline(self.changed[link_id], one.verdict)
+
+    def _decline(self, link: Link, verdict: RuleVerdict) -> None:
+        """Replace the decision about what the rules do not allow by its decline."""
+        overruled = self.decisions.pop(link.id)
+        if link.attempts >= MAX_ATTEMPTS:
+            self.park(link, f"its decline did not take effect after {link.attempts} tries")
+        elif worn := worn_out(link, self.limits, self.now):
+            self.park(link, worn)
+        else:
+            self.leaving[link.id] = verdict.rest
+            if overruled.conflict is not None and not verdict.dates:
+                self.out.conflicts.append(overruled.conflict)
+            self._file(*against_rules(link, verdict))
+
+    def _let_pass(self) -> None:
+        """What is carried over now passed the rules, some of it with a warning."""
+        for link_id, one in self.judged.items():
+            if link_id not in self.decisions:
+                continue  # Declined; or it waits, or lost a clash: nothing is said before its turn.
+            link = self.changed[link_id] = passing(self.changed[link_id], one.act.occupancy)
+            if one.verdict is not None:
+                notice, ruling = warning(link, one)
+                self.out.rulings.append(ruling)
+                self.out.notices += [notice] if notice is not None else []
+
     # -- 4 ----------------------------------------------------------------------------------
 
     def judge(self) -> None:
@@ -185,7 +237,9 @@ class _Room:
         if back or any(d.verb in FILLING for d in self.decisions.values()):
             neighbours = (link for link in self.all if link.id not in self.changed)
             links = (*neighbours, *self.changed.values())
-            self.claims = claims_of(links, self.decisions, self.now, came_back=back)
+            self.claims = claims_of(
+                links, self.decisions, self.now, came_back=back, leaving=self.leaving
+            )
         for verdict in judge(
             self.claims,
             policy=self.pair.clash_policy,
@@ -196,6 +250,9 @@ class _Room:
 
     def _refuse(self, verdict: Verdict) -> None:
         """Replace the loser's decision by its refusal; hold what cannot go on yet."""
+        if self._stood_before(verdict):
+            self.out.conflicts.append(both_stay(verdict))
+            return
         link = self.changed.setdefault(verdict.loser.link.id, verdict.loser.link)
         self.out.conflicts.append(conflict_of(verdict, self.pair.clash_policy.value))
         if verdict.ask:
@@ -219,7 +276,7 @@ class _Room:
             self.park(link, worn)
         else:
             overruled = self.decisions.pop(link.id, None)
-            since = self._booked_since(verdict)
+            since = booked_since(verdict, self.claims, self._times)
             for claim in since:
                 # It waits until the loser has left the time for good.
                 self.decisions.pop(claim.link.id, None)
@@ -228,24 +285,19 @@ class _Room:
                 self.out.conflicts.append(overruled.conflict)
             self._file(link, effect)
 
+    def _stood_before(self, verdict: Verdict) -> bool:
+        """True where all were claimed before the room was imported. Nobody hears of calsync by
+        being refused what they have had: both are carried, and an admin, or a later act, decides.
+        After a restore (``rejoin``) they wait for a person instead."""
+        if self.importing:
+            return self.rejoin is None
+        claims = (verdict.loser, *verdict.winners)
+        return self.imported_at is not None and all(c.at <= self.imported_at for c in claims)
+
     def _hold(self, verdict: Verdict) -> None:
         """What would fill the loser's time is decided anew once it is known what became of it."""
         for claim in (verdict.loser, *verdict.winners):
             self.decisions.pop(claim.link.id, None)
-
-    def _booked_since(self, verdict: Verdict) -> list[Claim]:
-        """Who wants the time that the loser, a moved booking, would have to go back to."""
-        link = verdict.loser.link
-        if verdict.loser.side is Side.CALENDAR or verdict.dates or link.base is None:
-            return []
-        back = self._times(link.base)
-        return [
-            claim
-            for claim in self.claims
-            if claim.new
-            and claim.link.id != link.id
-            and any(one.meets(other) for other in self._times(claim.occupancy) for one in back)
-        ]
 
     def _file(self, link: Link, effect: Effect) -> None:
         self.changed[link.id] = link if self.importing else counted(link, effect, self.now)
@@ -256,6 +308,7 @@ class _Room:
 
     def plan(self) -> Plan:
         self._let_go_first()
+        self._let_pass()
         for link_id, decision in self.decisions.items():
             self._carry_out(self.changed[link_id], decision)
         originals = {link.id: link for link in self.all}
@@ -303,7 +356,7 @@ class _Room:
             case Verb.REVIVE_BOOKING | Verb.REVIVE_EVENT:
                 self._give_new_life(link, decision)
             case _:
-                self.send(self._claim_taken(link, decision), decision)
+                self.send(claim_taken(link, decision), decision)
 
     def _settled(self, link: Link) -> None:
         """Both sides agree. A booking that still waits is told so; then the link rests."""
@@ -324,19 +377,7 @@ class _Room:
     def _succeeded(self, link: Link, lives: Side) -> Link:
         """A new link that takes over the item of the side ``lives``; ``link`` is buried."""
         self.changed[link.id] = bury(with_half(link, lives, replace(link.half(lives), key=None)))
-        return _heir(link, lives)
-
-    @staticmethod
-    def _claim_taken(link: Link, decision: Decision) -> Link:
-        """The time that is carried over was claimed on the side it is taken from: also where it
-        puts back what people moved on the other side but could not move."""
-        side = taken_from(link, decision)
-        if side is None or decision.target is None or link.base is None:
-            return link
-        there = shown(link, side.other)
-        if there is None or same_schedule(there, decision.target):
-            return link
-        return replace(link, claim=side)
+        return heir(link, lives)
 
     def park(self, link: Link, why: str) -> None:
         """Nothing more happens to the link until a person, or a new change, moves it."""
@@ -359,17 +400,13 @@ class _Room:
         if worn:
             self.park(link, worn)
             return
-        link = in_flight(link)
-        effect = effect_of(link, decision)
+        sent = in_flight(link)
+        effect = effect_of(sent, decision)
+        if self.importing and effect.kind is EffectKind.DECLINE_EVENT:
+            self.park(link, _TELLS)
+            return
+        link = sent
         self._file(sending(link, effect), effect)
-
-
-def _heir(link: Link, lives: Side) -> Link:
-    new = replace(succeed(link, lives), pending=link.pending, claim=link.claimed_on)
-    half = link.half(lives)
-    if half.seen is None and link.base is not None:
-        new = with_half(new, lives, replace(half, seen=link.base))
-    return new
 
 
 def _there(link: Link) -> Side:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_grid
+from calsync.conflicts.rules import bare
 from calsync.model import Half, Link, LinkState, Occupancy, Presence, Side
 
 
@@ -20,6 +21,8 @@ def rebase(link: Link, base: Occupancy, fingerprint: str) -> Link:
         base=base,
         base_fingerprint=fingerprint,
         attempts=0 if at_rest else link.attempts,
+        # Agreed on by both sides: it need not be remembered that the rules let it pass.
+        passed=None if link.passed is None or bare(base) == link.passed else link.passed,
     )
 
 
@@ -49,6 +52,8 @@ def bury(link: Link) -> Link:
         event=replace(link.event, seen=None),
         in_flight=False,
         pending=False,
+        passed=None,
+        passed_seats=None,
     )
 
 

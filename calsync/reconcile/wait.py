@@ -9,6 +9,7 @@ bookings at one time because of calsync. (Within a plan, ``order`` sees to that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
@@ -44,6 +45,18 @@ def taken_from(link: Link, decision: Decision) -> Side | None:
         showing = [s for s, occ in there if same_schedule(occ, decision.target)]
         return showing[0] if len(showing) == 1 else None
     return side
+
+
+def claim_taken(link: Link, decision: Decision) -> Link:
+    """The time that is carried over was claimed on the side it is taken from: also where it puts
+    back what people moved on the other side but could not move."""
+    side = taken_from(link, decision)
+    if side is None or decision.target is None or link.base is None:
+        return link
+    there = shown(link, side.other)
+    if there is None or same_schedule(there, decision.target):
+        return link
+    return replace(link, claim=side)
 
 
 def too_early(

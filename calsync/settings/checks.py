@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from calsync.mapping.reactions import read_reactions
+
 Check = Callable[[object], object]
 
 #: The key of a dataclass field's metadata under which its check is kept.
@@ -49,6 +51,16 @@ def _a(value: object) -> str:
             return "a list"
         case _:
             return f"{_KINDS.get(type(value), 'a date or time')} ({shown(value)})"
+
+
+def reactions(value: object) -> str:
+    """What Outlook's bookings get for breaking rules: ``opening_hours=decline, seats=warn``."""
+    said = text(value)
+    try:
+        read_reactions(said)
+    except ValueError as error:
+        raise Wrong(str(error), 'Write such as "opening_hours=decline, seats=warn"') from None
+    return said
 
 
 # --- kinds of values -------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, time
 
-from calsync.model import ClashPolicy, EditPolicy, NoticeKind
+from calsync.mapping.reactions import read_reactions
+from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Reaction, Reactions
 from calsync.settings import checks
 from calsync.settings.checks import checked
 from calsync.settings.secret import SecretRef
@@ -67,15 +68,52 @@ class Policy:
     clash: str = field(default="first", metadata=checked(checks.choice(*ClashPolicy)))
 
 
+_REACTION = checks.choice(*Reaction)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutlookRules:
+    """What a booking made in Outlook gets for breaking a rule that the platform has for its room,
+    in rooms that say nothing of their own."""
+
+    opening_hours: str = field(default="nothing", metadata=checked(_REACTION))
+    notice: str = field(default="nothing", metadata=checked(_REACTION))
+    length: str = field(default="nothing", metadata=checked(_REACTION))
+    ahead: str = field(default="nothing", metadata=checked(_REACTION))
+    seats: str = field(default="nothing", metadata=checked(_REACTION))
+
+    def reactions(self, text: str = "") -> Reactions:
+        """These, with what a room says of its own."""
+        return read_reactions(
+            text,
+            Reactions(
+                opening_hours=Reaction(self.opening_hours),
+                notice=Reaction(self.notice),
+                length=Reaction(self.length),
+                ahead=Reaction(self.ahead),
+                seats=Reaction(self.seats),
+            ),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notices:
     enabled: bool = field(default=False, metadata=checked(checks.flag))
     sender: str = field(default="", metadata=checked(checks.optional(checks.mailbox)))
     kinds: tuple[str, ...] = field(
-        default=("confirmed", "rejected"), metadata=checked(checks.choices(*NoticeKind))
+        default=("confirmed", "rejected", "warned"), metadata=checked(checks.choices(*NoticeKind))
     )
     max_per_room_day: int = field(default=100, metadata=checked(checks.whole(1, 100_000)))
     max_per_person_day: int = field(default=100, metadata=checked(checks.whole(1, 100_000)))
+
+    @property
+    def unheard(self) -> str:
+        """Why a warning would reach nobody; empty where it does."""
+        if not self.enabled:
+            return "nobody can be warned: notices are off"
+        if NoticeKind.WARNED not in self.kinds:
+            return 'nobody can be warned: kinds under [notices] has no "warned"'
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +244,7 @@ class RoomEntry:
     clash_policy: str = field(
         default="", metadata=checked(checks.optional(checks.choice(*ClashPolicy)))
     )
+    outlook_rules: str = field(default="", metadata=checked(checks.reactions))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +258,7 @@ class Settings:
     window: SyncWindow = field(default_factory=SyncWindow)
     guard: GuardLimits = field(default_factory=GuardLimits)
     policy: Policy = field(default_factory=Policy)
+    outlook_rules: OutlookRules = field(default_factory=OutlookRules)
     notices: Notices = field(default_factory=Notices)
     retention: Retention = field(default_factory=Retention)
     platform: Platform = field(default_factory=Platform)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
+from dataclasses import fields
 
+from calsync.model import Reaction
 from calsync.settings.checks import span
 from calsync.settings.model import BookingSource, Connection, Settings
 
@@ -71,6 +73,24 @@ def _pairs(settings: Settings) -> Iterator[tuple[set[Path], Finding]]:
                 'Add sender = "rooms@your-domain" under [notices], or set enabled = false',
             ),
         )
+    yield from _warnings(settings)
+
+
+def _warnings(settings: Settings) -> Iterator[tuple[set[Path], Finding]]:
+    """A warning that nobody gets is none."""
+    what = settings.notices.unheard
+    if not what:
+        return
+    involved: set[Path] = {("notices", "enabled"), ("notices", "kinds")}
+    todo = "Switch them on under [notices], or choose nothing or decline"
+    for rule in fields(settings.outlook_rules):
+        if getattr(settings.outlook_rules, rule.name) == Reaction.WARN:
+            path: Path = ("outlook_rules", rule.name)
+            yield {*involved, path}, (path, what, todo)
+    for number, room in enumerate(settings.rooms):
+        if f"={Reaction.WARN}" in room.outlook_rules:
+            path = ("rooms", number, "outlook_rules")
+            yield {*involved, path, ("rooms",)}, (path, what, todo)
 
 
 def _booking(source: BookingSource) -> Iterator[Finding]:

@@ -9,7 +9,19 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from calsync.conflicts.clash import shown
-from calsync.model import Conflict, ConflictKind, Link, LinkState, Occupancy, Pair, Presence, Side
+from calsync.model import (
+    BOTH_STAY,
+    Conflict,
+    ConflictKind,
+    Link,
+    LinkState,
+    Occupancy,
+    Pair,
+    Presence,
+    Side,
+    Window,
+)
+from calsync.reconcile.answers import overlap
 from calsync.store.reports import ConflictRecord
 
 if TYPE_CHECKING:
@@ -17,8 +29,8 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """OPEN waits for an answer; DECIDED was decided by the room's policy, and what lost is kept;
-    ANSWERED was decided by an admin."""
+    """OPEN waits for an answer, or for a later act of people; DECIDED was decided by the room's
+    policy, and what lost is kept; ANSWERED was decided by an admin."""
 
     OPEN = "open"
     DECIDED = "decided"
@@ -62,15 +74,17 @@ def questions(home: Home, pairs: Sequence[Pair], *, every: bool = False) -> list
     """Everything open in these rooms; with ``every`` what was decided, too. Open ones first, newest
     first."""
     found: list[Question] = []
+    states = home.store.states()
     for pair in pairs:
-        found += _of_room(home, pair, every=every)
+        state = states.get(pair.id)
+        found += _of_room(home, pair, state.window if state else None, every=every)
     return sorted(
         found,
         key=lambda q: (q.state is not State.OPEN, -(q.at.timestamp() if q.at else 0), q.id),
     )
 
 
-def _of_room(home: Home, pair: Pair, *, every: bool) -> list[Question]:
+def _of_room(home: Home, pair: Pair, window: Window | None, *, every: bool) -> list[Question]:
     parked = {link.id: link for link in home.reports.parked(pair.id)}
     records = home.reports.conflicts(pair.id, limit=1000)
     ids = {r.conflict.link_id for r in records}
@@ -79,13 +93,14 @@ def _of_room(home: Home, pair: Pair, *, every: bool) -> list[Question]:
     found: list[Question] = []
     told: set[str] = set()
     same: dict[tuple[str, str], list[int]] = {}
+    waiting: set[int] = set()
     for record in records:
-        link = links.get(record.conflict.link_id)
-        if _is_open(record.conflict, link):
+        if _is_open(record.conflict, links, window, pair.zone):
+            waiting.add(record.id)
             same.setdefault(_key(record.conflict), []).append(record.id)
     for record in records:
         conflict = record.conflict
-        if _is_open(conflict, links.get(conflict.link_id)):
+        if record.id in waiting:
             mine = same[_key(conflict)]
             if record.id == max(mine):
                 found.append(_open(record, pair, links, tuple(sorted(mine))))
@@ -100,8 +115,20 @@ def _key(conflict: Conflict) -> tuple[str, str]:
     return conflict.link_id, conflict.other_link_id or ""
 
 
-def _is_open(conflict: Conflict, link: Link | None) -> bool:
-    return conflict.parked and link is not None and link.state is LinkState.PARKED
+def _is_open(
+    conflict: Conflict, links: Mapping[str, Link], window: Window | None, zone: str
+) -> bool:
+    link, other = links.get(conflict.link_id), links.get(conflict.other_link_id or "")
+    if not conflict.parked or link is None:
+        return False
+    if conflict.policy != BOTH_STAY:
+        return link.state is LinkState.PARKED
+    # Nobody was parked: it is over as soon as the two do not meet any more.
+    return (
+        other is not None
+        and window is not None
+        and bool(overlap(link, other, window=window, zone=zone)[1])
+    )
 
 
 def _open(

@@ -22,6 +22,7 @@ COLUMNS = (
     "titles",
     "edit_policy",
     "clash_policy",
+    "outlook_rules",
 )
 #: What suggest adds for people; import does not read it.
 REMARKS = ("score", "reason")
@@ -45,6 +46,7 @@ class Entry:
     titles: bool | None = None
     edit_policy: str = ""
     clash_policy: str = ""
+    outlook_rules: str = ""
 
     def room_over(self, old: Room | None) -> Room:
         """The room that this line makes of ``old``."""
@@ -78,10 +80,10 @@ def row_of(room: Room, pair: Pair | None) -> list[object]:
         room.capacity if room.capacity is not None else "",
     ]
     if pair is None:
-        return [*own, "", "", "", "", ""]
+        return [*own, *("" for _ in COLUMNS[len(own) :])]
     titles = "yes" if pair.titles else "no"
     joined = [pair.mailbox, pair.connection, titles, pair.edit_policy, pair.clash_policy]
-    return [*own, *(str(one) for one in joined)]
+    return [*own, *(str(one) for one in joined), pair.own_reactions]
 
 
 def read_entries(sheet: Sheet) -> list[Entry]:
@@ -151,6 +153,7 @@ def _entry(line: Line) -> tuple[Entry, list[str]]:
         titles=None if not titles else titles in _YES,
         edit_policy=checked("edit_policy", checks.choice(*EditPolicy)),
         clash_policy=checked("clash_policy", checks.choice(*ClashPolicy)),
+        outlook_rules=checked("outlook_rules", checks.reactions),
     )
     return entry, wrong
 

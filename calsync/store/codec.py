@@ -103,6 +103,8 @@ def link_row(link: Link, zone: str, at: int) -> tuple[object, ...]:
         link.seats,
         None if link.claim is None else link.claim.value,
         refusal_json(link.refusal),
+        None if link.passed is None else dumps(link.passed),
+        link.passed_seats,
         link.writes.count,
         maybe_micros(link.writes.since),
         starts,
@@ -196,7 +198,8 @@ def link_of(row: Row) -> Link:
         e_presence, e_key, e_version, e_mark, e_fingerprint, e_seen, e_created, e_owned, e_uid,
         e_reason, e_since, e_sent,
         base_json, base_fingerprint, state, reason, revision, in_flight, attempts, pending,
-        person_name, person_address, seats, claim, refusal, writes, writes_since,
+        person_name, person_address, seats, claim, refusal, passed,
+        passed_seats, writes, writes_since,
     ) = row  # fmt: skip
     base = None if base_json is None else loads(base_json)
     return Link(
@@ -244,6 +247,8 @@ def link_of(row: Row) -> Link:
         seats=seats,
         claim=None if claim is None else _SIDES[claim],
         refusal=refusal_of(refusal),
+        passed=None if passed is None else loads(passed),
+        passed_seats=passed_seats,
         writes=Tally(writes, instant(writes_since)) if writes_since is not None else NONE_YET,
     )
 
@@ -267,6 +272,7 @@ def refusal_json(refusal: Refusal | None) -> str | None:
             "dates": [date.isoformat() for date in refusal.dates],
             "conflicts": [[a.isoformat(), b.isoformat()] for a, b in refusal.conflicts],
             "alternatives": [[a.room_id, a.name, a.capacity] for a in refusal.alternatives],
+            "times": [[a.isoformat(), b.isoformat()] for a, b in refusal.times],
         }
     )
 
@@ -285,4 +291,5 @@ def refusal_of(stored: str | None) -> Refusal | None:
             Alternative(room_id=room_id, name=name, capacity=capacity)
             for room_id, name, capacity in value["alternatives"]
         ),
+        times=tuple((when(a), when(b)) for a, b in value.get("times", ())),
     )

@@ -39,7 +39,7 @@ def instant(value: int) -> datetime:
 
 
 def room(row: Row) -> StoredRoom:
-    room_id, name, zone, building, floor, capacity, titles, revision, rules = row
+    room_id, name, zone, building, floor, capacity, titles, revision, rules, since = row
     return StoredRoom(
         room=Room(
             id=room_id, name=name, zone=zone, building=building, floor=floor, capacity=capacity
@@ -47,6 +47,7 @@ def room(row: Row) -> StoredRoom:
         titles=bool(titles),
         revision=revision,
         rules=rules_from_text(rules),
+        rules_since=None if since is None else instant(since),
     )
 
 
@@ -62,6 +63,7 @@ def room_values(stored: StoredRoom) -> tuple[object, ...]:
         stored.titles,
         stored.revision,
         rules_to_text(stored.rules),
+        None if stored.rules_since is None else micros(stored.rules_since),
     )
 
 

@@ -28,6 +28,7 @@ room = Table(
     Column("titles", Boolean, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("rules", Text, nullable=False, server_default=text("''")),
+    Column("rules_since", BigInteger),
 )
 
 # ``content`` is the canonical text of mapping.fingerprint; titles only where the room's switch

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from calsync.errors import UsageError
+from calsync.mapping.reactions import reactions_text, read_reactions
 from calsync.model import ClashPolicy, EditPolicy, Pair, Tally, Window
 from calsync.ports import Clock, RoomState
 from calsync.store.codec import (
@@ -22,11 +23,14 @@ from calsync.store.connection import Connection
 from calsync.store.database import Database
 from calsync.store.statements import Statements, run_many
 
-PAIR_COLUMNS = "id, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy"
+PAIR_COLUMNS = (
+    "id, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy,"
+    " reactions, own_reactions, reactions_since"
+)
 ROOM_STATE_COLUMNS = (
-    "pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported, halted,"
-    " approved, failures, error, synced_at, compared_at, drift, writes, writes_since, others,"
-    " others_since, rejoin"
+    "pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported,"
+    " imported_at, halted, approved, failures, error, synced_at, compared_at, drift, writes,"
+    " writes_since, others, others_since, rejoin"
 )
 
 Row = Sequence[Any]
@@ -35,7 +39,8 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def pair_of(row: Row) -> Pair:
-    id_, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy = row
+    id_, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy, *ruled = row
+    reactions, own_reactions, reactions_since = ruled
     return Pair(
         id=id_,
         room_id=room_id,
@@ -45,14 +50,17 @@ def pair_of(row: Row) -> Pair:
         titles=bool(titles),
         edit_policy=EditPolicy(edit_policy),
         clash_policy=ClashPolicy(clash_policy),
+        reactions=read_reactions(reactions),
+        own_reactions=own_reactions,
+        reactions_since=maybe_instant(reactions_since),
     )
 
 
 def room_state_of(row: Row) -> RoomState:
     (
-        pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported, halted,
-        approved, failures, error, synced_at, compared_at, drift, writes, writes_since, others,
-        others_since, rejoin,
+        pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported,
+        imported_at, halted, approved, failures, error, synced_at, compared_at, drift, writes,
+        writes_since, others, others_since, rejoin,
     ) = row  # fmt: skip
     window = None
     if window_start is not None and window_end is not None:
@@ -63,6 +71,7 @@ def room_state_of(row: Row) -> RoomState:
         booking_cursor=booking_cursor,
         window=window,
         imported=bool(imported),
+        imported_at=maybe_instant(imported_at),
         halted=halted,
         approved=bool(approved),
         failures=failures,
@@ -155,11 +164,16 @@ class Mappings:
             self._spread(connection, pair)
             connection.exec_driver_sql(
                 self._sql(
-                    f"INSERT INTO pair ({PAIR_COLUMNS}, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                    f"INSERT INTO pair ({PAIR_COLUMNS}, added) VALUES"
+                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                     " ON CONFLICT (id) DO UPDATE SET connection = excluded.connection,"
                     " zone = excluded.zone, titles = excluded.titles,"
                     " edit_policy = excluded.edit_policy, clash_policy = excluded.clash_policy,"
-                    " removed = NULL"
+                    " reactions_since = CASE WHEN pair.reactions = excluded.reactions"
+                    " AND pair.removed IS NULL THEN pair.reactions_since"
+                    " ELSE excluded.reactions_since END,"
+                    " reactions = excluded.reactions,"
+                    " own_reactions = excluded.own_reactions, removed = NULL"
                 ),
                 (
                     pair.id,
@@ -170,6 +184,9 @@ class Mappings:
                     pair.titles,
                     pair.edit_policy.value,
                     pair.clash_policy.value,
+                    reactions_text(pair.reactions),
+                    pair.own_reactions,
+                    now,
                     now,
                 ),
             )

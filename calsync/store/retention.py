@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from calsync.mapping.fingerprint import dumps, loads
-from calsync.model import Occupancy
+from calsync.model import BOTH_STAY, Occupancy
 from calsync.store.codec import micros, seconds_down
 from calsync.store.database import Database
 from calsync.store.statements import Statements, run_many
@@ -97,8 +97,8 @@ def _redact_links(db: Database, sql: Callable[[str], str], ended_before: int) ->
 
 def _redact_conflicts(db: Database, sql: Callable[[str], str], before: int) -> int:
     select = sql(
-        "SELECT id, lost FROM conflict WHERE at < ? AND lost LIKE ? AND winner IS NOT NULL"
-        f" LIMIT {BATCH}"
+        "SELECT id, lost FROM conflict WHERE at < ? AND lost LIKE ?"
+        f" AND (winner IS NOT NULL OR policy = '{BOTH_STAY}') LIMIT {BATCH}"
     )
     with db.write() as connection:
         # As a value: PostgreSQL's driver would read a percent sign in the statement as its own.

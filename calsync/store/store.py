@@ -68,9 +68,9 @@ _NOTICES = (
 )
 _SET_STATE = (
     "UPDATE room_sync SET calendar_cursor = ?, booking_cursor = ?, window_start = ?,"
-    " window_end = ?, imported = ?, halted = ?, approved = ?, failures = ?, error = ?,"
-    " synced_at = ?, compared_at = ?, drift = ?, writes = ?, writes_since = ?, others = ?,"
-    " others_since = ?, rejoin = ? WHERE pair_id = ?"
+    " window_end = ?, imported = ?, imported_at = ?, halted = ?, approved = ?, failures = ?,"
+    " error = ?, synced_at = ?, compared_at = ?, drift = ?, writes = ?, writes_since = ?,"
+    " others = ?, others_since = ?, rejoin = ? WHERE pair_id = ?"
 )
 
 
@@ -366,6 +366,7 @@ def _state_row(state: RoomState) -> tuple[object, ...]:
         None if window is None else micros(window.start),
         None if window is None else micros(window.end),
         state.imported,
+        maybe_micros(state.imported_at),
         state.halted,
         state.approved,
         state.failures,

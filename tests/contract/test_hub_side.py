@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from calsync.errors import CursorExpired
+from calsync.mapping.booking_rules import NO_RULES, BookingRules, RoomRules
 from calsync.mapping.booking_values import BookingStatus
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
@@ -407,3 +408,41 @@ def test_a_bulk_of_creates_takes_a_handful_of_statements(
 
 def test_rooms_are_listed(hub: Hub) -> None:
     assert [(r.id, r.zone) for r in hub.side.rooms()] == [(f"r{n}", ZONE) for n in range(1, 5)]
+
+
+# --- the rules of rooms --------------------------------------------------------------------------
+
+
+def test_since_when_the_rules_of_a_room_hold(hub: Hub) -> None:
+    """A new name or size leaves them as they are; a room nobody knows has none."""
+    room = hub.service.room("r1").room
+    short = BookingRules(longest=timedelta(hours=1))
+    hub.service.put_room(room, short)
+    made = hub.clock.at
+    assert hub.side.rules(["r1", "nowhere"]) == {
+        "r1": RoomRules(rules=short, since=made, capacity=4)
+    }
+    hub.service.put_room(replace(room, name="Renamed", capacity=99))
+    assert hub.side.rules(["r1"])["r1"].since == made
+    hub.service.put_room(room, short)
+    assert hub.side.rules(["r1"])["r1"].since == made
+    hub.service.put_room(room, NO_RULES)
+    assert hub.side.rules(["r1"]) == {
+        "r1": RoomRules(rules=NO_RULES, since=hub.clock.at, capacity=4)
+    }
+    assert hub.clock.at > made
+
+
+def test_times_that_were_offered_are_kept_with_the_refusal(hub: Hub) -> None:
+    free = (datetime(2026, 12, 1, 9, tzinfo=UTC), datetime(2026, 12, 1, 10, tzinfo=UTC))
+    refusal = Refusal(reason="No.", code="against-rules", times=(free,))
+    booking = hub.book()
+    one = effect(
+        EffectKind.REJECT_BOOKING,
+        "l1",
+        key=booking.id,
+        version=seen(hub, booking.id).version,
+        refusal=refusal,
+    )
+    assert isinstance(apply(hub, one), Done)
+    assert hub.get(booking.id).refusal == refusal

@@ -108,6 +108,35 @@ def test_each_rule_holds_to_the_minute(
     assert broken(ask(api, start, duration)) == rules
 
 
+def test_a_refusal_offers_rooms_whose_rules_allow_it_and_other_times(api: Client) -> None:
+    ruled(api, **RULES)
+    for room, rules in (("r2", {}), ("r3", RULES)):
+        doc = {"name": room, "timeZone": "Europe/Berlin", "capacity": 9, "rules": rules}
+        assert api.put(f"/v1/rooms/{room}", json=doc).status_code in (200, 201)
+    taken = ask(api, "2026-11-23T17:00:00")
+    assert taken.status_code == 201
+    problem = ask(api, "2026-11-23T19:00:00").json()
+    assert problem["code"] == "against-rules"
+    assert [one["roomId"] for one in problem["alternatives"]] == ["r2"]
+    # Nearest first is what counts; they are told by start, in UTC. 17:00 is taken.
+    assert problem["times"] == [
+        {"start": f"2026-11-23T{hour:02}:00:00Z", "end": f"2026-11-23T{hour + 1:02}:00:00Z"}
+        for hour in (13, 14, 15)
+    ]
+    series = ask(api, "2026-11-23T19:00:00", rrule="FREQ=DAILY;COUNT=3").json()
+    assert ([one["roomId"] for one in series["alternatives"]], series["times"]) == (["r2"], [])
+
+
+def test_free_rooms_for_time_that_is_taken_obey_their_own_rules(api: Client) -> None:
+    for room, rules in (("r1", {}), ("r2", {}), ("r3", RULES)):
+        doc = {"name": room, "timeZone": "Europe/Berlin", "capacity": 9, "rules": rules}
+        assert api.put(f"/v1/rooms/{room}", json=doc).status_code in (200, 201)
+    assert ask(api, "2026-11-23T19:00:00").status_code == 201
+    problem = ask(api, "2026-11-23T19:00:00").json()
+    assert problem["code"] == "room-conflict"
+    assert [one["roomId"] for one in problem["alternatives"]] == ["r2"]
+
+
 def test_seats(api: Client) -> None:
     ruled(api, seatsWithinCapacity=True)
     assert broken(ask(api, "2026-11-23T09:00:00", seats=9)) == ["seatsWithinCapacity"]

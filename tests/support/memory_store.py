@@ -109,14 +109,15 @@ class MemoryStore:
         for effect_id in commit.settled:
             self.outbox.pop(effect_id, None)
         self.conflicts.extend(c for c in commit.conflicts if c not in self.conflicts)
-        for n in commit.notices:
+        queued = [(n, NoticeState.QUEUED) for n in commit.notices]
+        for n, state in [*queued, *((n, NoticeState.DOUBTFUL) for n in commit.doubtful)]:
             key = (n.booking_key, n.revision, n.person.address, n.kind.value)
             if key not in self.ledger:
                 self.ledger[key] = StoredNotice(
                     id=len(self.ledger),
                     pair_id=commit.pair_id,
                     notice=n,
-                    state=NoticeState.QUEUED,
+                    state=state,
                     tries=0,
                 )
         self.audit.extend(commit.audit)

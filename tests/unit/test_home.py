@@ -9,6 +9,7 @@ import pytest
 
 from calsync import bootstrap
 from calsync.errors import UsageError
+from calsync.mapping.reactions import reactions_text
 from calsync.model import ClashPolicy, Pair, Room
 from calsync.settings import parse
 from calsync.store.connection import Connection
@@ -87,6 +88,7 @@ def test_rooms_that_stand_cost_nothing(tmp_path: Path) -> None:
         ("zone", "Asia/Tokyo"),
         ("titles", "true"),
         ("clash_policy", "ask"),
+        ("outlook_rules", "seats=decline"),
     ],
 )
 def test_what_the_admin_changed_is_taken_in(tmp_path: Path, key: str, value: str) -> None:
@@ -99,6 +101,7 @@ def test_what_the_admin_changed_is_taken_in(tmp_path: Path, key: str, value: str
         "zone": pairs["r7"].zone,
         "titles": str(pairs["r7"].titles).lower(),
         "clash_policy": pairs["r7"].clash_policy.value,
+        "outlook_rules": reactions_text(pairs["r7"].reactions),
     }
     assert shown[key] == value
     assert pairs["r7"].id == before["r7"].id
@@ -106,6 +109,29 @@ def test_what_the_admin_changed_is_taken_in(tmp_path: Path, key: str, value: str
     assert needed < 30
     others = {room: pair for room, pair in pairs.items() if room != "r7"}
     assert others == {room: pair for room, pair in before.items() if room != "r7"}
+
+
+def test_rules_for_outlook_hold_from_the_next_start_where_a_room_says_nothing(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "calsync.db"
+    text = settings_text(database, outlook_rules="seats=decline, notice=nothing")
+    opened(text)
+    home = bootstrap.open_home(parse(text))
+    home.bookings.put_room(Room(id="by hand", name="By hand", zone="UTC"))
+    bootstrap.map_room(home, room_id="by hand", mailbox="hand@contoso.example")
+    home.close()
+    changed = f'[outlook_rules]\nahead = "decline"\nnotice = "decline"\n{text}'
+    _, pairs, _ = opened(changed)
+    assert reactions_text(pairs["by hand"].reactions) == "notice=decline, ahead=decline"
+    assert reactions_text(pairs["r7"].reactions) == "ahead=decline, seats=decline"
+    since = pairs["by hand"].reactions_since
+    _, again, _ = opened(changed)
+    assert again["by hand"].reactions_since == since
+    _, back, _ = opened(text)
+    assert reactions_text(back["by hand"].reactions) == ""
+    assert since is not None
+    assert back["by hand"].reactions_since != since
 
 
 def test_a_room_in_another_connection_is_refused(tmp_path: Path) -> None:

@@ -230,6 +230,23 @@ def test_a_setting_at_the_top_is_sent_to_its_section() -> None:
         ("[window]\npast_days = 30", "0 retention.details_days: must be more than window"),
         ("[notices]\nenabled = true", "2 notices.enabled: notices need a mailbox"),
         (
+            '[outlook_rules]\nnotice = "warn"',
+            "2 outlook_rules.notice: nobody can be warned: notices are off",
+        ),
+        (
+            '[outlook_rules]\nseats = "warn"\n[notices]\nenabled = true\nsender = "a@b.test"\n'
+            'kinds = ["rejected"]',
+            "2 outlook_rules.seats: nobody can be warned: kinds under [notices] has no",
+        ),
+        (
+            '[[rooms]]\nid="a"\nname="A"\nzone="UTC"\noutlook_rules="length=warn"',
+            "5 rooms[1].outlook_rules: nobody can be warned",
+        ),
+        (
+            '[[rooms]]\nid="a"\nname="A"\nzone="UTC"\noutlook_rules="colour=warn"',
+            "5 rooms[1].outlook_rules: 'colour=warn' is not RULE=REACTION",
+        ),
+        (
             CONNECTION + 'cloud = "custom"\ngraph_url = "https://x.test"',
             "7 connections[1].cloud: the custom cloud needs login_url",
         ),

@@ -14,7 +14,7 @@ from calsync.adapters.graph.links import event_path, is_id, user_path
 from calsync.adapters.graph.seal import Mark, Seal
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.mapping import zones
-from calsync.model import Occupancy, Pair
+from calsync.model import Occupancy, Pair, Reaction
 
 #: Our mark on events we create: a named single-value extended property. The GUID is calsync's
 #: own property set; name and GUID may never change, they are stored in customers' mailboxes.
@@ -26,10 +26,8 @@ FIELDS = (
     "start,end,originalStart,originalStartTimeZone,originalEndTimeZone,isAllDay,isCancelled,"
     "isOrganizer,isDraft,showAs,sensitivity,subject,organizer,responseStatus,recurrence"
 )
-_PLAIN = f"?$select={FIELDS}"
-_WITH_PARTS = (
-    f"?$select={FIELDS},cancelledOccurrences,exceptionOccurrences&$expand=exceptionOccurrences"
-)
+#: Only where the room's rules ask for how many people it is; no more than their number is kept.
+PEOPLE = "attendees,hideAttendees"
 
 
 def _told_in(zone: str) -> str:
@@ -57,6 +55,20 @@ class Box:
         return self.pair.mailbox
 
     @property
+    def counts_people(self) -> bool:
+        """Whether the number of people of a meeting is asked for at all."""
+        return self.pair.reactions.seats is not Reaction.NOTHING
+
+    @property
+    def _plain(self) -> str:
+        return f"?$select={FIELDS},{PEOPLE}" if self.counts_people else f"?$select={FIELDS}"
+
+    @property
+    def _with_parts(self) -> str:
+        parts = "cancelledOccurrences,exceptionOccurrences&$expand=exceptionOccurrences"
+        return f"{self._plain},{parts}"
+
+    @property
     def zone(self) -> str:
         """The room's zone by Graph's name: that of most series."""
         return zones.outgoing(self.pair.zone) or "UTC"
@@ -74,7 +86,7 @@ class Box:
     ) -> list[Answer | None]:
         """Each event by id, a master with its exceptions where the cloud has them. ``zone``: the
         one in which start and end are told (by Graph's name)."""
-        query = _WITH_PARTS if self.cloud.series_parts else _PLAIN
+        query = self._with_parts if self.cloud.series_parts else self._plain
         paths = [event_path(self.mailbox, key) + query for key in keys]
         return self.get_each(paths, operation=operation, zone=zone)
 
@@ -96,7 +108,7 @@ class Box:
     def get_event(self, key: str, *, zone: str = "UTC") -> Answer:
         """One event. Whether a single may be asked for the parts of a series, and whether this
         cloud has them, no document says for sure: a refused query is asked again without."""
-        query = _WITH_PARTS if self.cloud.series_parts else _PLAIN
+        query = self._with_parts if self.cloud.series_parts else self._plain
         path = event_path(self.mailbox, key)
         answer = self.get(path + query, operation="read event", zone=zone)
         if answer.status == 400 and self.cloud.series_parts:
@@ -105,7 +117,9 @@ class Box:
 
     def get_plain(self, key: str, *, zone: str = "UTC") -> Answer:
         """The event without the parts of a series."""
-        return self.get(event_path(self.mailbox, key) + _PLAIN, operation="read event", zone=zone)
+        return self.get(
+            event_path(self.mailbox, key) + self._plain, operation="read event", zone=zone
+        )
 
     def get(self, target: str, *, operation: str, zone: str = "UTC") -> Answer:
         return self.caller.call(

@@ -54,6 +54,7 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         instances=listed,
         span=span,
         subject_fallback=box.subject_fallback,
+        people=box.counts_people,
     )
     if isinstance(seen, Seen) and seen.tag is not None:
         if not seen.owned:

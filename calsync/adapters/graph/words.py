@@ -61,6 +61,9 @@ def refusal_text(refusal: Refusal, room_zone: str) -> str:
             for room in refusal.alternatives[:_MOST]
         ]
         lines.append("Free at that time: " + ", ".join(rooms) + ".")
+    if refusal.times:
+        free = [span(start, end, room_zone) for start, end in refusal.times[:_MOST]]
+        lines.append("Free in this room: " + "; ".join(free) + ".")
     return "\n".join(lines)
 
 

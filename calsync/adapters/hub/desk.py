@@ -24,7 +24,13 @@ from calsync.adapters.hub.problems import (
 )
 from calsync.adapters.hub.repository import HubReader, HubWriter
 from calsync.adapters.hub.shape import parts_of, span_of, without_titles
-from calsync.conflicts.alternatives import free_alternatives
+from calsync.conflicts.alternatives import (
+    Asked,
+    allows,
+    free_alternatives,
+    free_times,
+    looked_at,
+)
 from calsync.errors import UnsayableRecurrence
 from calsync.mapping.booking import Wish, is_name
 from calsync.mapping.booking_form import FieldError, InvalidBooking
@@ -139,51 +145,75 @@ def _check_free(
         new = newly_wanted(wanted, busy_intervals(old.content, span, zone))
     if not new:
         return
-    _check_rules(room, content, new, seats=seats, now=now)
+    asked = _asked(content, wanted, seats=seats, now=now)
+    _check_rules(tx, room, new, asked)
     others = tx.live_bookings([room.room.id], Interval(new[0].start, new[-1].end))
     found = overlaps(new, (b for b in others if old is None or b.id != old.id), zone)
     if found:
-        raise RoomConflict(
-            tuple(found[:MAX_LISTED]), len(found), alternatives(tx, room, wanted, seats=seats)
-        )
+        raise RoomConflict(tuple(found[:MAX_LISTED]), len(found), alternatives(tx, room, asked))
 
 
-def _check_rules(
-    room: StoredRoom,
-    content: Occupancy,
-    new: list[Interval],
-    *,
-    seats: int | None,
-    now: datetime,
-) -> None:
+def _asked(
+    content: Occupancy, wanted: list[Interval], *, seats: int | None, now: datetime
+) -> Asked:
+    series = content.recurrence
+    return Asked(
+        wanted=wanted,
+        now=now,
+        seats=seats,
+        all_day=content.all_day,
+        endless=series is not None and series.rule.endless,
+    )
+
+
+def _check_rules(tx: HubReader, room: StoredRoom, new: list[Interval], asked: Asked) -> None:
     """Raises AgainstRules. Like an overlap, what a booking held before is not asked about again:
     rules that were made stricter turn nobody out."""
     if room.rules == NO_RULES:
         return
-    series = content.recurrence
     found = violations(
         room.rules,
         new,
         zone=room.room.zone,
-        all_day=content.all_day,
-        endless=series is not None and series.rule.endless,
-        now=now,
-        seats=seats,
+        all_day=asked.all_day,
+        endless=asked.endless,
+        now=asked.now,
+        seats=asked.seats,
         capacity=room.room.capacity,
     )
     if found:
-        raise AgainstRules(tuple(found))
+        raise AgainstRules(
+            tuple(found), alternatives(tx, room, asked), _other_times(tx, room, asked)
+        )
 
 
-def alternatives(
-    tx: HubReader, room: StoredRoom, wanted: list[Interval], *, seats: int | None
-) -> tuple[Alternative, ...]:
-    """Free rooms of the same building with enough seats, for all of ``wanted``."""
-    rooms = [r.room for r in tx.rooms() if r.room.building == room.room.building]
-    zones = {r.id: r.zone for r in rooms}
-    span = Interval(wanted[0].start, wanted[-1].end)
+def alternatives(tx: HubReader, room: StoredRoom, asked: Asked) -> tuple[Alternative, ...]:
+    """Free rooms of the same building with enough seats whose own rules allow it, for all of the
+    wanted time."""
+    held = [r for r in tx.rooms() if r.room.building == room.room.building]
+    rules = {r.room.id: r.rules for r in held}
+    zones = {r.room.id: r.room.zone for r in held}
+    span = Interval(asked.wanted[0].start, asked.wanted[-1].end)
     busy = busy_of(tx.taken(list(zones), span), zones, span)
-    return free_alternatives(rooms, busy, wanted, room=room.room, seats=seats)
+    return free_alternatives(
+        [r.room for r in held],
+        busy,
+        asked.wanted,
+        room=room.room,
+        seats=asked.seats,
+        fits=lambda other: allows(rules[other.id], other, asked),
+    )
+
+
+def _other_times(
+    tx: HubReader, room: StoredRoom, asked: Asked
+) -> tuple[tuple[datetime, datetime], ...]:
+    span = looked_at(room.rules, asked)
+    if span is None:
+        return ()
+    zones = {room.room.id: room.room.zone}
+    busy = busy_of(tx.taken(list(zones), span), zones, span)
+    return free_times(room.rules, busy[room.room.id], asked, room=room.room)
 
 
 # --- writing ---------------------------------------------------------------------------------

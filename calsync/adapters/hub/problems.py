@@ -50,13 +50,21 @@ class RoomConflict(HubProblem):
 
 
 class AgainstRules(HubProblem):
-    """The platform's rules for the room do not allow this."""
+    """The platform's rules for the room do not allow this. ``alternatives`` are free rooms whose
+    rules do, ``times`` free times of this one (UTC)."""
 
     code = "against-rules"
 
-    def __init__(self, violations: tuple[Violation, ...]) -> None:
+    def __init__(
+        self,
+        violations: tuple[Violation, ...],
+        alternatives: tuple[Alternative, ...] = (),
+        times: tuple[tuple[datetime, datetime], ...] = (),
+    ) -> None:
         super().__init__("; ".join(v.what for v in violations), todo=violations[0].todo)
         self.violations = violations
+        self.alternatives = alternatives
+        self.times = times
 
 
 class StaleRevision(HubProblem):

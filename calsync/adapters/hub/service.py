@@ -119,7 +119,9 @@ class BookingService:
                 rules = old.rules if old else NO_RULES
             if old is not None and old.room == room and old.rules == rules:
                 return old, False
+            same = old is not None and old.rules == rules
             new = StoredRoom(
+                rules_since=old.rules_since if old is not None and same else self._now(),
                 room=room,
                 titles=old.titles if old else False,
                 revision=old.revision + 1 if old else 1,

@@ -11,6 +11,7 @@ from calsync.adapters.hub.mirror import Mirror
 from calsync.adapters.hub.overlap import busy_of
 from calsync.adapters.hub.repository import HubReader, HubStore
 from calsync.errors import CursorAhead, CursorExpired
+from calsync.mapping.booking_rules import RoomRules
 from calsync.model import (
     Effect,
     Interval,
@@ -131,6 +132,14 @@ class HubSide:
     def rooms(self) -> Iterable[Room]:
         with self._store.read() as tx:
             return [stored.room for stored in tx.rooms()]
+
+    def rules(self, room_ids: Sequence[str]) -> Mapping[str, RoomRules]:
+        with self._store.read() as tx:
+            found = [room for one in room_ids if (room := tx.room(one)) is not None]
+        return {
+            r.room.id: RoomRules(rules=r.rules, since=r.rules_since, capacity=r.room.capacity)
+            for r in found
+        }
 
     def busy(self, room_ids: Sequence[str], span: Interval) -> Mapping[str, list[Interval]]:
         zones = dict.fromkeys(room_ids, "UTC")

@@ -110,6 +110,8 @@ def _subject(kind: NoticeKind, room: str, at: str) -> str:
             return f"Confirmed: {room}, {at}"
         case NoticeKind.REJECTED:
             return f"Not possible: {room}, {at}"
+        case NoticeKind.WARNED:
+            return f"Against the rules of the room: {room}, {at}"
 
 
 def _text(pair: Pair, notice: Notice, room: str, at: str) -> str:
@@ -119,6 +121,8 @@ def _text(pair: Pair, notice: Notice, room: str, at: str) -> str:
             answer = "Your booking is confirmed."
         case NoticeKind.REJECTED:
             answer = "Your booking could not be kept."
+        case NoticeKind.WARNED:
+            answer = "The room is booked for you. Please look whether it suits."
     lines = [answer, "", f"Room: {room}", f"Time: {at}"]
     if notice.refusal is not None:
         lines += ["", refusal_text(notice.refusal, pair.zone)]

@@ -67,6 +67,31 @@ def test_map_list_unmap(cli: Cli) -> None:
     assert again["id"] == pair["id"]
 
 
+def test_a_room_is_mapped_with_its_rules_for_outlook(cli: Cli) -> None:
+    words = ("rooms", "map", "atrium", "atrium@x.test", "--zone", "Europe/Berlin", "--json")
+    ruled = cli(*words, "--outlook-rules", "opening_hours=decline, ahead=decline")
+    assert ruled.json["mapped"]["reactions"]["opening_hours"] == "decline"
+    assert ruled.json["mapped"]["reactions"]["seats"] == "nothing"
+    wrong = cli(*words, "--outlook-rules", "colour=decline")
+    assert (wrong.status, "opening_hours, notice, length, ahead, seats" in wrong.err) == (2, True)
+    unheard = cli(*words, "--outlook-rules", "seats=warn")
+    assert (unheard.status, "nobody can be warned: notices are off" in unheard.err) == (2, True)
+    (room,) = cli("rooms", "list", "--json").json["rooms"]
+    assert room["mapping"]["reactions"]["ahead"] == "decline"
+
+
+def test_a_sheet_changes_the_rules_for_outlook_that_it_names(cli: Cli, tmp_path: Path) -> None:
+    mapped(cli)
+    sheet = tmp_path / "rooms.csv"
+    sheet.write_text('room,mailbox,outlook_rules\natrium,atrium@x.test,"length=decline"\n')
+    assert cli("rooms", "import", str(sheet), "--yes").status == 0
+    assert cli("rooms", "import", str(sheet), "--yes", "--json").json["rooms"][0]["what"] == ""
+    assert "length=decline" in cli("rooms", "export").out
+    sheet.write_text('room,mailbox,outlook_rules\natrium,atrium@x.test,"seats=warn"\n')
+    refused = cli("rooms", "import", str(sheet), "--yes")
+    assert (refused.status, "line 2: nobody can be warned" in refused.err) == (2, True)
+
+
 NO_MAILBOX = {"error": {"code": "ErrorInvalidUser"}}
 
 

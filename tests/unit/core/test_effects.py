@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from calsync.conflicts.clash import Claim, Verdict
+from calsync.conflicts.rules import without
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Busy,
@@ -31,7 +32,6 @@ from calsync.reconcile.effects import (
     in_flight,
     refusal_of,
     refused,
-    without_dates,
 )
 from tests.unit.core.values import (
     BOOKING,
@@ -261,7 +261,7 @@ def test_lost_dates_are_excluded_and_their_changes_dropped() -> None:
         return Override(recurrence_id=day, start=day, end=day + timedelta(hours=1))  # type: ignore[operator, arg-type]
 
     series = daily(9, 10, excluded=DATES[2:], overrides=(changed(DATES[0]), changed(DATES[1])))
-    rest = without_dates(series, verdict(dates=DATES[:1]))
+    rest = without(series, DATES[:1])
     assert rest == daily(9, 10, excluded=(DATES[0], DATES[2]), overrides=(changed(DATES[1]),))
 
 

@@ -44,6 +44,7 @@ def test_rooms_come_back_from_their_sheet(
         zone="Europe/Berlin",
         titles=True,
         edit_policy=EditPolicy.ASK,
+        own_reactions="opening_hours=decline, seats=warn",
     )
     path = tmp_path_factory.mktemp("sheet") / "rooms.csv"
     path.write_bytes(roomsheet.export([room], {"r1": pair}).encode("utf-8-sig"))
@@ -51,6 +52,15 @@ def test_rooms_come_back_from_their_sheet(
     assert entry.room_over(None) == room
     assert (entry.mailbox, entry.connection, entry.titles) == ("r1@x.test", "main", True)
     assert (entry.edit_policy, entry.clash_policy) == ("ask", "first")
+    assert entry.outlook_rules == pair.own_reactions
+
+
+def test_reactions_that_cannot_be_read_are_named_with_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "rooms.csv"
+    path.write_text('room,outlook_rules\nr1,"opening_hours=\x1b[31mno"\nr2,=cmd|calc\n')
+    with pytest.raises(UsageError, match=r"2 problem.*line 2: outlook_rules.*line 3: outlook") as e:
+        roomsheet.read_entries(sheets.read(path))
+    assert "\x1b" not in str(e.value)
 
 
 ROWS = [["Mailbox", "AllowConflicts"], ["a@x.test", "True"], ["", ""], ["b;c@x.test", "Falsch"]]

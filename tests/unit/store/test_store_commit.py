@@ -475,6 +475,7 @@ _refusals = st.builds(
         st.builds(Alternative, room_id=_text, name=_text, capacity=st.none() | st.integers(1, 99)),
         max_size=2,
     ).map(tuple),
+    times=st.lists(st.tuples(_instants, _instants), max_size=2).map(tuple),
 )
 _links = st.builds(
     Link,
@@ -495,6 +496,8 @@ _links = st.builds(
     seats=st.none() | st.integers(0, 999),
     claim=st.none() | st.sampled_from(Side),
     refusal=st.none() | _refusals,
+    passed=st.none() | _occupancies(),
+    passed_seats=st.none() | st.integers(0, 999),
     writes=st.just(NONE_YET) | st.builds(Tally, st.integers(1, 999), _instants),
 )
 
@@ -508,7 +511,7 @@ def test_the_law_below_covers_every_field() -> None:
     assert {field.name for field in fields(Link)} == {
         "id", "pair_id", "origin", "booking", "event", "base", "base_fingerprint", "state",
         "reason", "revision", "in_flight", "attempts", "pending", "person", "seats", "claim",
-        "refusal", "writes",
+        "refusal", "passed", "passed_seats", "writes",
     }  # fmt: skip
 
 

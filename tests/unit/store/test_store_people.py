@@ -1,7 +1,7 @@
 """What people do with the store: map rooms, ask what happened, and let it forget."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from store_samples import (
@@ -26,6 +26,8 @@ from calsync.model import (
     LinkState,
     NoticeKind,
     Override,
+    Reaction,
+    Reactions,
     Recurrence,
     Rule,
     Side,
@@ -52,6 +54,31 @@ def test_a_mapping_is_kept_with_its_policies(store: SqlStore, mappings: Mappings
     assert store.pairs() == [pair]
     assert mappings.find("atrium") == pair
     assert mappings.find("loft") is None
+
+
+def test_since_when_what_is_judged_moves_only_with_what_is_judged(
+    store: SqlStore, mappings: Mappings, clock: FixedClock
+) -> None:
+    def since() -> datetime | None:
+        (pair,) = store.pairs()
+        return pair.reactions_since
+
+    first = since()
+    assert first is not None
+    clock.wait(hours=1)
+    mappings.save_pair(replace(PAIR, titles=True))
+    assert since() == first
+    clock.wait(hours=1)
+    strict = replace(PAIR, reactions=Reactions(seats=Reaction.DECLINE))
+    mappings.save_pair(strict)
+    assert (store.pairs(), since()) == ([strict], clock.now())
+    clock.wait(hours=1)
+    mappings.save_pair(strict)
+    assert since() == clock.now() - timedelta(hours=1)
+    mappings.remove_pair(PAIR.id)
+    clock.wait(hours=1)
+    mappings.save_pair(strict)
+    assert since() == clock.now()
 
 
 def test_a_mailbox_maps_once(store: SqlStore, mappings: Mappings) -> None:

@@ -1,0 +1,17 @@
+"""When a room was imported: what people claimed before that is refused to nobody."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("room_sync", sa.Column("imported_at", sa.BigInteger()))
+
+
+def downgrade() -> None:
+    op.drop_column("room_sync", "imported_at")

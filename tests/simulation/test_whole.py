@@ -66,8 +66,8 @@ def test_every_invariant_holds_where_a_platform_is_polled(seed: int, tmp_path: P
 
 
 #: Found here: a copy made in Outlook that bears our tag (44, 202), an answer older than our own
-#: write (33), an item that no feed had told of (292), a tag that was stripped (327).
-@pytest.mark.parametrize("seed", [33, 44, 202, 292, 327])
+#: write (33), an item that no feed had told of (292).
+@pytest.mark.parametrize("seed", [33, 44, 202, 292])
 def test_every_invariant_holds_on_an_exchange_server(seed: int, tmp_path: Path) -> None:
     result = run(Plan(seed=seed, calendar="ews"), tmp_path)
     assert result.error == "", "\n".join(result.lines[-40:])

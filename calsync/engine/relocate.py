@@ -23,7 +23,7 @@ from calsync.errors import (
     SideError,
     UsageError,
 )
-from calsync.model import Link, Observation, Pair, Pull, Unknown, Window
+from calsync.model import EffectKind, Link, Observation, Pair, Pull, Unknown, Window
 from calsync.pacing import chunks
 from calsync.ports import AuditEntry, AuditStep, Commit
 from calsync.reconcile.moved import (
@@ -78,7 +78,12 @@ def look(ctx: Context, pair: Pair, to: str) -> Steps[Relocation]:
     pull: Pull = yield Call("pull", lambda: port.pull(there, None, window))
     seen: dict[str, Observation] = {obs.key: obs for obs in pull.observations}
     stored = ctx.store.links(pair.id)
-    held, taken = put_in_place(stored, seen.values(), now)
+    changing = {
+        one.link_id: one.fingerprint
+        for one in ctx.store.open_effects(pair.id)
+        if one.kind == EffectKind.CHANGE_EVENT
+    }
+    held, taken = put_in_place(stored, seen.values(), now, changing=changing, maker=ctx.maker)
     waiting = [link for link in held.values() if link.event.key not in taken]
     found = rematch(waiting, _but(seen, taken))
     if found.missing:

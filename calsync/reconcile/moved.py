@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.merge import same_grid, same_schedule
 from calsync.mapping.ews_uid import identity
 from calsync.mapping.expand import extent
 from calsync.model import (
@@ -27,6 +27,7 @@ from calsync.model import (
     Side,
     Unknown,
     Window,
+    former_mark,
 )
 from calsync.reconcile.join import never_read
 from calsync.reconcile.observe import accept, last_seen
@@ -63,21 +64,57 @@ def awaited(links: Iterable[Link]) -> list[Link]:
 
 
 def put_in_place(
-    links: Iterable[Link], seen: Iterable[Observation], now: datetime
+    links: Iterable[Link],
+    seen: Iterable[Observation],
+    now: datetime,
+    *,
+    changing: Mapping[str, str],
+    maker: str,
 ) -> tuple[dict[str, Link], set[str]]:
     """Items that a write of ours was to put in place of others, when nobody heard that they were
     made, name those by their former keys. The links as that leaves them (what is to be looked for
-    among them, too), and the keys that are thereby taken."""
+    among them, too), and the keys that are thereby taken.
+
+    ``changing``: links with a change in doubt, and the fingerprint of what it was to make;
+    ``maker``: our mark. What Graph made says its tag in a member that EWS does not tell: there it
+    is known as ours, made since, and just what that change was to make.
+    """
     held = {link.id: link for link in links}
     taken: set[str] = set()
-    for obs in seen:
-        if not isinstance(obs, Seen) or not obs.replaces or obs.tag not in held:
+    rows = sorted((o for o in seen if isinstance(o, Seen)), key=lambda o: (o.created, o.key))
+    silent: dict[str, str] = {}
+    for obs in rows:
+        link_id = _made_for(obs, held, changing, maker)
+        if link_id and link_id not in silent.values():  # What came later is a copy of it.
+            silent[obs.key] = link_id
+    for row in rows:
+        obs = row
+        if obs.key in silent:
+            key = held[silent[obs.key]].event.key or ""
+            obs = replace(obs, tag=silent[obs.key], replaces=former_mark(key))
+        if not obs.replaces or obs.tag not in held:
             continue
         both = replaced(held[obs.tag], CALENDAR, obs, now)
         if both is not None:
             held |= {one.id: one for one in both}
             taken.add(obs.key)
     return held, taken
+
+
+def _made_for(obs: Seen, links: Mapping[str, Link], changing: Mapping[str, str], maker: str) -> str:
+    """The link for which a change in doubt made this item anew; empty where none did."""
+    if obs.tag is not None or not obs.owned or not maker or obs.maker != maker:
+        return ""
+    for link_id, wanted in changing.items():
+        link = links.get(link_id)
+        if link is None or link.event.created is None or obs.created <= link.event.created:
+            continue
+        if identity(obs.uid) == identity(link.event.uid):
+            continue  # It is the item itself, already changed.
+        target = last_seen(link, Side.BOOKING)
+        if obs.fingerprint == wanted or (target and same_grid(target, obs.occupancy)):
+            return link_id
+    return ""
 
 
 def rematch(links: Iterable[Link], seen: Iterable[Observation]) -> Rematch:

@@ -200,7 +200,7 @@ def _tell(home: Home, found: Kept, *, done: dict[str, Any] | None, as_json: bool
         "to_come": len(to_come),
         "links": len(found.links),
         "notices": len(found.notices),
-        "unsent": sum(one["state"] == "queued" for one in found.notices),
+        "unsent": len(found.waiting),
         "answers": len(found.answers),
     }
     read_from = now - timedelta(days=home.settings.window.past_days)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from calsync.mapping.fingerprint import dumps, loads
-from calsync.model import Link
+from calsync.model import MAIL, Link
 from calsync.store.connection import Connection
 from calsync.store.retention import untitled
 from calsync.store.statements import Statements, chunks, run_many
@@ -14,9 +14,13 @@ from calsync.store.words import occupancies
 
 #: Where words of people are kept beside a link.
 _KEPT = ("former", "conflict")
-#: A message that was sent names nobody. Its row stays, under a name of its own: it is what says
-#: that the message has left.
-NAMELESS = "recipient = 'erased-' || CAST(id AS TEXT), recipient_name = ''"
+#: A message that was sent names nobody. Its row stays, and a mail's under a name of its own: it is
+#: what says that the message has left. A shared channel is no person, and keeps its name: by that
+#: the ledger knows that the channel was told.
+NAMELESS = (
+    f"recipient = CASE WHEN channel = '{MAIL}' THEN 'erased-' || CAST(id AS TEXT)"
+    " ELSE recipient END, recipient_name = ''"
+)
 
 
 def is_private(link: Link) -> bool:

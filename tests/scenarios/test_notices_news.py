@@ -19,7 +19,7 @@ from calsync.cli.plan import preview_room, recipients
 from calsync.engine.calls import run_inline
 from calsync.engine.notify import Delivered, deliver_notices
 from calsync.engine.reminders import Reminders
-from calsync.model import NoticeKind
+from calsync.model import NOBODY, NoticeKind
 from calsync.ports import NoticeState
 from calsync.settings import parse
 from tests.scenarios.fault_fixtures import firm, hasty  # noqa: F401 - fixtures
@@ -291,6 +291,28 @@ def test_a_booking_about_to_start_is_told_once(firm: Company, tmp_path: Path) ->
         restart(made)
         notify(made)
         assert told() == []
+
+
+def test_a_private_booking_about_to_start_is_told_once_to_a_channel(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """What was told of it names nobody afterwards, and still says that the channel was told."""
+    with desk(firm, tmp_path) as made:
+        text = (tmp_path / "calsync.toml").read_text(encoding="utf-8")
+        text = text.replace("[notices]", '[notices]\nwebhook_kinds = ["starting"]')
+        made.settings = parse(text, path=str(tmp_path / "calsync.toml"))
+        restart(made)
+        made.booking("hall", soon(made, 20), privacy="private")
+        made.rest()
+        notify(made)
+        assert states(made) == {"sent": 1}
+        notify(made)
+        restart(made)
+        notify(made)
+        assert states(made) == {"sent": 1}
+        (record,) = made.home.reports.notices(limit=9)
+        assert (record.notice.channel, record.notice.person) == ("webhooks", NOBODY)
 
 
 def test_a_late_look_tells_it_still_but_never_after_the_start(

@@ -383,6 +383,8 @@ def _settings(folder: Path, tenant: Tenant, notices_from: str, more: str) -> Set
         f"""
         [database]
         url = "sqlite:///{folder}/calsync.db"
+        [webhooks]
+        key_file = "{folder}/calsync.key"
         [[connections]]
         name = "contoso"
         tenant_id = "{DEFAULT_TENANT}"

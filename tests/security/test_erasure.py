@@ -172,7 +172,7 @@ def test_who_stands_in_exchange_is_named_to_the_admin(firm: Firm) -> None:
     firm.rest()
     assert company.home.people.kept(ADA).links
     said = firm.cli("privacy", "erase", ADA)
-    assert f"{len(theirs)} meetings of this person stand in Exchange" in said
+    assert f"{len(theirs)} meeting(s) of this person stand in Exchange" in said
     for room, uid in theirs:
         company.tenant.act("cancel", room=room.address, iCalUId=uid)
     firm.rest()

@@ -210,6 +210,22 @@ def test_the_readme_says_how_to_see_and_test_it_in_two_commands() -> None:
     assert first.groups() == ("sh", "make demo\nmake test\n")
 
 
+# --- what is kept in the repository ------------------------------------------------------------
+
+
+def test_no_key_secret_or_database_is_kept_in_the_repository() -> None:
+    """A test once left its key here, and it was taken in: every clone then sealed under one key."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no clone")
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True
+    )
+    kept = [Path(name) for name in done.stdout.split("\0") if name]
+    assert Path("README.md") in kept
+    secret = {".key", ".secret", ".token", ".pem", ".pfx", ".p12", ".db"}
+    assert [str(path) for path in kept if path.suffix in secret] == []
+
+
 # --- locks and licences ----------------------------------------------------------------------
 
 

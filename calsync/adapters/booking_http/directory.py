@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +12,14 @@ from calsync.adapters.booking_http.answers import body_of, code_of
 from calsync.adapters.booking_http.documents import is_id, is_number
 from calsync.adapters.wrap.port import Call, Caller
 from calsync.errors import AccessDenied, BadAnswer, MailboxMissing, SideError
+from calsync.mapping.booking_form import Form
+from calsync.mapping.booking_rules import NO_RULES, BookingRules, read_rules
 from calsync.mapping.text import clean_title
 from calsync.mapping.zones import resolve
 from calsync.model import Pair, Room
 from calsync.ports import Clock
+
+log = logging.getLogger("calsync.platform")
 
 #: Seconds for which an answer is good. Rooms change by the week.
 FRESH: Final = 600.0
@@ -26,11 +31,13 @@ DETAILS: Final = "details:read"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteRoom:
     """``titles``: the platform keeps titles for it. ``answered``: a calendar of the platform's own
-    answers the room's bookings; else they wait for us."""
+    answers the room's bookings; else they wait for us. ``rules``: what it allows in the room; None
+    where it says something that cannot be read."""
 
     room: Room
     titles: bool
     answered: bool
+    rules: BookingRules | None = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,4 +158,18 @@ def _read(entry: object) -> RemoteRoom:
         room=room,
         titles=entry.get("titles") is True,
         answered=entry.get("answeredBy") == "calendar",
+        rules=_rules(entry.get("rules"), room_id),
     )
+
+
+def _rules(said: object, room_id: str) -> BookingRules | None:
+    """Rules that are not understood stop no booking: those that were known before go on."""
+    if said is None:
+        return NO_RULES
+    if isinstance(said, Mapping):
+        form = Form(said)
+        rules = read_rules(form)
+        if not form.errors:
+            return rules
+    log.warning("room %s: the booking platform's rules for it cannot be read", room_id)
+    return None

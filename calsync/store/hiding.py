@@ -14,11 +14,13 @@ from calsync.store.words import occupancies
 
 #: Where words of people are kept beside a link.
 _KEPT = ("former", "conflict")
+#: How the name of such a row begins.
+ERASED = "erased-"
 #: A message that was sent names nobody. Its row stays, and a mail's under a name of its own: it is
 #: what says that the message has left. A shared channel is no person, and keeps its name: by that
 #: the ledger knows that the channel was told.
 NAMELESS = (
-    f"recipient = CASE WHEN channel = '{MAIL}' THEN 'erased-' || CAST(id AS TEXT)"
+    f"recipient = CASE WHEN channel = '{MAIL}' THEN '{ERASED}' || CAST(id AS TEXT)"
     " ELSE recipient END, recipient_name = ''"
 )
 

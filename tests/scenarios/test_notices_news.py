@@ -268,6 +268,31 @@ def test_a_plan_counts_what_will_be_told(firm: Company, tmp_path: Path) -> None:
         assert len(sent) == 4
 
 
+def test_a_plan_counts_nobody_where_nobody_will_be_told(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """calsync made an event that its database does not know: what it told since is not known."""
+    with desk(firm, tmp_path) as made:
+        made.booking("hall", day(3))
+        made.rest()
+        notify(made)
+        told = Told(firm)
+        with made.home.db.write() as connection:
+            connection.exec_driver_sql("DELETE FROM link")
+            reset = "UPDATE room_sync SET calendar_cursor = NULL, booking_cursor = NULL"
+            connection.exec_driver_sql(reset)
+        made.clock.ahead += timedelta(hours=2)
+        restart(made)
+        made.booking("hall", day(5))
+        planned = preview_room(made.system, made.pair("hall"))
+        assert [write["what"].value for write in planned["writes"]] == ["create event"]
+        assert (planned["error"], planned["first_import"]) == ("", False)
+        made.rest()
+        notify(made)
+        assert (recipients([planned]), told()) == ([], [])
+
+
 # --- about to start ----------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -21,6 +22,7 @@ from typer.main import get_command
 from calsync.adapters.hub.telling import KINDS as TOLD
 from calsync.api.problems import KINDS
 from calsync.cli.main import app
+from calsync.errors import CalsyncError, SettingsError, UsageError
 from calsync.sandbox.__main__ import main as sandbox_main
 from calsync.settings import Settings
 from calsync.settings.checks import duration
@@ -150,6 +152,34 @@ def test_every_problem_type_is_documented_and_no_other() -> None:
         code: title for code, (_, title) in KINDS.items()
     }
     assert all(todo.endswith(".") for *_, todo in rows)
+
+
+def kinds_of_error(kind: type[CalsyncError] = CalsyncError) -> Iterator[type[CalsyncError]]:
+    """Those of ``errors.py``: what an admin can meet. The API's own are problems."""
+    for below in kind.__subclasses__():
+        if below.__module__ == CalsyncError.__module__:
+            yield below
+            yield from kinds_of_error(below)
+
+
+def test_every_kind_of_error_is_documented_with_its_exit_status_and_no_other() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| (\d) \| (?:.+) \| (.+) \|$", text("docs/reference/errors.md"), re.M
+    )
+    said = {name: int(status) for name, status, _ in rows}
+    assert said == {
+        kind.__name__: 2 if issubclass(kind, SettingsError | UsageError) else 1
+        for kind in kinds_of_error()
+    }
+    assert all(todo.rstrip(")").endswith(".") or "](" in todo for *_, todo in rows)
+
+
+def test_every_page_is_in_the_list_of_documents() -> None:
+    pages = {p.relative_to(ROOT / "docs") for p in (ROOT / "docs").glob("[!a]*/*.md")}
+    listed = {
+        Path(link) for link in re.findall(r"\]\(([a-z-]+/[a-z-]+\.md)\)", text("docs/README.md"))
+    }
+    assert pages <= listed
 
 
 def test_every_kind_of_webhook_is_documented_and_no_other() -> None:

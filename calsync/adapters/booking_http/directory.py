@@ -60,20 +60,34 @@ class Directory:
 
     def listing(self, *, anew: bool = False) -> Listing:
         """All rooms. While the platform cannot be asked, what it said last. Raises SideError where
-        it never said anything, or (``anew``) does not answer now."""
-        with self._lock:
-            now = self._clock.monotonic()
-            if self._held is not None and now < self._until and not anew:
-                return self._held
-            try:
-                self._held = Listing(rooms=self._rooms(), scopes=self._scopes())
-            except SideError:
-                if self._held is None or anew:
-                    raise
-                self._until = now + FRESH / 10
-            else:
-                self._until = now + FRESH
-            return self._held
+        it never said anything, or (``anew``) does not answer now.
+
+        Only who has nothing to go by waits while another asks: rooms are not to stand still behind
+        a slow answer."""
+        held = self._held
+        if held is not None and not anew:
+            if self._clock.monotonic() < self._until or not self._lock.acquire(blocking=False):
+                return held
+        else:
+            self._lock.acquire()
+        try:
+            return self._asked(anew=anew)
+        finally:
+            self._lock.release()
+
+    def _asked(self, *, anew: bool) -> Listing:
+        now = self._clock.monotonic()
+        if self._held is not None and now < self._until and not anew:
+            return self._held  # Another asked meanwhile.
+        try:
+            self._held = Listing(rooms=self._rooms(), scopes=self._scopes())
+        except SideError:
+            if self._held is None or anew:
+                raise
+            self._until = now + FRESH / 10
+        else:
+            self._until = now + FRESH
+        return self._held
 
     def room(self, pair: Pair) -> RemoteRoom:
         """The pair's room. Raises SideError where it is not there, or cannot carry what the pair

@@ -6,10 +6,11 @@ import typer
 
 
 def sandbox(context: typer.Context) -> None:
-    """Start a synthetic Microsoft 365 tenant on this machine, to try calsync against.
+    """Start a synthetic company on this machine, by Graph and by EWS, to try calsync against.
 
-    It prints its address, tenant, client id and secret as JSON; put them under connections in
-    your settings with cloud = "custom". Its own options: calsync sandbox --help
+    It prints its address, tenant, client id and secret, and the address, user and password of
+    its EWS side, as JSON; put those of Graph under connections in your settings with
+    cloud = "custom". Its own options: calsync sandbox --help
     """
     from calsync.errors import UsageError
     from calsync.sandbox.__main__ import main

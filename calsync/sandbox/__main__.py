@@ -11,7 +11,15 @@ from typing import NoReturn
 
 from calsync.errors import UsageError
 
-from . import DEFAULT_CLIENT, DEFAULT_SECRET, DEFAULT_TENANT, SandboxServer, create_sandbox
+from . import (
+    DEFAULT_CLIENT,
+    DEFAULT_DOMAIN,
+    DEFAULT_SECRET,
+    DEFAULT_TENANT,
+    SandboxServer,
+    create_sandbox,
+)
+from .ews.accounts import DEFAULT_PASSWORD, DEFAULT_USER
 from .seeding import Plan, seed
 
 
@@ -30,12 +38,13 @@ def _count(text: str) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted. Prints one line of JSON with the URL and the dummy credentials.
+    """Serve until interrupted. Prints one line of JSON with the URLs and the dummy credentials.
 
     Raises UsageError for words that cannot be carried out.
     """
     parser = _Parser(
-        prog="calsync sandbox", description="A synthetic Microsoft 365 tenant on loopback."
+        prog="calsync sandbox",
+        description="A synthetic company on loopback: Microsoft 365 by Graph, Exchange by EWS.",
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
@@ -70,6 +79,9 @@ def main(arguments: list[str] | None = None) -> int:
         "tenant": DEFAULT_TENANT,
         "client_id": DEFAULT_CLIENT,
         "client_secret": DEFAULT_SECRET,
+        "ews_url": f"{server.url}/EWS/Exchange.asmx",
+        "ews_user": f"{DEFAULT_USER}@{DEFAULT_DOMAIN}",
+        "ews_password": DEFAULT_PASSWORD,
     }
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()

@@ -278,5 +278,6 @@ def _rewrite_into(props: dict[str, Any], item: Item, rules: Processing) -> None:
         props.pop("body", None)
     if rules.DeleteAttachments:
         props.pop("hasAttachments", None)
+        props.pop("attachments", None)
     if rules.RemovePrivateProperty:
         props.pop("sensitivity", None)

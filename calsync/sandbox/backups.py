@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 IDS = ("same", "new")
 TOKENS = ("void", "kept")
+HOMES = ("cloud", "onprem", "both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Backups:
         box.rounds.clear()
         if tokens == "void":
             box.token_serial += self.world.switches.delta_tokens_kept + 1
+            box.epoch += 1
         return {"mailbox": box.address, "restored": name, "items": len(box.items)}
 
 
@@ -86,6 +88,25 @@ def remake(world: World, box: Mailbox) -> Mailbox:
         place=box.place,
         processing=box.processing,
     )
+
+
+def migrate(world: World, box: Mailbox, to: str) -> Mailbox:
+    """Moved between Exchange Server and Exchange Online: ids and resume points are void, global
+    ids, times and named properties are kept, nobody gets a message."""
+    if to not in HOMES:
+        raise bad_request(f"to is one of {HOMES}")
+    world.note("admin", "migrate", mailbox=box.address, to=to)
+    box.home, box.tag = to, f"{world.random.getrandbits(32):08x}"
+    box.items = {
+        made.key: made for one in box.items.values() for made in [replace(one, key=world.new_key())]
+    }
+    box.by_uid = {one.uid: key for key, one in box.items.items()}
+    for kept in (box.tombs, box.previous, box.moved, box.transactions, box.rounds):
+        kept.clear()
+    for history in (box.change_seqs, box.change_keys, box.change_times):
+        history.clear()
+    box.epoch += 1
+    return box
 
 
 def rename(world: World, box: Mailbox, address: str) -> Mailbox:

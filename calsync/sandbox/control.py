@@ -15,6 +15,8 @@ from urllib.parse import unquote
 from . import acts, backups, icsload, seeding
 from .attendant import Processing
 from .dump import instances, item_dump
+from .ews import admin
+from .ews.front import EwsFront
 from .faults import KINDS, Fault
 from .graph.calendar import parse_instant
 from .graph.request import Request, Response, answer, take_apart
@@ -27,14 +29,15 @@ if TYPE_CHECKING:
     from .graph.front import GraphFront
 
 PREFIX = "/_sandbox/"
-_ADMIN = ("backup", "restore", "remake", "rename")
+_ADMIN = ("backup", "restore", "remake", "rename", "migrate")
 
 
 class Control:
-    """The whole sandbox as one callable: control routes here, the rest by the Graph front."""
+    """The whole sandbox as one callable: control routes here, the rest by its two fronts."""
 
-    def __init__(self, front: GraphFront) -> None:
+    def __init__(self, front: GraphFront, ews: EwsFront | None = None) -> None:
         self.front = front
+        self.ews = ews or EwsFront(front)
         self.backups = backups.Backups(front.world)
 
     @property
@@ -47,7 +50,8 @@ class Control:
     ) -> Response:
         """Answer one request."""
         if PREFIX not in target:
-            return self.front.handle(method, target, headers or {}, body)
+            front = self.ews if EwsFront.serves(target) else self.front
+            return front.handle(method, target, headers or {}, body)
         self.world.settle()
         request = take_apart(method, target, headers or {}, body, self.front.base)
         try:
@@ -91,6 +95,9 @@ class Control:
             ("POST", "tenants"): self._tenant,
             ("POST", "apps"): self._app,
             ("POST", "tokens/expire"): self._expire,
+            ("GET", "ews"): lambda _: admin.settings(self.ews, {}),
+            ("POST", "ews"): lambda one: admin.settings(self.ews, one.json()),
+            ("POST", "ews/accounts"): lambda one: admin.account(self.ews, one.json()),
             ("GET", "calls/log"): lambda one: {"calls": _since(self.front.calls, one)},
             ("GET", "calls"): lambda _: self._calls(),
             ("GET", "faults"): lambda _: self._faults(),
@@ -165,6 +172,7 @@ class Control:
         raw = request.json_or_empty()
         world = World(self.world.clock, int(raw.get("seed", self.world.seed)))
         self.front.__init__(world, base=self.front.base)  # type: ignore[misc]  # a fresh front that others keep holding
+        self.ews.reset()
         self.backups = backups.Backups(world)
         return {"status": "reset", "seed": world.seed}
 
@@ -286,13 +294,15 @@ class Control:
         raise Refusal(404, "UnknownControl", f"no control route {request.path}")
 
     def _administer(self, box: Mailbox, what: str, raw: dict[str, Any]) -> dict[str, Any]:
-        """Backup, restore, remake, rename: what an admin does to a whole mailbox."""
+        """Backup, restore, remake, rename, migrate: what an admin does to a whole mailbox."""
         name = str(raw.get("name", "backup"))
         if what == "backup":
             return self.backups.take(box, name)
         if what == "restore":
             ids, tokens = str(raw.get("ids", "same")), str(raw.get("tokens", "void"))
             return self.backups.restore(box, name, ids=ids, tokens=tokens)
+        if what == "migrate":
+            return self._show(backups.migrate(self.world, box, str(raw["to"])))
         if what == "remake":
             return self._show(backups.remake(self.world, box))
         return self._show(backups.rename(self.world, box, str(raw["address"])))
@@ -321,6 +331,9 @@ class Control:
         box.zone = home
         box.name = str(raw.get("name") or box.name)
         box.enabled = bool(raw.get("enabled", box.enabled))
+        if raw.get("home", box.home) not in backups.HOMES:
+            raise ValueError(f"home is one of {', '.join(backups.HOMES)}")
+        box.home = str(raw.get("home", box.home))
         building = chosen.get("building")
         if building:
             tenant = self.world.tenant(box.tenant_id)
@@ -334,6 +347,7 @@ class Control:
             "tenant": box.tenant_id,
             "zone": box.zone.label,
             "enabled": box.enabled,
+            "home": box.home,
             "items": len(box.items),
         }
         if box.place is not None and box.processing is not None:

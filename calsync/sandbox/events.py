@@ -24,7 +24,8 @@ MAX_LENGTH = timedelta(days=5 * 366)
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A write, read and checked. None means: not said. `single` says recurrence was set to null."""
+    """A write, read and checked. None means: not said. `single` says recurrence was set to null;
+    `dropped` are the keys of tags that are taken away."""
 
     slot: When | None = None
     rule: Recurrence | None = None
@@ -34,6 +35,7 @@ class Fields:
     tags: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     extensions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     transaction_id: str | None = None
+    dropped: frozenset[str] = frozenset()
 
 
 def check_slot(slot: When) -> None:
@@ -67,8 +69,13 @@ def fit(slot: When, rule: Recurrence | None) -> tuple[When, Recurrence | None]:
     return slot, made
 
 
-def create(world: World, box: Mailbox, fields: Fields, *, uid: str | None = None) -> Item:
-    """A new item whose organizer is the mailbox; with attendees it is a meeting and goes out."""
+def create(
+    world: World, box: Mailbox, fields: Fields, *, uid: str | None = None, announced: bool = True
+) -> Item:
+    """A new item whose organizer is the mailbox; with attendees it is a meeting and goes out.
+
+    Unless the client keeps the requests back (EWS can, Graph cannot).
+    """
     if fields.slot is None:
         raise bad_request("start and end are required.", "ErrorPropertyValidationFailure")
     slot, rule = fit(fields.slot, fields.rule)
@@ -87,19 +94,41 @@ def create(world: World, box: Mailbox, fields: Fields, *, uid: str | None = None
         transaction_id=fields.transaction_id,
     )
     made = world.put(box, item)
-    if made.attendees:
+    if made.attendees and announced:
         meetings.announce(world, box, None, made)
     return made
 
 
-def update(world: World, box: Mailbox, item: Item, day: date | None, fields: Fields) -> Item:
-    """Change an item, or one date of a series (which becomes an exception)."""
+def update(
+    world: World,
+    box: Mailbox,
+    item: Item,
+    day: date | None,
+    fields: Fields,
+    *,
+    announced: bool = True,
+) -> Item:
+    """Change an item, or one date of a series (which becomes an exception).
+
+    ``announced``: attendees are told.
+    """
     changed = _change_whole(world, item, fields) if day is None else _change_day(item, day, fields)
+    if announced and changed.own and changed.attendees and _moved(item, changed, day):
+        # Revisions of a meeting are numbered ([MS-OXOCAL] PidLidAppointmentSequence).
+        number = int(changed.props.get("sequence", 0)) + 1
+        changed = replace(changed, props={**changed.props, "sequence": number})
     made = world.put(box, changed)
-    if made.own and (made.attendees or item.attendees):
+    if announced and made.own and (made.attendees or item.attendees):
         meetings.announce(world, box, item, made)
         return box.items.get(made.key, made)
     return made
+
+
+def _moved(before: Item, after: Item, day: date | None) -> bool:
+    if day is None:
+        return before.when != after.when or before.rule != after.rule
+    old, new = before.overrides.get(day), after.overrides.get(day)
+    return new is not None and (old.when if old else generated(before, day)) != new.when
 
 
 def _change_whole(world: World, item: Item, fields: Fields) -> Item:
@@ -120,13 +149,18 @@ def _change_whole(world: World, item: Item, fields: Fields) -> Item:
         rule=rule,
         props={**item.props, **fields.props},
         attendees=people,
-        tags={**item.tags, **fields.tags},
+        tags=_retagged(item.tags, fields),
         extensions={**item.extensions, **fields.extensions},
     )
     if rule is None or (moved and world.switches.series_change_drops_exceptions):
         # Outlook: changing the series loses the exceptions made to it.
         changed = replace(changed, overrides={}, cancelled=frozenset(), declined=frozenset())
     return changed
+
+
+def _retagged(old: Mapping[str, tuple[str, str]], fields: Fields) -> dict[str, tuple[str, str]]:
+    kept = {key: tag for key, tag in old.items() if key not in fields.dropped}
+    return {**kept, **fields.tags}
 
 
 def _known(old: tuple[Attendee, ...], new: tuple[Attendee, ...]) -> tuple[Attendee, ...]:
@@ -158,7 +192,7 @@ def _change_day(item: Item, day: date, fields: Fields) -> Item:
         when=slot,
         props={**old.props, **fields.props},
         attendees=people,
-        tags={**old.tags, **fields.tags},
+        tags=_retagged(old.tags, fields),
     )
     return replace(item, overrides={**item.overrides, day: changed})
 

@@ -46,7 +46,15 @@ AFTER = (
     "html_after",
 )
 PART = ("batch_part_throttled",)
-KINDS = (*BEFORE, *DURING, *AFTER, *PART)
+# EWS: one item of a request is throttled, and those after it are not tried.
+EWS_PART = ("batch_stopped",)
+# EWS: any ResponseCode, for each item asked for or as a SOAP fault.
+EWS_BEFORE = ("ews_error",)
+# EWS: what happens to notifications.
+EWS_NOTICES = (
+    "stream_closed", "stream_half_open", "events_lost", "events_repeated", "subscription_lost",
+)  # fmt: skip
+KINDS = (*BEFORE, *DURING, *AFTER, *PART, *EWS_BEFORE, *EWS_PART, *EWS_NOTICES)
 LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in to your account</title></head></html>"
 
 

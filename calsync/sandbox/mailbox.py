@@ -47,6 +47,8 @@ class Mailbox:
     processing: Processing | None = None
     external: bool = False
     enabled: bool = True
+    # Where it lives: "cloud" is served by Graph only, "onprem" by EWS only, "both" by either.
+    home: str = "both"
     items: dict[str, Item] = field(default_factory=dict)
     tombs: dict[str, Item] = field(default_factory=dict)
     previous: dict[str, tuple[int, Item | None]] = field(default_factory=dict)
@@ -59,6 +61,8 @@ class Mailbox:
     change_times: list[int] = field(default_factory=list)
     last_tick: int = 0
     token_serial: int = 0
+    # Grows when a restore voids the resume points handed out before (EWS's SyncState).
+    epoch: int = 0
     rounds: OrderedDict[str, Any] = field(default_factory=OrderedDict)
 
     @property

@@ -92,7 +92,7 @@ def _dates(rule: Recurrence, low: date, high: date) -> list[date]:
         return [day for day in _numbered(rule) if low <= day <= high]
     stop = min(high, rule.end) if rule.kind == "endDate" and rule.end else high
     found = []
-    for day in _generate(rule.pattern, rule.start, max(low, rule.start)):
+    for day in generate(rule.pattern, rule.start, max(low, rule.start)):
         if day > stop:
             break
         if day >= low:
@@ -102,11 +102,11 @@ def _dates(rule: Recurrence, low: date, high: date) -> list[date]:
 
 @lru_cache(maxsize=8192)
 def _numbered(rule: Recurrence) -> tuple[date, ...]:
-    days = _generate(rule.pattern, rule.start, rule.start)
+    days = generate(rule.pattern, rule.start, rule.start)
     return tuple(day for day, _ in zip(days, range(rule.number), strict=False))
 
 
-def _generate(pattern: Pattern, start: date, low: date) -> Iterator[date]:
+def generate(pattern: Pattern, start: date, low: date) -> Iterator[date]:
     """Endless rising dates ≥ start, beginning with the period that holds `low`."""
     step = pattern.interval
     if pattern.kind == "daily":
@@ -173,7 +173,7 @@ def read(raw: object, *, start: date, zone_of: Zone) -> tuple[Recurrence, str | 
         raise bad_property(
             "The recurrence range startDate must equal the date of the event's start."
         )
-    first = next(iter(_generate(made.pattern, made.start, made.start)), None)
+    first = next(iter(generate(made.pattern, made.start, made.start)), None)
     if first is None or (made.end is not None and first > made.end):
         raise bad_request(
             "The recurrence pattern has no occurrence in its range.",
@@ -297,7 +297,7 @@ def _read_range(raw: Mapping[str, Any], pattern: Pattern) -> tuple[Recurrence, s
 
 def settle(rule: Recurrence) -> Recurrence:
     """Move the range's start to the first date the pattern generates, as Exchange does."""
-    first = next(iter(_generate(rule.pattern, rule.start, rule.start)), None)
+    first = next(iter(generate(rule.pattern, rule.start, rule.start)), None)
     return rule if first is None or first == rule.start else replace(rule, start=first)
 
 

@@ -13,7 +13,8 @@ import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from .graph.request import VERSIONS, Response, merge_headers, segments_of
+from .ews.front import EwsFront
+from .graph.request import VERSIONS, Response, Stream, merge_headers, segments_of
 from .notifier import Notifier, post
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ BROKEN = b'{"error":{"code":"InternalServerError","message":"a defect of the san
 PACKED = (
     b'{"error":{"code":"UnsupportedMediaType","message":"The content encoding is not supported."}}'
 )
+# How often an open stream is asked for news.
+STREAM_STEP_S = 0.05
 PHRASES = {
     410: "Gone",
     412: "Precondition Failed",
@@ -58,6 +61,7 @@ class SandboxServer:
         self.service_time_s = service_time_s
         self.certificate: bytes | None = None
         self.failures: list[str] = []
+        self.stopping = False
         self._server = _Server((host, port), _handler(self))
         self._thread: threading.Thread | None = None
         if tls:
@@ -84,6 +88,7 @@ class SandboxServer:
 
     def stop(self) -> None:
         """Close the socket and wait for the thread."""
+        self.stopping = True
         self._server.shutdown()
         self._server.server_close()
         self.notifier.stop()
@@ -101,17 +106,19 @@ class SandboxServer:
         self.stop()
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
-        """One call, with Graph's limit of calls at once per application and mailbox."""
+        """One call, with the limits of calls at once: per application and mailbox, per account."""
         who = self._caller(target, headers)
         if who is None:
             with self.lock:
                 return self._handled(method, target, headers, body)
-        throttle = self.control.front.throttle
+        ews = EwsFront.serves(target)
+        front = self.control.ews if ews else self.control.front
+        throttle = front.throttle
         allowed = throttle.enter(*who)
         try:
             if not allowed:
                 with self.lock:
-                    return self.control.front.too_many_at_once(headers.get("client-request-id", ""))
+                    return front.too_many_at_once(headers.get("client-request-id", ""))
             if self.service_time_s:
                 time.sleep(self.service_time_s)
             with self.lock:
@@ -128,8 +135,11 @@ class SandboxServer:
         return response
 
     def _caller(self, target: str, headers: dict[str, str]) -> tuple[str, str] | None:
-        """(application, mailbox) of a Graph call on a mailbox, else None."""
+        """(application, mailbox) of a Graph call on a mailbox, else None; of EWS the account."""
         # target is absolute: scheme, "", host, path
+        if EwsFront.serves(target):
+            # Exchange counts by account, whatever mailboxes its calls are about.
+            return "ews", headers.get("authorization", "")
         parts = segments_of(target.partition("?")[0].split("/", 3)[-1])
         if len(parts) < 3 or parts[0] not in VERSIONS or parts[1].casefold() != "users":
             return None
@@ -191,9 +201,14 @@ def _handler(owner: SandboxServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(response.status, PHRASES.get(response.status))
             for name, value in response.headers.items():
                 self.send_header(name, value)
-            if response.status not in (204, 304):
+            if response.stream is not None:
+                self.send_header("Transfer-Encoding", "chunked")
+            elif response.status not in (204, 304):
                 self.send_header("Content-Length", str(len(response.body)))
             self.end_headers()
+            if response.stream is not None:
+                self._go_on(response.body, response.stream)
+                return
             if response.fate == "reset":
                 self.wfile.write(response.body[: len(response.body) // 2])
                 self.wfile.flush()
@@ -202,6 +217,24 @@ def _handler(owner: SandboxServer) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD" and response.status not in (204, 304):
                 self.wfile.write(response.body)
             self.wfile.flush()
+
+        def _go_on(self, first: bytes, stream: Stream) -> None:
+            """An answer in chunks, for as long as it has something to say."""
+            chunk, last = first, False
+            try:
+                while not owner.stopping:
+                    if chunk:
+                        self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                        self.wfile.flush()
+                    if last:
+                        break
+                    time.sleep(STREAM_STEP_S)
+                    with owner.lock:
+                        chunk, last = stream.poll()
+                self.wfile.write(b"0\r\n\r\n")
+            finally:
+                with owner.lock:
+                    stream.close()
 
         def _abort(self) -> None:
             """Reset the connection (RST): what a client sees of a lost request or reply."""

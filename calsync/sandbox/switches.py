@@ -75,6 +75,8 @@ class Switches:
     # The documents speak of the ids in answers only.
     ids_of_asked_form: bool = False
     actions_case_sensitive: bool = False
+    # EWS: whether DeleteItem refuses a ChangeKey that is not the current one.
+    ews_delete_checks_change_key: bool = False
 
     def show(self) -> dict[str, object]:
         """All switches by name."""

@@ -138,7 +138,7 @@ def _event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
     own_id = box.id_of(item, found.day, immutable=style.immutable)
     start, end = times(slot, style)
     days = style.days_say_utc and item.when.all_day and item.rule is not None
-    body = _body(props.get("body"), text=style.text)
+    body = shown_body(props.get("body"), text=style.text)
     location = props.get("location") or EMPTY_LOCATION
     response = changed.response if changed and changed.response else item.response
     people = changed.attendees if changed and changed.attendees is not None else item.attendees
@@ -158,7 +158,7 @@ def _event(box: Mailbox, found: Instance, style: Style) -> dict[str, Any]:
         "isReminderOn": props["isReminderOn"],
         "hasAttachments": props["hasAttachments"],
         "subject": props["subject"],
-        "bodyPreview": _plain(body["content"])[:255],
+        "bodyPreview": plain_text(body["content"])[:255],
         "importance": props["importance"],
         "sensitivity": props["sensitivity"],
         "isAllDay": slot.all_day,
@@ -251,7 +251,7 @@ def master(box: Mailbox, item: Item, style: Style) -> dict[str, Any]:
     return event(box, whole(item), style)
 
 
-def _body(stored: dict[str, str] | None, *, text: bool) -> dict[str, str]:
+def shown_body(stored: dict[str, str] | None, *, text: bool) -> dict[str, str]:
     body = stored or EMPTY_BODY
     if not text:
         content = body["content"]
@@ -262,7 +262,9 @@ def _body(stored: dict[str, str] | None, *, text: bool) -> dict[str, str]:
         return {"contentType": "html", "content": content if whole_document else _wrapped(content)}
     return {
         "contentType": "text",
-        "content": _plain(body["content"]) if body["contentType"] == "html" else body["content"],
+        "content": plain_text(body["content"])
+        if body["contentType"] == "html"
+        else body["content"],
     }
 
 
@@ -271,7 +273,7 @@ def _wrapped(content: str) -> str:
     return f"<html>\r\n<head>\r\n{head}\r\n</head>\r\n<body>\r\n{content}\r\n</body>\r\n</html>\r\n"
 
 
-def _plain(content: str) -> str:
+def plain_text(content: str) -> str:
     return (
         html.unescape(_TAGS.sub("", content)).strip()
         if "<" in content or "&" in content

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from ..problems import Refusal, bad_body
@@ -39,6 +39,18 @@ JSON_TYPE = (
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
+class Stream(Protocol):
+    """Chunks of an answer that does not end yet. Called under the lock of the world."""
+
+    def poll(self) -> tuple[bytes, bool]:
+        """What is new, and whether it was the last."""
+        ...
+
+    def close(self) -> None:
+        """The connection ended, however."""
+        ...
+
+
 @dataclass(slots=True)
 class Response:
     """An answer. `fate` tells the transport what to do with it: deliver, drop or reset.
@@ -51,6 +63,8 @@ class Response:
     body: bytes = b""
     fate: str = "deliver"
     delay_s: float = 0.0
+    # What follows the body bit by bit while the connection stays open (EWS's streaming).
+    stream: Stream | None = None
 
     def json(self) -> Any:
         """The body read as JSON."""

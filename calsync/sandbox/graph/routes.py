@@ -167,7 +167,7 @@ class Routes:
                     404, "ErrorItemNotFound", "The specified object was not found in the store."
                 )
             raise access_denied()
-        if not box.enabled:
+        if not box.enabled or box.home == "onprem":
             raise Refusal(
                 404,
                 "MailboxNotEnabledForRESTAPI",

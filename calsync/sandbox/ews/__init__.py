@@ -1,0 +1,1 @@
+"""The EWS front of the sandbox: SOAP over HTTP, as Exchange Server speaks it."""

@@ -23,7 +23,10 @@ from calsync.adapters.hub.telling import KINDS as TOLD
 from calsync.api.problems import KINDS
 from calsync.cli.main import app
 from calsync.errors import CalsyncError, SettingsError, UsageError
+from calsync.model import NoticeKind
 from calsync.sandbox.__main__ import main as sandbox_main
+from calsync.sandbox.acts import KINDS as ACTS
+from calsync.sandbox.faults import KINDS as FAULTS
 from calsync.settings import Settings
 from calsync.settings.checks import duration
 from calsync.settings.model import Connection, RoomEntry
@@ -172,6 +175,22 @@ def test_every_kind_of_error_is_documented_with_its_exit_status_and_no_other() -
         for kind in kinds_of_error()
     }
     assert all(todo.rstrip(")").endswith(".") or "](" in todo for *_, todo in rows)
+
+
+def test_every_notice_and_every_template_is_documented() -> None:
+    page = text("docs/how-to/notices.md")
+    kinds = {kind.value for kind in NoticeKind}
+    assert set(re.findall(r"^\| `(\w+)` \| .* \| (?:on|off) \|$", page, re.M)) == kinds
+    files = {path.name for path in (ROOT / "calsync/adapters/notify/templates").glob("*.txt")}
+    assert set(re.findall(r"`(\w+\.txt)`", page)) == files
+
+
+def test_the_page_of_the_sandbox_names_acts_and_faults_that_there_are() -> None:
+    page = text("docs/how-to/act-in-the-sandbox.md")
+    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| .* \| .* \|$", page, re.M)
+    named = {kind for row in rows for kind in re.findall(r"`([a-z_]+)`", row)}
+    assert {"book", "cancel"} <= named <= set(ACTS)
+    assert set(re.findall(r'"kind": "(\w+)", "count"', page)) <= set(FAULTS)
 
 
 def test_every_page_is_in_the_list_of_documents() -> None:

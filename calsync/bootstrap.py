@@ -7,33 +7,18 @@ sides; ``build_worker`` makes the half of ``calsync serve`` that syncs (the othe
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from secrets import token_hex
-from typing import assert_never
-
-from requests.adapters import BaseAdapter
 
 from calsync import __version__
 from calsync.adapters.booking_http.side import HttpSide
 from calsync.adapters.booking_http.transport import Transport as PlatformTransport
 from calsync.adapters.feeds.keys import FeedKeys
-from calsync.adapters.graph.auth import (
-    Certificate,
-    Credential,
-    Federated,
-    MsalTokens,
-    Secret,
-)
-from calsync.adapters.graph.clouds import Cloud, cloud, custom
 from calsync.adapters.graph.seal import Seal
-from calsync.adapters.graph.side import GraphSide
-from calsync.adapters.graph.transport import Transport
 from calsync.adapters.hub.service import BookingService
 from calsync.adapters.hub.side import HubSide
 from calsync.adapters.notify import assembly
@@ -41,13 +26,17 @@ from calsync.adapters.notify.rationed import Rationed
 from calsync.adapters.notify.switchboard import Switchboard
 from calsync.adapters.webhooks.endpoints import Endpoints
 from calsync.adapters.webhooks.guard import Guard
-from calsync.adapters.webhooks.post import Carrier, Post
+from calsync.adapters.webhooks.post import Post
 from calsync.adapters.webhooks.sender import Sender
 from calsync.adapters.webhooks.vault import Vault
 from calsync.adapters.wrap.dry_run import DryRun, DryRunBooking
 from calsync.adapters.wrap.logged import Logged
 from calsync.adapters.wrap.paced import Paced
 from calsync.adapters.wrap.retried import Retried
+from calsync.connections import MACHINE as MACHINE
+from calsync.connections import Common, GraphLink, identity, wire_up
+from calsync.connections import Link as Link
+from calsync.connections import Surroundings as Surroundings
 from calsync.engine.context import Context, Span
 from calsync.errors import CalsyncError, UsageError
 from calsync.mapping.booking_values import StoredRoom
@@ -55,8 +44,7 @@ from calsync.model import ClashPolicy, EditPolicy, Pair, Room
 from calsync.pacing import Limit
 from calsync.ports import BookingSide, CalendarSide, Clock, Notifier
 from calsync.reconcile.guard import Limits
-from calsync.settings import Connection, RoomEntry, Settings, checks
-from calsync.settings.secret import warn_of_readers
+from calsync.settings import RoomEntry, Settings, checks
 from calsync.store.database import Database
 from calsync.store.feeds import SqlFeedStore
 from calsync.store.figures import Figures
@@ -116,27 +104,6 @@ class Home:
 
     def close(self) -> None:
         self.db.dispose()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a run under virtual time and one seed puts in place of the machine's own.
-
-    ``wire`` carries HTTP requests instead of the network, ``carrier`` webhooks. ``stop`` makes the
-    event on which retries wait, ``wait_on`` waits for a budget of calls. ``chance`` is for jitter.
-    ``new_id`` names pairs and bookings. ``ready``: the database has its tables already.
-    """
-
-    wire: Callable[[], BaseAdapter] | None = None
-    carrier: Carrier | None = None
-    stop: Callable[[], threading.Event] = threading.Event
-    wait_on: Callable[[threading.Condition, float], object] = threading.Condition.wait
-    chance: Callable[[], float] = random.random
-    new_id: Callable[[], str] = lambda: token_hex(10)
-    ready: bool = False
-
-
-MACHINE = Surroundings()
 
 
 def open_home(
@@ -323,22 +290,6 @@ def _connection(settings: Settings, name: str, room_id: str) -> str:
 
 
 @dataclass(slots=True, kw_only=True)
-class Link:
-    """One connection: its tenant's transport in its wrappers, and the side over it."""
-
-    name: str
-    calls: Logged
-    caller: Retried
-    side: GraphSide
-    transport: Transport
-    tokens: MsalTokens
-
-    def close(self) -> None:
-        self.transport.close()
-        self.tokens.close()
-
-
-@dataclass(slots=True, kw_only=True)
 class Remote:
     """The booking platform that is polled in place of the hub, and its transport's wrappers."""
 
@@ -383,10 +334,18 @@ def connect(
     """
     settings, stop = home.settings, around.stop()
     for entry in settings.connections:
-        home.mappings.bind(entry.name, entry.tenant_id)
-    links = {c.name: _link(c, home, stop, around) for c in settings.connections}
+        home.mappings.bind(entry.name, identity(entry))
+    common = Common(
+        clock=home.clock,
+        stop=stop,
+        around=around,
+        tag_key=_tag_key(home, around),
+        subject_fallback=settings.platform.subject_fallback,
+        threads=settings.worker.threads,
+    )
+    links = {c.name: wire_up(c, common) for c in settings.connections}
     calendars: dict[str, CalendarSide] = {
-        name: DryRun(link.side) if dry_run else link.side for name, link in links.items()
+        name: DryRun(one.side) if dry_run else one.side for name, one in links.items()
     }
     remote = _remote(home, stop, around) if settings.booking.kind == "http" else None
     booking: BookingSide = home.booking_side
@@ -405,7 +364,7 @@ def connect(
             per_booking=settings.guard.max_writes_per_booking,
             per_room=settings.guard.max_writes_per_room,
         ),
-        maker=Seal(_tag_key(home, around)).maker,
+        maker=Seal(common.tag_key).maker,
         notices=assembly.mailed(settings),
         audiences=assembly.audiences(settings),
         lead=assembly.lead(settings),
@@ -503,82 +462,15 @@ class CallLedger:
             count_calls(self._system)
 
 
-def _link(entry: Connection, home: Home, stop: threading.Event, around: Surroundings) -> Link:
-    place = _cloud(entry)
-    wire = around.wire() if around.wire is not None else None
-    tokens = MsalTokens(
-        cloud=place,
-        tenant_id=entry.tenant_id,
-        client_id=entry.client_id,
-        credential=_credential(entry),
-        clock=home.clock,
-        wire=wire,
-    )
-    transport = Transport(
-        cloud=place,
-        tenant_id=entry.tenant_id,
-        tokens=tokens,
-        clock=home.clock,
-        pool=home.settings.worker.threads + 2,
-        wire=wire,
-    )
-    logged = Logged(transport)
-    paced = Paced(logged, monotonic=home.clock.monotonic, stop=stop, wait_on=around.wait_on)
-    caller = Retried(paced, stop=stop, chance=around.chance)
-    side = GraphSide(
-        connection=entry.name,
-        cloud=place,
-        caller=caller,
-        clock=home.clock,
-        tag_key=_tag_key(home, around),
-        subject_fallback=home.settings.platform.subject_fallback,
-    )
-    return Link(
-        name=entry.name,
-        calls=logged,
-        caller=caller,
-        side=side,
-        transport=transport,
-        tokens=tokens,
-    )
-
-
 def _tag_key(home: Home, around: Surroundings) -> bytes:
     """What tags are sealed under: a secret that was drawn when the database was made. A run
     whose requests leave nowhere has none, so that one seed says the same each time."""
     return b"" if around.wire is not None else bytes.fromhex(facts(home.db)["secret"])
 
 
-def _cloud(entry: Connection) -> Cloud:
-    if entry.cloud == "custom":
-        return custom(login=entry.login_url, graph=entry.graph_url)
-    return cloud(entry.cloud)
-
-
-def _credential(entry: Connection) -> Credential:
-    match entry.credential:
-        case "certificate":
-            password = entry.certificate_password
-            warn_of_readers(entry.certificate_file, where=f"connection {entry.name}")
-            return Certificate(
-                path=Path(entry.certificate_file),
-                passphrase=password.read() if password is not None else None,
-            )
-        case "federated":
-            token = entry.federated_token
-            assert token is not None
-            return Federated(token.read)
-        case "secret":
-            secret = entry.client_secret
-            assert secret is not None
-            return Secret(secret.read())
-        case other:
-            assert_never(other)  # type: ignore[arg-type]  # the settings allow these three only
-
-
 def _switchboard(home: Home, links: dict[str, Link]) -> Switchboard | None:
-    """Mail by Graph leaves through the first connection."""
-    first = next(iter(links.values()), None)
+    """Mail by Graph leaves through the first tenant."""
+    first = next((one for one in links.values() if isinstance(one, GraphLink)), None)
     return assembly.switchboard(
         home.settings,
         graph=None if first is None else first.caller,

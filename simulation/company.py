@@ -32,6 +32,7 @@ from calsync.sandbox import (
     Control,
     create_sandbox,
 )
+from calsync.sandbox.ews.accounts import DEFAULT_PASSWORD, DEFAULT_USER
 from calsync.sandbox.mailbox import Mailbox
 from calsync.settings import Settings, parse
 from calsync.store.connection import Connection as DbConnection
@@ -67,13 +68,18 @@ class Place:
 
 
 class Calendars(Protocol):
-    """A calendar system: how settings name it, and its side of a connection."""
+    """A calendar system: how settings name it, and the connection through which rooms are
+    reached."""
+
+    connection: str
 
     def settings(self, folder: Path) -> str: ...
 
 
 class GraphCalendars:
     """Exchange Online through Microsoft Graph."""
+
+    connection = "contoso"
 
     def settings(self, folder: Path) -> str:
         secret = folder / "secret"
@@ -89,6 +95,27 @@ class GraphCalendars:
             login_url = "{BASE}"
             graph_url = "{BASE}"
             client_secret_file = "{secret}"
+            """
+
+
+class EwsCalendars(GraphCalendars):
+    """An Exchange Server through EWS. Mail leaves through Graph."""
+
+    connection = "onprem"
+
+    def settings(self, folder: Path) -> str:
+        password = folder / "password"
+        if not password.exists():
+            password.write_text(DEFAULT_PASSWORD, encoding="utf-8")
+            password.chmod(0o600)
+        return f"""{super().settings(folder)}
+            [[connections]]
+            name = "onprem"
+            kind = "ews"
+            endpoint = "{BASE}/EWS/Exchange.asmx"
+            auth = "basic"
+            user = "{DEFAULT_USER}@{DEFAULT_DOMAIN}"
+            password_file = "{password}"
             """
 
 
@@ -157,15 +184,17 @@ def _make_template(path: Path) -> None:
     made.replace(path)
 
 
-CALENDARS: dict[str, Calendars] = {"graph": GraphCalendars()}
+CALENDARS: dict[str, Calendars] = {"graph": GraphCalendars(), "ews": EwsCalendars()}
 DATABASES: dict[str, Databases] = {"sqlite": SqliteFiles()}
 
 
 @dataclass(slots=True)
 class Company:
-    """``running``: the process that works; ``stalled``: those that hang in a call."""
+    """``running``: the process that works; ``stalled``: those that hang in a call. ``calendar``: a
+    key of ``CALENDARS``."""
 
     folder: Path
+    calendar: str
     time: VirtualClock
     control: Control
     settings: Settings
@@ -186,6 +215,11 @@ class Company:
     _ids: int = 0
     _standing: dict[Hashable, Any] = field(default_factory=dict)
     _stood_at: tuple[int, int] = (0, 0)
+
+    @property
+    def connection(self) -> str:
+        """The name of the connection through which rooms are reached."""
+        return CALENDARS[self.calendar].connection
 
     def box(self, place: Place) -> Mailbox:
         found = self.control.world.box(place.address)
@@ -291,7 +325,13 @@ class Company:
         self.bookings.put_room(Room(id=place.id, name=place.id, zone=place.zone))
         self.bookings.set_titles(place.id, place.titles)
         bootstrap.take_in_rooms(self.process.system)
-        bootstrap.map_room(self.home, room_id=place.id, mailbox=place.address, titles=place.titles)
+        bootstrap.map_room(
+            self.home,
+            room_id=place.id,
+            mailbox=place.address,
+            connection=self.connection,
+            titles=place.titles,
+        )
         self.places.append(place)
 
     def close(self) -> None:
@@ -369,8 +409,8 @@ def found(
         """
     )
     company = Company(
-        folder, time, control, settings, kind, name, chance, before_write, after_write, on_report,
-        lambda point: wire(time, control, point), carrier,
+        folder, calendar, time, control, settings, kind, name, chance, before_write, after_write,
+        on_report, lambda point: wire(time, control, point), carrier,
     )  # fmt: skip
     if booking != "hub":
         company.open_platform(BOOKINGS[booking], time)

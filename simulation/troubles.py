@@ -64,6 +64,8 @@ class Troubles:
         self.story.tell("world", f"fault {fault.number}, {fault.name}: {what}")
 
     def _secret(self, _: Random, __: Place) -> bool:
+        if self.company.calendar == "ews":
+            return self._password()
         tenant = self.company.control.world.tenant()
         app = next(iter(tenant.apps.values()))
         if app.secrets == ["rotated"]:
@@ -74,7 +76,17 @@ class Troubles:
         self.undo.append(lambda: app.secrets.__setitem__(slice(None), old))
         return True
 
+    def _password(self) -> bool:
+        account = next(iter(self.company.control.ews.accounts.services.values()))
+        if account.password == "rotated":
+            return False
+        old, account.password = account.password, "rotated"
+        self.undo.append(lambda: setattr(account, "password", old))
+        return True
+
     def _permission(self, rng: Random, place: Place) -> bool:
+        if self.company.calendar == "ews":
+            return self._scope(rng, place)
         front = self.company.control.front
         app = next(iter(self.company.control.world.tenant().apps.values()))
         if app.scope is not None:
@@ -85,6 +97,22 @@ class Troubles:
 
         def give_back() -> None:
             app.scope = None
+
+        self.undo.append(give_back)
+        return True
+
+    def _scope(self, rng: Random, place: Place) -> bool:
+        """The role reaches the room no more; Exchange says so in either of two ways."""
+        front = self.company.control.ews
+        account = next(iter(front.accounts.services.values()))
+        if account.impersonates is not None:
+            return False
+        boxes = self.company.control.world.tenant().boxes
+        account.impersonates = frozenset(a for a in boxes if a != place.address.casefold())
+        front.denial = rng.choice(("ErrorAccessDenied", "ErrorItemNotFound"))
+
+        def give_back() -> None:
+            account.impersonates = None
 
         self.undo.append(give_back)
         return True
@@ -175,7 +203,9 @@ class Troubles:
             return False
         self.crowded.add(place.id)
         zone = self.company.box(place).zone
-        first = self.company.time.world().replace(hour=6, minute=0, second=0, tzinfo=None)
+        first = self.company.time.world().replace(
+            hour=6, minute=0, second=0, microsecond=0, tzinfo=None
+        )
         first += timedelta(days=30)
 
         def slot(day: int, minutes: int) -> When:
@@ -313,6 +343,7 @@ class Troubles:
                     self.company.home,
                     room_id=place.id,
                     mailbox=place.address,
+                    connection=self.company.connection,
                     titles=place.titles,
                     edit=rng.choice(("origin", "booking", "calendar")),
                 )

@@ -57,6 +57,28 @@ def operation_of(method: str, target: str) -> str:
     return "find" if "filter=" in query or "%24filter" in query else "list"
 
 
+_EWS = "/EWS/"
+_ASKED = re.compile(rb"<s:Body><m:(\w+)")
+_OPERATIONS = {
+    "SyncFolderItems": "delta",
+    "GetItem": "read",
+    "FindItem": "find",
+    "GetFolder": "list",
+    "CreateItem": "create",
+    "UpdateItem": "change",
+    "DeleteItem": "delete",
+}
+
+
+def ews_operation(body: bytes) -> str:
+    """What a request of EWS is about, in the same words."""
+    found = _ASKED.search(body)
+    name = found[1].decode() if found else ""
+    if name == "CreateItem" and b"DeclineItem" in body:
+        return "answer"
+    return _OPERATIONS.get(name, "list")
+
+
 def _mailbox(target: str, body: bytes) -> str:
     """Whose it is; of a batch, whose its parts are."""
     found = _MAILBOX.search(target) or _MAILBOX.search(body.decode("utf-8", "replace"))
@@ -92,17 +114,14 @@ class Wire(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         method, url = request.method or "GET", request.url or ""
         target = url[url.index("/", 8) :]
-        operation = operation_of(method, target)
+        raw = request.body or b""
+        body = raw.encode() if isinstance(raw, str) else bytes(raw)
+        ews = target.startswith(_EWS)
+        operation = ews_operation(body) if ews else operation_of(method, target)
         self._tally.calls[operation] += 1
-        body = request.body or b""
-        sent = _Sent(
-            request,
-            method,
-            target,
-            operation,
-            dict(request.headers),
-            body.encode() if isinstance(body, str) else bytes(body),
-        )
+        sent = _Sent(request, method, target, operation, dict(request.headers), body)
+        if ews:
+            sent.place = f"/users/{request.headers.get('X-AnchorMailbox', '')}"
         self._patient(sent)
         self._point(f"before {operation}")
         self._clock.forward(0.05)
@@ -111,7 +130,7 @@ class Wire(BaseAdapter):
             answer = self._answer(sent, self._handle(sent))
         else:
             answer = self._strike(fault.number, sent)
-        self._story.note(method, target, answer.status_code)
+        self._story.note(operation if ews else method, sent.place, answer.status_code)
         self._heed(sent, answer)
         self._point(f"after {operation}")
         return answer
@@ -123,11 +142,11 @@ class Wire(BaseAdapter):
         asked = answer.headers.get("Retry-After", "")
         if answer.status_code == 429 and asked.isdigit():
             until = self._clock.elapsed + min(float(asked), 3600.0)
-            self._until[_mailbox(sent.target, sent.body)] = until
+            self._until[_mailbox(sent.place, sent.body)] = until
 
     def _patient(self, sent: _Sent) -> None:
         """7: nobody asks a mailbox again before the time that it named."""
-        until = self._until.get(_mailbox(sent.target, sent.body), 0.0)
+        until = self._until.get(_mailbox(sent.place, sent.body), 0.0)
         demand(
             self._clock.elapsed >= until - 0.5,
             "7 bounded calls",
@@ -137,7 +156,8 @@ class Wire(BaseAdapter):
     # -- plain ------------------------------------------------------------------------------
 
     def _handle(self, sent: _Sent) -> Response:
-        return self._control.front.handle(sent.method, sent.target, sent.headers, sent.body)
+        front = self._control.ews if sent.ews else self._control.front
+        return front.handle(sent.method, sent.target, sent.headers, sent.body)
 
     def _answer(self, sent: _Sent, got: Response) -> requests.Response:
         if got.fate == "drop":
@@ -152,7 +172,7 @@ class Wire(BaseAdapter):
 
     def _strike(self, number: int, sent: _Sent) -> requests.Response:
         """Carry the request out under fault ``number``. Counts it once it really struck."""
-        strike = _STRIKES[number]
+        strike = (_EWS_STRIKES if sent.ews else _STRIKES).get(number, Wire._missed)
         before = self._tally.fired[number, sent.operation]
         self._tally.struck(number, sent.operation)
         try:
@@ -230,6 +250,17 @@ class Wire(BaseAdapter):
             sent, "redirect", status=self._rng().choice((301, 302, 307, 308)), location=where
         )
 
+    def _missed(self, _: _Sent) -> requests.Response:
+        raise _Missed
+
+    def _asked_to_wait(self, sent: _Sent) -> requests.Response:
+        """In the forms of EWS: a fault, a message under 200, wrapped, by IIS, without a time."""
+        form = self._rng().choice(("soap", "message", "wrapped", "http", "absent", "huge"))
+        return self._under(sent, "throttled", form=form, seconds=self._rng().choice((1, 7, 60)))
+
+    def _gone_busy(self, sent: _Sent) -> requests.Response:
+        return self._under(sent, "throttled", form="soap", seconds=15)
+
     def _throttled(self, sent: _Sent) -> requests.Response:
         form = self._rng().choice(("seconds", "fractional", "date", "absent", "huge"))
         return self._under(sent, "throttled", form=form, seconds=self._rng().choice((1, 7, 60)))
@@ -300,7 +331,7 @@ class Wire(BaseAdapter):
         return self._under(sent, "stale_read", seconds=self._rng().choice((2, 20, 110)))
 
     def _act_before(self, sent: _Sent) -> requests.Response:
-        if not self._midway(sent.operation, sent.target):
+        if not self._midway(sent.operation, sent.place):
             raise _Missed
         return self._answer(sent, self._handle(sent))
 
@@ -352,14 +383,26 @@ _STRIKES: dict[int, Callable[[Wire, _Sent], requests.Response]] = {
 }
 
 
+#: The same, for requests of EWS. What is not here has nothing to spoil there: no pages that a token
+#: could end between.
+_EWS_STRIKES = _STRIKES | {
+    13: Wire._asked_to_wait,
+    14: Wire._gone_busy,
+    15: Wire._gone_busy,
+    17: Wire._missed,
+    18: Wire._missed,
+    19: Wire._missed,
+}
+
+
 class _Missed(Exception):
     """There was nothing for the fault to spoil."""
 
 
 class _Sent:
-    """A request, taken apart."""
+    """A request, taken apart. ``place``: whose mailbox it is about, as a path."""
 
-    __slots__ = ("body", "headers", "method", "operation", "request", "target")
+    __slots__ = ("body", "ews", "headers", "method", "operation", "place", "request", "target")
 
     def __init__(
         self,
@@ -372,6 +415,8 @@ class _Sent:
     ) -> None:
         self.request, self.method, self.target = request, method, target
         self.operation, self.headers, self.body = operation, headers, body
+        self.place = target
+        self.ews = target.startswith(_EWS)
 
 
 class _Breaks(io.BytesIO):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from calsync.cli.options import AsJson
+from calsync.errors import UsageError
 
 
 def demo(
@@ -28,6 +29,13 @@ def demo(
     report: Annotated[
         Path | None, typer.Option(help="Write the report to this file, as JSON.")
     ] = None,
+    exchange: Annotated[
+        str,
+        typer.Option(
+            help="Where the rooms are: graph (Exchange Online), ews (an Exchange Server), or hybrid"
+            " (some on each)."
+        ),
+    ] = "graph",
     as_json: AsJson = False,
 ) -> None:
     """Show calsync at work: a synthetic company, both sides, and a live view.
@@ -38,8 +46,19 @@ def demo(
     double-booked. Needs no settings and leaves nothing behind.
     """
     from calsync.demo.main import run_demo
+    from calsync.demo.stage import EXCHANGES
 
+    if exchange not in EXCHANGES:
+        raise UsageError(
+            f"--exchange cannot be {exchange!r}", todo=f"Choose one of: {', '.join(EXCHANGES)}"
+        )
     status = run_demo(
-        seconds=seconds, seed=seed, rooms=rooms, headless=headless, report=report, as_json=as_json
+        seconds=seconds,
+        seed=seed,
+        rooms=rooms,
+        headless=headless,
+        report=report,
+        as_json=as_json,
+        exchange=exchange,
     )
     raise typer.Exit(status)

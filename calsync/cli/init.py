@@ -18,12 +18,19 @@ from calsync.cli.output import print_json, print_line
 from calsync.errors import CalsyncError, SettingsError, UsageError
 from calsync.settings import Connection, Database, Settings
 from calsync.settings.checks import CHECK, Wrong
-from calsync.settings.model import CLOUD_NAMES, CREDENTIALS
+from calsync.settings.model import AUTHS, CLOUD_NAMES, CREDENTIALS, KINDS, SERVERS
 from calsync.setup.findings import Finding, Level
 
 #: Name of a field → what is asked, and what stands there if nothing is said.
 _ASKED: Mapping[str, tuple[str, str]] = {
-    "name": ("Your name for this tenant", "main"),
+    "name": ("Your name for this tenant or server", "main"),
+    "kind": (f"What it is ({', '.join(KINDS)}: Exchange Online, or an Exchange Server)", "graph"),
+    "endpoint": ("Address of the server, such as https://mail.contoso.com", ""),
+    "server": (f"Version of the server ({', '.join(SERVERS)})", "se"),
+    "auth": (f"How to sign in ({', '.join(AUTHS)})", "ntlm"),
+    "user": ("Service account, such as CONTOSO\\svc-calsync", ""),
+    "password_file": ("File that holds its password", "calsync.secret"),
+    "ca_bundle": ("File with your own certificate authorities (PEM)", ""),
     "cloud": (f"Cloud ({', '.join(CLOUD_NAMES)})", "global"),
     "login_url": ("Address of the sign-in", ""),
     "graph_url": ("Address of Graph", ""),
@@ -37,12 +44,32 @@ _ASKED: Mapping[str, tuple[str, str]] = {
     "outside_mailbox": ("A mailbox that calsync must not read, such as your own", ""),
 }
 #: Whose answer may stay empty.
-_OPTIONAL = ("outside_mailbox", "client_secret_expires")
+_OPTIONAL = ("outside_mailbox", "client_secret_expires", "ca_bundle")
 _CHECKS = {f.name: f.metadata[CHECK] for f in fields(Connection)}
 
 
 def init(
-    name: Annotated[str, typer.Option(help="Your name for this tenant.")] = "",
+    name: Annotated[str, typer.Option(help="Your name for this tenant or server.")] = "",
+    kind: Annotated[
+        str, typer.Option(help="graph (Exchange Online) or ews (an Exchange Server).")
+    ] = "",
+    endpoint: Annotated[str, typer.Option(help="With ews: the server's address.")] = "",
+    server: Annotated[str, typer.Option(help=f"With ews: one of {', '.join(SERVERS)}.")] = "",
+    auth: Annotated[str, typer.Option(help=f"With ews: one of {', '.join(AUTHS)}.")] = "",
+    user: Annotated[str, typer.Option(help="With ews: the service account.")] = "",
+    password_env: Annotated[
+        str, typer.Option(help="The name of the variable that holds its password.")
+    ] = "",
+    password_file: Annotated[str, typer.Option(help="The file that holds it.")] = "",
+    delegate: Annotated[
+        bool,
+        typer.Option(
+            "--delegate", help="With ews: use the account's own rights, no impersonation."
+        ),
+    ] = False,
+    ca_bundle: Annotated[
+        str, typer.Option(help="With ews: a PEM file of your own authorities.")
+    ] = "",
     cloud: Annotated[str, typer.Option(help=f"One of {', '.join(CLOUD_NAMES)}.")] = "",
     tenant_id: Annotated[str, typer.Option(help="The directory (tenant) ID.")] = "",
     client_id: Annotated[str, typer.Option(help="The application (client) ID.")] = "",
@@ -79,7 +106,7 @@ def init(
     settings: SettingsPath = DEFAULT_SETTINGS,
     as_json: AsJson = False,
 ) -> None:
-    """Connect a tenant: asks what is not given, tries it, and writes the settings.
+    """Connect a tenant or a server: asks what is not given, tries it, and writes the settings.
 
     A settings file that is there keeps what it says and gets one more connection. The secret
     goes into a file of its own or a variable, never into the settings. What the sign-in refuses
@@ -87,6 +114,14 @@ def init(
     """
     given: dict[str, object] = {
         "name": name,
+        "kind": kind,
+        "endpoint": endpoint,
+        "server": server,
+        "auth": auth,
+        "user": user,
+        "password_env": password_env,
+        "password_file": password_file,
+        "ca_bundle": ca_bundle,
         "cloud": cloud,
         "tenant_id": tenant_id,
         "client_id": client_id,
@@ -108,6 +143,7 @@ def init(
         folder=settings.parent,
         asks=not (no_input or as_json) and at_a_terminal(),
         tries=not no_test,
+        delegate=delegate,
     )
     entry = dialog.connection()
     from calsync.setup.draft import store, with_connection
@@ -115,7 +151,8 @@ def init(
     text, read = with_connection(settings, entry)
     found = [] if no_test else _tried(read, entry.name, quiet=as_json)
     refused = any(
-        one.level is Level.FAILED and one.about in ("token", "credential") for one in found
+        one.level is Level.FAILED and one.about in ("token", "credential", "sign-in")
+        for one in found
     )
     if not refused:
         store(settings, text)
@@ -146,24 +183,58 @@ class _Dialog:
     """Answers, from options or from the terminal; each is checked as it comes. ``wrote``: the file
     of the secret, if it was made here."""
 
-    def __init__(self, given: dict[str, object], *, folder: Path, asks: bool, tries: bool) -> None:
+    def __init__(
+        self,
+        given: dict[str, object],
+        *,
+        folder: Path,
+        asks: bool,
+        tries: bool,
+        delegate: bool = False,
+    ) -> None:
         self._given, self._folder = given, folder
-        self._asks, self._tries = asks, tries
+        self._asks, self._tries, self._delegate = asks, tries, delegate
         self._answers: dict[str, Any] = {}
         self.wrote: Path | None = None
 
     def connection(self) -> Connection:
         """The whole of it. Raises UsageError for what is missing or wrong."""
-        self._take("name", "cloud")
-        if self._answers["cloud"] == "custom":
-            self._take("login_url", "graph_url")
-        self._tenant()
-        self._take("client_id", "credential")
-        self._where_the_credential_is()
+        self._take("name", "kind")
+        if self._answers["kind"] == "ews":
+            self._server()
+        else:
+            self._app("graph_url")
         self._take("outside_mailbox")
         for key in self._given.keys() - self._answers.keys():
             self._answers[key] = self._checked(key, self._given[key])
         return Connection(**self._answers)
+
+    def _server(self) -> None:
+        """An Exchange Server, and who signs in to it."""
+        self._take("endpoint", "server", "auth")
+        if self._delegate:
+            self._answers["impersonation"] = False
+        match self._answers["auth"]:
+            case "oauth":
+                self._app()
+            case "kerberos":
+                pass
+            case _:
+                self._take("user")
+                if "password_env" not in self._given:
+                    self._take("password_file")
+                    path = self._folder / self._answers["password_file"]
+                    self._secret(path, "the password of the service account", "Password")
+        self._take("ca_bundle")
+
+    def _app(self, *addresses: str) -> None:
+        """The app in Entra, and its credential."""
+        self._take("cloud")
+        if self._answers["cloud"] == "custom":
+            self._take("login_url", *addresses)
+        self._tenant()
+        self._take("client_id", "credential")
+        self._where_the_credential_is()
 
     def _tenant(self) -> None:
         """Asked until there is such a tenant; without a network the answer is taken as it is."""
@@ -174,7 +245,7 @@ class _Dialog:
 
         said = self._answers
         place = (
-            custom(login=said["login_url"], graph=said["graph_url"])
+            custom(login=said["login_url"], graph=said.get("graph_url") or said["login_url"])
             if said["cloud"] == "custom"
             else cloud(said["cloud"])
         )
@@ -204,18 +275,19 @@ class _Dialog:
             case _:
                 if "client_secret_env" not in self._given:
                     self._take("client_secret_file")
-                    self._secret(self._folder / self._answers["client_secret_file"])
+                    path = self._folder / self._answers["client_secret_file"]
+                    self._secret(path, "the secret's value (not its ID)", "Client secret")
                 self._take("client_secret_expires")
 
-    def _secret(self, path: Path) -> None:
+    def _secret(self, path: Path, what: str, asked: str) -> None:
         """Offer to put the secret into its file: typed unseen, and nowhere else."""
         if path.exists() or not self._asks:
             return
         print_line(
-            f"{path} does not exist yet. Paste the secret's value (not its ID): it is written"
+            f"{path} does not exist yet. Paste {what}: it is written"
             " there, readable only by you, and nowhere else. Empty: you make the file yourself."
         )
-        secret = typer.prompt("Client secret", default="", hide_input=True, show_default=False)
+        secret = typer.prompt(asked, default="", hide_input=True, show_default=False)
         if secret.strip():
             from calsync.setup.draft import store_secret
 
@@ -238,6 +310,11 @@ class _Dialog:
             raise UsageError(
                 "where the client secret is was not said",
                 todo="Add --secret-env NAME_OF_A_VARIABLE or --secret-file FILE",
+            )
+        if key == "password_file":
+            raise UsageError(
+                "where the password is was not said",
+                todo="Add --password-env NAME_OF_A_VARIABLE or --password-file FILE",
             )
         if not usual and key not in _OPTIONAL:
             option = f"--{key.replace('_', '-')}"
@@ -312,7 +389,15 @@ def _print_end(settings: Path, entry: Connection, *, refused: bool) -> None:
 
 def _print_place(entry: Connection) -> None:
     """Where the secret belongs, which the settings never hold."""
-    if entry.client_secret_env:
+    if entry.password_env or entry.password_file:
+        place = (
+            f"variable {entry.password_env} of the calsync process"
+            if entry.password_env
+            else f"file {entry.password_file}, on one line, readable only by the user that runs"
+            " calsync (chmod 600)"
+        )
+        print_line(f"The password of {entry.user} belongs into the {place}.")
+    elif entry.client_secret_env:
         print_line(
             f"The client secret belongs into the variable {entry.client_secret_env} of the calsync"
             f" process: export {entry.client_secret_env}='…' in a shell, EnvironmentFile= in a"

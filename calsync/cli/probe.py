@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 
 def look(settings: Path, pair: Pair) -> tuple[bool | None, str]:
     """Whether calsync can open the mailbox (None: nobody could be asked), and why not."""
-    from calsync.adapters.graph.places import open_mailbox
-
     try:
         with connected(settings) as system:
-            open_mailbox(system.links[pair.connection].calls, pair.mailbox)
+            system.links[pair.connection].open_mailbox(pair.mailbox, patient=False)
     except (MailboxMissing, AccessDenied) as error:
         return False, str(error)
     except CalsyncError as error:

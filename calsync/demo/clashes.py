@@ -22,7 +22,10 @@ from calsync.sandbox.wishes import Instance, Side, State, apply
 #: calsync reads its own booking side a moment before the calendar, whose read the sandbox's log
 #: shows when it is answered: what became visible within this span may have been read or not.
 READ_SLACK = timedelta(seconds=0.25)
-_ROOM_READS = ("calendarView/delta", "events/delta", "calendarView", "events")
+_ROOM_READS = frozenset(
+    {("GET", name) for name in ("calendarView/delta", "events/delta", "calendarView", "events")}
+    | {("SyncFolderItems", "EWS SyncFolderItems")}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +169,15 @@ def _reads(records: Records) -> dict[str, _Reads]:
     # A call refused at the door does not say whose mailbox it was for; its address does.
     users = {_user(call): call["mailbox"] for call in records.calls if call["mailbox"]}
     for call in records.calls:
-        mailbox, at = users.get(_user(call), ""), instant(call["time"])
+        mailbox = users.get(_user(call), "") or call["mailbox"]
+        at = instant(call["time"])
         status = int(call["status"])
         if status in (0, 429) or status >= 500:
             waiting.setdefault(mailbox, at)
             continue
         began = waiting.pop(mailbox, at)
         whole = status < 300 and not call.get("faults")
-        if call["method"] == "GET" and call["operation"] in _ROOM_READS and whole:
+        if (call["method"], call["operation"]) in _ROOM_READS and whole:
             reads = found.setdefault(mailbox, _Reads())
             reads.answered.append(at)
             reads.began.append(began)

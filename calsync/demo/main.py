@@ -22,7 +22,7 @@ from rich.live import Live
 from calsync.demo.driver import Driver, as_room
 from calsync.demo.judge import Report, judge
 from calsync.demo.records import Idle, Image, Records, calendar_images
-from calsync.demo.stage import Cast, Stage, StageError
+from calsync.demo.stage import EXCHANGES, Cast, Stage, StageError
 from calsync.demo.view import View, summary
 from calsync.demo.watcher import AHEAD, HubTables, Watcher
 from calsync.errors import UsageError
@@ -48,6 +48,7 @@ def run_demo(
     faults: float = 0.0,
     events_per_room: int = 4,
     pace: float | None = None,
+    exchange: str = "graph",
 ) -> int:
     """Run the main job before the eyes of whoever started it; the exit status.
 
@@ -55,7 +56,8 @@ def run_demo(
     ``seed`` None: a random one, which is printed. ``keep``: a folder for database, settings and
     logs, which are then left there. ``as_json``: print the report as JSON instead of words.
     ``faults``: share of calls that the tenant throttles. ``pace``: acts a second; None: as many
-    as fit the number of rooms. 0 only where the verdict is in order.
+    as fit the number of rooms. ``exchange``: one of ``stage.EXCHANGES``. 0 only where the verdict
+    is in order.
     """
     console = Console(stderr=as_json)
     if report is not None:
@@ -68,8 +70,10 @@ def run_demo(
                 todo="Make its folder, or name another file with --report",
             ) from error
     seed = SystemRandom().randrange(1, 1_000_000) if seed is None else seed
-    cast = Cast(seed=seed, rooms=rooms, events_per_room=events_per_room, faults=faults)
-    console.print(f"calsync demo: seed {seed}, {rooms} rooms, {seconds:g} s")
+    cast = Cast(
+        seed=seed, rooms=rooms, events_per_room=events_per_room, faults=faults, exchange=exchange
+    )
+    console.print(f"calsync demo: seed {seed}, {rooms} rooms, {seconds:g} s, exchange {exchange}")
     try:
         with _stoppable():
             live = not headless and not as_json
@@ -272,6 +276,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--faults", type=float, default=0.0, help="share of calls that are throttled, 0 to 1"
     )
+    parser.add_argument("--exchange", choices=EXCHANGES, default="graph", help="where rooms are")
     parser.add_argument("--pace", type=float, help="acts a second; default: by the number of rooms")
     chosen = parser.parse_args(arguments)
     if chosen.rooms < 1 or chosen.seconds <= 0 or not 0 <= chosen.faults < 1:

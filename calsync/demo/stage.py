@@ -21,10 +21,14 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from calsync.demo.clients import Platform, Sandbox
+from calsync.sandbox.ews.accounts import DEFAULT_PASSWORD, DEFAULT_USER
 from calsync.sandbox.wishes import RoomFacts
 
 SENDER = "calsync@contoso.example"
-SECRET = "CALSYNC_DEMOSECRET"
+SECRET, PASSWORD = "CALSYNC_DEMOSECRET", "CALSYNC_DEMOPASSWORD"
+#: Exchange Online by Graph, an Exchange Server by EWS, or some rooms on each. Mail leaves by Graph.
+EXCHANGES = ("graph", "ews", "hybrid")
+ONLINE, ON_PREMISES = "sandbox", "onprem"
 START_S = 60.0
 _STOP_S = 10.0
 #: Windows and IANA names of the zones the rooms stand in.
@@ -41,7 +45,8 @@ KEEPS_TITLES = {"DeleteSubject": False, "AddOrganizerToSubject": False}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
     """How large the company is. Polls in seconds; ``faults``: share of calls answered by 429.
-    ``port``: of calsync's API, 0 = any free one."""
+    ``port``: of calsync's API, 0 = any free one. ``exchange``: one of ``EXCHANGES``: where the
+    rooms are."""
 
     seed: int
     rooms: int
@@ -50,6 +55,7 @@ class Cast:
     poll_ceiling: float = 2.0
     faults: float = 0.0
     port: int = 0
+    exchange: str = "graph"
 
 
 class StageError(RuntimeError):
@@ -107,7 +113,8 @@ class Stage:
     def _spawn(self, name: str, arguments: list[str]) -> dict[str, Any]:
         """Start a process that prints one line of JSON once it is ready."""
         log = self._open(self.folder / f"{name}.log")
-        environment = {**os.environ, SECRET: getattr(self, "facts", {}).get("client_secret", "")}
+        secret = getattr(self, "facts", {}).get("client_secret", "")
+        environment = {**os.environ, SECRET: secret, PASSWORD: DEFAULT_PASSWORD}
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             stdin=subprocess.DEVNULL,
@@ -226,7 +233,9 @@ class Stage:
                 self.rooms.append(
                     RoomFacts(mailbox.partition("@")[0], mailbox, iana, label, titles)
                 )
-        for room in self.rooms:
+        for number, room in enumerate(self.rooms):
+            home = "cloud" if _home(cast.exchange, number) == ONLINE else "onprem"
+            self.sandbox.control("PATCH", f"rooms/{room.mailbox}", {"home": home})
             if room.titles:
                 self.sandbox.control("PATCH", f"rooms/{room.mailbox}", {"processing": KEEPS_TITLES})
         self.sandbox.control("POST", "people", {"address": SENDER, "name": "Rooms"})
@@ -250,19 +259,26 @@ class Stage:
             # The judge counts the answers that people are owed.
             f"[notices]\nenabled = true\nsender = {_quoted(SENDER)}"
             '\nkinds = ["confirmed", "rejected"]',
-            "[[connections]]\n"
-            f'name = "sandbox"\ntenant_id = {_quoted(facts["tenant"])}\n'
+            f'[[connections]]\nname = "{ONLINE}"\ntenant_id = {_quoted(facts["tenant"])}\n'
             f'client_id = {_quoted(facts["client_id"])}\ncloud = "custom"\n'
             f"login_url = {_quoted(self.gateway())}\ngraph_url = {_quoted(self.gateway())}\n"
             f'credential = "secret"\nclient_secret_env = "{SECRET}"',
         ]
-        for room in self.rooms:
+        if cast.exchange != "graph":
+            lines.append(
+                f'[[connections]]\nname = "{ON_PREMISES}"\nkind = "ews"\n'
+                f'endpoint = "{self.gateway()}/EWS/Exchange.asmx"\nauth = "basic"\n'
+                f"user = {_quoted(f'{DEFAULT_USER}@contoso.example')}\n"
+                f'password_env = "{PASSWORD}"'
+            )
+        for number, room in enumerate(self.rooms):
             place = shown[room.mailbox]
             lines.append(
                 f"[[rooms]]\nid = {_quoted(room.id)}\nname = {_quoted(place['name'])}\n"
                 f"zone = {_quoted(room.zone)}\nbuilding = {_quoted(place['building'] or '')}\n"
                 f"floor = {_quoted(str(place['floor'] or ''))}\ncapacity = {place['capacity']}\n"
-                f"mailbox = {_quoted(room.mailbox)}\ntitles = {str(room.titles).lower()}"
+                f"mailbox = {_quoted(room.mailbox)}\ntitles = {str(room.titles).lower()}\n"
+                f"connection = {_quoted(_home(cast.exchange, number))}"
             )
         path = self.folder / "calsync.toml"
         path.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
@@ -295,6 +311,13 @@ def _deaf() -> Iterator[None]:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+def _home(exchange: str, number: int) -> str:
+    """Through which connection the n-th room is reached; by turns in a hybrid company, so that
+    rooms of each zone, with titles and without, are on either."""
+    by_ews = exchange == "ews" or (exchange == "hybrid" and number // len(ZONES) % 2 == number % 2)
+    return ON_PREMISES if by_ews else ONLINE
 
 
 def _quoted(text: object) -> str:

@@ -101,6 +101,10 @@ def _monthly(rule: Rule, start: date) -> Rule:
         rule = replace(rule, by_month=())
     if not rule.by_day and not rule.by_month_day:
         rule = replace(rule, by_month_day=(start.day,))
+    if rule.interval % 12 == 0 and not rule.by_month:
+        # EWS knows no interval of years: every second year comes back as every 24th month.
+        years = rule.interval // 12
+        return replace(rule, frequency=Frequency.YEARLY, interval=years, by_month=(start.month,))
     if rule.interval == 1 and rule.by_month and (len(rule.by_month) == 1 or not rule.by_set_pos):
         return replace(rule, frequency=Frequency.YEARLY)
     rule = _in_month(rule, 28, 31)

@@ -36,6 +36,9 @@ class Limit:
 MAILBOX = Limit(in_flight=4, calls=10_000, window=600.0)
 #: All of Graph, per app over all tenants.
 WHOLE = Limit(in_flight=math.inf, calls=130_000, window=10.0)
+#: An Exchange Server, per account: at most 10 open requests (EWS throttling; EWSMaxConcurrency is
+#: 10 or 27, and no client can ask which). Its other budgets it tells only when they are used up.
+EWS_WHOLE = Limit(in_flight=10, calls=100_000, window=60.0)
 
 
 class Budget:

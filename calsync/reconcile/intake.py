@@ -193,7 +193,9 @@ class Intake:
         # Bookings first: the link of a booking that was made anew (a restored database) must
         # stand before the event that carries its tag asks for it.
         for side, found in ((Side.BOOKING, new_bookings), (Side.CALENDAR, new_events)):
-            for obs in found:
+            # A copy bears the tag of what it was copied from: whose item it is by its own identity
+            # is asked first.
+            for obs in sorted(found, key=lambda one: not self._vanished[side].identified(one)):
                 self._adopt(joiner, side, obs)
 
     def _adopt(self, joiner: Joiner, side: Side, obs: Observation) -> None:

@@ -13,7 +13,16 @@ from datetime import datetime
 
 from calsync.conflicts.merge import same_schedule
 from calsync.mapping.fingerprint import fingerprint
-from calsync.model import Half, Link, LinkState, Presence, Seen, Side, former_mark
+from calsync.model import (
+    Half,
+    Link,
+    LinkState,
+    Observation,
+    Presence,
+    Seen,
+    Side,
+    former_mark,
+)
 from calsync.reconcile.join import link_id, never_read
 from calsync.reconcile.observe import accept, last_seen
 from calsync.reconcile.rebase import bury, made, rebase, with_half
@@ -52,6 +61,10 @@ class Vanished:
         if half.owned and half.fingerprint and now is Presence.GONE:
             names.append(("content", half.fingerprint))
         return names
+
+    def identified(self, obs: Observation) -> bool:
+        """Whether a vanished item had the identity of this one."""
+        return isinstance(obs, Seen) and bool(obs.uid) and ("uid", obs.uid) in self._by
 
     def take(self, obs: Seen) -> Link | None:
         """The link, as it was before this plan, whose item ``obs`` is; each only once."""

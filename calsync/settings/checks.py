@@ -342,6 +342,29 @@ def origin(value: object) -> str:
     return found
 
 
+def endpoint(value: object) -> str:
+    """The address of Exchange.asmx; plain http only towards this machine."""
+    found = text(value).strip()
+    todo = "Write https://mail.contoso.com/EWS/Exchange.asmx"
+    try:
+        parts = urlsplit(found)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise Wrong(f"{shown(found)} is not an address", todo) from None
+    plain = parts.scheme == "http" and host in LOOPBACK
+    if not host or not (parts.scheme == "https" or plain):
+        raise Wrong(f"{shown(found)} is not a secure address", todo)
+    if parts.username or parts.query or parts.fragment:
+        raise Wrong(f"{shown(found)} must be scheme, host and path only", todo)
+    if host.lower().endswith((".office365.com", ".office.com", ".outlook.cn")):
+        raise Wrong(
+            "Exchange Online is reached by Graph: Microsoft is switching EWS off there",
+            'Set kind = "graph" for it (docs/how-to/connect-a-tenant.md)',
+        )
+    path = parts.path if parts.path not in ("", "/") else "/EWS/Exchange.asmx"
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
 def base_address(value: object) -> str:
     """An origin, with a path below which the service may lie."""
     found = text(value).strip().rstrip("/")

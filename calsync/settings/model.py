@@ -160,14 +160,29 @@ CLOUD_NAMES = ("global", "us-gov-l4", "us-gov-l5", "china", "custom")
 CREDENTIALS = ("secret", "certificate", "federated")
 
 
+KINDS = ("graph", "ews")
+AUTHS = ("ntlm", "kerberos", "basic", "oauth")
+SERVERS = ("2013", "2016", "2019", "se")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One tenant, with the app that calsync signs in as."""
+    """One tenant of Exchange Online, with the app that calsync signs in as (kind ``graph``), or one
+    Exchange Server with its service account (kind ``ews``). Which settings go with which kind is
+    in ``rules``."""
 
     name: str = field(metadata=checked(checks.name))
-    kind: str = field(default="graph", metadata=checked(checks.choice("graph")))
-    tenant_id: str = field(metadata=checked(checks.tenant))
-    client_id: str = field(metadata=checked(checks.filled))
+    kind: str = field(default="graph", metadata=checked(checks.choice(*KINDS)))
+    endpoint: str = field(default="", metadata=checked(checks.optional(checks.endpoint)))
+    server: str = field(default="se", metadata=checked(checks.choice(*SERVERS)))
+    auth: str = field(default="ntlm", metadata=checked(checks.choice(*AUTHS)))
+    user: str = field(default="", metadata=checked(checks.text))
+    password_env: str = field(default="", metadata=checked(checks.optional(checks.variable)))
+    password_file: str = field(default="", metadata=checked(checks.text))
+    impersonation: bool = field(default=True, metadata=checked(checks.flag))
+    ca_bundle: str = field(default="", metadata=checked(checks.text))
+    tenant_id: str = field(default="", metadata=checked(checks.tenant))
+    client_id: str = field(default="", metadata=checked(checks.filled))
     cloud: str = field(default="global", metadata=checked(checks.choice(*CLOUD_NAMES)))
     login_url: str = field(default="", metadata=checked(checks.optional(checks.origin)))
     graph_url: str = field(default="", metadata=checked(checks.optional(checks.origin)))
@@ -183,6 +198,11 @@ class Connection:
     federated_token_file: str = field(default="", metadata=checked(checks.text))
     client_secret_expires: date | None = field(default=None, metadata=checked(checks.day))
     outside_mailbox: str = field(default="", metadata=checked(checks.optional(checks.mailbox)))
+
+    @property
+    def password(self) -> SecretRef | None:
+        """Where the password of the service account is; None unless ``auth`` needs one."""
+        return self._ref("password") if self.auth in ("ntlm", "basic") else None
 
     @property
     def client_secret(self) -> SecretRef | None:

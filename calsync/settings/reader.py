@@ -121,6 +121,10 @@ def _refused(path: str, what: str, todo: str, *, line: int = 0) -> SettingsError
     return SettingsError(path, (Problem(line, "file", what, todo),))
 
 
+#: What a connection of kind graph cannot do without; one of kind ews can (``rules``).
+_APP = ("tenant_id", "client_id")
+
+
 class _Reader:
     """Reads section by section and collects what is wrong.
 
@@ -176,8 +180,9 @@ class _Reader:
                 self.problem((*path, key), wrong.what, wrong.todo)
                 self.broken.add((*path, key))
         complete = True
+        needed = _APP if cls is Connection and raw.get("kind", "graph") == "graph" else ()
         for key, field in known.items():
-            if key in found or field.default is not MISSING:
+            if key in found or (field.default is not MISSING and key not in needed):
                 continue
             complete = False
             if key not in raw:
@@ -218,7 +223,7 @@ def _instead(stem: str) -> str:
 _SECRETS = {
     "client_secret": _instead("client_secret"),
     "secret": _instead("client_secret"),
-    "password": _instead("client_secret"),
+    "password": _instead("password"),
     "certificate_password": _instead("certificate_password"),
     "federated_token": _instead("federated_token"),
     "token": _instead("federated_token"),
@@ -271,6 +276,6 @@ def _anchored_files(entry: T, folder: Path) -> T:
     files: dict[str, Any] = {
         f.name: str(folder / getattr(entry, f.name))
         for f in fields(values)
-        if f.name.endswith("_file") and getattr(entry, f.name)
+        if (f.name.endswith("_file") or f.name == "ca_bundle") and getattr(entry, f.name)
     }
     return cast("T", replace(values, **files))

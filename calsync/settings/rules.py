@@ -154,8 +154,58 @@ _NEEDED = {
 _OPTIONAL = {"certificate": ("certificate_password_env", "certificate_password_file")}
 
 
+#: Settings of one kind alone.
+_EWS_ONLY = ("endpoint", "user", "password_env", "password_file", "ca_bundle")
+_APP = ("tenant_id", "client_id")
+_EXAMPLE = "See settings.example.toml for every setting"
+
+
 def _connection(entry: Connection, path: Path) -> Iterator[Finding]:
-    addresses = ("login_url", "graph_url")
+    if entry.kind == "ews":
+        yield from _server(entry, path)
+        return
+    yield from _strangers(entry, path, _EWS_ONLY, "kind graph")
+    yield from _app(entry, path, ("login_url", "graph_url"))
+
+
+def _server(entry: Connection, path: Path) -> Iterator[Finding]:
+    """An Exchange Server: where it is, and who signs in."""
+    if not entry.endpoint:
+        todo = 'Add endpoint = "https://mail.contoso.com/EWS/Exchange.asmx"'
+        yield ((*path, "endpoint"), "kind ews needs the address of the server", todo)
+    yield from _strangers(entry, path, ("graph_url",), "kind ews")
+    account = ("user", "password_env", "password_file")
+    every = [*_NEEDED["secret"], *_NEEDED["certificate"], *_NEEDED["federated"]]
+    if entry.auth == "oauth":
+        for key in _APP:
+            if not getattr(entry, key):
+                yield ((*path, key), "auth oauth needs it", _EXAMPLE)
+        yield from _strangers(entry, path, account, "auth oauth")
+        yield from _app(entry, path, ("login_url",))
+        return
+    yield from _strangers(entry, path, (*_APP, *every), f"auth {entry.auth}")
+    if entry.auth == "kerberos":
+        yield from _strangers(entry, path, account, "auth kerberos")
+        return
+    if not entry.user:
+        todo = 'Add user = "CONTOSO\\\\svc-calsync", or its address'
+        yield ((*path, "user"), f"auth {entry.auth} needs a service account", todo)
+    if not (entry.password_env or entry.password_file):
+        what = f"auth {entry.auth} needs password_env or password_file"
+        yield ((*path, "auth"), what, "Add password_env to this connection")
+    if entry.password_env and entry.password_file:
+        what = "is given twice: here and as password_file"
+        yield ((*path, "password_env"), what, "Keep one of the two")
+
+
+def _strangers(entry: Connection, path: Path, keys: Sequence[str], what: str) -> Iterator[Finding]:
+    for key in keys:
+        if getattr(entry, key):
+            yield ((*path, key), f"does not go with {what}", "Take it out")
+
+
+def _app(entry: Connection, path: Path, addresses: Sequence[str]) -> Iterator[Finding]:
+    """The app in Entra, and its credential."""
     for key in addresses:
         if entry.cloud == "custom" and not getattr(entry, key):
             yield (

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from calsync.adapters.graph import probe
-from calsync.adapters.graph.places import resource_calendars
 from calsync.adapters.wrap.port import Answer
+from calsync.connections import EwsLink, Link
 from calsync.errors import AccessDenied, CalsyncError, MailboxMissing, SideError
 from calsync.mapping import zones
 from calsync.model import Pair
@@ -21,9 +21,10 @@ from calsync.setup.expiry import expiry
 from calsync.setup.findings import Finding, Level
 from calsync.setup.platform_checks import check_platform
 from calsync.setup.powershell import scope_commands
+from calsync.setup.server import Closing, server_scope, sign_in
 
 if TYPE_CHECKING:
-    from calsync.bootstrap import Link, System
+    from calsync.bootstrap import System
 
 #: Seconds by which this machine's clock may differ: a little is normal, much voids assertions.
 _OFF, _FAR_OFF = 30, 300
@@ -71,8 +72,22 @@ def check_connection(
     outside: Sequence[str] = (),
     write: bool = True,
 ) -> Iterator[Finding]:
-    """One tenant: the credential, the rights, the rooms, and what must stay closed."""
+    """One tenant or server: the credential, the rights, the rooms, and what must stay closed."""
     link, where = system.links[entry.name], f"connection {entry.name}"
+    mapped = [pair.mailbox for pair in system.home.store.pairs() if pair.connection == entry.name]
+    answers: list[Answer] = []
+    if isinstance(link, EwsLink):
+        if entry.auth == "oauth":
+            yield expiry(entry, system.home.clock.now())
+        signed_in = yield from sign_in(link, entry, answers)
+        if not signed_in:
+            return
+        for pair in pairs:
+            yield from _room(system, link, pair, answers, write=write)
+        yield _clock(system, where, answers)
+        closing = server_scope(entry, mapped)
+        yield from _scope(link, entry, mapped, [*outside, entry.outside_mailbox], closing)
+        return
     yield expiry(entry, system.home.clock.now())
     try:
         token = link.tokens.token()
@@ -81,14 +96,13 @@ def check_connection(
         return
     yield _ok("token", where, "signed in")
     rights = probe.consented(token)
-    answers: list[Answer] = []
     yield _places(link, where, answers)
     yield from _mail(system, entry, rights)
     for pair in pairs:
         yield from _room(system, link, pair, answers, write=write)
     yield _clock(system, where, answers)
-    mapped = [pair.mailbox for pair in system.home.store.pairs() if pair.connection == entry.name]
-    yield from _scope(link, entry, mapped, [*outside, entry.outside_mailbox], rights)
+    closing = _tenant_scope(entry, mapped, rights)
+    yield from _scope(link, entry, mapped, [*outside, entry.outside_mailbox], closing)
 
 
 def _ok(about: str, where: str, what: str) -> Finding:
@@ -193,8 +207,8 @@ def _room(
     where = f"room {pair.room_id} ({pair.mailbox})"
     now = system.home.clock.now()
     try:
-        answers.append(probe.look(link.caller, pair.mailbox))
-        answers.append(probe.read_day(link.caller, pair.mailbox, now))
+        answers.append(link.open_mailbox(pair.mailbox))
+        answers.append(link.read_day(pair.mailbox, now))
     except SideError as error:
         yield _failed("read", where, error)
         return
@@ -208,7 +222,7 @@ def _written(system: System, link: Link, pair: Pair, where: str, now: datetime) 
     ahead = system.home.settings.window.future_days + _BEYOND
     at = (now + timedelta(days=ahead)).replace(hour=3, minute=0, second=0, microsecond=0)
     try:
-        probe.write_and_delete(link.side.box(pair), at)
+        link.write_and_delete(pair, at)
     except SideError as error:
         return _failed("write", where, error)
     return _ok("write", where, "an event can be made and deleted")
@@ -228,7 +242,8 @@ def _zone(pair: Pair, where: str) -> Finding:
             level=Level.NOTE,
             about="zone",
             where=where,
-            what=f"Graph has no name for {pair.zone}: series are carried date by date, or refused",
+            what=f"Exchange has no name for {pair.zone}: series are carried date by date, or"
+            " refused",
         )
     return _ok("zone", where, pair.zone)
 
@@ -241,18 +256,17 @@ def _scope(
     entry: Connection,
     mapped: Sequence[str],
     outside: Sequence[str],
-    rights: frozenset[str],
+    closing: Closing,
 ) -> Iterator[Finding]:
     """A mailbox outside the rooms must not open. What opens is told with the commands that close
     it; a room mailbox that is merely not mapped yet counts less."""
     where = f"connection {entry.name}"
-    tenant_wide = sorted(right for right in rights if right.startswith("Calendars."))
     named = [box.lower() for box in dict.fromkeys(outside) if box and box.lower() not in mapped]
-    commands = tuple(scope_commands(entry.client_id, mapped, named[0] if named else ""))
+    why, commands = closing(named[0] if named else "")
     for box in named:
         match _opens(link, box):
             case True:
-                yield _wide_open(where, box, tenant_wide, commands)
+                yield _wide_open(where, box, why, commands)
             case False:
                 yield _ok("scope", where, f"{box} cannot be read, as it should be")
             case why:
@@ -275,7 +289,7 @@ def _scope(
             " outside_mailbox of this connection",
         )
     try:
-        rooms = [found.address for found in resource_calendars(link.caller)]
+        rooms = [found.address for found, _ in link.directory()]
     except SideError:
         return
     others = [box for box in rooms if box not in mapped and box not in named][:_SAMPLE]
@@ -293,7 +307,7 @@ def _scope(
 def _opens(link: Link, mailbox: str) -> bool | str:
     """True or False, or why nobody can tell."""
     try:
-        probe.look(link.caller, mailbox)
+        link.open_mailbox(mailbox)
     except AccessDenied:
         return False
     except MailboxMissing as error:
@@ -303,19 +317,19 @@ def _opens(link: Link, mailbox: str) -> bool | str:
     return True
 
 
-def _wide_open(
-    where: str, mailbox: str, tenant_wide: Sequence[str], commands: tuple[str, ...]
-) -> Finding:
-    why = (
-        f" ({', '.join(tenant_wide)} is consented in Entra, which reaches every mailbox)"
-        if tenant_wide
-        else ""
-    )
+def _tenant_scope(entry: Connection, mapped: Sequence[str], rights: frozenset[str]) -> Closing:
+    """What reaches beyond the rooms in a tenant, and what closes it."""
+    wide = sorted(right for right in rights if right.startswith("Calendars."))
+    why = f" ({', '.join(wide)} is consented in Entra, which reaches every mailbox)" if wide else ""
+    return lambda outside: (why, tuple(scope_commands(entry.client_id, mapped, outside)))
+
+
+def _wide_open(where: str, mailbox: str, why: str, commands: tuple[str, ...]) -> Finding:
     return Finding(
         level=Level.FAILED,
         about="scope",
         where=where,
-        what=f"calsync can read {mailbox}, which is no mapped room: the app is not limited{why}",
+        what=f"calsync can read {mailbox}, which is no mapped room: it is not limited{why}",
         todo="Limit it to the room mailboxes with the commands below",
         commands=commands,
     )

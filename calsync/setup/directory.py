@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from calsync.adapters.graph.places import directory, open_mailbox
 from calsync.errors import AccessDenied, MailboxMissing
 from calsync.model import ResourceCalendar
 
@@ -32,9 +31,9 @@ def find(system: System, *, addresses: Sequence[str] = (), connection: str = "")
     ``addresses`` that none of them holds, tried in one connection after the other."""
     links = {n: link for n, link in system.links.items() if connection in ("", n)}
     found = [
-        Found(calendar=one.calendar, connection=name, lists=tuple(one.lists))
+        Found(calendar=calendar, connection=name, lists=lists)
         for name, link in links.items()
-        for one in directory(link.caller)
+        for calendar, lists in link.directory()
     ]
     known = {one.calendar.address for one in found}
     for address in dict.fromkeys(one.lower() for one in addresses):
@@ -49,7 +48,7 @@ def _by_address(system: System, address: str, names: Iterable[str]) -> Found:
     for name in names:
         first = first or name
         try:
-            open_mailbox(system.links[name].caller, address)
+            system.links[name].open_mailbox(address)
         except (MailboxMissing, AccessDenied) as error:
             why = why or f"{error.what}. {error.todo}".strip()
             continue

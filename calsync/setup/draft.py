@@ -59,7 +59,7 @@ def with_connection(path: Path, entry: Connection) -> tuple[str, Settings]:
             )
         text = f"{old.rstrip()}\n\n{text_of(entry)}"
     else:
-        local = entry.cloud == "custom" and entry.graph_url.startswith("http://")
+        local = (entry.graph_url or entry.endpoint).startswith("http://")
         text = f"{_HEAD}{_SANDBOX if local else ''}\n{text_of(entry)}"
     return text, parse(text, path=str(path))
 

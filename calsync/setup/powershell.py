@@ -1,4 +1,5 @@
-"""Commands for Exchange Online PowerShell, with what comes from outside kept inside its quotes.
+"""Commands for Exchange PowerShell, online and on a server; what comes from outside is kept inside
+its quotes.
 
 What the commands do: Exchange, "Role Based Access Control for Applications", and
 "Set-CalendarProcessing".
@@ -12,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 _QUOTES = "'\u2018\u2019\u201a\u201b"
 #: The mark on room mailboxes by which the scope finds them, and the scope's name.
 MARK, SCOPE = "calsync", "calsync rooms"
+#: The calendar of a mailbox, behind its address.
+_CALENDAR = ":\\Calendar"
 
 
 def quoted(text: str) -> str:
@@ -55,6 +58,48 @@ def scope_commands(client_id: str, mailboxes: Sequence[str], outside: str = "") 
 
 def _tested(mailbox: str) -> str:
     return f"Test-ServicePrincipalAuthorization -Identity 'calsync' -Resource {quoted(mailbox)}"
+
+
+def server_scope_commands(
+    account: str, mailboxes: Sequence[str], outside: str = "", *, impersonation: bool = True
+) -> list[str]:
+    """What limits a service account to the room mailboxes of an Exchange Server, step by step."""
+    marked = mailboxes or ["<address of each room mailbox>"]
+    who = quoted(account or "<the account that runs calsync>")
+    if not impersonation:
+        lines = [
+            "# In the Exchange Management Shell: rights on the rooms' calendars, and on no other."
+        ]
+        lines += [
+            f"Add-MailboxFolderPermission -Identity {quoted(box + _CALENDAR)}"
+            f" -User {who} -AccessRights Editor"
+            for box in marked
+        ]
+        if outside:
+            lines += [
+                f"Remove-MailboxPermission -Identity {quoted(outside)} -User {who}"
+                " -AccessRights FullAccess",
+                f"Get-MailboxFolderPermission -Identity {quoted(outside + _CALENDAR)}",
+            ]
+        return [*lines, "# Then: calsync check"]
+    lines = [
+        "# In the Exchange Management Shell:",
+        "# 1. Assignments of the role that reach every mailbox; remove the one of this account.",
+        f"Get-ManagementRoleAssignment -Role 'ApplicationImpersonation' -RoleAssignee {who}"
+        " | Format-Table Name, CustomRecipientWriteScope, RecipientWriteScope",
+        "Remove-ManagementRoleAssignment '<one without CustomRecipientWriteScope>'",
+        "# 2. Mark the rooms, and assign the role for what is marked alone.",
+    ]
+    lines += [f"Set-Mailbox {quoted(box)} -CustomAttribute1 {quoted(MARK)}" for box in marked]
+    lines += [
+        f"New-ManagementScope -Name {quoted(SCOPE)}"
+        f" -RecipientRestrictionFilter \"CustomAttribute1 -eq '{MARK}'\"",
+        "New-ManagementRoleAssignment -Name 'calsync impersonation'"
+        f" -Role 'ApplicationImpersonation' -User {who}"
+        f" -CustomRecipientWriteScope {quoted(SCOPE)}",
+        "# 3. The rights are read anew within some 15 minutes. Then: calsync check",
+    ]
+    return lines
 
 
 def processing_export(mailboxes: Iterable[str], file: str = "processing.csv") -> str:

@@ -43,7 +43,10 @@ class WallClock:
 
 
 class GraphLab:
-    """One room in one tenant. ``Lab`` of the contract, and hands for faults and counters."""
+    """One room in one tenant. ``Lab`` of the contract, and hands for faults and counters.
+    ``prefer``: what people's own client asks for."""
+
+    prefer = 'IdType="ImmutableId"'
 
     def __init__(self, server: SandboxServer, room: str = ROOM, **options: Any) -> None:
         self.room = room
@@ -137,7 +140,7 @@ class GraphLab:
         """A call past the adapter and its counters, under the sandbox's lock."""
         headers = {
             "authorization": f"Bearer {self._other_token()}",
-            "prefer": 'IdType="ImmutableId"',
+            "prefer": self.prefer,
             "content-type": "application/json",
         }
         with self.server.lock:

@@ -50,7 +50,12 @@ def test_every_setting_is_in_the_example() -> None:
     shown = {
         (match.group(1)) for match in re.finditer(r"^#?([a-z_]+) = ", EXAMPLE, re.MULTILINE)
     } | {"certificate_password_env", "federated_token_env", "url_file"}
-    for stand_in in ("certificate_password_env", "federated_token_env", "url_file"):
+    for stand_in in (
+        "certificate_password_env",
+        "federated_token_env",
+        "url_file",
+        "password_file",
+    ):
         assert stand_in in EXAMPLE
     parts = [type(getattr(Settings(), f.name)) for f in fields(Settings)]
     every = {
@@ -76,7 +81,13 @@ def test_the_example_with_all_its_examples_is_right() -> None:
         "certificate",
         "federated",
         "secret",
+        "secret",
     ]
+    assert [c.kind for c in found.connections] == ["graph", "graph", "graph", "ews", "graph"]
+    assert found.connections[3].user == "CONTOSO\\svc-calsync"
+    assert found.connections[3].password == SecretRef(
+        env="CALSYNC_EXCHANGE_PASSWORD", where="connection onprem, password"
+    )
     assert found.rooms[0].mailbox == "atrium@contoso.com"
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from calsync.adapters.graph.errors import check
 from calsync.adapters.graph.links import is_id, user_path
-from calsync.adapters.wrap.port import Call, Caller
+from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.errors import BadAnswer
 from calsync.mapping.text import clean_title
 from calsync.model import ResourceCalendar
@@ -55,12 +55,12 @@ def directory(caller: Caller) -> list[Listed]:
     return sorted(rooms.values(), key=lambda listed: listed.calendar.address)
 
 
-def open_mailbox(caller: Caller, mailbox: str) -> None:
+def open_mailbox(caller: Caller, mailbox: str) -> Answer:
     """Look whether a mailbox can be opened. Raises what stands in the way of it."""
     target = f"{user_path(mailbox)}/calendar?$select=id"
-    check(
-        caller.call(Call(method="GET", target=target, operation="probe", mailbox=mailbox)), mailbox
-    )
+    answer = caller.call(Call(method="GET", target=target, operation="probe", mailbox=mailbox))
+    check(answer, mailbox)
+    return answer
 
 
 def _merge(rooms: dict[str, Listed], raws: Iterator[dict[str, Any]], name: str = "") -> None:

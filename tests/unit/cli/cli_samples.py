@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from calsync.adapters.graph.places import open_mailbox
 from calsync.adapters.wrap import Answer, Call
 from calsync.bootstrap import Home, System
 from calsync.engine.context import Context
@@ -110,7 +111,12 @@ class FakeCalendar:
 
 def fake_connect(calendar: FakeCalendar) -> Callable[..., System]:
     def connect(home: Home, *, owner: str = "test", dry_run: bool = False) -> System:
-        link: Any = SimpleNamespace(side=calendar, calls=calendar, close=lambda: None)
+        link: Any = SimpleNamespace(
+            side=calendar,
+            calls=calendar,
+            open_mailbox=lambda mailbox, patient=True: open_mailbox(calendar, mailbox),
+            close=lambda: None,
+        )
         context = Context(
             store=home.store,
             booking=home.booking_side,

@@ -1,0 +1,219 @@
+"""One room's mailbox: the single requests that reading and writing are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from calsync.adapters.ews import requests
+from calsync.adapters.ews.errors import Verdict, as_error, judge
+from calsync.adapters.ews.requests import BATCH
+from calsync.adapters.ews.transport import Server, messages_of, refusal_of
+from calsync.adapters.ews.xml import Element, Message, find, ids_of, items_of, read_item, text_of
+from calsync.adapters.graph.errors import Meaning
+from calsync.adapters.graph.seal import Mark, Seal
+from calsync.adapters.wrap.port import Answer, Call, Caller
+from calsync.errors import BadAnswer, SideError
+from calsync.mapping.event import TAG_PREFIX
+from calsync.mapping.ews_item import GLOBAL_ID, TAG, Value
+from calsync.mapping.ews_uid import global_id_of
+from calsync.model import Pair, Reaction
+from calsync.pacing import chunks
+
+#: Ends a uid that we made, and sets off in it what the item replaces.
+_DOMAIN, _AGAIN = "@calsync", "~"
+#: How many items one tag or one meeting can have in a calendar: copies, dates held alone.
+_MOST = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """The mailbox of a pair, with what is needed to call it. ``now`` is aware UTC.
+
+    ``subject_fallback``: the subject written where titles are not carried for the room.
+    ``seal``: what makes a tag ours.
+    """
+
+    caller: Caller
+    server: Server
+    pair: Pair
+    now: datetime
+    subject_fallback: str
+    seal: Seal
+
+    @property
+    def mailbox(self) -> str:
+        return self.pair.mailbox
+
+    @property
+    def counts_people(self) -> bool:
+        """Whether the number of people of a meeting is asked for at all."""
+        return self.pair.reactions.seats is not Reaction.NOTHING
+
+    @property
+    def place(self) -> Element:
+        """The room's calendar, as a folder id of a request (one element for one request)."""
+        return requests.folder(self.mailbox, impersonated=self.server.impersonate)
+
+    def sealed(self, tag: str) -> str:
+        """A tag as it stands on events of this mailbox."""
+        return self.seal.close(self.mailbox, tag)
+
+    def uid_of(self, tag: str, replaces: str) -> str:
+        """The uid of the item that we make under this tag. A copy made in Outlook bears our
+        extended property, too, and gets a uid of its own; who strips the property leaves the uid.
+        """
+        again = f"{_AGAIN}{replaces}" if replaces else ""
+        return f"{TAG_PREFIX}{self.sealed(tag)}{again}{_DOMAIN}"
+
+    def named_in(self, uid: str) -> tuple[Mark, str] | None:
+        """The tag that a uid of ours says, and what it replaces; None for any other uid."""
+        if not (uid.startswith(TAG_PREFIX) and uid.endswith(_DOMAIN)):
+            return None
+        sealed, _, former = uid[len(TAG_PREFIX) : -len(_DOMAIN)].partition(_AGAIN)
+        mark = self.opened(sealed)
+        return mark, former if mark.tag is not None else ""
+
+    def opened(self, sealed: str) -> Mark:
+        """The tag, if it was made here for this mailbox."""
+        return self.seal.open(self.mailbox, sealed)
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def get(self, ids: Sequence[Element], *, operation: str) -> list[Message]:
+        """Items in full, a message for each id in order. Raises where a whole request failed."""
+        found: list[Message] = []
+        for piece in chunks(ids, BATCH):
+            payload = requests.get_items(piece, people=self.counts_people)
+            answer = self._ask("GetItem", payload, operation)
+            messages = self.checked(answer)
+            if len(messages) != len(piece):
+                raise BadAnswer("the answer is not about the items asked for", where=self.mailbox)
+            found += messages
+        return found
+
+    def tagged(self, tags: Sequence[str]) -> dict[str, list[str]]:
+        """ItemIds of the items that bear these tags of ours, by tag: in the extended property, or
+        in the uid they were made with."""
+        found: dict[str, list[str]] = {}
+        for piece in chunks(tags, BATCH):
+            sealed = {self.sealed(tag): tag for tag in piece}
+            named = {global_id_of(self.uid_of(tag, "")) or "": tag for tag in piece}
+            tests = [(TAG, text) for text in sealed] + [(GLOBAL_ID, blob) for blob in named]
+            for message in self._find(tests):
+                for item in items_of(message, "m:RootFolder", "t:Items"):
+                    read = read_item(item)
+                    tag = sealed.get(read.get(TAG, "")) or named.get(read.get(GLOBAL_ID, ""))
+                    key = read.get("ItemId", {}).get("Id")
+                    if tag is not None and isinstance(key, str) and key:
+                        found.setdefault(tag, []).append(key)
+        return found
+
+    def of_meetings(self, uids: Sequence[str]) -> list[str]:
+        """ItemIds of what belongs to these meetings: the identity that stays when an item is made
+        anew, and that a date held alone shares with its series."""
+        wanted = [one for uid in uids if (one := global_id_of(uid)) is not None]
+        keys: dict[str, None] = {}
+        for piece in chunks(wanted, BATCH):
+            for message in self._find([(GLOBAL_ID, blob) for blob in piece]):
+                keys |= dict.fromkeys(ids_of(message, "m:RootFolder", "t:Items"))
+        return list(keys)
+
+    def answers(self) -> bool:
+        """True where the calendar itself can be opened, and be read: the second check before
+        "gone", because a right that was taken away shows as ErrorItemNotFound, too."""
+        answer = self._ask("GetFolder", requests.get_folder(self.place), "probe")
+        messages = messages_of(answer)
+        if refusal_of(answer) is not None or len(messages) != 1 or not messages[0].good:
+            return False
+        folders = find(messages[0].element, "m:Folders")
+        if folders is None or not len(folders):
+            return False
+        return text_of(folders[0], "t:EffectiveRights", "t:Read").lower() not in ("false", "0")
+
+    def _find(self, tests: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+        payload = requests.find_items(self.place, tests, limit=_MOST)
+        return self.checked(self._ask("FindItem", payload, "find"), whole=True)
+
+    # -- writing ----------------------------------------------------------------------------
+
+    def create(self, items: Sequence[Element]) -> Answer:
+        return self._write("CreateItem", requests.create_items(self.place, items), "create event")
+
+    def update(self, key: str, change_key: str, fields: Mapping[str, Value]) -> Answer:
+        return self._write(
+            "UpdateItem", requests.update_item(key, change_key, fields), "change event"
+        )
+
+    def touch(self, key: str, change_key: str) -> Answer:
+        """A change that nobody sees, under the version that was decided on."""
+        return self._write("UpdateItem", requests.touch_item(key, change_key), "touch event")
+
+    def delete(self, keys: Sequence[str], change_key: str = "") -> Answer:
+        """``change_key``: of a single item. That a server looks at it is not documented."""
+        ids = [requests.item_id(key, change_key) for key in keys]
+        payload = requests.delete_items(ids, recoverable=self.server.impersonate)
+        return self._write("DeleteItem", payload, "delete event")
+
+    def decline(self, key: str, change_key: str, *, comment: str, tell: bool) -> Answer:
+        payload = requests.decline(key, change_key, comment=comment, tell=tell)
+        return self._write("CreateItem", payload, "decline event")
+
+    # -- both -------------------------------------------------------------------------------
+
+    def checked(self, answer: Answer, *, whole: bool = False) -> tuple[Message, ...]:
+        """The messages of an answer; raises where the request as a whole was refused. ``whole``:
+        also where the one message of it is no good."""
+        verdict = refusal_of(answer)
+        messages = messages_of(answer)
+        if verdict is None and whole:
+            verdict = next((judge(one) for one in messages if not one.good), None)
+        if verdict is not None:
+            raise as_error(verdict, self.mailbox)
+        if not messages:
+            raise BadAnswer("the answer has no messages", where=self.mailbox)
+        return messages
+
+    def ask(self, target: str, payload: Element, operation: str) -> tuple[Message, ...]:
+        """A read that is one question: its messages, all good."""
+        return self.checked(self._ask(target, payload, operation), whole=True)
+
+    def _ask(self, target: str, payload: Element, operation: str) -> Answer:
+        return self.caller.call(
+            Call(
+                method="GET",
+                target=target,
+                operation=operation,
+                mailbox=self.mailbox,
+                body={"soap": payload},
+                repeatable=True,
+            )
+        )
+
+    def _write(self, target: str, payload: Element, operation: str) -> Answer:
+        return self.caller.call(
+            Call(
+                method="POST",
+                target=target,
+                operation=operation,
+                mailbox=self.mailbox,
+                body={"soap": payload},
+            )
+        )
+
+
+def verdicts(answer: Answer, count: int) -> list[Verdict | None]:
+    """What became of each of the items of a write, in order: None where it was done. Raises
+    BadAnswer where the answer does not say."""
+    whole = refusal_of(answer)
+    if whole is not None:
+        return [whole] * count
+    messages = messages_of(answer)
+    if len(messages) != count:
+        raise BadAnswer("the answer is not about what was asked for")
+    return [None if one.good else judge(one) for one in messages]
+
+
+def is_gone(error: SideError | Verdict | None) -> bool:
+    return isinstance(error, Verdict) and error.meaning is Meaning.GONE

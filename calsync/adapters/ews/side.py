@@ -1,0 +1,204 @@
+"""``CalendarSide`` over EWS: room mailboxes of Exchange Server 2013 to Subscription Edition."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from calsync.adapters.ews.box import Box
+from calsync.adapters.ews.reading import read_changed, read_keys
+from calsync.adapters.ews.requests import BATCH, MAX_CHANGES
+from calsync.adapters.ews.rooms import directory
+from calsync.adapters.ews.sync import read_round
+from calsync.adapters.ews.transport import Server
+from calsync.adapters.ews.writes import carry_out, create_all
+from calsync.adapters.graph.seal import Seal
+from calsync.adapters.wrap.port import Caller
+from calsync.errors import UsageError
+from calsync.mapping.expand import extent
+from calsync.model import (
+    Done,
+    Effect,
+    EffectKind,
+    InDoubt,
+    Later,
+    Observation,
+    Outcome,
+    Pair,
+    Pull,
+    ResourceCalendar,
+    Seen,
+    Side,
+    Window,
+)
+from calsync.pacing import chunks
+from calsync.ports import Capabilities, Clock
+
+log = logging.getLogger(__name__)
+#: Rounds in which the echo of our own create is waited for.
+_ROUNDS = 20
+
+
+class EwsSide:
+    """One connection (one server, one account). Safe for calls on different pairs at once.
+
+    ``caller`` is the server's transport in its wrappers. ``connection`` is the name pairs refer to:
+    a pair of another connection is refused. ``tag_key``: the secret of this installation, under
+    which tags are sealed. ``subject_fallback``: the subject of events where titles are not carried.
+    """
+
+    def __init__(
+        self,
+        *,
+        connection: str,
+        server: Server,
+        caller: Caller,
+        clock: Clock,
+        tag_key: bytes,
+        subject_fallback: str = "Booked",
+        page: int = MAX_CHANGES,
+    ) -> None:
+        self._connection = connection
+        self._server = server
+        self._caller = caller
+        self._clock = clock
+        self._seal = Seal(tag_key)
+        self._subject_fallback = subject_fallback
+        self._page = page
+        self._unheard: dict[str, dict[str, int]] = {}
+
+    @property
+    def side(self) -> Side:
+        return Side.CALENDAR
+
+    @property
+    def capabilities(self) -> Capabilities:
+        # Updates are conditional (NeverOverwrite); deletions and declines compare beforehand.
+        return Capabilities(conditional_writes=False, find_by_tag=True, local=False, remakes=True)
+
+    def resource_calendars(self) -> Iterable[ResourceCalendar]:
+        return [listed.calendar for listed in directory(self._caller)]
+
+    def box(self, pair: Pair) -> Box:
+        """The single requests on the pair's mailbox, for what is no part of sync."""
+        return self._box(pair)
+
+    def pull(self, pair: Pair, cursor: str | None, window: Window) -> Pull:
+        box = self._box(pair)
+        found = read_round(box, cursor, window, page=self._page)
+        if found.strange:
+            log.warning("pair %s: %d items without an id were passed over", pair.id, found.strange)
+        seen: list[Observation] = []
+        missing: list[str] = []
+        if found.changed:
+            seen, missing = read_changed(box, list(found.changed))
+        if found.full:
+            # A full round tells of all times; a series of the past says so only once it is read.
+            seen = [one for one in seen if _may_meet(one, window, pair.zone)]
+        told = {*found.changed, *found.removed}
+        return Pull(
+            observations=tuple(seen),
+            hints=tuple(found.removed),
+            # Not hints: nobody said that they are gone, and what was made only now may be unknown
+            # to the copy of the mailbox that is asked.
+            missing=(*missing, *self._silent(pair, told)),
+            cursor=found.cursor,
+            complete=found.full,
+        )
+
+    def read(self, pair: Pair, keys: Sequence[str]) -> list[Observation]:
+        return read_keys(self._box(pair), keys) if keys else []
+
+    def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
+        """Our tag goes along with a copy made in Outlook: of several the one with our uid is ours,
+        else (a server might not keep it) the oldest. What somebody else organizes never is."""
+        box = self._box(pair)
+        listed = box.tagged(list(dict.fromkeys(tags))) if tags else {}
+        keys = [key for found in listed.values() for key in found]
+        seen = {one.key: one for one in (read_keys(box, keys) if keys else ())}
+        made: dict[str, Observation] = {}
+        for tag, found in listed.items():
+            ours = [one for key in found if isinstance(one := seen[key], Seen) and one.owned]
+            if ours:
+                best = min(ours, key=lambda one: (one.tag is None, one.created, one.key))
+                made[tag] = replace(best, tag=tag)
+                self._unheard.setdefault(pair.id, {})[best.key] = 0
+        return made
+
+    def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        box = self._box(pair)
+        keys = box.of_meetings(uids)
+        found = read_keys(box, keys) if keys else []
+        for one in found:
+            if isinstance(one, Seen):
+                self._unheard.setdefault(pair.id, {})[one.key] = 0
+        return found
+
+    def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
+        box = self._box(pair)
+        outcomes: list[Outcome] = []
+        for run in _runs(effects):
+            if any(isinstance(outcome, InDoubt | Later) for outcome in outcomes):
+                outcomes += [Later(0.0, "not begun: one before it is open") for _ in run]
+            elif run[0].kind is EffectKind.CREATE_EVENT:
+                outcomes += create_all(box, run)
+            else:
+                outcomes.append(carry_out(box, run[0]))
+        for effect, outcome in zip(effects, outcomes, strict=True):
+            now = outcome.now if isinstance(outcome, Done) else None
+            if isinstance(now, Seen) and now.key != effect.key:
+                self._unheard.setdefault(pair.id, {})[now.key] = 0
+        return outcomes
+
+    def _silent(self, pair: Pair, told: set[str]) -> list[str]:
+        """Items that we made or found, and that no round has told of since: a state that never held
+        an item tells nothing of its deletion, either. They are looked at until the feed knows
+        them."""
+        waiting = self._unheard.pop(pair.id, {})
+        left = {key: n + 1 for key, n in waiting.items() if key not in told and n < _ROUNDS}
+        if left:
+            self._unheard[pair.id] = left
+        return list(left)
+
+    def _box(self, pair: Pair) -> Box:
+        if pair.connection != self._connection:
+            raise UsageError(
+                f"pair {pair.id} belongs to connection {pair.connection!r}, not to"
+                f" {self._connection!r}",
+                todo="This is a defect of calsync: report it. Nothing was sent",
+            )
+        return Box(
+            caller=self._caller,
+            server=self._server,
+            pair=pair,
+            now=self._clock.now(),
+            subject_fallback=self._subject_fallback,
+            seal=self._seal,
+        )
+
+
+def _may_meet(one: Observation, window: Window, room_zone: str) -> bool:
+    """What can be read, and is over before the window or begins after it, is not in it."""
+    if not isinstance(one, Seen):
+        return True
+    start, end = extent(one.occupancy, room_zone)
+    over = end is not None and (end < window.start or (end == window.start and start < end))
+    return start < window.end and not over
+
+
+def _runs(effects: Sequence[Effect]) -> Iterable[Sequence[Effect]]:
+    """The effects in order, with neighbouring creates together: they do not depend on each other,
+    and 20 of them fit into one request. Two creates of one link are told apart by asking first."""
+    run: list[Effect] = []
+    for effect in effects:
+        if effect.kind is EffectKind.CREATE_EVENT and effect.tag not in {one.tag for one in run}:
+            run.append(effect)
+            continue
+        yield from chunks(run, BATCH)
+        run = []
+        if effect.kind is EffectKind.CREATE_EVENT:
+            run.append(effect)
+        else:
+            yield [effect]
+    yield from chunks(run, BATCH)

@@ -33,8 +33,8 @@ def is_private(link: Link) -> bool:
 
 def hide_kept(connection: Connection, text: Statements, links: Sequence[str]) -> None:
     """Take the titles from what was kept of these links while they were public, and the names from
-    what was told of them. A message that waits still leaves, about a private booking by then; its
-    row is made nameless when it has left."""
+    what was told of them. A message that waits still leaves, about a private booking by then: to a
+    shared channel without a name, to the person by a row that is made nameless when it has left."""
     for part in chunks(links):
         among = f"link_id IN ({', '.join('?' * len(part))})"
         for table in _KEPT:
@@ -44,6 +44,8 @@ def hide_kept(connection: Connection, text: Statements, links: Sequence[str]) ->
         rows = connection.exec_driver_sql(select, part)
         hidden = [(dumps(replace(loads(stored), private=True)), id_) for stored, id_ in rows]
         run_many(connection, text.sql("UPDATE notice SET occupancy = ? WHERE id = ?"), hidden)
+        shared = text.sql(f"UPDATE notice SET recipient_name = '' WHERE {among} AND channel <> ?")
+        connection.exec_driver_sql(shared, (*part, MAIL))
         left = text.sql(f"{among} AND state NOT IN ('queued', 'sending')")
         connection.exec_driver_sql(f"UPDATE notice SET {NAMELESS} WHERE {left}", part)
 

@@ -258,6 +258,34 @@ def test_what_a_shared_channel_was_told_names_nobody_any_more(firm: Firm) -> Non
     )
 
 
+def test_what_waits_for_a_shared_channel_names_nobody_once_the_booking_is_private(
+    firm: Firm,
+) -> None:
+    """A person is still told by mail of a booking of their own; a channel does not hear whose."""
+    company, booking = firm.company, firm.made["titled open"]
+    pair = company.places["titled"].pair
+    (link,) = (lk for lk in company.home.store.links(pair.id) if lk.booking.key == booking["id"])
+    assert link.base is not None
+    waits = Notice(
+        kind=NoticeKind.CHANGED,
+        link_id=link.id,
+        booking_key=booking["id"],
+        revision="7",
+        person=Person("Bob Open", BOB),
+        occupancy=link.base,
+        was=link.base,
+    )
+    shared = replace(waits, channel="facilities", person=Person("Bob Open"))
+    assert company.home.store.queue_notices(pair.id, [waits, shared]) == 2
+    company.change(booking, privacy="private")
+    firm.rest()
+    found = {one.notice.channel: one.notice for one in company.home.store.claim_notices(9)}
+    assert found["mail"].person == Person("Bob Open", BOB)
+    assert found["facilities"].person == NOBODY
+    for notice in (found["mail"], found["facilities"]):
+        assert (notice.occupancy.private, notice.occupancy.title) == (True, None)
+
+
 def test_who_read_the_room_before_cannot_store_what_was_read(firm: Firm) -> None:
     """A cycle under way in another process must not bring the name back."""
     company = firm.company

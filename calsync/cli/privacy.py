@@ -104,7 +104,9 @@ def _document(home: Home, address: str, found: Kept) -> dict[str, Any]:
         "messages": [
             {
                 "room": _room(found, one),
-                **{name: one[name] for name in ("kind", "recipient", "recipient_name", "state")},
+                **{name: one[name] for name in ("kind", "recipient", "state")},
+                # A channel may have been told of whoever had the booking before.
+                "recipient_name": name if (name := one["recipient_name"]) in found.names else "",
                 "reason": one["reason"],
                 "made": one["queued_at"],
                 "changed": one["at"],

@@ -241,16 +241,19 @@ def test_what_a_shared_channel_was_told_names_nobody_any_more(firm: Firm) -> Non
         occupancy=link.base,
         channel="facilities",
     )
+    before = replace(told, revision="6", person=Person("Zoe Before"))
     assert company.home.store.queue_notices(pair.id, [told, replace(told, revision="8")]) == 2
     (sent,) = company.home.store.claim_notices(1)
     company.home.store.settle_notice(sent.id, NoticeState.SENT)
+    assert company.home.store.queue_notices(pair.id, [before]) == 1
     messages = firm.json("privacy", "export", BOB)["messages"]
-    assert "#facilities" in {one["recipient"] for one in messages}
+    shared = [one for one in messages if one["recipient"] == "#facilities"]
+    assert [one["recipient_name"] for one in shared] == ["Bob Open", "Bob Open", ""]
     assert firm.json("privacy", "erase", BOB, "--yes", "--json")["done"]["unsent"] == 0
     for word in ("bob.open", "Bob Open"):
         assert firm.bytes().where(word) == set()
     assert company.home.store.queue_notices(pair.id, [told]) == 0
-    (left,) = company.home.store.claim_notices(9)
+    left, _ = company.home.store.claim_notices(9)
     assert (left.notice.revision, left.notice.person, left.notice.occupancy.title) == (
         "8",
         NOBODY,

@@ -409,6 +409,8 @@ def _settings(folder: Path, tenant: Tenant, notices_from: str, more: str, exchan
     return f"""
         [database]
         url = "sqlite:///{folder}/calsync.db"
+        [webhooks]
+        key_file = "{folder}/calsync.key"
         [[connections]]
         name = "contoso"
         {connection}

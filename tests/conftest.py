@@ -19,6 +19,23 @@ settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run only what make test leaves out")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """``make long`` runs what is marked so, and nothing else; ``make test`` the rest. A test that
+    is named on the command line is run whatever it is."""
+    if any("::" in name for name in config.args):
+        return
+    wanted = config.getoption("--long")
+    left = [item for item in items if (item.get_closest_marker("long") is not None) is not wanted]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
+
+
 @pytest.fixture(autouse=True)
 def ews_is_valid(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whatever goes through the sandbox's EWS front in a test is of Exchange's schema, both ways.

@@ -72,6 +72,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- locked --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_lock_of_fifteen_seconds_is_survived(firm: Company, tmp_path: Path) -> None:  # noqa: F811
     """The worker says so, the API answers 503 with what to do, reads go on; then all goes on."""
     rooms = {"hall": firm.new_room(), "den": firm.new_room()}

@@ -14,6 +14,7 @@ from soak.run import Plan, soak
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.long
 def test_two_kills(tmp_path: Path) -> None:
     world = run_world(2, seed=5, rooms=2, faults=0.03, pace=6.0, keep=tmp_path, ceiling=1.0)
     assert world["details"] == []
@@ -24,6 +25,7 @@ def test_two_kills(tmp_path: Path) -> None:
     assert made["ok"]
 
 
+@pytest.mark.long
 def test_a_few_seconds_of_soak(tmp_path: Path) -> None:
     said: list[str] = []
     plan = Plan(

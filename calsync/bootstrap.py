@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +33,7 @@ from calsync.adapters.wrap.logged import Logged
 from calsync.adapters.wrap.paced import Paced
 from calsync.adapters.wrap.retried import Retried
 from calsync.connections import MACHINE as MACHINE
-from calsync.connections import Common, GraphLink, identity, wire_up
+from calsync.connections import Common, EwsLink, GraphLink, identity, wire_up
 from calsync.connections import Link as Link
 from calsync.connections import Surroundings as Surroundings
 from calsync.engine.context import Context, Span
@@ -520,6 +520,35 @@ def _rooms_again(system: System) -> None:
         take_in_rooms(system)
     except CalsyncError as error:
         log.info("the platform's rooms cannot be listed just now: %s", error)
+
+
+class Listening:
+    """What tells the worker at once that something changed in a calendar: a listener for every
+    connection that has streaming notifications. Only hints; polling finds what they miss."""
+
+    def __init__(self, system: System, worker: Worker) -> None:
+        self._listeners = [
+            link.listener(system.stop, worker.trigger)
+            for link in system.links.values()
+            if isinstance(link, EwsLink) and link.streaming
+        ]
+
+    def watch(self, pairs: Sequence[Pair]) -> None:
+        for listener in self._listeners:
+            listener.watch(pairs)
+
+    def stop(self) -> None:
+        for listener in self._listeners:
+            listener.close(0.0)
+        for listener in self._listeners:
+            listener.close()
+
+
+def build_listening(system: System, worker: Worker) -> Listening:
+    """It begins once the worker has read which rooms are mapped."""
+    made = Listening(system, worker)
+    worker.on_pairs = made.watch
+    return made
 
 
 def build_deliveries(home: Home) -> Deliveries:

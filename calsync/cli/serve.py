@@ -40,7 +40,12 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
 
     few_holes()
     with connected(read) as system:
-        from calsync.bootstrap import build_deliveries, build_worker, count_calls
+        from calsync.bootstrap import (
+            build_deliveries,
+            build_listening,
+            build_worker,
+            count_calls,
+        )
         from calsync.store.lease import ProcessLease
 
         lease = ProcessLease(system.home.db, system.home.clock)
@@ -48,6 +53,7 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
         try:
             worker, triggers = build_worker(system, lease)
             deliveries = build_deliveries(system.home)
+            listening = build_listening(system, worker)
             stops = _Stops(system, worker)
             server = _server(system, worker)
             with stops.heard():
@@ -59,6 +65,7 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
                     worker.run(read.worker.shutdown_grace)
                     triggers.shutdown()
                 finally:
+                    listening.stop()
                     deliveries.stop()
                     server.stop()
         finally:

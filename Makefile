@@ -17,12 +17,13 @@
 #   make audit     known weaknesses and licences of what is locked
 #   make sbom      the list of parts as CycloneDX, into sbom.cdx.json
 #   make check     format, lint, types, layers
+#   make translations  collect what notices say, and compile its translations
 #   make lock      resolve the dependencies of pyproject.toml anew
 #   make clean     remove .venv and caches
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate crashes planted smallscope bench kills soak mutation fuzz audit sbom check lock setup clean rebuild
+.PHONY: help demo test simulate crashes planted smallscope bench kills soak mutation fuzz audit sbom check translations lock setup clean rebuild
 
 # Python 3.11 or newer. Name one with: make PYTHON=/usr/bin/python3.11 test
 PYTHON ?=
@@ -101,6 +102,9 @@ check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+translations: $(READY)
+	@$(BIN)/python -m translations
 
 setup: $(READY)
 

@@ -18,6 +18,7 @@ from bench.tenant import Tenant, sandbox
 
 REPORT = Path(__file__).parent / "report.json"
 IMPORT = {"rooms": 200, "people": 40, "buildings": 5, "events_per_room": 200, "series_share": 0.2}
+EWS = {"rooms": 100, "people": 20, "buildings": 5, "events_per_room": 200, "series_share": 0.2}
 IDLE = {"rooms": 2000, "people": 20, "buildings": 20, "events_per_room": 3, "series_share": 0.0}
 
 
@@ -62,6 +63,20 @@ def idle_cycle(folder: Path) -> dict[str, Any]:
     }
 
 
+def ews_import(folder: Path) -> dict[str, Any]:
+    with sandbox(folder, EWS) as tenant:
+        bare = job("bare-ews-import", tenant, folder)
+        ours = job("our-ews-import", tenant, folder)
+    return {
+        "wall_ratio": ours["wall"] / bare["wall"],
+        "idle_calls_a_room": ours["idle_calls_a_room"],
+        "idle_writes": ours["idle_writes"],
+        "bare": bare,
+        "ours": ours,
+        "against": "exchangelib reading the same items on 8 threads",
+    }
+
+
 def reconcile(_: Path) -> dict[str, Any]:
     return {**core.measure(), "against": "a loop that compares the fingerprints of 100,000 links"}
 
@@ -76,6 +91,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "calls": calls,
     "first_import": first_import,
     "idle_cycle": idle_cycle,
+    "ews_import": ews_import,
 }
 
 #: (part, figure, the most it may be)
@@ -86,6 +102,9 @@ AIMS = [
     ("idle_cycle", "cpu_ratio", 4.0),
     ("idle_cycle", "writes", 0),
     ("idle_cycle", "peak_mb", 300),
+    ("ews_import", "wall_ratio", 1.3),
+    ("ews_import", "idle_calls_a_room", 1.0),
+    ("ews_import", "idle_writes", 0),
     ("reconcile", "ratio", 10.0),
     ("calls", "per_act", 4.0),
 ]

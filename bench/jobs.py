@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench import exchange
 from bench.bare import Bare
 from bench.ours import Ours, check
 from bench.tenant import Tenant
@@ -79,6 +80,8 @@ JOBS = {
     "our-import": our_import,
     "bare-idle": bare_idle,
     "our-idle": our_idle,
+    "bare-ews-import": exchange.bare_import,
+    "our-ews-import": exchange.our_import,
 }
 
 

@@ -15,8 +15,10 @@ from calsync.model import Room
 class Ours:
     """One calsync on a fresh database, with every room of the tenant mapped."""
 
-    def __init__(self, tenant: Tenant, database: Path, threads: int) -> None:
-        self.home = bootstrap.open_home(tenant.settings(database, threads=threads))
+    def __init__(
+        self, tenant: Tenant, database: Path, threads: int, *, kind: str = "graph"
+    ) -> None:
+        self.home = bootstrap.open_home(tenant.settings(database, threads=threads, kind=kind))
         for number, place in enumerate(tenant.rooms()):
             room = Room(
                 id=f"room-{number:04}",

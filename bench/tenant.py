@@ -28,6 +28,9 @@ class Tenant:
     tenant: str
     client_id: str
     client_secret: str
+    ews_url: str = ""
+    ews_user: str = ""
+    ews_password: str = ""
 
     def token(self) -> str:
         """An access token, got the plain way."""
@@ -66,9 +69,29 @@ class Tenant:
         answer.raise_for_status()
         return answer.json()
 
-    def settings(self, database: Path, *, threads: int, poll: float = 3600.0) -> Settings:
-        """calsync's settings for this tenant."""
-        os.environ[SECRET_ENV] = self.client_secret
+    def settings(
+        self, database: Path, *, threads: int, poll: float = 3600.0, kind: str = "graph"
+    ) -> Settings:
+        """calsync's settings for this tenant, reached by Graph or by EWS."""
+        os.environ[SECRET_ENV] = self.client_secret if kind == "graph" else self.ews_password
+        if kind == "ews":
+            return parse(
+                f"""
+                [database]
+                url = "sqlite:///{database}"
+                [worker]
+                poll_floor = {poll}
+                poll_ceiling = {poll}
+                threads = {threads}
+                [[connections]]
+                name = "bench"
+                kind = "ews"
+                endpoint = "{self.ews_url}"
+                auth = "basic"
+                user = "{self.ews_user}"
+                password_env = "{SECRET_ENV}"
+                """
+            )
         return parse(
             f"""
             [database]

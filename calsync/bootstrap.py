@@ -21,8 +21,9 @@ from calsync.adapters.feeds.keys import FeedKeys
 from calsync.adapters.graph.seal import Seal
 from calsync.adapters.hub.service import BookingService
 from calsync.adapters.hub.side import HubSide
-from calsync.adapters.notify.graph_mail import GraphMail
+from calsync.adapters.notify import assembly
 from calsync.adapters.notify.rationed import Rationed
+from calsync.adapters.notify.switchboard import Switchboard
 from calsync.adapters.webhooks.endpoints import Endpoints
 from calsync.adapters.webhooks.guard import Guard
 from calsync.adapters.webhooks.post import Post
@@ -39,7 +40,7 @@ from calsync.connections import Surroundings as Surroundings
 from calsync.engine.context import Context, Span
 from calsync.errors import CalsyncError, UsageError
 from calsync.mapping.booking_values import StoredRoom
-from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Pair, Room
+from calsync.model import ClashPolicy, EditPolicy, Pair, Room
 from calsync.pacing import Limit
 from calsync.ports import BookingSide, CalendarSide, Clock, Notifier
 from calsync.reconcile.guard import Limits
@@ -52,9 +53,10 @@ from calsync.store.hub import SqlHubStore
 from calsync.store.lease import ProcessLease
 from calsync.store.migrate import facts, migrate
 from calsync.store.pairs import Mappings
+from calsync.store.people import People
 from calsync.store.reports import Reports
 from calsync.store.requests import SqlRequests
-from calsync.store.retention import purge
+from calsync.store.retention import purge, sweep
 from calsync.store.store import SqlStore
 from calsync.store.webhooks import SqlWebhookStore
 from calsync.worker.control import Calls, Worker
@@ -91,6 +93,7 @@ class Home:
     reports: Reports
     requests: SqlRequests
     former: FormerStates
+    people: People
     figures: Figures
     hub: SqlHubStore
     bookings: BookingService
@@ -113,7 +116,7 @@ def open_home(
         if not around.ready:
             migrate(db)
         hub = SqlHubStore(db, monotonic=clock.monotonic)
-        webhooks, post = _webhooks(settings, db, hub, clock)
+        webhooks, post = _webhooks(settings, db, hub, clock, around)
         home = Home(
             settings=settings,
             db=db,
@@ -123,6 +126,7 @@ def open_home(
             reports=Reports(db),
             requests=SqlRequests(db, clock),
             former=FormerStates(db),
+            people=People(db, clock),
             figures=Figures(db),
             hub=hub,
             bookings=BookingService(hub, now=clock.now, new_id=around.new_id),
@@ -139,17 +143,17 @@ def open_home(
 
 
 def _webhooks(
-    settings: Settings, db: Database, hub: SqlHubStore, clock: Clock
+    settings: Settings, db: Database, hub: SqlHubStore, clock: Clock, around: Surroundings
 ) -> tuple[Endpoints, Post]:
     """Nothing is looked up or sent yet, and no key is read."""
     entry = settings.webhooks
     store, vault = SqlWebhookStore(db), Vault(Path(entry.key_file))
     guard = Guard(entry.allowed_networks)
-    sender = Sender(guard, timeout=entry.timeout)
-    agent = f"calsync/{__version__}"
+    sender = around.carrier or Sender(guard, timeout=entry.timeout)
+    agent, chance = f"calsync/{__version__}", around.chance
     return (
         Endpoints(store, hub, vault, guard, now=clock.now),
-        Post(store, hub, vault, sender, now=clock.now, agent=agent),
+        Post(store, hub, vault, sender, now=clock.now, chance=chance, agent=agent),
     )
 
 
@@ -226,7 +230,7 @@ def _join(home: Home, pair: Pair) -> None:
     home.mappings.save_pair(pair)
     home.bookings.set_titles(pair.room_id, pair.titles)
     if not pair.titles:
-        home.former.drop_titles(pair.id)
+        home.former.drop_titles(pair.id, pair.room_id)
 
 
 def map_room(
@@ -304,6 +308,7 @@ class System:
     stop: threading.Event
     context: Context
     notifier: Notifier | None = None
+    board: Switchboard | None = None
     remote: Remote | None = None
     _closers: list[Callable[[], None]] = field(default_factory=list)
 
@@ -360,18 +365,20 @@ def connect(
             per_room=settings.guard.max_writes_per_room,
         ),
         maker=Seal(common.tag_key).maker,
-        notices=frozenset(
-            NoticeKind(kind) for kind in settings.notices.kinds if settings.notices.enabled
-        ),
+        notices=assembly.mailed(settings),
+        audiences=assembly.audiences(settings),
+        lead=assembly.lead(settings),
     )
     context.requests, context.rulebook = home.requests, home.booking_side
     context.hear()
+    board = _switchboard(home, links)
     return System(
         home=home,
         links=links,
         stop=stop,
         context=context,
-        notifier=_notifier(home, links),
+        notifier=None if board is None else _rationed(home, board),
+        board=board,
         remote=remote,
     )
 
@@ -456,18 +463,31 @@ def _tag_key(home: Home, around: Surroundings) -> bytes:
     return b"" if around.wire is not None else bytes.fromhex(facts(home.db)["secret"])
 
 
-def _notifier(home: Home, links: dict[str, Link]) -> Notifier | None:
-    """Mail leaves through the first tenant, from the sender's mailbox, so many a day."""
-    notices = home.settings.notices
-    tenants = [one for one in links.values() if isinstance(one, GraphLink)]
-    if not notices.enabled or not tenants:
-        return None
-    first = tenants[0]
+def _switchboard(home: Home, links: dict[str, Link]) -> Switchboard | None:
+    """Mail by Graph leaves through the first tenant."""
+    first = next((one for one in links.values() if isinstance(one, GraphLink)), None)
+    return assembly.switchboard(
+        home.settings,
+        graph=None if first is None else first.caller,
+        outbox=home.post,
+        now=home.clock.now,
+    )
+
+
+def _rationed(home: Home, inner: Notifier) -> Rationed:
+    """So many a day; what left within the last one counts."""
+    notices, now = home.settings.notices, home.clock.now
+
+    def before() -> list[tuple[str, str, str, float]]:
+        told = home.store.ledger.told_since(now() - timedelta(days=1))
+        return [(p, c, r, (now() - at).total_seconds()) for p, c, r, at in told]
+
     return Rationed(
-        GraphMail(first.caller, sender=notices.sender),
+        inner,
         per_room=notices.max_per_room_day,
         per_person=notices.max_per_person_day,
         monotonic=home.clock.monotonic,
+        before=before,
     )
 
 
@@ -563,11 +583,13 @@ def purge_now(home: Home) -> None:
         home.db,
         details_before=now - timedelta(days=keep.details_days),
         links_before=now - timedelta(days=keep.links_days),
+        now=now,
     )
     home.bookings.compact(
         people=timedelta(days=keep.details_days), dead=timedelta(days=keep.links_days)
     )
     home.post.purge(timedelta(days=home.settings.webhooks.keep_days))
+    sweep(home.db)
 
 
 def build_vitals(system: System, worker: Worker) -> Vitals:

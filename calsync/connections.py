@@ -28,6 +28,7 @@ from calsync.adapters.graph.auth import Certificate, Credential, Federated, Msal
 from calsync.adapters.graph.clouds import Cloud, cloud, custom
 from calsync.adapters.graph.side import GraphSide
 from calsync.adapters.graph.transport import Transport
+from calsync.adapters.webhooks.post import Carrier
 from calsync.adapters.wrap.logged import Logged
 from calsync.adapters.wrap.paced import Paced
 from calsync.adapters.wrap.port import Answer
@@ -43,12 +44,13 @@ from calsync.settings.secret import warn_of_readers
 class Surroundings:
     """What a run under virtual time and one seed puts in place of the machine's own.
 
-    ``wire`` carries HTTP requests instead of the network. ``stop`` makes the event on which
-    retries wait, ``wait_on`` waits for a budget of calls. ``chance`` is for jitter. ``new_id``
-    names pairs and bookings. ``ready``: the database has its tables already.
+    ``wire`` carries HTTP requests instead of the network, ``carrier`` webhooks. ``stop`` makes the
+    event on which retries wait, ``wait_on`` waits for a budget of calls. ``chance`` is for jitter.
+    ``new_id`` names pairs and bookings. ``ready``: the database has its tables already.
     """
 
     wire: Callable[[], BaseAdapter] | None = None
+    carrier: Carrier | None = None
     stop: Callable[[], threading.Event] = threading.Event
     wait_on: Callable[[threading.Condition, float], object] = threading.Condition.wait
     chance: Callable[[], float] = random.random

@@ -8,7 +8,7 @@ pair at once; it must be safe for calls on different pairs at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +23,7 @@ from calsync.model import (
     Interval,
     Link,
     Notice,
+    NoticeKind,
     Observation,
     Outcome,
     Pair,
@@ -300,11 +301,31 @@ class Store(Protocol):
         """Store several room states at once; for idle rooms, whose cursors moved over nothing."""
         ...
 
-    def claim_notices(self, limit: int) -> list[StoredNotice]:
-        """Queued notices, moved to SENDING in one transaction."""
+    def claim_notices(
+        self, limit: int, *, closed: Collection[str] = frozenset()
+    ) -> list[StoredNotice]:
+        """Queued notices that are due, but for those of the ``closed`` channels, moved to SENDING
+        in one transaction."""
         ...
 
-    def settle_notice(self, notice_id: int, state: NoticeState, reason: str = "") -> None: ...
+    def settle_notice(
+        self, notice_id: int, state: NoticeState, reason: str = "", *, wait: float = 0.0
+    ) -> None:
+        """``wait``: seconds until a QUEUED one is due again."""
+        ...
+
+    def queue_notices(self, pair_id: str, notices: Sequence[Notice]) -> int:
+        """Put into the ledger those that it does not hold; how many."""
+        ...
+
+    def coming(self, now: datetime, ahead: timedelta) -> list[tuple[str, int]]:
+        """Bookings of the platform that stand and may begin within ``ahead`` of ``now``: the id of
+        the link, and a number that grows when the link is stored anew."""
+        ...
+
+    def has_live_part(self, pair_id: str, booking: str) -> bool:
+        """Whether the booking, or any part of it (``KEY#part``), is still there."""
+        ...
 
     def doubt_notices(self, *, start: bool = True) -> int:
         """What was left in SENDING becomes DOUBTFUL; at a ``start`` so does what waits since long
@@ -352,14 +373,29 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryReport:
-    """``NOT_SENT`` may be tried again after ``retry_after`` seconds; ``IN_DOUBT`` never is."""
+    """``NOT_SENT`` may be tried again after ``retry_after`` seconds; ``IN_DOUBT`` never is.
+    ``alone``: what stands in the way is about this recipient; the channel takes others."""
 
     delivery: Delivery
     reason: str = ""
     retry_after: float = 0.0
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """A shared channel that is told of bookings. ``rooms``: only of these (empty: all).
+    ``details``: with titles and names, never those of private bookings. ``name`` ``"mail"`` is
+    the person who booked."""
+
+    name: str
+    kinds: frozenset[NoticeKind]
+    rooms: frozenset[str] = frozenset()
+    details: bool = False
 
 
 class Notifier(Protocol):
-    """A channel that carries notices to people. Never raises; says what became of it."""
+    """What carries notices to people, by the channel that each names. Never raises; says what
+    became of it."""
 
     def deliver(self, pair: Pair, room: Room | None, notice: Notice) -> DeliveryReport: ...

@@ -11,6 +11,7 @@ from typing import Any
 
 from calsync.adapters.graph.words import line, refusal_text
 from calsync.adapters.notify.graph_mail import GraphMail
+from calsync.adapters.notify.wording import Manners, Words
 from calsync.adapters.wrap.port import Answer, Call
 from calsync.bounded_json import read_json
 from calsync.cli.choke import describe
@@ -172,9 +173,13 @@ def _mail(data: bytes) -> None:
     )
     post = _Post()
     pair = Pair(id="p", room_id="r", connection="c", mailbox="m@x.example", zone="Europe/Berlin")
-    GraphMail(post, sender="rooms@x.example").deliver(
-        pair, Room(id="r", name=room, zone="Europe/Berlin"), notice
-    )
+    words = Words(Manners(language=("en", "nl", "sv", "ko")[choose.below(4)], calendar=True))
+    letter = words.letter(pair, Room(id="r", name=room, zone="Europe/Berlin"), notice)
+    GraphMail(post, sender="rooms@x.example").post(notice.person, letter)
+    if letter.calendar:
+        lines = letter.calendar.decode().split("\r\n")
+        assert [one for one in lines if one.startswith("METHOD")] == ["METHOD:PUBLISH"]
+        assert not any("ATTENDEE" in one.split(":")[0] for one in lines)
     for call in post.calls:
         message: Any = call.body
         assert message is not None

@@ -41,6 +41,7 @@ _SETTLE = "calsync/reconcile/settle.py"
 _CLASH = "calsync/conflicts/clash.py"
 _MERGE = "calsync/conflicts/merge.py"
 _STORE = "calsync/store/store.py"
+_LEDGER = "calsync/store/ledger.py"
 _RETRIED = "calsync/adapters/wrap/retried.py"
 _MAIL = "calsync/adapters/notify/graph_mail.py"
 
@@ -269,7 +270,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "what was being sent when the process died is sent again",
-        _STORE,
+        _LEDGER,
         "SET state = 'doubtful', changed_at = ?,\"\n            \" reason = 'calsync ended",
         "SET state = 'queued', changed_at = ?,\"\n            \" reason = 'calsync ended",
     ),
@@ -359,5 +360,17 @@ BUGS: tuple[Bug, ...] = (
         "calsync/reconcile/guard.py",
         "    if emptied:\n        return Halt(",
         "    if emptied and not limits:\n        return Halt(",
+    ),
+    Bug(
+        "a webhook that nobody took counts as delivered",
+        "calsync/adapters/webhooks/post.py",
+        "        if reply.taken:\n",
+        "        if reply.taken or reply.status == 0:\n",
+    ),
+    Bug(
+        "a thin webhook tells the booking",
+        "calsync/adapters/webhooks/post.py",
+        '        if not booking_id or not endpoint.scopes & {"bookings:read", "details:read"}:',
+        "        if not booking_id:",
     ),
 )

@@ -20,6 +20,7 @@ from requests.adapters import BaseAdapter
 
 from calsync import bootstrap
 from calsync.adapters.hub.service import BookingService
+from calsync.adapters.webhooks.post import Carrier
 from calsync.engine.cycle import CycleReport
 from calsync.errors import AnotherProcess
 from calsync.model import Room
@@ -204,6 +205,7 @@ class Company:
     after_write: Callable[[], None]
     on_report: Callable[[CycleReport], None]
     wire: Callable[[Callable[[str], None]], BaseAdapter]
+    carrier: Callable[[Callable[[str], None]], Carrier | None]
     places: list[Place] = field(default_factory=list)
     platform: bootstrap.Home | None = None
     running: Process | None = None
@@ -284,6 +286,7 @@ class Company:
         points: list[Callable[[str], None]] = []
         around = bootstrap.Surroundings(
             wire=lambda: self.wire(lambda where: points[0](where)),
+            carrier=self.carrier(lambda where: points[0](where)),
             stop=lambda: Patience(self.time),
             wait_on=lambda _, seconds: self.time.forward(seconds),
             chance=chance.random,
@@ -373,11 +376,13 @@ def found(
     after_write: Callable[[], None],
     on_report: Callable[[CycleReport], None],
     wire: Callable[[VirtualClock, Control, Callable[[str], None]], BaseAdapter],
+    carrier: Callable[[Callable[[str], None]], Carrier | None] = lambda _: None,
     serve: Callable[[bootstrap.Home | None], None] = lambda _: None,
+    time: VirtualClock | None = None,
 ) -> Company:
     """A new company without rooms; ``wire`` makes the network of each process, ``serve`` is told of
     the platform before the first begins."""
-    time = VirtualClock()
+    time = time or VirtualClock()
     LibraryTime(time).install()
     control = create_sandbox(seed=seed, clock=time.world, base=BASE)
     control.front.log_reads = False
@@ -394,14 +399,18 @@ def found(
         [notices]
         enabled = true
         sender = "{SENDER}"
+        kinds = ["confirmed", "rejected", "changed", "cancelled", "starting"]
+        lead = "1d"
+        calendar = false
+        [webhooks]
+        key_file = "{folder}/{name}.key"
         {BOOKINGS[booking].settings(folder)}
         {CALENDARS[calendar].settings(folder)}
         """
     )
     company = Company(
         folder, calendar, time, control, settings, kind, name, chance, before_write, after_write,
-        on_report,
-        lambda point: wire(time, control, point),
+        on_report, lambda point: wire(time, control, point), carrier,
     )  # fmt: skip
     if booking != "hub":
         company.open_platform(BOOKINGS[booking], time)

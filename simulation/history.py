@@ -16,6 +16,7 @@ from calsync import bootstrap
 from calsync.engine.cycle import CycleReport
 from calsync.sandbox import Control
 from calsync.sandbox.items import expand
+from simulation.admin import Admin
 from simulation.claim import Violation, demand
 from simulation.clock import VirtualClock
 from simulation.company import ZONES, Company, Place, found
@@ -24,6 +25,7 @@ from simulation.judge import Judge
 from simulation.people import People
 from simulation.platform import Both, PlatformWire, Served
 from simulation.process import Died
+from simulation.receiver import Receiver
 from simulation.restores import Restores
 from simulation.story import Story
 from simulation.troubles import Troubles
@@ -128,6 +130,10 @@ class History:
         self._begun = False
         self._served: Served | None = None
         name = f"h{os.getpid()}"
+        time = VirtualClock()
+        self.receiver = Receiver(plan.seed, time, self.story)
+        # A platform elsewhere tells its own listeners.
+        self.receiver.there = self.receiver.there and plan.booking == "hub"
         self.company: Company = found(
             folder,
             name,
@@ -140,11 +146,15 @@ class History:
             after_write=self._after_write,
             on_report=self._on_report,
             wire=self._wire,
+            carrier=self.receiver.carrier,
+            time=time,
             serve=self._serve,
         )
         views = Views()
         self.people = People(self.company, views, self.weather, self.tally, self.story)
         self.judge = Judge(self.company, self.people, views, self.story)
+        self.admin = Admin(plan.seed, self.company, self.story)
+        self.judge.overruled = lambda: self.admin.overruled(self.judge._link_names)
         self.troubles = Troubles(
             self.company, self.people, self.weather, self.tally, self.story,
             Restores(self.company, self.judge, self.story),
@@ -203,6 +213,9 @@ class History:
                     },
                 )
         self.company.process.worker.housekeep()
+        with self.company.process.shelter():
+            self.receiver.register(self.company.home)
+            self.admin.settle_in()
         self._rest()
 
     def close(self) -> None:
@@ -226,6 +239,8 @@ class History:
                 self.judge.after_step()
             if step % ROUND == 0 or step == plan.steps:
                 self._come_to_rest()
+        back = any(number in (50, 62) for number, _ in self.tally.fired)
+        self.receiver.judge(self.company.home, restored=back)
 
     def _step(self) -> None:
         rng, company = self.rng, self.company
@@ -243,6 +258,8 @@ class History:
             self.troubles.world(rng)
         else:
             self.troubles.process(rng)
+        if self.admin.asks and rng.random() < 0.2:
+            self.admin.answer(rng)
         if company.stalled and rng.random() < 0.2:
             self.troubles.wake()
         self.troubles.hint(rng)
@@ -258,6 +275,7 @@ class History:
         if self.rng.random() < 0.05:
             process.worker.compare()
         process.run(calls)
+        self.receiver.serve(process.home)
 
     def _guarded(self, step: object) -> None:
         assert callable(step)
@@ -332,6 +350,8 @@ class History:
         if self.judge.restored:
             self._look_through()
         self._rest()
+        if self.admin.asks:
+            self._admin_decides()
         if (hidden := self._hidden()) > self._were_hidden:
             # A page that was empty by mistake and ended with a new cursor, a late copy of what the
             # feed told as changed, and a series that ended unsaid hide changes from everybody who
@@ -342,6 +362,15 @@ class History:
         self.judge.after_step()
         self.judge.at_rest()
         self.judge.quiet(self._cycles)
+
+    def _admin_decides(self) -> None:
+        """What still waits is answered, as far as it can be, and every answer is carried out."""
+        for _ in range(3):
+            if not self.admin.answer(self.rng, most=20):
+                break
+            self._rest()
+        waiting = self.company.home.requests.waiting()
+        demand(not waiting, "answers are carried out", f"{len(waiting)} rooms still have some")
 
     def _look_through(self) -> None:
         """What docs/how-to/after-a-restore.md asks of the admin: ``sync --full``, and once more ten

@@ -80,6 +80,7 @@ class Judge:
     restored: dict[str, Side] = field(default_factory=dict)
     remembers: bool = True
     asked: set[str] = field(default_factory=set)
+    overruled: Callable[[], set[str]] = set
     stood: dict[str, _Stood] = field(default_factory=dict)
     undone: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -178,7 +179,8 @@ class Judge:
             return True
         if image.times <= self._dates_given_up(name):
             return True
-        return name in self._declined_by_room() or name in self.recorded()
+        lost = name in self._declined_by_room() or name in self.recorded()
+        return lost or name in self.overruled()
 
     def _dates_given_up(self, name: str) -> set[tuple[object, object]]:
         """The dates of a series that people took out of it, on either side."""
@@ -214,6 +216,8 @@ class Judge:
     def _written(self, side: Side, was: Image | None, image: Image) -> None:
         """What calsync (or the attendant, or a fault of the store) wrote."""
         version = image.version
+        if image.apart:
+            return  # The title of one date, which shows as the others are gone.
         if version is not None and (was is None or was.version != version):
             back = version in self.left.get((side, image.name), set())
             demand(
@@ -228,15 +232,19 @@ class Judge:
             if mail["from"] != SENDER:
                 continue
             words_ = (mail["to"], mail["subject"], str(mail.get("body", mail.get("content", ""))))
-            again = words_ in self.sent and not self._asked_again(mail["to"])
+            again = words_ in self.sent and not self._asked_again(mail["to"], mail["subject"])
             demand(not again, "6 notices", f"{mail['to']} gets {mail['subject']!r} twice")
             self.sent.add(words_)
         self.mails = len(mails)
 
-    def _asked_again(self, address: str) -> bool:
-        """Who changes a booking asks anew, and may get the same answer."""
+    def _asked_again(self, address: str, subject: str) -> bool:
+        """Who changes a booking asks anew, and may get the same answer. Who moves it to and fro in
+        the calendar makes the same news twice."""
         name = address.partition("@")[0]
-        return sum(a.name == name and a.asks for a in self.people.acts) > 1
+        acts = [act for act in self.people.acts if act.name == name]
+        if subject.startswith(("Changed", "Cancelled")):
+            return sum(act.side is Side.CALENDAR for act in acts) > 1
+        return not subject.startswith("Starts soon") and sum(act.asks for act in acts) > 1
 
     # -- restores ---------------------------------------------------------------------------
 
@@ -561,7 +569,7 @@ class Judge:
         }
         cancelled = {a.name for a in self.people.acts if a.ends} | self._taken()
         missing = {a.name for a in self.people.acts} - here - parked - cancelled
-        missing -= self._declined_by_room() | self._outside() | self.undone
+        missing -= self._declined_by_room() | self._outside() | self.undone | self.overruled()
         missing -= {name for name in missing if self._emptied(name)}
         if missing:
             missing -= self.recorded()
@@ -643,6 +651,7 @@ class Judge:
         acts = self.people.acts[self.round_acts :]
         special = {a.name for a in self.people.acts if a.kind is Kind.RESTORE}
         special |= parked | self._declined_by_room() | self._declined_by_us()
+        special |= self.overruled()
         special |= (
             self._outside(self.round_acts)
             | self.people.unseen

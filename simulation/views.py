@@ -38,6 +38,7 @@ class Image:
     """One item of a store. ``times``: its live instances (UTC, naive; days for what lasts all
     day), ``taken``: the same in UTC always, ``busy``: takes the room.
     ``count``: how many live instances it has (two may come to lie at one time).
+    ``apart``: the title is that of its only date, not of the series.
     ``key`` is the store's own; ``title`` may be empty where it cannot be seen. ``changed``: the
     store's own order of changes."""
 
@@ -54,6 +55,7 @@ class Image:
     own: bool
     changed: int
     count: int
+    apart: bool = False
 
     def times_said(self) -> tuple[str, ...]:
         return tuple(f"{start:%F %H:%M}/{end:%F %H:%M}" for start, end in sorted(self.times))
@@ -114,6 +116,7 @@ class Views:
             own=item.own,
             changed=item.modified,
             count=len(live),
+            apart=title != str(item.props.get("subject", "")),
         )
 
     def declined(self, box: Mailbox, name: str) -> frozenset[Feature]:
@@ -163,6 +166,7 @@ class Views:
             own=booking.editable,
             changed=booking.mark,
             count=len(found),
+            apart=title != (occ.title or ""),
         )
 
 

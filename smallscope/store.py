@@ -7,9 +7,9 @@ of failures) is left out, so that it does not set states apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from calsync.errors import StoreError
 from calsync.mapping.expand import extent
@@ -149,10 +149,23 @@ class ValueStore:
     def save_states(self, states: Sequence[RoomState]) -> None:
         raise NotImplementedError
 
-    def claim_notices(self, limit: int) -> list[StoredNotice]:
+    def claim_notices(
+        self, limit: int, *, closed: Collection[str] = frozenset()
+    ) -> list[StoredNotice]:
         raise NotImplementedError
 
-    def settle_notice(self, notice_id: int, state: NoticeState, reason: str = "") -> None:
+    def settle_notice(
+        self, notice_id: int, state: NoticeState, reason: str = "", *, wait: float = 0.0
+    ) -> None:
+        raise NotImplementedError
+
+    def queue_notices(self, pair_id: str, notices: Sequence[Notice]) -> int:
+        raise NotImplementedError
+
+    def coming(self, now: datetime, ahead: timedelta) -> list[tuple[str, int]]:
+        raise NotImplementedError
+
+    def has_live_part(self, pair_id: str, booking: str) -> bool:
         raise NotImplementedError
 
     def doubt_notices(self, *, start: bool = True) -> int:

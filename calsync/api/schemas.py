@@ -405,6 +405,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "data": _object(
                 {
                     "kind": {"enum": ["upsert", "tombstone"]},
+                    "notice": {
+                        "enum": ["confirmed", "rejected", "changed", "cancelled", "starting"]
+                    },
                     "bookingId": _TEXT,
                     "roomId": _TEXT,
                     "revision": {

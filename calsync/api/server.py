@@ -49,6 +49,9 @@ class ApiServer:
             log_config=None,
             access_log=access_log,
             server_header=False,
+            # Where a request came from is what the connection says: headers are anybody's to write.
+            proxy_headers=False,
+            ws="none",
             lifespan="off",
             http=_Bounded,
             backlog=_BACKLOG,

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from calsync.adapters.hub import cursors
 from calsync.adapters.hub.feed import ChangePage
@@ -80,11 +81,7 @@ def router(api: Api) -> APIRouter:
             return Response(media_type="text/event-stream", headers=_HEADERS)
         request.state.streams = True
         told = _Stream(api, token, bearer(request), room)
-        return StreamingResponse(
-            _counted(told.run(page, seen), open_now, token.id),
-            media_type="text/event-stream",
-            headers=_HEADERS,
-        )
+        return _Counted(told.run(page, seen), open_now, token.id)
 
     return routes
 
@@ -92,17 +89,24 @@ def router(api: Api) -> APIRouter:
 _CURSOR = "Of /v1/changes, to begin there; without it and Last-Event-ID the stream begins now"
 
 
-async def _counted(
-    lines: AsyncIterator[bytes], open_now: dict[str, int], token_id: str
-) -> AsyncIterator[bytes]:
-    open_now[token_id] = open_now.get(token_id, 0) + 1
-    try:
-        async for line in lines:
-            yield line
-    finally:
-        open_now[token_id] -= 1
-        if not open_now[token_id]:
-            del open_now[token_id]
+class _Counted(StreamingResponse):
+    """Counts as open from the look at the count on, in which nothing is awaited (a crowd that asks
+    at one moment would pass it else), to its end, begun or not."""
+
+    def __init__(
+        self, lines: AsyncIterator[bytes], open_now: dict[str, int], token_id: str
+    ) -> None:
+        super().__init__(lines, media_type="text/event-stream", headers=_HEADERS)
+        self._open_now, self._token_id = open_now, token_id
+        open_now[token_id] = open_now.get(token_id, 0) + 1
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._open_now[self._token_id] -= 1
+            if not self._open_now[self._token_id]:
+                del self._open_now[self._token_id]
 
 
 class _Stream:

@@ -27,6 +27,8 @@ from calsync.mapping.booking_values import ApiToken, BookingStatus
 LONGEST: Final = 30.0
 #: Requests that may wait at once; each holds a connection, and no thread.
 MOST: Final = 200
+#: And of one token, so that none takes all.
+MOST_EACH: Final = 60
 #: Seconds between two looks at the newest change number, which is in memory.
 _LOOK_EVERY: Final = 0.02
 _WAIT: Final = re.compile(r'wait\s{0,9}=\s{0,9}"?(\d{1,6})"?', re.ASCII | re.IGNORECASE)
@@ -46,14 +48,22 @@ class Waits:
 
     def __init__(self, service: BookingService) -> None:
         self._service = service
-        self._waiting = 0
+        self._waiting: dict[str, int] = {}
 
     async def answer(self, request: Request, shown: Shown, token: ApiToken) -> Response:
         """The answer for a booking that was just made or changed."""
         wait = wished(request)
-        if not wait or self._waiting >= MOST:
+        theirs = self._waiting.get(token.id, 0)
+        if not wait or theirs >= MOST_EACH or sum(self._waiting.values()) >= MOST:
             return booking_answer(shown, token)
-        settled = await self._settled(shown, wait)
+        # No other request comes between the look and the count: nothing is awaited.
+        self._waiting[token.id] = theirs + 1
+        try:
+            settled = await self._settled(shown, wait)
+        finally:
+            self._waiting[token.id] -= 1
+            if not self._waiting[token.id]:
+                del self._waiting[token.id]
         if settled.booking.status is BookingStatus.PENDING:
             return booking_answer(shown, token)
         if settled.booking.status.live:
@@ -66,20 +76,16 @@ class Waits:
     async def _settled(self, shown: Shown, seconds: float) -> Shown:
         """The booking once it is pending no more, or when the time is up."""
         until, seen = monotonic() + seconds, -1
-        self._waiting += 1
-        try:
-            while True:
-                newest = self._service.newest()
-                if newest != seen:
-                    seen = newest
-                    found = await run_in_threadpool(self._service.booking, shown.booking.id)
-                    if found.booking.status is not BookingStatus.PENDING:
-                        return replace(found, created=shown.created)
-                if monotonic() >= until:
-                    return shown
-                await asyncio.sleep(_LOOK_EVERY)
-        finally:
-            self._waiting -= 1
+        while True:
+            newest = self._service.newest()
+            if newest != seen:
+                seen = newest
+                found = await run_in_threadpool(self._service.booking, shown.booking.id)
+                if found.booking.status is not BookingStatus.PENDING:
+                    return replace(found, created=shown.created)
+            if monotonic() >= until:
+                return shown
+            await asyncio.sleep(_LOOK_EVERY)
 
 
 def _refused(shown: Shown, instance: str) -> Response:

@@ -68,6 +68,8 @@ def start_logging(log: Log) -> None:
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("calsync").setLevel(log.level.upper())
+    # Its warnings name whole addresses, and that of a shared channel is a secret.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def _stream(log: Log) -> TextIO:

@@ -18,7 +18,9 @@ from calsync.cli import (
     feeds,
     guard,
     init,
+    notices,
     plan,
+    privacy,
     restore,
     resync,
     rooms,
@@ -78,7 +80,9 @@ app.add_typer(guard.app, name="guard")
 app.add_typer(rooms.app, name="rooms")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(notices.app, name="notices")
 app.add_typer(feeds.app, name="feeds")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(api.app, name="api")
 app.command(
     "sandbox",

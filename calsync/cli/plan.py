@@ -15,6 +15,7 @@ from calsync.cli.options import DEFAULT_SETTINGS, AsJson, SettingsPath, chosen_p
 from calsync.cli.output import clean, print_json, print_line, print_table
 from calsync.cli.times import span
 from calsync.conflicts.clash import shown
+from calsync.engine.addressed import addressed
 from calsync.errors import SideError
 from calsync.mapping.expand import instances
 from calsync.model import (
@@ -23,19 +24,19 @@ from calsync.model import (
     Effect,
     EffectKind,
     Link,
+    Notice,
+    NoticeKind,
     Occupancy,
     Pair,
     Plan,
     Side,
     Window,
 )
+from calsync.reconcile.told import expected
 
 if TYPE_CHECKING:
     from calsync.bootstrap import System
 
-#: Effects that answer the person who booked, or will: a booking that waits is confirmed once the
-#: calendar has it.
-_CONFIRMS = (EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT)
 #: Dates of one series that are counted.
 _MOST_DATES = 1000
 
@@ -50,8 +51,9 @@ def plan(
     """Show every write, deletion, clash and message of the next sync. Nothing is sent or changed.
 
     Reads both sides as a sync would. Messages are counted per recipient: notices that calsync
-    mails, and answers that Exchange itself sends to organisers of declined meetings. A first
-    import refuses nobody, so it has none. Exit status 1 if a room could not be read.
+    sends (#NAME is a shared channel), and answers that Exchange itself sends to organisers of
+    declined meetings. A first import refuses nobody, and sends no notice. Exit status 1 if a room
+    could not be read.
     """
     with connected(settings, dry_run=True) as system:
         found = [preview_room(system, pair) for pair in chosen_pairs(system.home, rooms or [])]
@@ -94,7 +96,7 @@ def preview_room(system: System, pair: Pair, *, full: bool = False) -> dict[str,
     links = _links(system, decided)
     entry["halted"] = decided.halt.reason if decided.halt else ""
     entry["writes"] = [_write(effect, window, pair.zone) for effect in decided.effects]
-    entry["mails"] = _mails(system, decided, links, quiet=entry["first_import"])
+    entry["mails"] = _mails(system, decided, links, pair, quiet=entry["first_import"])
     refused = {e.link_id: e for e in decided.effects if e.refusal is not None}
     entry["conflicts"] = [_conflict(c, links, refused) for c in decided.conflicts]
     entry["skipped"] = [{"link_id": s.link_id, "reason": s.reason} for s in decided.skips]
@@ -150,41 +152,45 @@ def _time(occupancy: Occupancy | None) -> dict[str, Any] | None:
 
 
 def _mails(
-    system: System, decided: Plan, links: dict[str, Link], *, quiet: bool
+    system: System, decided: Plan, links: dict[str, Link], pair: Pair, *, quiet: bool
 ) -> list[dict[str, Any]]:
-    """Every message that would leave, by whom it is sent. A first import mails no notice; an
+    """Every message that would leave, by whom it is sent. A first import sends no notice; an
     organiser whose meeting is declined is told by Exchange itself."""
-    notices = system.home.settings.notices
-    mailed = system.notifier is not None and not quiet
+    told = system.notifier is not None and not quiet
     found = []
     for effect in decided.effects:
         link = links.get(effect.link_id)
-        person = effect.person if effect.person.address else link.person if link else effect.person
         if effect.kind is EffectKind.DECLINE_EVENT:
+            person = link.person if link and not effect.person.address else effect.person
             to = person.address or "the organiser"
             found.append({"to": to, "kind": "declined", "by": "Exchange"})
             continue
-        kind = _notice(effect, link)
-        if mailed and kind in notices.kinds and person.address:
-            found.append({"to": person.address, "kind": kind, "by": "calsync"})
-    for notice in decided.notices:
-        if mailed and notice.kind in notices.kinds:
-            found.append({"to": notice.person.address, "kind": notice.kind.value, "by": "calsync"})
+        kind = expected(link, effect) if link is not None and told else None
+        content = effect.target or effect.was
+        if link is None or kind is None or content is None:
+            continue
+        found += [
+            {"to": one.recipient, "kind": one.kind.value, "by": "calsync"}
+            for one in addressed(system.context, pair, _notice(kind, link, content))
+        ]
+    for notice in decided.notices if told else ():
+        found += [
+            {"to": one.recipient, "kind": one.kind.value, "by": "calsync"}
+            for one in addressed(system.context, pair, notice)
+        ]
     return found
 
 
-def _notice(effect: Effect, link: Link | None) -> str:
-    match effect.kind:
-        case EffectKind.REJECT_BOOKING:
-            return "rejected"
-        case EffectKind.CONFIRM_BOOKING:
-            return "confirmed"
-        case EffectKind.CHANGE_BOOKING if effect.refusal is not None:
-            return "confirmed" if effect.refusal.dates else "rejected"
-        case _ if effect.kind in _CONFIRMS and link is not None and link.pending:
-            return "confirmed"
-        case _:
-            return ""
+def _notice(kind: NoticeKind, link: Link, content: Occupancy) -> Notice:
+    """As far as it matters for whom it goes to."""
+    return Notice(
+        kind=kind,
+        link_id=link.id,
+        booking_key=link.booking.key or "",
+        revision="",
+        person=link.person,
+        occupancy=content,
+    )
 
 
 def recipients(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

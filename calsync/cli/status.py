@@ -214,3 +214,5 @@ def _print_waiting(facts: list[dict[str, Any]], troubles: list[dict[str, Any]]) 
         print_line("The history of one: calsync explain ID. To settle it: calsync conflicts list")
     for trouble in troubles:
         print_line(f"Notices {trouble['state'].value}: {trouble['reason']}")
+    if troubles:
+        print_line("Which ones: calsync notices list")

@@ -44,7 +44,7 @@ def sync(
             pairs = chosen_pairs(system.home, rooms or [])
             if full:
                 # Asked for after a restore, too: then what waits may have been answered before.
-                system.context.begun = system.home.clock.now()
+                system.context.wake()
             results = [_one(system, pair, full=full, lease=lease) for pair in pairs]
             sent = _notify(system)
         finally:
@@ -81,17 +81,29 @@ def _notify(system: System) -> int:
     """Send what is queued, until nothing more leaves; how many notices were sent."""
     from calsync.engine.calls import run_inline
     from calsync.engine.notify import deliver_notices
+    from calsync.engine.reminders import Reminders
 
     if system.notifier is None:
         return 0
     home, total = system.home, 0
     home.store.doubt_notices()
     pairs = {pair.id: pair for pair in home.store.pairs()}
+    Reminders(system.context).look(pairs)
     rooms = {stored.room.id: stored.room for stored in home.bookings.rooms()}
+    closed: set[str] = set()
     while True:
-        done = run_inline(deliver_notices(home.store, system.notifier, pairs=pairs, rooms=rooms))
+        done = run_inline(
+            deliver_notices(
+                *(home.store, system.notifier),
+                pairs=pairs,
+                rooms=rooms,
+                closed=closed,
+                now=home.clock.now,
+            )
+        )
         total += done.sent
-        if not done.sent or done.wait:
+        closed |= done.waits.keys()
+        if not done.sent:
             return total
 
 

@@ -61,6 +61,10 @@ _PLANS = {
 }
 
 
+#: Decisions that are sentences already.
+_SAYS_ITSELF = frozenset({"retention", "privacy"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
     """What happened at a time (UTC), for people."""
@@ -107,6 +111,8 @@ def _entry(entry: AuditEntry) -> str:
             return _observation(entry)
         case AuditStep.DECISION:
             verb, _, why = entry.what.partition(": ")
+            if verb in _SAYS_ITSELF:
+                return why
             plan = _PLANS.get(verb)
             return f"calsync decided to {plan}: {why}" if plan else f"calsync decided: {entry.what}"
         case AuditStep.CALL:
@@ -154,7 +160,7 @@ def _conflict(record: ConflictRecord) -> str:
 
 
 def _notice(record: NoticeRecord) -> Iterator[Sentence]:
-    kind, to = record.notice.kind.value, record.notice.person.address or "nobody"
+    kind, to = record.notice.kind.value, record.notice.recipient or "nobody"
     yield Sentence(at=record.queued_at, text=f"a message “{kind}” to {to} was made ready")
     match record.state:
         case NoticeState.SENT:

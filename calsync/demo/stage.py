@@ -256,7 +256,9 @@ class Stage:
             # People act in seconds as others do in weeks, and no admin is there to be asked.
             "[guard]\nmax_deletions = 100\nmax_writes_per_booking = 1000"
             "\nmax_writes_per_room = 100000",
-            f"[notices]\nenabled = true\nsender = {_quoted(SENDER)}",
+            # The judge counts the answers that people are owed.
+            f"[notices]\nenabled = true\nsender = {_quoted(SENDER)}"
+            '\nkinds = ["confirmed", "rejected"]',
             f'[[connections]]\nname = "{ONLINE}"\ntenant_id = {_quoted(facts["tenant"])}\n'
             f'client_id = {_quoted(facts["client_id"])}\ncloud = "custom"\n'
             f"login_url = {_quoted(self.gateway())}\ngraph_url = {_quoted(self.gateway())}\n"

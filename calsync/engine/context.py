@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from calsync.errors import UsageError
-from calsync.model import NoticeKind, Pair, Window
+from calsync.model import ANSWERS, NoticeKind, Pair, Window
 from calsync.ports import (
+    LONGEST_QUEUE,
+    Audience,
     BookingSide,
     CalendarSide,
     Clock,
@@ -41,7 +43,11 @@ class Context:
     needs no look into the database. ``unsaved``: states whose cursors moved over nothing;
     stored in bulk now and then (an older cursor only means reading again). ``worked``: pairs
     whose lease this process took at some time. ``notices``: the
-    kinds that leave; others are never queued, so that switching them on later sends no old mail.
+    kinds that are mailed to whoever booked; others are never queued, so that switching them on
+    later sends no old mail. ``audiences``: shared channels beside that. ``lead``: how long before
+    its start a booking is about to start. ``aged``: pairs that nobody looked at for long before
+    this process began; ``slept``: those of them that have not come to rest yet. What happened
+    meanwhile may have been told in a life that a restored database does not know.
     ``begun``: when this process began to work on what another one left; None where nothing says
     that time passed in between.
     ``maker``: our installation's mark on the events it makes; empty = none is compared.
@@ -56,7 +62,9 @@ class Context:
     owner: str
     span: Span = Span()
     limits: Limits = field(default_factory=Limits)
-    notices: frozenset[NoticeKind] = frozenset(NoticeKind)
+    notices: frozenset[NoticeKind] = ANSWERS
+    audiences: tuple[Audience, ...] = ()
+    lead: timedelta = timedelta(minutes=10)
     maker: str = ""
     begun: datetime | None = None
     states: dict[str, RoomState] = field(default_factory=dict)
@@ -64,6 +72,8 @@ class Context:
     worked: set[str] = field(default_factory=set)
     resting: set[str] = field(default_factory=set)
     unsaved: set[str] = field(default_factory=set)
+    aged: frozenset[str] = frozenset()
+    slept: set[str] = field(default_factory=set)
     requests: Requests | None = None
     rulebook: Rulebook | None = None
     asked: set[str] = field(default_factory=set)
@@ -113,13 +123,34 @@ class Context:
             self.resting.discard(pair.id)
         self.worked.add(pair.id)
 
+    def wake(self) -> None:
+        """This process begins to work on what another one left."""
+        now = self.begun = self.clock.now()
+        stored = self.store.states()
+        self.states.update(stored)
+        self.aged = frozenset(
+            pair_id
+            for pair_id, state in stored.items()
+            if state.synced_at is not None and now - state.synced_at > LONGEST_QUEUE
+        )
+        self.slept = set(self.aged)
+
     def forget(self, pair_id: str) -> None:
         """Drop what is remembered of a room that is not mapped any more."""
+        self.slept.discard(pair_id)
         self.states.pop(pair_id, None)
         self.fences.pop(pair_id, None)
         self.worked.discard(pair_id)
         self.resting.discard(pair_id)
         self.unsaved.discard(pair_id)
+
+    def look_again(self, pair_id: str) -> None:
+        """The pair is read in another way from now on (titles, zone): both sides are listed in full
+        before anything is decided."""
+        state = self.states.get(pair_id)
+        if state is not None:
+            self.states[pair_id] = replace(state, window=None)
+        self.resting.discard(pair_id)
 
     def save_idle(self) -> None:
         """Store the states of rooms whose cursors moved over nothing."""

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from calsync.conflicts.clash import shown
 from calsync.engine import audit
+from calsync.engine.addressed import addressed
 from calsync.engine.calls import Steps
 from calsync.engine.context import Context
 from calsync.engine.pull import Gathered, gather
@@ -128,6 +129,7 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
         ctx.states[pair.id] = state
         ctx.unsaved.add(pair.id)
         ctx.resting.add(pair.id)
+        ctx.slept.discard(pair.id)
         return
     yield from _work(ctx, pair, found, state, report, full=full)
 
@@ -240,7 +242,7 @@ def _commit(
     *,
     brief: bool,
 ) -> None:
-    wanted = [n for n in plan.notices if n.kind in ctx.notices] if not brief else []
+    wanted = [to for n in plan.notices for to in addressed(ctx, pair, n)] if not brief else []
     links = {link.id: link for link in plan.links}
     told = [n for n in wanted if not may_be_told(ctx, links[n.link_id], Side.CALENDAR)]
     ctx.store.commit(
@@ -284,6 +286,7 @@ def _rest(ctx: Context, pair: Pair, state: RoomState, report: CycleReport) -> No
     )
     if not report.unsettled and not report.error:
         ctx.resting.add(pair.id)
+        ctx.slept.discard(pair.id)
     if done != state:
         ctx.store.commit(Commit(pair_id=pair.id, fence=ctx.fence(pair), state=done))
         ctx.states[pair.id] = done

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from calsync.conflicts.clash import shown
 from calsync.engine import audit
+from calsync.engine.addressed import addressed
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.engine.refusals import with_alternatives
 from calsync.errors import AccessDenied, NotSignedIn, SideError, Throttled
 from calsync.mapping.expand import busy_intervals
 from calsync.model import (
+    ANSWERS,
     Absence,
     Done,
     Effect,
@@ -23,6 +25,7 @@ from calsync.model import (
     Later,
     Link,
     Notice,
+    NoticeKind,
     Observation,
     Occupancy,
     Outcome,
@@ -33,6 +36,7 @@ from calsync.model import (
     Stale,
     Unknown,
     Window,
+    former_mark,
 )
 from calsync.ports import LONGEST_QUEUE, Capabilities, Commit, OpenEffect, SyncSide
 from calsync.reconcile.observe import LAG, too_new_to_be_gone
@@ -164,8 +168,9 @@ def _record(
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
         links[link.id] = changed[link.id] = result.link
-        told = doubtful if may_be_told(ctx, link) else notices
-        told.extend(n for n in result.notices if n.kind in ctx.notices)
+        for notice in result.notices:
+            told = doubtful if may_be_told(ctx, link, kind=notice.kind) else notices
+            told.extend(addressed(ctx, pair, notice))
         # What a declined copy left is looked for elsewhere first; declined it is.
         declined = isinstance(said, Done) and effect.kind is EffectKind.DECLINE_EVENT
         what = "confirmed" if declined and isinstance(outcome, Stale) else result.what
@@ -200,9 +205,18 @@ def _record(
     )
 
 
-def may_be_told(ctx: Context, link: Link, side: Side = Side.BOOKING) -> bool:
+def may_be_told(
+    ctx: Context,
+    link: Link,
+    side: Side = Side.BOOKING,
+    *,
+    kind: NoticeKind = NoticeKind.CONFIRMED,
+) -> bool:
     """True where the person asked on ``side`` so long before this process began that a former life,
-    which a restored database does not know, has answered."""
+    which a restored database does not know, has answered. When others changed something is often
+    not known: there it counts for how long nobody had looked."""
+    if kind not in ANSWERS:
+        return link.pair_id in ctx.slept
     half = link.half(side)
     # Moved by what the calendar shows, it was asked for when it was made.
     asked = half.created if link.claimed_on is not side else half.since or half.created
@@ -308,15 +322,23 @@ def _look_up(
             keys = [o.key for o in others if o.key is not None]
             results = yield Call("read", lambda: port.read(pair, keys), local)
             found.update({o.id: r for o, r in zip(others, results, strict=True)})
-        # A change may have made the item anew, under another key: it then carries our tag.
+        # A change may have made the item anew, under another key: it then carries our tag, and says
+        # in whose place it stands. What carries the tag alone may be a copy that somebody pasted.
         anew = [o for o in others if o.kind in _CHANGES and isinstance(found[o.id], Gone)]
         if anew:
             tags = [o.link_id for o in anew]
             by_tag = yield Call("find", lambda: port.find(pair, tags), local)
-            found.update({o.id: by_tag[o.link_id] for o in anew if o.link_id in by_tag})
+            found.update({o.id: made for o in anew if (made := _in_place(o, by_tag)) is not None})
     except SideError as error:
         return [Unknown(key=o.key or "", reason=str(error)) for o in effects]
     return [found[o.id] for o in effects]
+
+
+def _in_place(effect: OpenEffect, by_tag: Mapping[str, Observation]) -> Observation | None:
+    made = by_tag.get(effect.link_id)
+    if isinstance(made, Seen) and made.replaces != former_mark(effect.key or ""):
+        return None
+    return made
 
 
 def _effect_again(open_effect: OpenEffect, link: Link) -> Effect:

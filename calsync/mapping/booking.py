@@ -168,6 +168,8 @@ def read_wish(doc: Mapping[str, object], room_zone: str) -> Wish:
     uid, external_id = _read_name(form, "uid"), _read_name(form, "externalId")
     form.done()
     assert content is not None
+    if content.private:
+        person = NOBODY  # like its title: busy time and nothing else
     return Wish(content=content, person=person, seats=seats, uid=uid or "", external_id=external_id)
 
 
@@ -198,7 +200,7 @@ def is_name(text: str) -> bool:
 def wish_to_json(booking: Booking, room_zone: str) -> dict[str, object]:
     """The members that a platform may set, as they stand: what a merge patch is applied to."""
     doc = content_to_json(booking.content, room_zone)
-    if booking.person != NOBODY:
+    if booking.person != NOBODY and not booking.content.private:
         doc["bookedBy"] = person_to_json(booking.person)
     if booking.seats is not None:
         doc["seats"] = booking.seats

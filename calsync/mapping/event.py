@@ -140,7 +140,8 @@ def _read(key: str, event: Mapping[str, Any], how: Reading, parts: Parts | None)
         owned=owned,
         uid=text_of(event, "iCalUId"),
         tag=tag[len(TAG_PREFIX) :] if isinstance(tag, str) and tag.startswith(TAG_PREFIX) else None,
-        person=NOBODY if owned else _person(event),
+        # Whose private meeting it is stays in Exchange: there it is busy time and nothing else.
+        person=NOBODY if owned or look.private else _person(event),
         modified=modified,
     )
 

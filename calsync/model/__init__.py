@@ -24,7 +24,9 @@ from calsync.model.occupancy import (
     Window,
 )
 from calsync.model.plan import (
+    ANSWERS,
     BOTH_STAY,
+    MAIL,
     Conflict,
     ConflictKind,
     Done,
@@ -59,8 +61,10 @@ from calsync.model.rooms import (
 from calsync.model.tally import NONE_YET, Tally
 
 __all__ = [
+    "ANSWERS",
     "BOTH_STAY",
     "LET_BE",
+    "MAIL",
     "NOBODY",
     "NONE_YET",
     "Absence",

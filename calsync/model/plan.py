@@ -168,16 +168,31 @@ class Conflict:
 
 
 class NoticeKind(StrEnum):
+    """CONFIRMED and REJECTED answer whoever asked on the platform. CHANGED and CANCELLED are news
+    of a booking that stood. STARTING: it begins soon."""
+
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
+    CHANGED = "changed"
+    CANCELLED = "cancelled"
+    STARTING = "starting"
     WARNED = "warned"
+
+
+#: The kinds that answer a question.
+ANSWERS = frozenset({NoticeKind.CONFIRMED, NoticeKind.REJECTED})
+#: The channel of what goes to the person who booked.
+MAIL = "mail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A message to a person, at most once per (booking key, revision, recipient, kind).
+    """A message to a person, or to a shared channel (``channel``, then ``person`` is whom it is
+    about), at most once per (booking key, revision, recipient, kind).
 
-    Of a warning the key is that of the link, since there may be no booking yet, and the revision
+    ``was``: the booking as it stood before (CHANGED). ``cause``: the side on which people changed
+    or cancelled it. A STARTING notice is about one date: its occupancy is that date in UTC. Of a
+    WARNED one the key is that of the link, since there may be no booking yet, and the revision
     names the act of the person.
     """
 
@@ -188,6 +203,14 @@ class Notice:
     person: Person
     occupancy: Occupancy
     refusal: Refusal | None = None
+    was: Occupancy | None = None
+    cause: Side | None = None
+    channel: str = MAIL
+
+    @property
+    def recipient(self) -> str:
+        """Whom the ledger tells once: the address of the person, or the channel."""
+        return self.person.address if self.channel == MAIL else f"#{self.channel}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,11 @@ def keep(link: Link, side: Side) -> list[Link]:
 
 
 def freed(link: Link) -> Link:
-    """Not parked any more, and with all tries ahead of it."""
-    return replace(link, state=LinkState.ACTIVE, reason="", attempts=0, revision=link.revision + 1)
+    """Not parked any more, and with all tries ahead of it. A write that is in doubt goes by the
+    revision: moved on, nothing would look it up, and the link waited for it for ever (found by
+    simulation)."""
+    revision = link.revision if link.in_flight else link.revision + 1
+    return replace(link, state=LinkState.ACTIVE, reason="", attempts=0, revision=revision)
 
 
 def _new_life(link: Link, lives: Side) -> list[Link]:

@@ -21,6 +21,7 @@ from typing import assert_never
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
 from calsync.model import (
+    NOBODY,
     Absence,
     Gone,
     Half,
@@ -128,15 +129,18 @@ def may_be_remade(
 def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
     half = half_of(link, side, obs, now)
     if side is Side.BOOKING:
-        person = obs.person if obs.person.address else link.person
+        kept = NOBODY if obs.occupancy.private else link.person
+        person = obs.person if obs.person.address else kept
         if link.refusal is not None and not link.refusal.dates and half.since != link.booking.since:
             # Moved again since the refused move: nothing is left to be told of that one.
             link = replace(link, refusal=None)
         seats = obs.seats if link.origin is Side.BOOKING else link.seats
         return replace(link, booking=half, pending=obs.pending, person=person, seats=seats)
-    if link.origin is Side.BOOKING:
-        return replace(link, event=half)
-    return replace(link, event=half, person=obs.person, seats=obs.seats)
+    mine = link.origin is Side.CALENDAR
+    # Made private on this side: from now on nobody is named, whoever booked it.
+    person = NOBODY if obs.occupancy.private else obs.person if mine else link.person
+    seats = obs.seats if mine else link.seats
+    return replace(link, event=half, person=person, seats=seats)
 
 
 def _kept_for_create(link: Link, before: Link, side: Side) -> Link:

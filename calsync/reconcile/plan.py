@@ -254,9 +254,15 @@ class _Room:
             self.out.conflicts.append(both_stay(verdict))
             return
         link = self.changed.setdefault(verdict.loser.link.id, verdict.loser.link)
+        claims = (verdict.loser, *verdict.winners)
+        if verdict.ask and any(self.changed.get(c.link.id, c.link).in_flight for c in claims):
+            # A write is in doubt that may have taken one of them off the time: there may be nothing
+            # to ask. (Parked, nothing would look that write up.)
+            self._hold(verdict)
+            return
         self.out.conflicts.append(conflict_of(verdict, self.pair.clash_policy.value))
         if verdict.ask:
-            for claim in (verdict.loser, *verdict.winners):
+            for claim in claims:
                 self.decisions.pop(claim.link.id, None)
                 claimant = self.changed.get(claim.link.id, claim.link)
                 if claimant.state is not LinkState.PARKED:
@@ -380,10 +386,10 @@ class _Room:
         return heir(link, lives)
 
     def park(self, link: Link, why: str) -> None:
-        """Nothing more happens to the link until a person, or a new change, moves it."""
-        self.changed[link.id] = replace(
-            link, state=LinkState.PARKED, reason=why, revision=link.revision + 1
-        )
+        """Nothing more happens to the link until a person, or a new change, moves it. A write of it
+        that is in doubt is looked up all the same: that goes by the revision."""
+        revision = link.revision if link.in_flight else link.revision + 1
+        self.changed[link.id] = replace(link, state=LinkState.PARKED, reason=why, revision=revision)
         self.parked.add(link.id)
         self.out.rulings.append(Ruling(link.id, "park", why))
 

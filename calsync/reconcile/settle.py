@@ -20,7 +20,6 @@ from calsync.model import (
     Link,
     LinkState,
     Notice,
-    NoticeKind,
     Occupancy,
     Outcome,
     Presence,
@@ -33,6 +32,7 @@ from calsync.model import (
 from calsync.reconcile.observe import LAG, accept, half_of
 from calsync.reconcile.rebase import made, rebase, with_half
 from calsync.reconcile.sent import as_sent
+from calsync.reconcile.told import cancellation, change, confirmation, refuses_all, rejection
 
 #: Effects that refuse what a person asked; the reason stays on the link until they are told.
 _REFUSING = frozenset({EffectKind.CHANGE_BOOKING, EffectKind.REJECT_BOOKING})
@@ -94,14 +94,14 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
     state = done.now
     if isinstance(state, Gone):
         gone = _removed(link, effect, state, now)
-        return Settled(
-            link=gone, notices=() if quiet else _rejection(gone, effect, state), what=what
-        )
+        notices = () if quiet else (*rejection(gone, effect, state), *cancellation(gone, effect))
+        return Settled(link=gone, notices=notices, what=what)
     link, before = _shown_now(link, effect, state, now), link
     if effect.kind is EffectKind.CONFIRM_BOOKING:
-        notices = () if quiet else _confirmation(link, effect, state)
+        notices = () if quiet else confirmation(link, effect, state)
         # Both sides agree and the person knows: the link is at rest.
         return Settled(link=replace(link, refusal=None, attempts=0), notices=notices, what=what)
+    notices = () if quiet else change(link, effect, state)
     if ours := as_sent(link, before, effect.kind.side, state):
         link = ours
     elif effect.kind is EffectKind.DECLINE_EVENT or effect.merged:
@@ -111,7 +111,7 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
     else:
         part = _part_made(link.base, effect.target, state.occupancy)
         link = _rebased(link, effect, part, complete=done.complete)
-    return Settled(link=link, what=what)
+    return Settled(link=link, notices=notices, what=what)
 
 
 def _said_to_be_made(link: Link, effect: Effect, now: datetime) -> Link:
@@ -149,7 +149,7 @@ def _shown_now(link: Link, effect: Effect, state: Seen, now: datetime) -> Link:
     link = with_half(replace(link, in_flight=False), side, half)
     if side is Side.BOOKING:
         link = replace(link, pending=state.pending)
-    if effect.kind is EffectKind.CHANGE_BOOKING and _refuses_all(effect):
+    if effect.kind is EffectKind.CHANGE_BOOKING and refuses_all(effect):
         # Back where its event was all along: who booked there meanwhile could not see that.
         link = replace(link, claim=Side.CALENDAR)
     return link
@@ -158,10 +158,6 @@ def _shown_now(link: Link, effect: Effect, state: Seen, now: datetime) -> Link:
 def _several(link: Link, side: Side) -> bool:
     """True where creates of different contents were sent."""
     return len(link.half(side).sent.split()) > 1
-
-
-def _refuses_all(effect: Effect) -> bool:
-    return effect.refusal is not None and not effect.refusal.dates
 
 
 def _created(
@@ -209,43 +205,6 @@ def _agreed(link: Link, state: Seen) -> Link:
         return link
     base = agreed(link.base, mine, theirs)
     return link if base == link.base else rebase(link, base, fingerprint(base))
-
-
-def _confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:
-    """One answer to the person who booked: yes, or yes except for some dates, or "not moved"."""
-    if not link.person.address:
-        return ()
-    return (
-        Notice(
-            kind=NoticeKind.REJECTED if _refuses_all(effect) else NoticeKind.CONFIRMED,
-            link_id=link.id,
-            booking_key=state.key,
-            revision=state.version,
-            person=link.person,
-            occupancy=state.occupancy,
-            refusal=effect.refusal,
-        ),
-    )
-
-
-def _rejection(link: Link, effect: Effect, state: Gone) -> tuple[Notice, ...]:
-    if effect.kind is not EffectKind.REJECT_BOOKING or not link.person.address:
-        return ()
-    if state.absence is not Absence.REFUSED:
-        return ()  # Its owner was faster and gave it up: there is nothing to refuse any more.
-    if effect.was is None or effect.key is None:
-        return ()
-    return (
-        Notice(
-            kind=NoticeKind.REJECTED,
-            link_id=link.id,
-            booking_key=effect.key,
-            revision=effect.version,
-            person=link.person,
-            occupancy=effect.was,
-            refusal=effect.refusal,
-        ),
-    )
 
 
 def _unread(kind: EffectKind, found: Unknown) -> Outcome:

@@ -8,7 +8,6 @@ from calsync.settings.model import (
     Database,
     GuardLimits,
     Log,
-    Notices,
     Platform,
     Policy,
     Retention,
@@ -18,12 +17,14 @@ from calsync.settings.model import (
     Webhooks,
     Worker,
 )
+from calsync.settings.notices import Channel, Notices, Smtp
 from calsync.settings.reader import load, parse
 from calsync.settings.secret import SecretRef
 
 __all__ = [
     "Api",
     "BookingSource",
+    "Channel",
     "Connection",
     "Database",
     "GuardLimits",
@@ -35,6 +36,7 @@ __all__ = [
     "RoomEntry",
     "SecretRef",
     "Settings",
+    "Smtp",
     "SyncWindow",
     "Webhooks",
     "Worker",

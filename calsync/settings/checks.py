@@ -219,6 +219,33 @@ def networks(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def names(value: object) -> tuple[str, ...]:
+    """A list of short names."""
+    if not isinstance(value, list):
+        raise Wrong(f"must be a list, not {_a(value)}", 'Write ["atrium"]')
+    return tuple(dict.fromkeys(name(entry) for entry in value))
+
+
+def by_address(*allowed: str) -> Check:
+    """One of these words for each address or domain; ordered, lower case."""
+
+    def check(value: object) -> tuple[tuple[str, str], ...]:
+        todo = f'Write {{ "contoso.com" = "{allowed[0]}" }}'
+        if not isinstance(value, dict):
+            raise Wrong(f"must be a table, not {_a(value)}", todo)
+        found: dict[str, str] = {}
+        for key, word in value.items():
+            plain = text(key).strip().casefold()
+            if not (_MAILBOX.fullmatch(plain) or _TENANT.fullmatch(plain)):
+                raise Wrong(f"{shown(key)} is neither an address nor a domain", todo)
+            if word not in allowed:
+                raise Wrong(f"{shown(word)} ({shown(key)}) is none of {', '.join(allowed)}", todo)
+            found[plain] = word
+        return tuple(sorted(found.items()))
+
+    return check
+
+
 # --- names of things -------------------------------------------------------------------------
 
 _MAILBOX = re.compile(r"[^@\s<>\"',;:\\/()\[\]]{1,64}@[^@\s<>\"',;:\\/()\[\]]{1,255}")
@@ -262,6 +289,17 @@ def tenant(value: object) -> str:
     return str(value)
 
 
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45}", re.ASCII)
+
+
+def host(value: object) -> str:
+    """The name or address of a machine, without a port."""
+    found = text(value).strip()
+    if not _HOST.fullmatch(found):
+        raise Wrong(f"{shown(found)} is not the name of a server", 'Write "smtp.contoso.com"')
+    return found
+
+
 def variable(value: object) -> str:
     """The name of an environment variable."""
     if not _VARIABLE.fullmatch(text(value)):
@@ -284,7 +322,7 @@ def zone(value: object) -> str:
     return found
 
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def origin(value: object) -> str:
@@ -296,7 +334,7 @@ def origin(value: object) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise Wrong(f"{shown(found)} is not an address", todo) from None
-    plain = parts.scheme == "http" and host in _LOOPBACK
+    plain = parts.scheme == "http" and host in LOOPBACK
     if not host or not (parts.scheme == "https" or plain):
         raise Wrong(f"{shown(found)} is not a secure address", todo)
     if parts.username or parts.path or parts.query or parts.fragment:
@@ -313,7 +351,7 @@ def endpoint(value: object) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise Wrong(f"{shown(found)} is not an address", todo) from None
-    plain = parts.scheme == "http" and host in _LOOPBACK
+    plain = parts.scheme == "http" and host in LOOPBACK
     if not host or not (parts.scheme == "https" or plain):
         raise Wrong(f"{shown(found)} is not a secure address", todo)
     if parts.username or parts.query or parts.fragment:

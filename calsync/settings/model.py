@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date, time
 
 from calsync.mapping.reactions import read_reactions
-from calsync.model import ClashPolicy, EditPolicy, NoticeKind, Reaction, Reactions
+from calsync.model import ClashPolicy, EditPolicy, Reaction, Reactions
 from calsync.settings import checks
 from calsync.settings.checks import checked
+from calsync.settings.notices import Channel, Notices, Smtp
 from calsync.settings.secret import SecretRef
 
 _DAY = 86400.0
@@ -94,26 +95,6 @@ class OutlookRules:
                 seats=Reaction(self.seats),
             ),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notices:
-    enabled: bool = field(default=False, metadata=checked(checks.flag))
-    sender: str = field(default="", metadata=checked(checks.optional(checks.mailbox)))
-    kinds: tuple[str, ...] = field(
-        default=("confirmed", "rejected", "warned"), metadata=checked(checks.choices(*NoticeKind))
-    )
-    max_per_room_day: int = field(default=100, metadata=checked(checks.whole(1, 100_000)))
-    max_per_person_day: int = field(default=100, metadata=checked(checks.whole(1, 100_000)))
-
-    @property
-    def unheard(self) -> str:
-        """Why a warning would reach nobody; empty where it does."""
-        if not self.enabled:
-            return "nobody can be warned: notices are off"
-        if NoticeKind.WARNED not in self.kinds:
-            return 'nobody can be warned: kinds under [notices] has no "warned"'
-        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +262,7 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
     outlook_rules: OutlookRules = field(default_factory=OutlookRules)
     notices: Notices = field(default_factory=Notices)
+    smtp: Smtp = field(default_factory=Smtp)
     retention: Retention = field(default_factory=Retention)
     platform: Platform = field(default_factory=Platform)
     booking: BookingSource = field(default_factory=BookingSource)
@@ -288,6 +270,7 @@ class Settings:
     log: Log = field(default_factory=Log)
     connections: tuple[Connection, ...] = ()
     rooms: tuple[RoomEntry, ...] = ()
+    channels: tuple[Channel, ...] = ()
 
     def connection(self, name: str) -> Connection | None:
         """The connection of that name."""

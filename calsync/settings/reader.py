@@ -13,11 +13,11 @@ from typing import Any, TypeVar, cast
 from calsync.errors import Problem, SettingsError
 from calsync.settings.checks import CHECK, Wrong
 from calsync.settings.lines import Lines
-from calsync.settings.model import BookingSource, Connection, RoomEntry, Settings
+from calsync.settings.model import Connection, RoomEntry, Settings
+from calsync.settings.notices import Channel
 from calsync.settings.rules import contradictions
 
 T = TypeVar("T")
-Anchored = TypeVar("Anchored", Connection, BookingSource)
 
 #: Bytes. Far above any real settings file, low enough to refuse a wrong file at once.
 LARGEST = 1_000_000
@@ -25,7 +25,11 @@ LARGEST = 1_000_000
 #: Characters. tomllib's time grows with the square of the parts of a dotted key.
 LONGEST_LINE = 4000
 
-_LISTS: dict[str, type[Any]] = {"connections": Connection, "rooms": RoomEntry}
+_LISTS: dict[str, type[Any]] = {
+    "connections": Connection,
+    "rooms": RoomEntry,
+    "channels": Channel,
+}
 _SECTIONS: dict[str, type[Any]] = {
     f.name: cast("type[Any]", f.default_factory)
     for f in fields(Settings)
@@ -223,6 +227,7 @@ _SECRETS = {
     "certificate_password": _instead("certificate_password"),
     "federated_token": _instead("federated_token"),
     "token": _instead("federated_token"),
+    "url": _instead("url"),
 }
 
 
@@ -249,20 +254,28 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     log, webhooks = settings.log, settings.webhooks
     if log.file:
         log = replace(log, file=str(folder / log.file))
+    notices, smtp = settings.notices, settings.smtp
+    if notices.templates:
+        notices = replace(notices, templates=str(folder / notices.templates))
     return replace(
         settings,
         database=replace(settings.database, url=url),
         connections=connections,
+        notices=notices,
+        smtp=_anchored_files(smtp, folder),
+        channels=tuple(_anchored_files(one, folder) for one in settings.channels),
         booking=_anchored_files(settings.booking, folder),
         webhooks=replace(webhooks, key_file=str(folder / webhooks.key_file)),
         log=log,
     )
 
 
-def _anchored_files(entry: Anchored, folder: Path) -> Anchored:
+def _anchored_files(entry: T, folder: Path) -> T:
+    """Every setting of ``entry`` that names a file."""
+    values = cast("Any", entry)
     files: dict[str, Any] = {
         f.name: str(folder / getattr(entry, f.name))
-        for f in fields(entry)
+        for f in fields(values)
         if (f.name.endswith("_file") or f.name == "ca_bundle") and getattr(entry, f.name)
     }
-    return replace(entry, **files)
+    return cast("T", replace(values, **files))

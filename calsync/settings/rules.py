@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import fields
 
 from calsync.model import Reaction
-from calsync.settings.checks import span
+from calsync.settings.checks import LOOPBACK, span
 from calsync.settings.model import BookingSource, Connection, Settings
+from calsync.settings.notices import TAKEN
 
 Path = tuple[str | int, ...]
 #: Where, what, and what to do.
@@ -29,6 +30,8 @@ def contradictions(settings: Settings, broken: Set[Path]) -> Iterator[Finding]:
         yield from _repeated("connections", "name", [c.name for c in settings.connections])
         if not any(path[0] == "rooms" for path in broken):
             yield from _rooms(settings)
+    if not any(path[0] == "channels" for path in broken):
+        yield from _channels(settings)
 
 
 def _pairs(settings: Settings) -> Iterator[tuple[set[Path], Finding]]:
@@ -63,14 +66,46 @@ def _pairs(settings: Settings) -> Iterator[tuple[set[Path], Finding]]:
                 "Raise it, or lower past_days",
             ),
         )
-    enabled, sender = ("notices", "enabled"), ("notices", "sender")
-    if settings.notices.enabled and not settings.notices.sender:
+    yield from _mail(settings)
+
+
+def _mail(settings: Settings) -> Iterator[tuple[set[Path], Finding]]:
+    notices, smtp = settings.notices, settings.smtp
+    enabled, sender, via = ("notices", "enabled"), ("notices", "sender"), ("notices", "via")
+    host, security = ("smtp", "host"), ("smtp", "security")
+    if notices.enabled and not notices.sender:
         yield (
             {enabled, sender},
             (
                 enabled,
                 "notices need a mailbox that sends them",
                 'Add sender = "rooms@your-domain" under [notices], or set enabled = false',
+            ),
+        )
+    if notices.enabled and notices.via == "smtp" and not smtp.host:
+        yield (
+            {enabled, via, host},
+            (via, "mail by SMTP needs a server", 'Add host = "smtp.your-domain" under [smtp]'),
+        )
+    password: set[Path] = {("smtp", "password_env"), ("smtp", "password_file")}
+    if smtp.password_env and smtp.password_file:
+        yield (
+            password,
+            (("smtp", "password_env"), "is given twice: here and as password_file", "Keep one"),
+        )
+    if bool(smtp.user) != (smtp.password is not None):
+        missing = "password_env or password_file" if smtp.user else "user"
+        yield (
+            {("smtp", "user"), *password},
+            (("smtp", "user"), f"user and password go together: {missing} is missing", "Add it"),
+        )
+    if smtp.security == "none" and smtp.user and smtp.host not in LOOPBACK:
+        yield (
+            {security, host, ("smtp", "user")},
+            (
+                security,
+                "a password would travel unencrypted",
+                'Set security = "starttls" or "tls", or take user and password out',
             ),
         )
     yield from _warnings(settings)
@@ -204,6 +239,19 @@ def _app(entry: Connection, path: Path, addresses: Sequence[str]) -> Iterator[Fi
         twin = f"{key.removesuffix('_env')}_file"
         if key.endswith("_env") and getattr(entry, key) and getattr(entry, twin):
             yield ((*path, key), f"is given twice: here and as {twin}", "Keep one of the two")
+
+
+def _channels(settings: Settings) -> Iterator[Finding]:
+    yield from _repeated("channels", "name", [channel.name for channel in settings.channels])
+    for number, channel in enumerate(settings.channels):
+        path: Path = ("channels", number)
+        if channel.name in TAKEN:
+            what = f"{channel.name} is a name that calsync itself uses"
+            yield ((*path, "name"), what, "Choose another")
+        if not channel.url_env and not channel.url_file:
+            yield ((*path, "name"), "it has no address", "Add url_env, or url_file")
+        if channel.url_env and channel.url_file:
+            yield ((*path, "url_env"), "is given twice: here and as url_file", "Keep one")
 
 
 def _rooms(settings: Settings) -> Iterator[Finding]:

@@ -52,6 +52,7 @@ def check_all(
     for entry in settings.connections:
         mine = [pair for pair in pairs if pair.connection == entry.name]
         yield from check_connection(system, entry, mine, outside=outside, write=write)
+    yield from _channels(system)
     for pair in pairs:
         if settings.connection(pair.connection) is None:
             yield Finding(
@@ -143,7 +144,7 @@ def _places(link: Link, where: str, answers: list[Answer]) -> Finding:
 def _mail(system: System, entry: Connection, rights: frozenset[str]) -> Iterator[Finding]:
     notices = system.home.settings.notices
     first = next(iter(system.links), "")
-    if not notices.enabled or entry.name != first:
+    if not notices.enabled or notices.via != "graph" or entry.name != first:
         return
     where = f"mailbox {notices.sender}"
     if "Mail.Send" in rights:
@@ -160,8 +161,21 @@ def _mail(system: System, entry: Connection, rights: frozenset[str]) -> Iterator
             about="mail",
             where=where,
             what="whether notices can be sent shows with the first one: trying would send a mail",
-            todo="See Notices in calsync status after the first booking",
+            todo="Send one to yourself: calsync notices test --mail ADDRESS",
         )
+
+
+def _channels(system: System) -> Iterator[Finding]:
+    """The mail server is signed in to, and addresses of channels are looked at; nothing is sent."""
+    board = system.board
+    for name, wrong in (board.check() if board is not None else {}).items():
+        where = f"channel {name}"
+        if wrong:
+            todo = "Then: calsync notices test"
+            level = Level.FAILED
+            yield Finding(level=level, about="notices", where=where, what=wrong, todo=todo)
+        else:
+            yield _ok("notices", where, "nothing stands in its way; nothing was sent")
 
 
 def _clock(system: System, where: str, answers: Sequence[Answer]) -> Finding:

@@ -18,7 +18,7 @@ from calsync.errors import UsageError
 
 #: Bytes. 10,000 rooms with 100 columns stay below; a wrong file is refused at once.
 LARGEST = 32_000_000
-_STEERS = ("=", "+", "-", "@", "\t", "\r")
+_STEERS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _GUARD = "'"
 _MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),

@@ -107,6 +107,9 @@ class Database:
             run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
         run("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten: names that were forgotten must not be left in the file.
+        # (Debian's SQLite does so by itself.)
+        run("PRAGMA secure_delete = ON")
         # Bulk imports touch keys all over the tables: a checkpoint (which syncs the disk) every
         # 32 MB of WAL instead of every 4. The cache stays as it is, 2 MB: every connection has
         # one, which fills as the database grows. With 32 MB a first import of 40,000 events took
@@ -150,6 +153,26 @@ class Database:
             self._check_file()
             with self.engine.begin() as connection:
                 yield connection
+
+    def scrub(self, *, whole: bool = False) -> bool:
+        """Let what was deleted leave the files, too: empty the write-ahead log, which holds pages
+        as they were before. ``whole``: write the file anew, without the gaps between rows and the
+        pages that a database without ``secure_delete`` left behind.
+
+        False where that could not be now, because others read or write: nothing was changed, and
+        a later call does it. A server (PostgreSQL) frees its pages by itself (autovacuum).
+        """
+        if self.path is None:
+            return True
+        try:
+            with self._once(), self._turn(), self._lent() as driver:
+                self._check_file()
+                if whole:
+                    driver.execute("VACUUM")
+                busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                return not busy
+        except DatabaseBusy:
+            return False
 
     def dispose(self) -> None:
         """Close every connection. The last one of a SQLite file also folds the WAL into it."""

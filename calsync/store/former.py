@@ -10,8 +10,8 @@ from calsync.mapping.fingerprint import dumps, loads
 from calsync.model import Effect, EffectKind, Occupancy
 from calsync.store.codec import instant, micros, occupancy_ends
 from calsync.store.database import Database
-from calsync.store.retention import without_titles
-from calsync.store.statements import Statements, run_many
+from calsync.store.hiding import untitle
+from calsync.store.statements import Statements
 
 #: Effects that leave nothing behind of what was there.
 _KEPT = frozenset(
@@ -68,7 +68,8 @@ class FormerStates:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._sql = Statements.of(is_sqlite=db.is_sqlite).sql
+        self._text = Statements.of(is_sqlite=db.is_sqlite)
+        self._sql = self._text.sql
 
     def since(self, pair_id: str, at: datetime) -> list[Former]:
         """What was done to a pair's items since then, oldest first."""
@@ -91,18 +92,20 @@ class FormerStates:
             for done, link_id, kind, key, was, became, why in rows
         ]
 
-    def drop_titles(self, pair_id: str) -> None:
-        """Titles are not carried for the room any more: what is kept forgets them, too."""
-        select = self._sql("SELECT id, was, became FROM former WHERE pair_id = ?")
-        update = self._sql("UPDATE former SET was = ?, became = ? WHERE id = ?")
+    def drop_titles(self, pair_id: str, room_id: str) -> None:
+        """Titles are not carried for the room any more: what is kept forgets them, too. Bookings
+        that stand lose theirs with the next reading of both sides, by which nothing is undone."""
+        dead = "state = 'buried'"
+        gone = "status NOT IN ('pending', 'confirmed')"
         with self._db.write() as connection:
-            rows = connection.exec_driver_sql(select, (pair_id,)).all()
-            bare = [
-                (_untitled(was), _untitled(became), number)
-                for number, was, became in rows
-                if '"title"' in f"{was}{became}"
-            ]
-            run_many(connection, update, bare)
+            for table, where, value in (
+                ("former", "pair_id = ?", pair_id),
+                ("conflict", "pair_id = ?", pair_id),
+                ("notice", "pair_id = ?", pair_id),
+                ("link", f"{dead} AND pair_id = ?", pair_id),
+                ("hub_booking", f"{gone} AND room_id = ?", room_id),
+            ):
+                untitle(connection, self._text, table, where, (value,))
 
     def oldest(self, pair_id: str) -> datetime | None:
         """Since when anything is kept of a pair; None where nothing is."""
@@ -110,7 +113,3 @@ class FormerStates:
         with self._db.read() as connection:
             found = connection.exec_driver_sql(sql, (pair_id,)).scalar()
         return None if found is None else instant(found)
-
-
-def _untitled(stored: str | None) -> str | None:
-    return None if stored is None else dumps(without_titles(loads(stored)))

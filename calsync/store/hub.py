@@ -297,8 +297,10 @@ class SqlHubWriter(SqlHubReader):
             self._c.exec_driver_sql(self._hot.put_counter, (_HORIZON, last))
         answers = f"DELETE FROM {t.answer.name} WHERE at < ?"
         gone += self._run(answers, rows.micros(answers_before)).rowcount
-        dead = f"DELETE FROM {t.booking.name} WHERE NOT {_LIVE} AND modified < ?"
-        return gone + self._run(dead, rows.micros(dead_before)).rowcount
+        # What ended before is of no use either, whether it took place or not.
+        dead = f"DELETE FROM {t.booking.name} WHERE NOT {_LIVE} AND modified < ? OR last_end < ?"
+        before = rows.micros(dead_before)
+        return gone + self._run(dead, before, before).rowcount
 
     def forget_people(self, ended_before: datetime) -> int:
         sql = (

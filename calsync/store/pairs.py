@@ -162,6 +162,9 @@ class Mappings:
         with self._db.write() as connection:
             self._check_free(connection, pair, mailbox)
             self._spread(connection, pair)
+            before = connection.exec_driver_sql(
+                self._sql("SELECT titles, zone FROM pair WHERE id = ?"), (pair.id,)
+            ).first()
             connection.exec_driver_sql(
                 self._sql(
                     f"INSERT INTO pair ({PAIR_COLUMNS}, added) VALUES"
@@ -199,6 +202,11 @@ class Mappings:
                 ),
                 (pair.id, now),
             )
+            if before is not None and (bool(before[0]), before[1]) != (pair.titles, pair.zone):
+                # What was read says now something else: both sides are listed anew, together.
+                # One side alone would look changed, and be changed back.
+                again = "UPDATE room_sync SET window_start = NULL, window_end = NULL"
+                connection.exec_driver_sql(self._sql(f"{again} WHERE pair_id = ?"), (pair.id,))
 
     def remove_pair(self, pair_id: str) -> bool:
         """Unmap. Bookings and events stay as they are on both sides; links stay here, so that

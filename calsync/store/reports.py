@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from calsync.mapping.fingerprint import loads
-from calsync.model import Conflict, ConflictKind, Link, Notice, NoticeKind, Person, Side
+from calsync.model import Conflict, ConflictKind, Link, Notice, Side
 from calsync.ports import AuditEntry, AuditStep, NoticeState
-from calsync.store.codec import LINK_COLUMNS, instant, link_of, refusal_of
+from calsync.store.codec import LINK_COLUMNS, instant, link_of
 from calsync.store.connection import Connection
 from calsync.store.database import Database
+from calsync.store.ledger import NOTICE_COLUMNS, notice_of
 from calsync.store.statements import Statements
 
 Row = Sequence[Any]
@@ -22,10 +23,7 @@ _CONFLICTS = (
     "SELECT id, at, pair_id, kind, link_id, other_link_id, policy, winner, reason, lost, fields"
     " FROM conflict"
 )
-_NOTICES = (
-    "SELECT id, pair_id, kind, link_id, booking_key, revision, recipient, recipient_name,"
-    " occupancy, refusal, state, tries, reason, queued_at, changed_at FROM notice"
-)
+_NOTICES = f"SELECT {NOTICE_COLUMNS}, reason, queued_at, changed_at FROM notice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,24 +221,13 @@ def _conflict_of(row: Row) -> ConflictRecord:
 
 
 def _notice_of(row: Row) -> NoticeRecord:
-    (
-        id_, pair_id, kind, link_id, booking_key, revision, recipient, recipient_name,
-        occupancy, refusal, state, tries, reason, queued_at, changed_at,
-    ) = row  # fmt: skip
+    reason, queued_at, changed_at = row[-3:]
     return NoticeRecord(
-        id=id_,
-        pair_id=pair_id,
-        notice=Notice(
-            kind=NoticeKind(kind),
-            link_id=link_id,
-            booking_key=booking_key,
-            revision=revision,
-            person=Person(recipient_name, recipient),
-            occupancy=loads(occupancy),
-            refusal=refusal_of(refusal),
-        ),
-        state=NoticeState(state),
-        tries=tries,
+        id=row[0],
+        pair_id=row[1],
+        notice=notice_of(row),
+        state=NoticeState(row[2]),
+        tries=row[3],
         reason=reason,
         queued_at=instant(queued_at),
         changed_at=instant(changed_at),

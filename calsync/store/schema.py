@@ -110,6 +110,12 @@ def _half(side: str) -> list[Column[object]]:
     ]
 
 
+#: Bookings of the platform that stand on both sides: of whose start people may be told.
+COMING = (
+    "origin = 'booking' AND state = 'active' AND booking_presence = 'present'"
+    " AND event_presence = 'present'"
+)
+
 #: Links, tombstones included. ``starts`` is NULL where neither base nor a half says when;
 #: ``ends`` is NULL for an endless series. ``redacted``: titles and person were dropped.
 link = Table(
@@ -145,6 +151,9 @@ link = Table(
     UniqueConstraint("pair_id", "booking_key"),
     UniqueConstraint("pair_id", "event_key"),
     Index("ix_link_pair_id_ends", "pair_id", "ends"),
+    Index(
+        "ix_link_coming", "ends", "starts", sqlite_where=text(COMING), postgresql_where=text(COMING)
+    ),
     Index(
         "ix_link_unsettled",
         "pair_id",
@@ -200,7 +209,8 @@ conflict = Table(
     Column("fields", Text, nullable=False),
 )
 
-#: The ledger of notices: the unique row is what makes a notice leave at most once.
+#: The ledger of notices: the unique row is what makes a notice leave at most once. ``recipient``
+#: is an address, or ``#channel``. ``due``: not to be tried before.
 notice = Table(
     "notice",
     metadata,
@@ -220,6 +230,10 @@ notice = Table(
     Column("reason", Text, nullable=False),
     Column("queued_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    Column("was", Text),
+    Column("cause", String, nullable=False, server_default=text("''")),
+    Column("channel", String, nullable=False, server_default=text("'mail'")),
+    Column("due", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("booking_key", "revision", "recipient", "kind"),
     Index("ix_notice_state", "state", "id"),
 )
@@ -239,6 +253,7 @@ former = Table(
     Column("why", Text, nullable=False),
     Column("ends", BigInteger),
     Index("ix_former_pair_id_at", "pair_id", "at"),
+    Index("ix_former_link_id", "link_id"),
 )
 
 #: What an admin asked for in another process: the one that works the room carries it out.

@@ -6,13 +6,13 @@ in one transaction, under the fence of the room's lease, or nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
 from calsync.errors import StoreError
-from calsync.mapping.fingerprint import dumps, loads
+from calsync.mapping.fingerprint import dumps
 from calsync.model import (
     Conflict,
     Effect,
@@ -20,13 +20,10 @@ from calsync.model import (
     Link,
     LinkState,
     Notice,
-    NoticeKind,
     Pair,
-    Person,
     Side,
 )
 from calsync.ports import (
-    LONGEST_QUEUE,
     AuditEntry,
     Clock,
     Commit,
@@ -43,29 +40,21 @@ from calsync.store.codec import (
     link_row,
     maybe_micros,
     micros,
-    occupancy_ends,
-    refusal_json,
-    refusal_of,
     seconds_down,
     seconds_up,
 )
 from calsync.store.connection import Connection
 from calsync.store.database import Database
 from calsync.store.former import former_rows
+from calsync.store.hiding import hide_kept, is_private
+from calsync.store.ledger import Ledger
 from calsync.store.pairs import PAIR_COLUMNS, ROOM_STATE_COLUMNS, pair_of, room_state_of
 from calsync.store.statements import Statements, chunks, run_many
 
 #: How long a room's lease is said to last. The fence, not this time, keeps writers apart.
 LEASE = timedelta(minutes=10)
 
-#: Why a notice is not sent that may have been sent already.
-_WAITED = "it waited while calsync did not run; if a backup was restored, it was sent before"
-
 _LINKS = f"SELECT {LINK_COLUMNS} FROM link"
-_NOTICES = (
-    "SELECT id, pair_id, kind, link_id, booking_key, revision, recipient, recipient_name,"
-    " occupancy, refusal, state, tries FROM notice"
-)
 _SET_STATE = (
     "UPDATE room_sync SET calendar_cursor = ?, booking_cursor = ?, window_start = ?,"
     " window_end = ?, imported = ?, imported_at = ?, halted = ?, approved = ?, failures = ?,"
@@ -83,15 +72,11 @@ class SqlStore:
         text = Statements.of(is_sqlite=db.is_sqlite)
         self._text = text
         self._sql = text.sql
+        self.ledger = Ledger(db, clock)
         self._put_link = text.upsert(schema.link)
         self._put_effect = text.upsert(schema.effect)
         self._put_audit = text.insert(schema.audit, skip=["id"])
         self._put_conflict = text.insert(schema.conflict, skip=["id"])
-        self._put_notice = text.insert(
-            schema.notice,
-            skip=["id"],
-            ending="ON CONFLICT (booking_key, revision, recipient, kind) DO NOTHING",
-        )
         self._put_former = text.insert(schema.former, skip=["id"])
         self._set_state = text.sql(_SET_STATE)
 
@@ -271,13 +256,21 @@ class SqlStore:
         effects = [_effect_row(effect, pair_id, now) for effect in commit.effects]
         run_many(connection, self._put_effect, effects)
         self._put_conflicts(connection, commit, now)
-        notices = [_notice_row(notice, pair_id, zone, now) for notice in commit.notices]
-        notices += [_notice_row(n, pair_id, zone, now, doubt=_WAITED) for n in commit.doubtful]
-        run_many(connection, self._put_notice, notices)
+        self.ledger.put(
+            connection,
+            pair_id,
+            zone=zone,
+            at=now,
+            notices=commit.notices,
+            doubtful=commit.doubtful,
+        )
         run_many(connection, self._put_audit, [_audit_row(entry) for entry in commit.audit])
         if commit.took_effect:
             rows = former_rows(commit.took_effect, pair_id, zone, now)
             run_many(connection, self._put_former, rows)
+        private = [link.id for link in ordered if is_private(link)]
+        if private:
+            hide_kept(connection, self._text, private)
 
     def _put_conflicts(self, connection: Connection, commit: Commit, now: int) -> None:
         """A decision that was put off is made again: its conflict is recorded once."""
@@ -308,51 +301,34 @@ class SqlStore:
 
     # --- notices -----------------------------------------------------------------------------
 
-    def claim_notices(self, limit: int) -> list[StoredNotice]:
-        """The oldest queued notices, moved to SENDING in one transaction."""
-        now = micros(self._clock.now())
-        pick = self._sql(f"{_NOTICES} WHERE state = 'queued' ORDER BY id LIMIT ?")
-        mark = self._sql(
-            "UPDATE notice SET state = 'sending', tries = tries + 1, changed_at = ? WHERE id = ?"
-        )
-        with self._db.write() as connection:
-            rows = connection.exec_driver_sql(pick, (limit,)).all()
-            run_many(connection, mark, [(now, row[0]) for row in rows])
-        return [_stored_notice(row, NoticeState.SENDING, row[11] + 1) for row in rows]
+    def claim_notices(
+        self, limit: int, *, closed: Collection[str] = frozenset()
+    ) -> list[StoredNotice]:
+        """The oldest queued notices that are due, moved to SENDING in one transaction."""
+        return self.ledger.claim(limit, closed=closed)
 
-    def settle_notice(self, notice_id: int, state: NoticeState, reason: str = "") -> None:
-        """Record what became of a notice; QUEUED means it may be tried again."""
-        sql = self._sql("UPDATE notice SET state = ?, reason = ?, changed_at = ? WHERE id = ?")
-        values = (state.value, reason, micros(self._clock.now()), notice_id)
-        with self._db.write() as connection:
-            connection.exec_driver_sql(sql, values)
-
-    def _any_sending(self) -> bool:
-        sql = self._sql("SELECT 1 FROM notice WHERE state = 'sending' LIMIT 1")
-        with self._db.read() as connection:
-            return connection.exec_driver_sql(sql).first() is not None
+    def settle_notice(
+        self, notice_id: int, state: NoticeState, reason: str = "", *, wait: float = 0.0
+    ) -> None:
+        """Record what became of a notice; QUEUED means it may be tried again, in ``wait`` s."""
+        self.ledger.settle(notice_id, state, reason, wait=wait)
 
     def doubt_notices(self, *, start: bool = True) -> int:
-        """Everything left in SENDING becomes DOUBTFUL. At a ``start``, so does what has waited for
-        longer than a notice waits while calsync runs: where this database is a restored backup, it
-        was sent in the life that the backup does not know. How many."""
-        if not start and not self._any_sending():
-            return 0
-        now = self._clock.now()
-        sending = self._sql(
-            "UPDATE notice SET state = 'doubtful', changed_at = ?,"
-            " reason = 'calsync ended while it was being sent' WHERE state = 'sending'"
-        )
-        waiting = self._sql(
-            f"UPDATE notice SET state = 'doubtful', changed_at = ?, reason = '{_WAITED}'"
-            " WHERE state = 'queued' AND tries = 0 AND queued_at < ?"
-        )
-        with self._db.write() as connection:
-            count = connection.exec_driver_sql(sending, (micros(now),)).rowcount
-            if not start:
-                return count
-            old = (micros(now), micros(now - LONGEST_QUEUE))
-            return count + connection.exec_driver_sql(waiting, old).rowcount
+        """What was left in SENDING becomes DOUBTFUL; at a ``start`` so does what waits since long
+        before. How many."""
+        return self.ledger.doubt(start=start)
+
+    def queue_notices(self, pair_id: str, notices: Sequence[Notice]) -> int:
+        """Put into the ledger those that it does not hold; how many."""
+        return self.ledger.queue(pair_id, notices)
+
+    def coming(self, now: datetime, ahead: timedelta) -> list[tuple[str, int]]:
+        """Bookings of the platform that may begin within ``ahead`` of ``now``."""
+        return self.ledger.coming(now, ahead)
+
+    def has_live_part(self, pair_id: str, booking: str) -> bool:
+        """Whether the booking, or any part of it, is still there."""
+        return self.ledger.has_live_part(pair_id, booking)
 
 
 # --- rows, in the order of the tables --------------------------------------------------------
@@ -413,28 +389,6 @@ def _conflict_row(conflict: Conflict, pair_id: str, at: int) -> tuple[object, ..
     )
 
 
-def _notice_row(
-    notice: Notice, pair_id: str, zone: str, at: int, *, doubt: str = ""
-) -> tuple[object, ...]:
-    return (
-        pair_id,
-        notice.kind.value,
-        notice.link_id,
-        notice.booking_key,
-        notice.revision,
-        notice.person.address,
-        notice.person.name,
-        dumps(notice.occupancy),
-        refusal_json(notice.refusal),
-        occupancy_ends(notice.occupancy, zone),
-        (NoticeState.DOUBTFUL if doubt else NoticeState.QUEUED).value,
-        0,
-        doubt,
-        at,
-        at,
-    )
-
-
 def _audit_row(entry: AuditEntry) -> tuple[object, ...]:
     return (
         micros(entry.at),
@@ -443,23 +397,4 @@ def _audit_row(entry: AuditEntry) -> tuple[object, ...]:
         entry.step.value,
         entry.what,
         None if entry.detail is None else compact(entry.detail),
-    )
-
-
-def _stored_notice(row: Sequence[object], state: NoticeState, tries: int) -> StoredNotice:
-    id_, pair_id, kind, link_id, key, revision, address, name, occupancy, refusal, *_ = row
-    return StoredNotice(
-        id=int(str(id_)),
-        pair_id=str(pair_id),
-        notice=Notice(
-            kind=NoticeKind(str(kind)),
-            link_id=str(link_id),
-            booking_key=str(key),
-            revision=str(revision),
-            person=Person(str(name), str(address)),
-            occupancy=loads(str(occupancy)),
-            refusal=refusal_of(None if refusal is None else str(refusal)),
-        ),
-        state=state,
-        tries=tries,
     )

@@ -31,6 +31,7 @@ class SqlWebhookStore:
         self._sql = text.sql
         self._put = text.upsert(t.webhook_endpoint)
         self._insert = text.insert(t.webhook_message, skip=("number",))
+        self._insert_new = f"{self._insert} ON CONFLICT (id) DO NOTHING"
 
     # --- endpoints ---
 
@@ -83,6 +84,12 @@ class SqlWebhookStore:
                 return False
             run_many(c, self._insert, [_message_values(m) for m in messages])
         return True
+
+    def queue(self, messages: Sequence[Message]) -> None:
+        """Queue those whose id is not known yet."""
+        if messages:
+            with self._db.write() as c:
+                run_many(c, self._insert_new, [_message_values(m) for m in messages])
 
     def due(self, now: datetime, *, busy: Collection[str]) -> list[Message]:
         """The oldest message that is due of each endpoint that may be sent to and is not busy."""

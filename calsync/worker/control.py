@@ -19,6 +19,7 @@ from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.engine.cycle import CycleReport, cycle
 from calsync.engine.notify import Delivered, deliver_notices
+from calsync.engine.reminders import Reminders
 from calsync.errors import AnotherProcess, CalsyncError, SideError, StoreError
 from calsync.model import Pair
 from calsync.ports import Clock, Notifier
@@ -29,6 +30,8 @@ from calsync.worker.pool import Pool
 log = logging.getLogger("calsync.worker")
 
 _NOTICES = "\x00notices"
+#: Seconds between two words in the log about a channel of notices that is closed.
+_SAY_EVERY = 3600.0
 
 
 class Calls(Protocol):
@@ -100,7 +103,10 @@ class Worker:
         self._on_housekeeping = on_housekeeping
         self._rng = random.Random(seed)
         self._notices_due = True
-        self._notices_at = float("-inf")
+        #: Until when (monotonic) each channel of notices is left alone.
+        self._closed: dict[str, float] = {}
+        self._said: dict[str, float] = {}
+        self._reminders = Reminders(ctx)
         #: When the loop last began a step, in monotonic seconds: whether it still runs.
         self.stepped = self._clock.monotonic()
 
@@ -153,7 +159,7 @@ class Worker:
         now, due = self._clock.monotonic(), self.next_due()
         full = len(self._jobs) >= self._capacity
         rooms_wait = due is not None and due <= now and not full
-        return self._inbox.empty() and not rooms_wait and not self._notices_wait(now)
+        return self._inbox.empty() and not rooms_wait and not self._notices_wait()
 
     def next_due(self) -> float | None:
         """When a room is due, in monotonic seconds."""
@@ -161,11 +167,10 @@ class Worker:
 
     def recover(self) -> None:
         """Before the first step: what another process left behind."""
-        self.ctx.begun = self.ctx.clock.now()
+        self.ctx.wake()
         doubtful = self.ctx.store.doubt_notices()
         if doubtful:
             log.warning("%d notice(s) were being sent when calsync stopped: not resent", doubtful)
-        self.ctx.states.update(self.ctx.store.states())
         self._load_pairs()
 
     def _patience(self) -> float:
@@ -192,7 +197,7 @@ class Worker:
 
     def _start_due(self) -> None:
         now = self._clock.monotonic()
-        if self._notifier is not None and self._notices_wait(now):
+        if self._notifier is not None and self._notices_wait():
             self._notices_due = False
             self._begin(_NOTICES, self._notices(self._notifier))
         while len(self._jobs) < self._capacity:
@@ -205,9 +210,8 @@ class Worker:
             else:
                 self._begin(pair.id, cycle(self.ctx, pair, full=turn.full))
 
-    def _notices_wait(self, now: float) -> bool:
-        idle = _NOTICES not in self._jobs and now >= self._notices_at
-        return self._notices_due and self._notifier is not None and idle
+    def _notices_wait(self) -> bool:
+        return self._notices_due and self._notifier is not None and _NOTICES not in self._jobs
 
     def _begin(self, job: str, steps: Steps[Any]) -> None:
         self._jobs[job] = steps
@@ -257,7 +261,9 @@ class Worker:
         if job == _NOTICES:
             delivered: Delivered = value
             self._notices_due = bool(delivered.sent)
-            self._notices_at = now + delivered.wait
+            for channel, wait in delivered.waits.items():
+                self._closed[channel] = now + wait
+                self._say_closed(channel, now)
             return
         report: CycleReport = value
         state = self.ctx.states.get(job)
@@ -274,6 +280,12 @@ class Worker:
             self._notices_due = True
         if self.on_report is not None:
             self.on_report(report)
+
+    def _say_closed(self, channel: str, now: float) -> None:
+        """Once an hour; the reason is with each notice."""
+        if now - self._said.get(channel, float("-inf")) >= _SAY_EVERY:
+            self._said[channel] = now
+            log.warning("notices by %s do not leave: calsync status says why", channel)
 
     def _broken(self, job: str, error: Exception) -> None:
         if isinstance(error, CalsyncError):
@@ -318,8 +330,16 @@ class Worker:
             log.warning("the rooms cannot be listed: %s", error)
             listed = []
         rooms = {room.id: room for room in listed}
+        now = self._clock.monotonic()
+        self._closed = {name: until for name, until in self._closed.items() if until > now}
         return (
-            yield from deliver_notices(self.ctx.store, notifier, pairs=self._pairs, rooms=rooms)
+            yield from deliver_notices(
+                *(self.ctx.store, notifier),
+                pairs=self._pairs,
+                rooms=rooms,
+                closed=self._closed.keys(),
+                now=self.ctx.clock.now,
+            )
         )
 
     def _trigger(self, room_id: str) -> None:
@@ -341,6 +361,8 @@ class Worker:
             self._timetable.trigger(pair_id, self._clock.monotonic())
         if self._on_housekeeping is not None:
             self._on_housekeeping()
+        if self._notifier is not None:
+            self._reminders.look(self._pairs)
         self._notices_due = True
 
     def _load_pairs(self) -> None:
@@ -349,8 +371,11 @@ class Worker:
         for pair_id in self._pairs.keys() - stored.keys():
             self._timetable.remove(pair_id)
             self.ctx.forget(pair_id)
-        for pair_id in stored:
+        for pair_id, pair in stored.items():
             self._timetable.add(pair_id, now)
+            held = self._pairs.get(pair_id)
+            if held is not None and (held.titles, held.zone) != (pair.titles, pair.zone):
+                self.ctx.look_again(pair_id)
         anew, self._pairs = stored != self._pairs, stored
         self._by_room = {pair.room_id: pair.id for pair in stored.values()}
         if anew and self.on_pairs is not None:

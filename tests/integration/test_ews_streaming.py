@@ -248,7 +248,7 @@ def test_a_half_open_stream_is_cut_and_every_room_synced() -> None:
 def test_what_happens_in_a_gap_is_hinted_at_after_it() -> None:
     with ears() as made:
         made.hears(ROOM)
-        made.lab.fault("ews_error", method="GetStreamingEvents", count=2)
+        made.lab.fault("ews_error", method="GetStreamingEvents", count=2, params={"form": "fault"})
         made.lab.fault("stream_closed", count=1)
         book(made.lab, ROOM)
         until(lambda: len(made.of("GetStreamingEvents")) >= 4)
@@ -332,14 +332,16 @@ def test_a_server_that_restarts() -> None:
 
 def test_garbage_on_the_stream_is_a_gap_like_others() -> None:
     with ears() as made:
+        # A first document that is cut off is noticed by what follows it.
+        made.lab.control.ews.status_seconds = 0.2
         made.hears(ROOM)
-        for kind in ("garbage_json", "html_login", "truncated_json", "redirect", "reset_mid_body"):
+        for kind in ("garbage_json", "html_login", "truncated_json", "redirect", "error_before"):
             made.told.clear()
             before = len(made.of("GetStreamingEvents"))
             made.lab.fault(kind, method="GetStreamingEvents", count=1)
             made.lab.fault("stream_closed", count=1)
-            until(lambda: made.told == [room_of(ROOM)])
-            assert len(made.of("GetStreamingEvents")) >= before + 1
+            until(lambda: bool(made.told))
+            assert len(made.of("GetStreamingEvents")) >= before + 2, "the spoiled one, and another"
         assert made.lab.server.failures == []
 
 

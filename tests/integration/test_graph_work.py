@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from calsync.adapters.notify.graph_mail import GraphMail
+from calsync.adapters.notify.switchboard import Switchboard
+from calsync.adapters.notify.wording import Words
 from calsync.errors import Unavailable, UsageError
 from calsync.model import (
     Alternative,
@@ -361,7 +363,7 @@ def test_a_private_ca_is_trusted_only_where_it_is_named(tmp_path: Path) -> None:
 
 
 def test_a_notice_arrives_as_mail(lab: GraphLab) -> None:
-    mail = GraphMail(lab.caller, sender=ROOM)
+    mail = Switchboard(Words(), mailer=GraphMail(lab.caller, sender=ROOM))
     notice = Notice(
         kind=NoticeKind.REJECTED,
         link_id="l",

@@ -297,6 +297,13 @@ def test_a_deleted_item_goes_where_it_was_sent(ews: Ews) -> None:
             found = ews.find(folder=folder).ok()
             assert found.text("//t:Subject") == how
             assert found.ids[0][0] != made
+            change = put("item:Subject", "<t:Subject>x</t:Subject>")
+            late = ews.update(found.ids[0], change).codes
+            assert late == (
+                ["ErrorCalendarCannotUpdateDeletedItem"]
+                if folder == "deleteditems"
+                else ["NoError"]
+            )
     assert ews.graph.live() == []
 
 

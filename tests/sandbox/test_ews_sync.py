@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .client import ROOM, ROOM2, event
+from .client import ANN, BOB, ROOM, ROOM2, event
 from .soap import Answer, Ews, place, put, weekly, zones
 
 
@@ -241,3 +241,17 @@ def test_finding_folders(ews: Ews) -> None:
         "</t:IsEqualTo></m:Restriction>"
     )
     assert find_folders(ews, "root", "Deep", test=test).text("//t:DisplayName") == "Calendar"
+
+
+def test_reading_a_mail_changes_its_flag_only(ews: Ews) -> None:
+    ews.graph.box.act(kind="book", person=BOB, room=ROOM, attendees=[ANN], start="2026-12-01T10:00")
+    ews.user, ews.act_as = ANN, None
+    before = state(ews.sync(folder="inbox"))
+    ews.call(
+        "<m:MarkAllItemsAsRead><m:ReadFlag>true</m:ReadFlag><m:SuppressReadReceipts>true"
+        f"</m:SuppressReadReceipts><m:FolderIds>{place('inbox')}</m:FolderIds>"
+        "</m:MarkAllItemsAsRead>"
+    ).ok()
+    after = ews.sync(before, folder="inbox")
+    assert [kind for kind, _ in changes(after)] == ["ReadFlagChange"]
+    assert after.text("//t:ReadFlagChange/t:IsRead") == "true"

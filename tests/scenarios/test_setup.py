@@ -174,7 +174,17 @@ def test_a_secret_that_was_typed_wrong_is_not_kept(
     answers = iter(["secret", "my.secret", "typed wrong", "", ""])
     monkeypatch.setattr("typer.prompt", lambda *_, **__: next(answers))
     monkeypatch.setattr("calsync.cli.init.at_a_terminal", lambda: True)
-    given = ("--name", "a", "--cloud", "custom", "--login-url", tenant.url, "--graph-url")
+    given = (
+        "--name",
+        "a",
+        "--kind",
+        "graph",
+        "--cloud",
+        "custom",
+        "--login-url",
+        tenant.url,
+        "--graph-url",
+    )
     words = (*given, tenant.url, "--tenant-id", DEFAULT_TENANT, "--client-id", DEFAULT_CLIENT)
     ran = calsync("init", *words, "--settings", str(tmp_path / "calsync.toml"))
     assert ran.code == 1

@@ -27,6 +27,7 @@ from calsync.engine.calls import run_inline
 from calsync.engine.notify import deliver_notices
 from calsync.errors import CalsyncError
 from tests.support.company import Company, Place, Tenant, a_company, a_tenant
+from tests.support.receiver import Answer, Got, a_receiver
 
 CLIENT_SECRET = "canary-client-secret-7Q8f"
 ORGANIZER = {"address": "canary.organizer@contoso.example", "name": "Canary Organizer"}
@@ -154,6 +155,7 @@ def _play(heard: Heard, firm: Company, tenant: Tenant) -> None:
             _told(heard, lambda room=room: firm.cycle(room))
     _notices(heard, firm)
     _clients(heard, firm, rooms[0])
+    _surfaces(heard, firm, rooms[0])
     _unforeseen(heard, firm, rooms[0])
 
 
@@ -276,6 +278,47 @@ def _clients(heard: Heard, firm: Company, room: Place) -> None:
         heard.add("busy client", f"{answer.text}\n{answer.headers}")
 
 
+def _surfaces(heard: Heard, firm: Company, room: Place) -> None:
+    """Receivers of webhooks that fail in every way, repeat what they were sent, and lead elsewhere;
+    the secret address of a feed, read, revoked and misspelt; the figures."""
+    home, words = firm.home, " ".join((*PEOPLE, *WORDS))
+    wrong = {"X-Words": words, "Location": f"http://127.0.0.1:1/{words}", "Retry-After": words}
+    with ExitStack() as ends:
+        for status in (204, 302, 400, 410, 429, 500):
+            receiver = ends.enter_context(a_receiver(Answer(status=status, headers=wrong)))
+            endpoint, secret = home.webhooks.add(f"answers {status}", receiver.url)
+            heard.secrets |= {secret, home.webhooks.rotate(endpoint.id)[1]}
+            ends.callback(lambda got=receiver.got: _received(heard, got))
+        home.webhooks.add("nobody", "http://127.0.0.1:9/hook")
+        times = {"start": "2026-12-05T09:00:00", "duration": "PT1H"}
+        firm.book(room, title="canary title", bookedBy=BOOKER, **times)
+        for _ in range(2):
+            _told(heard, lambda: firm.cycle(room))
+        while home.post.fan_out():
+            pass
+        for message in home.post.due(()):
+            _told(heard, lambda message=message: home.post.deliver(message))
+    with home.db.read() as reading:
+        said = reading.exec_driver_sql("SELECT reason, data FROM webhook_message").all()
+        heard.add("stored reasons", repr(said))
+    feed, path = home.feeds.create(room.id, "door")
+    heard.secrets.add(path.rpartition("/")[2])
+    for ending in (".ics", ".json", ".ifb", ".xml", "x.ics"):
+        answer = requests.get(f"{firm.api.url}{path}{ending}", timeout=10)
+        heard.add("feed", f"{answer.text}\n{answer.headers}")
+    home.feeds.revoke(feed.id)
+    requests.get(f"{firm.api.url}{path}.ics", timeout=10)
+    monitor = home.bookings.tokens.create("monitor", ["metrics:read"])[1]
+    heard.secrets.add(monitor)
+    key = {"Authorization": f"Bearer {monitor}"}
+    heard.add("figures", requests.get(f"{firm.api.url}/metrics", headers=key, timeout=10).text)
+
+
+def _received(heard: Heard, got: list[Got]) -> None:
+    for one in got:
+        heard.add("webhook", f"{one.path}\n{one.headers}\n{one.body.decode()}")
+
+
 def _unforeseen(heard: Heard, firm: Company, room: Place) -> None:
     """Defects whose message holds what was at hand."""
     words = f"defect with {BOOKER['email']} Bearer {CLIENT_SECRET} client_secret={CLIENT_SECRET}"
@@ -385,7 +428,10 @@ def test_the_run_met_everything(heard: Heard) -> None:
     database = "\n".join(heard.texts["database"])
     assert "canary.booker" in database, "people are known, where they have to be"
     assert "canary title" in database
-    assert len(heard.secrets) >= 5
+    assert len(heard.secrets) >= 20
+    assert "booking.confirmed" in "\n".join(heard.texts["webhook"])
+    assert "BEGIN:VCALENDAR" in "\n".join(heard.texts["feed"])
+    assert "calsync_rooms" in "\n".join(heard.texts["figures"])
     assert len("\n".join(heard.texts["crash file"])) > 500
 
 

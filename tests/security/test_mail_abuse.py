@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from calsync.adapters.notify.graph_mail import GraphMail, is_address
+from calsync.adapters.notify.graph_mail import GraphMail
+from calsync.adapters.notify.letter import Letter, is_address
 from calsync.adapters.notify.rationed import Rationed
+from calsync.adapters.notify.wording import Manners, Words
 from calsync.adapters.wrap import Answer, Call
 from calsync.engine.calls import run_inline
 from calsync.engine.notify import deliver_notices
@@ -29,6 +31,7 @@ NOTICE = Notice(
     person=Person("Ada", "ada@contoso.example"),
     occupancy=Occupancy(start=AT, end=AT.replace(hour=10), zone="UTC", title="the title"),
 )
+LETTER = Letter(subject="s", text="t")
 PAIR = Pair(id="p1", room_id="r1", connection="c", mailbox="r1@x.example", zone="UTC")
 
 
@@ -215,7 +218,7 @@ def test_only_one_plain_address_is_written_to(address: str) -> None:
             calls.append(call)
             return Answer(status=202)
 
-    report = GraphMail(Post(), sender="rooms@x.example").deliver(PAIR, None, to(address))
+    report = GraphMail(Post(), sender="rooms@x.example").post(Person("x", address), LETTER)
     assert report.delivery is Delivery.REFUSED
     assert calls == []
 
@@ -237,7 +240,8 @@ def test_hostile_words_stay_words() -> None:
         refusal=refusal,
     )
     room = Room(id="r1", name=hostile, zone="UTC")
-    GraphMail(Post(), sender="rooms@x.example").deliver(PAIR, room, notice)
+    letter = Words(Manners(titles=True)).letter(PAIR, room, notice)
+    GraphMail(Post(), sender="rooms@x.example").post(notice.person, letter)
     message: Any = calls[0].body
     said = message["message"]
     (recipient,) = said["toRecipients"]

@@ -315,3 +315,26 @@ def test_an_answer_of_the_sign_in_service_is_not_repeated() -> None:
         shown = f"{caught.value}{caught.value!r}{tokens!r}{tokens.__dict__.get('_credential')!r}"
     assert SECRET not in shown
     assert TOKEN not in shown
+
+
+def test_addresses_of_channels_that_a_library_warns_of_reach_no_log(tmp_path: Path) -> None:
+    """urllib3 names the whole address where an answer's head cannot be read."""
+    path = tmp_path / "calsync.log"
+    root, urllib3 = logging.getLogger(), logging.getLogger("urllib3")
+    handlers, levels = root.handlers[:], (root.level, urllib3.level)
+    root.handlers.clear()
+    try:
+        start_logging(Log(file=str(path), level="debug"))
+        pool = logging.getLogger("urllib3.connectionpool")
+        pool.warning("Failed to parse headers (url=%s): x", "https://h.example/canary-token")
+        logging.getLogger("calsync.notices").warning("said")
+    finally:
+        for handler in root.handlers:
+            assert isinstance(handler, logging.StreamHandler)
+            handler.stream.close()
+        root.handlers[:] = handlers
+        root.setLevel(levels[0])
+        urllib3.setLevel(levels[1])
+    text = path.read_text(encoding="utf-8")
+    assert "said" in text
+    assert "canary" not in text

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import msal.application
 import msal.individual_cache
@@ -18,6 +19,7 @@ import msal.token_cache
 import pytest
 
 from planted.bugs import BUGS
+from simulation import receiver
 from simulation.crashes import crash_everywhere
 from simulation.faults import FAULTS, Tally, Weather
 from simulation.history import Plan, run
@@ -43,6 +45,17 @@ def test_every_invariant_holds(seed: int, tmp_path: Path) -> None:
     assert result.acts > 5
 
 
+def test_a_platform_that_is_told_by_webhooks_and_an_admin_who_answers(tmp_path: Path) -> None:
+    """Both are rare: seeds that have them."""
+    told = next(s for s in range(999) if Random(f"{s}/receiver").randrange(receiver.ONE_IN) == 0)
+    result = run(Plan(seed=told, steps=40), tmp_path)
+    assert result.error == "", "\n".join(result.lines[-40:])
+    assert any(" receiver " in line for line in result.lines)
+    asked = run(Plan(seed=251), tmp_path)
+    assert asked.error == "", "\n".join(asked.lines[-40:])
+    assert any(" admin " in line and "refuse: keeps" in line for line in asked.lines)
+
+
 #: Found here: a booking made before a meeting was mirrored passed for made in its sight (190, 207).
 @pytest.mark.parametrize("seed", [101, 190, 207])
 def test_every_invariant_holds_where_a_platform_is_polled(seed: int, tmp_path: Path) -> None:
@@ -50,6 +63,17 @@ def test_every_invariant_holds_where_a_platform_is_polled(seed: int, tmp_path: P
     assert result.error == "", "\n".join(result.lines[-40:])
     assert result.calls["platform read"] > 20
     assert result.calls["platform write"] > 0
+
+
+#: Found here: a copy made in Outlook that bears our tag (44, 202), an answer older than our own
+#: write (33), an item that no feed had told of (292).
+@pytest.mark.parametrize("seed", [33, 44, 202, 292])
+def test_every_invariant_holds_on_an_exchange_server(seed: int, tmp_path: Path) -> None:
+    result = run(Plan(seed=seed, calendar="ews"), tmp_path)
+    assert result.error == "", "\n".join(result.lines[-40:])
+    assert result.calls["delta"] > 20
+    again = run(Plan(seed=seed, calendar="ews"), tmp_path) if seed == 33 else result
+    assert again.digest == result.digest
 
 
 def test_the_same_seed_gives_the_same_trace(tmp_path: Path) -> None:

@@ -361,6 +361,8 @@ def a_company(
             sync_status=status,
             trigger=lambda room_id: None,
             version="0",
+            feed_keys=home.feeds,
+            figures=bootstrap.build_vitals(system, bootstrap.control_loop(system)).metrics,
             mapped=status.mapped,
             bookings_here=system.remote is None,
         )

@@ -3,9 +3,9 @@ are tested over thousands of histories."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from calsync.errors import StoreError
 from calsync.mapping.expand import extent
@@ -14,6 +14,7 @@ from calsync.model import (
     Interval,
     Link,
     LinkState,
+    Notice,
     Pair,
     Presence,
     Side,
@@ -111,7 +112,7 @@ class MemoryStore:
         self.conflicts.extend(c for c in commit.conflicts if c not in self.conflicts)
         queued = [(n, NoticeState.QUEUED) for n in commit.notices]
         for n, state in [*queued, *((n, NoticeState.DOUBTFUL) for n in commit.doubtful)]:
-            key = (n.booking_key, n.revision, n.person.address, n.kind.value)
+            key = (n.booking_key, n.revision, n.recipient, n.kind.value)
             if key not in self.ledger:
                 self.ledger[key] = StoredNotice(
                     id=len(self.ledger),
@@ -132,10 +133,23 @@ class MemoryStore:
     def save_states(self, states: Sequence[RoomState]) -> None:
         self.state_map.update({s.pair_id: s for s in states})
 
-    def claim_notices(self, limit: int) -> list[StoredNotice]:
+    def claim_notices(
+        self, limit: int, *, closed: Collection[str] = frozenset()
+    ) -> list[StoredNotice]:
         return []
 
-    def settle_notice(self, notice_id: int, state: NoticeState, reason: str = "") -> None:
+    def settle_notice(
+        self, notice_id: int, state: NoticeState, reason: str = "", *, wait: float = 0.0
+    ) -> None:
+        raise NotImplementedError
+
+    def queue_notices(self, pair_id: str, notices: Sequence[Notice]) -> int:
+        raise NotImplementedError
+
+    def coming(self, now: datetime, ahead: timedelta) -> list[tuple[str, int]]:
+        raise NotImplementedError
+
+    def has_live_part(self, pair_id: str, booking: str) -> bool:
         raise NotImplementedError
 
     def doubt_notices(self, *, start: bool = True) -> int:

@@ -25,6 +25,7 @@ from calsync.sandbox.__main__ import main as sandbox_main
 from calsync.settings import Settings
 from calsync.settings.checks import duration
 from calsync.settings.model import Connection, RoomEntry
+from calsync.settings.notices import Channel
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -99,7 +100,11 @@ def settings() -> dict[str, object]:
         if is_dataclass(value):
             for one in fields(value):
                 found[f"{section.name}.{one.name}"] = getattr(value, one.name)
-    for name, kind in (("connections", Connection), ("rooms", RoomEntry)):
+    for name, kind in (
+        ("connections", Connection),
+        ("rooms", RoomEntry),
+        ("channels", Channel),
+    ):
         found |= {f"{name}.{one.name}": one.default for one in fields(kind)}
     return found
 
@@ -124,6 +129,8 @@ def test_the_documented_default_is_the_default(name: str, default: object) -> No
     value: object = tomllib.loads(f"value = {said.strip('`')}")["value"]
     if isinstance(default, float) and isinstance(value, str):
         value = duration(0, 10**9)(value)
+    if isinstance(value, dict):
+        value = list(value.items())
     if hasattr(default, "isoformat"):
         default = default.isoformat()[:5]
     assert (list(default) if isinstance(default, tuple) else default) == value

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calsync.errors import SettingsError, UsageError
-from calsync.settings import Connection, RoomEntry, SecretRef, Settings, load, parse
+from calsync.settings import Channel, Connection, RoomEntry, SecretRef, Settings, load, parse
 from calsync.settings.lines import Lines
 from calsync.settings.reader import LARGEST
 
@@ -49,13 +49,18 @@ def test_every_setting_is_in_the_example() -> None:
     """As a setting, or named in the comment on the setting it can stand in for."""
     shown = {
         (match.group(1)) for match in re.finditer(r"^#?([a-z_]+) = ", EXAMPLE, re.MULTILINE)
-    } | {"certificate_password_env", "federated_token_env", "password_file"}
-    for stand_in in ("certificate_password_env", "federated_token_env", "password_file"):
+    } | {"certificate_password_env", "federated_token_env", "url_file"}
+    for stand_in in (
+        "certificate_password_env",
+        "federated_token_env",
+        "url_file",
+        "password_file",
+    ):
         assert stand_in in EXAMPLE
     parts = [type(getattr(Settings(), f.name)) for f in fields(Settings)]
     every = {
         f.name
-        for part in [*parts, Connection, RoomEntry]
+        for part in [*parts, Connection, RoomEntry, Channel]
         if part not in (str, tuple)
         for f in fields(part)
     }

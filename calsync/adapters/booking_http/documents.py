@@ -127,7 +127,8 @@ def read_booking(doc: Mapping[str, Any], pair: Pair) -> Held | Unread | None:
         modified=modified,
         uid=_text(doc.get("uid")),
         external_id=external_id if isinstance(external_id, str) else None,
-        person=_person(doc.get("bookedBy")),
+        # Private: busy time and nothing else, whatever the platform tells.
+        person=NOBODY if content.private else _person(doc.get("bookedBy")),
         seats=_seats(doc.get("seats")),
         claimed=claimed,
     )

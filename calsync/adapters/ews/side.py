@@ -99,8 +99,10 @@ class EwsSide:
         told = {*found.changed, *found.removed}
         return Pull(
             observations=tuple(seen),
-            hints=(*found.removed, *self._silent(pair, told)),
-            missing=tuple(missing),
+            hints=tuple(found.removed),
+            # Not hints: nobody said that they are gone, and what was made only now may be unknown
+            # to the copy of the mailbox that is asked.
+            missing=(*missing, *self._silent(pair, told)),
             cursor=found.cursor,
             complete=found.full,
         )

@@ -19,6 +19,7 @@ from calsync.mapping import split
 from calsync.mapping.booking_values import Booking, BookingStatus, FeedEntry
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    NOBODY,
     Done,
     Effect,
     EffectKind,
@@ -26,6 +27,7 @@ from calsync.model import (
     Occupancy,
     Outcome,
     Pair,
+    Person,
     Refused,
     Seen,
     Side,
@@ -150,7 +152,7 @@ class Mirror:
             changed = joined
         if effect.refusal is not None:
             changed = replace(changed, refusal=effect.refusal)
-        stored = self._store(changed, number)
+        stored = self._store(replace(changed, person=_named(changed, effect)), number)
         return Done(view.observe_key(stored, suffix, self._pair.zone))
 
     def _delete(self, booking: Booking, suffix: str, number: int) -> Outcome:
@@ -229,6 +231,16 @@ class Mirror:
             self._made[booking.id] = booking
         else:
             self._changed[booking.id] = booking
+
+
+def _named(changed: Booking, effect: Effect) -> Person:
+    """Who is named beside it. A private meeting names nobody; one that is public again names its
+    organizer."""
+    if changed.content.private:
+        return NOBODY
+    if changed.origin is Side.CALENDAR and changed.person == NOBODY:
+        return effect.person
+    return changed.person
 
 
 def _absent(effect: Effect, gone: Gone) -> Outcome:

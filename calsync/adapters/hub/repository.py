@@ -96,8 +96,8 @@ class HubWriter(HubReader, Protocol):
     def compact(
         self, *, feed_before: datetime, answers_before: datetime, dead_before: datetime
     ) -> int:
-        """Drop feed entries, kept answers, and bookings that are no longer live, by age; how
-        many rows."""
+        """Drop feed entries, kept answers, and bookings that ended or are no longer live, by age;
+        how many rows."""
         ...
 
     def forget_people(self, ended_before: datetime) -> int:

@@ -18,6 +18,11 @@ KINDS: Final = {
     "booking.confirmed": "A booking stands, on both sides",
     "booking.rejected": "A booking cannot stand: it lost a clash, or the calendar did not take it",
     "booking.cancelled": "A booking is no more",
+    "notice.confirmed": "Whoever booked was told: it stands (what notices.webhook_kinds names)",
+    "notice.rejected": "Whoever booked was told: it cannot stand",
+    "notice.changed": "A booking that stood was moved in the room's calendar",
+    "notice.cancelled": "A booking that stood is no more",
+    "notice.starting": "A booking, or a date of a series, is about to start",
     "changes.resync-required": "Changes were missed: read /v1/changes without a cursor",
 }
 RESYNC: Final = "changes.resync-required"

@@ -1,8 +1,8 @@
 """At most so many mails a day for a room, and for a person; wraps the ``Notifier`` port.
 
 Whoever may book on the platform names the person who is told. A client gone wild, or taken over,
-must not make a mail gun of calsync. Counted since this process began: what is held back is
-refused for good, so a restart sends nothing late.
+must not make a mail gun of calsync. What left before this process began counts, too (the ledger
+knows); what is held back is refused for good, so a restart sends nothing late.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from calsync.model import Notice, Pair, Room
+from calsync.model import MAIL, Notice, Pair, Room
 from calsync.ports import Delivery, DeliveryReport, Notifier
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,9 @@ _MANY = 10_000
 
 
 class Rationed:
-    """``per_room`` and ``per_person``: mails within any 24 hours. ``monotonic``: seconds."""
+    """``per_room`` (and channel) and ``per_person``: notices within any 24 hours. ``monotonic``:
+    seconds. ``before``: pair, channel, recipient and age in seconds of what left before; asked for
+    once, with the first notice."""
 
     def __init__(
         self,
@@ -31,6 +33,7 @@ class Rationed:
         per_room: int,
         per_person: int,
         monotonic: Callable[[], float],
+        before: Callable[[], Iterable[tuple[str, str, str, float]]] = tuple,
     ) -> None:
         self._inner = inner
         self._per_room, self._per_person = per_room, per_person
@@ -38,12 +41,13 @@ class Rationed:
         self._lock = threading.Lock()
         self._sent: dict[tuple[str, str], deque[float]] = {}
         self._told: dict[str, float] = {}
+        self._before: Callable[[], Iterable[tuple[str, str, str, float]]] | None = before
 
     def deliver(self, pair: Pair, room: Room | None, notice: Notice) -> DeliveryReport:
         now = self._monotonic()
-        person = ("person", notice.person.address.strip().casefold())
-        counters = ((("room", pair.id), self._per_room), (person, self._per_person))
+        counters = self._counters(pair.id, notice.channel, notice.recipient)
         with self._lock:
+            self._remember(now)
             for (kind, name), most in counters:
                 if self._count((kind, name), now) >= most:
                     self._say(pair, kind, now)
@@ -59,6 +63,25 @@ class Rationed:
                 for key, _ in counters:
                     self._sent.setdefault(key, deque()).append(now)
         return report
+
+    def _counters(
+        self, pair_id: str, channel: str, recipient: str
+    ) -> list[tuple[tuple[str, str], int]]:
+        """What a notice counts in, and how many each may have. A shared channel is no person."""
+        room = ("room", pair_id if channel == MAIL else f"{pair_id} {channel}")
+        found = [(room, self._per_room)]
+        if channel == MAIL:
+            found.append((("person", recipient.strip().casefold()), self._per_person))
+        return found
+
+    def _remember(self, now: float) -> None:
+        """Count what left before this process began. Under the lock."""
+        if self._before is None:
+            return
+        ask, self._before = self._before, None
+        for pair_id, channel, recipient, age in ask():
+            for key, _ in self._counters(pair_id, channel, recipient):
+                self._sent.setdefault(key, deque()).append(now - age)
 
     def _forget(self, now: float) -> None:
         """People who were told once and never again must not be kept for ever."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
+    IPv4Network,
     IPv6Address,
     IPv6Network,
     ip_address,
@@ -29,6 +30,13 @@ Resolve = Callable[[str, int], Sequence[str]]
 MAX_URL: Final = 2048
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+#: All that is routed on the internet. Beyond it lie forms that Python calls global and a host may
+#: take for its own: ::127.0.0.1, ::ffff:0:127.0.0.1, fec0::/10.
+_ROUTED: Final = IPv6Network("2000::/3")
+#: Public by its number, and an inner address all the same: documentation (RFC 9637), and where
+#: Azure's machines find their host (https://learn.microsoft.com/azure/virtual-network/
+#: what-is-ip-address-168-63-129-16).
+_INNER: Final = (IPv6Network("3fff::/20"), IPv4Network("168.63.129.16/32"))
 
 
 class Forbidden(UsageError):
@@ -122,7 +130,7 @@ class Guard:
         # Only where the admin wrote it so: a name of somebody else's that leads here is an attack.
         if seen.is_loopback:
             return target.local
-        return seen.is_global and not seen.is_multicast and not _tunnel(seen)
+        return seen.is_global and not seen.is_multicast and not _special(seen)
 
 
 def meant(address: Address) -> Address:
@@ -135,11 +143,14 @@ def meant(address: Address) -> Address:
     return address
 
 
-def _tunnel(address: Address) -> bool:
-    """6to4 and Teredo lead to an IPv4 address inside the address."""
+def _special(address: Address) -> bool:
+    """Not where it seems to lead. 6to4 and Teredo lead to an IPv4 address inside the address."""
+    if any(net.version == address.version and address in net for net in _INNER):
+        return True
     if isinstance(address, IPv4Address):
         return False
-    return address.sixtofour is not None or address.teredo is not None
+    tunnel = address.sixtofour is not None or address.teredo is not None
+    return tunnel or address not in _ROUTED
 
 
 def _wrong(what: str) -> Forbidden:

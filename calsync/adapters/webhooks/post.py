@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from secrets import token_hex
 from typing import Any, Final, Protocol
 
@@ -134,6 +135,30 @@ class Post:
             due=now,
             changed=now,
         )
+
+    def tell(
+        self, kind: str, *, room_id: str, booking_id: str, data: dict[str, object], about: str
+    ) -> int:
+        """Queue a message that is no change of a booking; how many endpoints are told. ``about``
+        names it: however often it is queued, each endpoint has it once."""
+        now = self._now()
+        messages = [
+            Message(
+                id=f"msg_{about}{blake2b(endpoint.id.encode(), digest_size=8).hexdigest()}",
+                endpoint_id=endpoint.id,
+                kind=kind,
+                booking_id=booking_id,
+                data=_json(data | {"at": format_utc(now)}),
+                at=now,
+                due=now,
+                changed=now,
+            )
+            for endpoint in self._store.endpoints()
+            if endpoint.disabled is None
+            if not endpoint.rooms or room_id in endpoint.rooms
+        ]
+        self._store.queue(messages)
+        return len(messages)
 
     # --- sending them ---
 

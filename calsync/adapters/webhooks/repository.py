@@ -30,6 +30,10 @@ class WebhookStore(Protocol):
         """Queue ``messages`` and move the endpoint's position, both or neither."""
         ...
 
+    def queue(self, messages: Sequence[Message]) -> None:
+        """Queue those whose id is not known yet."""
+        ...
+
     def due(self, now: datetime, *, busy: Collection[str]) -> list[Message]:
         """The oldest message that is due of each endpoint that may be sent to and is not busy."""
         ...

@@ -135,7 +135,7 @@ def get(call: Call) -> Markup:
         shown = _file(target.view(call).id, one, content=True)
         return success("GetAttachment", m("Attachments", shown))
 
-    ids = resolve.all_folders(need(call.body, "AttachmentIds"))
+    ids = resolve.at_least_one(need(call.body, "AttachmentIds"))
     return response("GetAttachment", each(call, ids, work))
 
 
@@ -150,5 +150,5 @@ def delete(call: Call) -> Markup:
         root = m("RootItemId", RootItemId=view.id, RootItemChangeKey=view.change_key)
         return success("DeleteAttachment", root)
 
-    ids = resolve.all_folders(need(call.body, "AttachmentIds"))
+    ids = resolve.at_least_one(need(call.body, "AttachmentIds"))
     return response("DeleteAttachment", each(call, ids, work))

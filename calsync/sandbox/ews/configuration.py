@@ -8,7 +8,7 @@ from datetime import timedelta
 from ..problems import Refusal
 from ..zones import windows_name
 from . import resolve
-from .call import Call, attr, need, refused, response, success
+from .call import Call, attr, code_of, need, refused, response, success
 from .fields import read_mailbox
 from .props import mailbox
 from .xml import Markup, escape, m, t
@@ -77,8 +77,6 @@ def oof(call: Call) -> Markup:
 
 
 def _bare_error(refusal: Refusal) -> Markup:
-    from .call import code_of
-
     return m(
         "ResponseMessage",
         m("MessageText", refusal.message),
@@ -123,8 +121,6 @@ def delegates(call: Call) -> Markup:
     try:
         resolve.guard(call, resolve.mailbox_of(call, person.address))
     except Refusal as refusal:
-        from .call import code_of
-
         return m(
             "GetDelegateResponse",
             m("MessageText", refusal.message),

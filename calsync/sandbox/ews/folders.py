@@ -164,7 +164,7 @@ def get(call: Call) -> Markup:
         inbox.fill(call, store, folder)
         return success("GetFolder", m("Folders", render(store, folder, wanted)))
 
-    return response("GetFolder", each(call, resolve.all_folders(ids), work))
+    return response("GetFolder", each(call, resolve.at_least_one(ids), work))
 
 
 def find(call: Call) -> Markup:
@@ -200,7 +200,7 @@ def find(call: Call) -> Markup:
         return success("FindFolder", m("RootFolder", rows, **attrs))
 
     parents = need(body, "ParentFolderIds")
-    return response("FindFolder", each(call, resolve.all_folders(parents), work))
+    return response("FindFolder", each(call, resolve.at_least_one(parents), work))
 
 
 def value(store: Store, folder: Folder, path: Field | Path) -> str | int | None:
@@ -224,7 +224,7 @@ def create(call: Call) -> Markup:
     rows = need(call.body, "Folders")
 
     def work(node: Node) -> Markup:
-        store, parent = resolve.folder(call, resolve.all_folders(into)[0])
+        store, parent = resolve.folder(call, resolve.at_least_one(into)[0])
         name = (node.said("DisplayName") or "").strip()
         kind = (node.said("FolderClass") or ELEMENTS.get(node.name, "IPF.Note")).strip()
         if not name:
@@ -238,7 +238,7 @@ def create(call: Call) -> Markup:
         _tag(node, made)
         return success("CreateFolder", m("Folders", _bare(store, made)))
 
-    return response("CreateFolder", each(call, resolve.all_folders(rows), work))
+    return response("CreateFolder", each(call, resolve.at_least_one(rows), work))
 
 
 def _bare(store: Store, folder: Folder) -> Markup:
@@ -270,7 +270,7 @@ def update(call: Call) -> Markup:
         store.touch(folder)
         return success("UpdateFolder", m("Folders", _bare(store, folder)))
 
-    return response("UpdateFolder", each(call, resolve.all_folders(changes), work))
+    return response("UpdateFolder", each(call, resolve.at_least_one(changes), work))
 
 
 def delete(call: Call) -> Markup:
@@ -287,7 +287,7 @@ def delete(call: Call) -> Markup:
         store.remove(folder)
         return success("DeleteFolder")
 
-    return response("DeleteFolder", each(call, resolve.all_folders(ids), work))
+    return response("DeleteFolder", each(call, resolve.at_least_one(ids), work))
 
 
 def move(call: Call) -> Markup:
@@ -297,7 +297,7 @@ def move(call: Call) -> Markup:
 
     def work(node: Node) -> Markup:
         store, folder = resolve.folder(call, node)
-        other, target = resolve.folder(call, resolve.all_folders(into)[0])
+        other, target = resolve.folder(call, resolve.at_least_one(into)[0])
         if folder.special:
             raise Refusal(
                 400, "ErrorMoveDistinguishedFolder", "Distinguished folders cannot be moved."
@@ -309,7 +309,7 @@ def move(call: Call) -> Markup:
         store.touch(folder)
         return success("MoveFolder", m("Folders", _bare(store, folder)))
 
-    return response("MoveFolder", each(call, resolve.all_folders(ids), work))
+    return response("MoveFolder", each(call, resolve.at_least_one(ids), work))
 
 
 def empty(call: Call) -> Markup:
@@ -328,4 +328,4 @@ def empty(call: Call) -> Markup:
             store.remove(one)
         return success("EmptyFolder")
 
-    return response("EmptyFolder", each(call, resolve.all_folders(ids), work))
+    return response("EmptyFolder", each(call, resolve.at_least_one(ids), work))

@@ -31,12 +31,3 @@ def is_own(uid: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def uid_of(blob: bytes) -> str:
-    """The UID that a blob stands for: what was wrapped, else the clean blob in hexadecimal."""
-    data = blob[40:]
-    if data.startswith(b"vCal-Uid\x01\x00\x00\x00"):
-        return data[12:].rstrip(b"\x00").decode("utf-8", "replace")
-    text = blob.hex().upper()
-    return text[:32] + "00000000" + text[40:]

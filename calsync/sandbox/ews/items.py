@@ -203,7 +203,7 @@ def mark_read(call: Call) -> Markup:
     said = need(call.body, "ReadFlag")
     flag = truth(said, said.text)
     rows = []
-    for node in resolve.all_folders(need(call.body, "FolderIds")):
+    for node in resolve.at_least_one(need(call.body, "FolderIds")):
         try:
             store, folder = resolve.folder(call, node)
         except Refusal as refusal:

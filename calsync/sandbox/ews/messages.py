@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..items import Item, Person
+from ..items import Person, instance, whole
 from ..world import moment_of
 from . import attach, mimeout
 from .order import CONTACT, TASK, words
@@ -15,8 +15,6 @@ from .xml import Markup, maybe, t
 
 if TYPE_CHECKING:
     from .props import Write
-
-MEETINGS = ("MeetingRequest", "MeetingResponse", "MeetingCancellation")
 
 
 def _recipients(view: View, name: str, kinds: tuple[str, ...]) -> Markup | None:
@@ -34,8 +32,6 @@ def meeting_of(view: View) -> View | None:
     item = view.store.box.find_uid(str(uid)) if uid else None
     if item is None:
         return None
-    from ..items import instance, whole
-
     calendar = view.store.named("calendar")
     day = view.prop("day")
     found = instance(item, day) if day is not None and item.rule is not None else whole(item)
@@ -150,8 +146,3 @@ _TABLES: dict[str, dict[str, Write]] = {
 def writers(element: str) -> dict[str, Write]:
     """How the members of such an item are written."""
     return _TABLES.get(element, BOTH) | {"MimeContent": mimeout.write, "Attachments": attach.show}
-
-
-def is_processed(item: Item) -> bool:
-    """Whether a meeting message was worked on."""
-    return bool(item.props.get("processed"))

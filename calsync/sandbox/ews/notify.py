@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from ..faults import Fault
 from ..problems import Refusal, bad_request
 from . import resolve
-from .call import Call, need, one_of, refused, response, schema, success, truth, whole
+from .accounts import denied
+from .call import Call, code_of, need, one_of, refused, response, schema, success, truth, whole
 from .envelope import wrap
 from .store import Folder, Store
 from .streams import EVENTS, Subscription, rewatch
@@ -64,7 +65,7 @@ def _places(call: Call, node: Node) -> list[tuple[Store, Folder]]:
             "Name folders, or subscribe to all of them.", "ErrorInvalidSubscriptionRequest"
         )
     if ids is not None:
-        places = [resolve.folder(call, one) for one in resolve.all_folders(ids)]
+        places = [resolve.folder(call, one) for one in resolve.at_least_one(ids)]
         if len({store.box.tag for store, _ in places}) > 1:
             raise bad_request(
                 "The folders are not of one mailbox.", "ErrorInvalidSubscriptionRequest"
@@ -140,6 +141,8 @@ def get_streaming_events(call: Call) -> Markup:
             one = subscriptions.get(call, name)
             if not one.streaming:
                 raise bad_request("It is no streaming subscription.", "ErrorInvalidSubscription")
+            if call.flags.get("denied"):
+                raise denied(str(call.flags["denied"]))
             found.append(one)
         except Refusal as refusal:
             bad.append((name, refusal))
@@ -154,8 +157,6 @@ def get_streaming_events(call: Call) -> Markup:
 
 
 def _refused(bad: list[tuple[str, Refusal]]) -> Markup:
-    from .call import code_of
-
     return response(
         "GetStreamingEvents",
         [

@@ -216,7 +216,7 @@ def _occurrence(call: Call, node: Node, *, fresh: bool) -> Target:
     return found
 
 
-def all_folders(node: Node) -> list[Node]:
+def at_least_one(node: Node) -> list[Node]:
     """FolderIds and the like: at least one."""
     if not node.kids:
         raise schema(f"The element '{node.name}' has incomplete content.", node)

@@ -8,6 +8,7 @@ from ..problems import Refusal, bad_request
 from ..zones import UTC_ZONE
 from . import inbox, resolve, shape, write
 from .call import Call
+from .fields import read_mailbox
 from .log import Done, written
 from .messages import meeting_of
 from .resolve import Target
@@ -192,8 +193,6 @@ def _remove(call: Call, target: Target) -> None:
 
 
 def _mail(call: Call, node: Node, target: Target) -> None:
-    from .fields import read_mailbox
-
     to = [
         read_mailbox(call, one)
         for name in ("ToRecipients", "CcRecipients", "BccRecipients")

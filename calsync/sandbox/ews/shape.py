@@ -10,7 +10,6 @@ from ..zones import CUSTOM
 from . import messages, tags
 from .call import Call, attr, need, one_of, schema, truth
 from .order import FIELDS, ORDERS, RANKS
-from .props import BOTH, CALENDAR
 from .tags import Path
 from .view import View
 from .xml import Markup, Node, t
@@ -234,6 +233,3 @@ def _choose(
 def bare(view: View) -> Markup:
     """An item that only says its id: what a write answers."""
     return t(view.element, t("ItemId", Id=view.id, ChangeKey=view.change_key))
-
-
-__all__ = ["BOTH", "CALENDAR", "Field", "Shape", "bare", "read", "read_field", "render"]

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ..graph.render import change_key
 from ..items import Item
 from ..mailbox import Mailbox
 from ..problems import Refusal
@@ -206,19 +207,25 @@ def _row(
         if known is None:
             return None
         shown = replace(known, folder=ref.number or known.folder)
-        return t("Delete", t("ItemId", Id=item_id(box, shown), ChangeKey=_last_key(box, known)))
+        return t("Delete", t("ItemId", Id=item_id(box, shown), ChangeKey=change_key(box, known)))
     item = stored_item(call, folder, ref.key) if call.flags else box.items.get(ref.key)
     if item is None:
         return None  # deleted since the round began: the next one says so
     if skip and item_id(box, item) in skip:
         return None
+    if ref.kind == "Update" and _only_read(box, item):
+        ident = t("ItemId", Id=item_id(box, item), ChangeKey=change_key(box, item))
+        return t("ReadFlagChange", ident, t("IsRead", bool(item.props.get("isRead"))))
     return t(ref.kind, shape.render(view_of(call, store, folder, item), wanted))
 
 
-def _last_key(box: Mailbox, item: Item) -> str:
-    from ..graph.render import change_key
-
-    return change_key(box, item)
+def _only_read(box: Mailbox, item: Item) -> bool:
+    """Whether the last write of a message changed its read flag and nothing else."""
+    _, old = box.previous.get(item.key, (0, None))
+    if old is None or "isRead" not in item.props:
+        return False
+    before, after = dict(old.props), dict(item.props)
+    return before.pop("isRead", None) != after.pop("isRead") and before == after
 
 
 def _write(box: Mailbox, since: int, name: str, offset: int) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..graph.calendar import tags_of
 from ..graph.reader import canonical_tag
 from ..problems import Refusal, bad_request
 from .call import attr, need, schema
@@ -172,8 +173,6 @@ def look(view: View, path: Path) -> str | None:
 
 
 def _tags(view: View) -> Mapping[str, tuple[str, str]]:
-    from ..graph.calendar import tags_of
-
     return tags_of(view.found)
 
 

@@ -92,6 +92,11 @@ def update(call: Call, target: Target, node: Node) -> Target:
         UPDATES,
         "ErrorSendMeetingInvitationsOrCancellationsRequired",
     )
+    if target.folder.special == "deleteditems":
+        raise bad_request(
+            "A calendar item in Deleted Items cannot be changed.",
+            "ErrorCalendarCannotUpdateDeletedItem",
+        )
     precondition(call, target)
     base = target.found()
     draft = Draft()

@@ -177,8 +177,3 @@ def again(node: Node) -> Markup:
     """An element of the types namespace as it was read."""
     inner: tuple[Part, ...] = tuple(again(one) for one in node.kids) or (node.text,)
     return tag("t", node.name, inner, node.attrs)
-
-
-def join(parts: list[Markup]) -> Markup:
-    """Elements one after the other."""
-    return Markup("".join(parts))

@@ -188,3 +188,9 @@ def test_what_is_freed_has_all_its_tries_ahead_and_a_new_revision() -> None:
     now = freed(was)
     assert (now.state, now.attempts, now.revision) == (LinkState.ACTIVE, 0, was.revision + 1)
     assert now.booking.presence is Presence.PRESENT
+
+
+def test_a_write_in_doubt_is_still_looked_up_after_an_answer() -> None:
+    """It goes by the revision of its link."""
+    was = replace(booked(9, 10), in_flight=True)
+    assert freed(was) == replace(was, state=LinkState.ACTIVE, reason="", attempts=0)

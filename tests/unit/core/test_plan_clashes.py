@@ -74,6 +74,20 @@ def test_ask_parks_both_and_decides_nothing() -> None:
     assert [r.verb for r in plan.rulings] == ["park", "park"]
 
 
+def test_nobody_is_asked_while_a_write_of_one_is_in_doubt() -> None:
+    """It may have taken it off the time; and parked, nothing would look that write up."""
+    doubted = link(
+        None,
+        there(NINE, key="e", created=at(5), since=at(5), owned=False),
+        id=E,
+        origin=CALENDAR,
+        in_flight=True,
+    )
+    plan = planned(doubted, booking=[early()], clash=ClashPolicy.ASK)
+    assert (plan.effects, plan.conflicts) == ([], [])
+    assert LinkState.PARKED not in {lk.state for lk in plan.links}
+
+
 def test_what_nobody_could_be_told_is_parked() -> None:
     """The policy prefers the platform, but the room's own entry is fixed: it wins; where it lost
     before it became fixed, it waits for a person."""

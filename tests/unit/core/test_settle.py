@@ -364,12 +364,9 @@ def test_a_rejection_is_told_once_with_its_reason() -> None:
     assert (result.link.pending, result.link.in_flight) == (False, False)
 
 
-def test_nobody_is_told_who_gave_the_booking_up_or_has_no_address_or_on_import() -> None:
+def test_nobody_is_told_who_gave_the_booking_up_or_on_import() -> None:
     assert settled(*rejected(), quiet=True).notices == ()
     assert settled(*rejected(Absence.READ)).notices == ()
-    item, made, done = rejected()
-    assert settled(replace(item, person=Person("Anna")), made, done).notices == ()
-    assert settled(*rejected(kind=K.DELETE_BOOKING)).notices == ()
     assert settled(*rejected(was=None)).notices == ()
     assert settled(*rejected(key=None)).notices == ()
 
@@ -403,6 +400,74 @@ def test_an_end_older_than_what_is_known_is_dropped_but_the_write_is_over() -> N
     assert not result.link.in_flight
 
 
+# --- news of what others did ---------------------------------------------------------------------
+
+
+def deletion(kind: EffectKind, **more: object) -> Settled:
+    """Of a booking that stood, on the side that still has it."""
+    by_calendar = kind is K.DELETE_BOOKING
+    key = "b" if by_calendar else "e"
+    item = replace(flying(agreed(NINE)), person=ANNA)
+    if not by_calendar:
+        item = replace(item, booking=replace(item.booking, presence=Presence.GONE, key="b"))
+    item = replace(item, **more)  # type: ignore[arg-type]
+    made = effect(kind, key=key, version="v5", was=NINE)
+    return settled(item, made, Done(Gone(key=key, absence=Absence.REMOVED)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause", "revision"),
+    [(K.DELETE_BOOKING, CALENDAR, "v5"), (K.DELETE_EVENT, BOOKING, "")],
+)
+def test_who_booked_is_told_that_it_was_cancelled(
+    kind: EffectKind, cause: Side, revision: str
+) -> None:
+    (notice,) = deletion(kind).notices
+    assert notice.kind is NoticeKind.CANCELLED
+    assert (notice.cause, notice.revision, notice.booking_key) == (cause, revision, "b")
+    assert (notice.person, notice.occupancy) == (ANNA, NINE)
+
+
+@pytest.mark.parametrize("kind", [K.DELETE_BOOKING, K.DELETE_EVENT])
+def test_exchange_itself_tells_those_who_booked_in_outlook(kind: EffectKind) -> None:
+    assert deletion(kind, origin=CALENDAR).notices == ()
+
+
+def test_the_event_of_a_rejected_booking_goes_in_silence() -> None:
+    refused = Half(presence=Presence.GONE, key="b", reason=Absence.REFUSED.value)
+    assert deletion(K.DELETE_EVENT, booking=refused).notices == ()
+
+
+def test_a_part_is_told_as_the_booking_it_belongs_to() -> None:
+    part = Half(presence=Presence.GONE, key="b#2", reason=Absence.DELETED.value)
+    (notice,) = deletion(K.DELETE_EVENT, booking=part).notices
+    assert notice.booking_key == "b"
+
+
+def moved(**more: object) -> Settled:
+    item = replace(flying(agreed(NINE)), person=ANNA, **more)  # type: ignore[arg-type]
+    made = effect(K.CHANGE_BOOKING, key="b", version="v5", was=NINE, target=TEN)
+    return settled(item, made, Done(seen(TEN, key="b", mark=9)))
+
+
+def test_who_booked_is_told_that_it_was_moved_in_the_calendar() -> None:
+    (notice,) = moved().notices
+    assert (notice.kind, notice.was, notice.occupancy) == (NoticeKind.CHANGED, NINE, TEN)
+    assert (notice.revision, notice.cause) == ("v9", CALENDAR)
+    assert moved(origin=CALENDAR).notices == ()
+
+
+def test_a_new_title_is_no_news_and_an_answer_says_the_new_time_itself() -> None:
+    item = replace(flying(agreed(NINE)), person=ANNA)
+    made = effect(K.CHANGE_BOOKING, key="b", was=NINE, target=RENAMED)
+    assert settled(item, made, Done(seen(RENAMED, key="b", mark=9))).notices == ()
+    made = effect(K.CHANGE_BOOKING, key="b", was=NINE, target=TEN)
+    pending = replace(seen(TEN, key="b", mark=9), pending=True)
+    assert settled(item, made, Done(pending)).notices == ()
+    refused = replace(made, refusal=TAKEN)
+    assert settled(item, refused, Done(seen(TEN, key="b", mark=9))).notices == ()
+
+
 # --- the answer ----------------------------------------------------------------------------------
 
 
@@ -433,7 +498,6 @@ def test_one_answer_to_the_person_who_booked(refusal: Refusal | None, kind: Noti
     )
     assert (result.link.refusal, result.link.pending, result.link.attempts) == (None, False, 0)
     assert settled(item, confirm, done, quiet=True).notices == ()
-    assert settled(replace(item, person=Person("Anna")), confirm, done).notices == ()
 
 
 def test_a_confirmation_changes_no_base() -> None:

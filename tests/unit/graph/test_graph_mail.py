@@ -9,6 +9,7 @@ from graph_fakes import Script, ok, refusal
 
 from calsync.adapters.graph.words import line, refusal_text, span, when
 from calsync.adapters.notify.graph_mail import GraphMail
+from calsync.adapters.notify.wording import Words
 from calsync.adapters.wrap import Answer, NotSent
 from calsync.errors import BadAnswer, ForbiddenLink, NotSignedIn, Throttled, Unavailable
 from calsync.model import (
@@ -57,9 +58,8 @@ def notice(kind=NoticeKind.CONFIRMED, address="ada@contoso.example", **more):
 
 def deliver(answer, **more):
     script = Script([answer])
-    return GraphMail(script, sender="rooms@contoso.example").deliver(
-        PAIR, ROOM, notice(**more)
-    ), script
+    said = Words().letter(PAIR, ROOM, one := notice(**more))
+    return GraphMail(script, sender="rooms@contoso.example").post(one.person, said), script
 
 
 def test_a_confirmation():
@@ -70,7 +70,9 @@ def test_a_confirmation():
     assert call.mailbox == "rooms@contoso.example"
     assert not call.repeatable, "a mail is never repeated by itself"
     message = call.body["message"]
-    assert message["subject"] == "Confirmed: Atlas, 2026-12-01 09:00 to 10:00 (Europe/Berlin)"
+    assert message["subject"] == (
+        "Confirmed: Atlas, Tuesday, 1 December 2026, 09:00–10:00 (Europe/Berlin)"
+    )
     assert message["body"]["contentType"] == "text"
     (to,) = message["toRecipients"]
     assert to["emailAddress"] == {"name": "Ada Bcc: x@y", "address": "ada@contoso.example"}
@@ -83,8 +85,8 @@ def test_a_rejection_says_why_and_what_is_free():
     assert message["subject"].startswith("Not possible: Atlas, ")
     text = message["body"]["content"]
     assert "already booked" in text
-    assert "2026-12-01 09:00 to 09:30 (Europe/Berlin)" in text
-    assert "Zuse (6 seats), Noether" in text
+    assert "- Tuesday, 1 December 2026, 09:00–09:30 (Europe/Berlin)\n" in text
+    assert "- Zuse (6 seats)\n- Noether\n" in text
 
 
 REPORTS = [

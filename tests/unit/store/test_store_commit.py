@@ -167,7 +167,14 @@ def test_a_room_that_is_not_mapped_cannot_be_claimed(store: SqlStore) -> None:
 
 
 @pytest.mark.parametrize(
-    "row_maker", ["_effect_row", "_conflict_row", "_notice_row", "_audit_row", "_state_row"]
+    "row_maker",
+    [
+        "store._effect_row",
+        "store._conflict_row",
+        "ledger._row",
+        "store._audit_row",
+        "store._state_row",
+    ],
 )
 def test_an_exception_in_the_middle_leaves_nothing(
     store: SqlStore, db: Database, fence: int, monkeypatch: pytest.MonkeyPatch, row_maker: str
@@ -176,7 +183,7 @@ def test_an_exception_in_the_middle_leaves_nothing(
         raise ArithmeticError
 
     before = dump(db)
-    monkeypatch.setattr(f"calsync.store.store.{row_maker}", fail)
+    monkeypatch.setattr(f"calsync.store.{row_maker}", fail)
     with pytest.raises(ArithmeticError):
         store.commit(everything(fence))
     assert dump(db) == before

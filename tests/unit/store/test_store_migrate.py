@@ -84,6 +84,42 @@ def test_links_of_the_first_form_live_on(path: Path) -> None:
     assert (found.imported, found.writes, found.rejoin) == (True, NONE_YET, None)
 
 
+def test_private_meetings_of_before_name_nobody_any_more(path: Path) -> None:
+    """Stored when their people, and what was kept from before they turned private, still were."""
+    db = Database(f"sqlite:///{path}")
+    private = '{"start":"2026-12-01T09:00:00","end":"2026-12-01T10:00:00","private":true}'
+    titled = '{"start":"2026-12-01T09:00:00","end":"2026-12-01T10:00:00","title":"Canary"}'
+    one_date = titled[:-1] + (
+        ',"series":{"freq":"DAILY","overrides":[{"id":"2026-12-02T09:00:00",'
+        '"start":"2026-12-02T09:00:00","end":"2026-12-02T10:00:00","private":true}]}}'
+    )
+    with db.rebuild() as connection:
+        command.upgrade(config_for(connection), "0010")
+        _fill(connection)
+        run = connection.exec_driver_sql
+        run("UPDATE link SET base = ?, person_name = 'Canary', person_address = 'c@x'", (private,))
+        run(
+            "INSERT INTO former (at, pair_id, link_id, kind, was, why) VALUES"
+            " (0, 'p1', 'l1', 'change event', ?, ''), (0, 'p1', 'l2', 'change event', ?, '')",
+            (titled, one_date),
+        )
+        run(
+            "INSERT INTO notice (pair_id, kind, link_id, booking_key, revision, recipient,"
+            " recipient_name, occupancy, state, tries, reason, queued_at, changed_at)"
+            " VALUES ('p1', 'confirmed', 'l1', 'b', '1', 'c@x', 'Canary', ?, 'sent', 1, '', 0, 0)",
+            (titled,),
+        )
+    migrate(db)
+    with db.read() as reading:
+        link = reading.exec_driver_sql("SELECT base, person_name, person_address FROM link").one()
+        formers = reading.exec_driver_sql("SELECT was FROM former ORDER BY id").scalars()
+        told = reading.exec_driver_sql("SELECT recipient, occupancy FROM notice").one()
+    db.dispose()
+    assert link == (private, "", "")
+    assert formers == [titled.replace(',"title":"Canary"', ""), one_date]
+    assert (told[0].startswith("erased-"), "Canary" in str(told)) == (True, False)
+
+
 def _fill(connection: Connection) -> None:
     """A pair with a link, by the columns of the first form."""
     connection.exec_driver_sql(

@@ -84,7 +84,7 @@ def test_titles_and_old_states_are_forgotten(db: Database, clock: Fixed, room: P
     was = replace(meeting(), title="Board")
     commit(db, clock, took_effect=[effect(1, EffectKind.DELETE_EVENT, was)])
     former = FormerStates(db)
-    former.drop_titles("p")
+    former.drop_titles("p", "r")
     assert [one.was.title for one in former.since("p", NOW)] == [None]
     long_ago = NOW - timedelta(days=4000)
     purge(db, details_before=long_ago, links_before=long_ago)

@@ -35,13 +35,13 @@ class Ledger:
             for i in range(n)
         ]
 
-    def claim_notices(self, limit):
+    def claim_notices(self, limit, *, closed=()):
         got = [r for r in self.rows if r.state is NoticeState.QUEUED][:limit]
         for r in got:
             self.rows[r.id] = replace(r, state=NoticeState.SENDING, tries=r.tries + 1)
         return [self.rows[r.id] for r in got]
 
-    def settle_notice(self, id, state, reason=""):
+    def settle_notice(self, id, state, reason="", *, wait=0.0):
         self.rows[id] = replace(self.rows[id], state=state)
 
 
@@ -68,7 +68,7 @@ def test_a_store_error_in_mid_batch_leaves_the_rest_queued() -> None:
     w, ledger = World(), Ledger(3)
     settle = ledger.settle_notice
 
-    def busy(id, state, reason=""):
+    def busy(id, state, reason="", *, wait=0.0):
         if id == 0:
             raise StoreError("busy")
         settle(id, state, reason)

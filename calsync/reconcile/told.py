@@ -1,0 +1,154 @@
+"""What is told to people when an effect took effect: pure, and the only place that says so.
+
+Only bookings born on the platform are spoken of: Exchange itself answers those who book in
+Outlook. ``calsync plan`` asks ``expected`` before anything is done.
+"""
+
+from __future__ import annotations
+
+from calsync.conflicts.merge import same_schedule
+from calsync.model import (
+    Absence,
+    Effect,
+    EffectKind,
+    Gone,
+    Link,
+    Notice,
+    NoticeKind,
+    Presence,
+    Seen,
+    Side,
+)
+
+#: Effects after which a booking that waits is confirmed: the calendar has it then.
+_CARRIES = frozenset({EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT})
+
+
+def refuses_all(effect: Effect) -> bool:
+    """True where nothing of what was asked stands; False where some dates of a series do."""
+    return effect.refusal is not None and not effect.refusal.dates
+
+
+def expected(link: Link, effect: Effect) -> NoticeKind | None:
+    """What will be told once ``effect`` took effect, or the confirmation that follows it did."""
+    match effect.kind:
+        case EffectKind.REJECT_BOOKING:
+            return NoticeKind.REJECTED
+        case EffectKind.CONFIRM_BOOKING:
+            return NoticeKind.REJECTED if refuses_all(effect) else NoticeKind.CONFIRMED
+        case EffectKind.CHANGE_BOOKING if effect.refusal is not None:
+            return NoticeKind.REJECTED if refuses_all(effect) else NoticeKind.CONFIRMED
+        case EffectKind.CHANGE_BOOKING if link.pending:
+            return NoticeKind.CONFIRMED
+        case EffectKind.CHANGE_BOOKING if _moves(link, effect):
+            return NoticeKind.CHANGED
+        case EffectKind.DELETE_BOOKING | EffectKind.DELETE_EVENT if _cancels(link, effect):
+            return NoticeKind.CANCELLED
+        case _ if effect.kind in _CARRIES and link.pending:
+            return NoticeKind.CONFIRMED
+        case _:
+            return None
+
+
+def confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:
+    """One answer to the person who booked: yes, or yes except for some dates, or "not moved"."""
+    return (
+        Notice(
+            kind=NoticeKind.REJECTED if refuses_all(effect) else NoticeKind.CONFIRMED,
+            link_id=link.id,
+            booking_key=state.key,
+            revision=state.version,
+            person=link.person,
+            occupancy=state.occupancy,
+            refusal=effect.refusal,
+        ),
+    )
+
+
+def rejection(link: Link, effect: Effect, state: Gone) -> tuple[Notice, ...]:
+    """No, with the reason."""
+    if effect.kind is not EffectKind.REJECT_BOOKING:
+        return ()
+    if state.absence is not Absence.REFUSED:
+        return ()  # Its owner was faster and gave it up: there is nothing to refuse any more.
+    if effect.was is None or effect.key is None:
+        return ()
+    return (
+        Notice(
+            kind=NoticeKind.REJECTED,
+            link_id=link.id,
+            booking_key=effect.key,
+            revision=effect.version,
+            person=link.person,
+            occupancy=effect.was,
+            refusal=effect.refusal,
+        ),
+    )
+
+
+def change(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:
+    """Somebody moved it in the room's calendar: whoever booked it does not know. Where an answer
+    is due, that answer says the new time."""
+    if effect.kind is not EffectKind.CHANGE_BOOKING or effect.refusal is not None:
+        return ()
+    if link.origin is not Side.BOOKING or link.pending or effect.was is None:
+        return ()
+    if same_schedule(effect.was, state.occupancy):
+        return ()
+    return (
+        Notice(
+            kind=NoticeKind.CHANGED,
+            link_id=link.id,
+            booking_key=state.key,
+            revision=state.version,
+            person=link.person,
+            occupancy=state.occupancy,
+            was=effect.was,
+            cause=Side.CALENDAR,
+        ),
+    )
+
+
+def cancellation(link: Link, effect: Effect) -> tuple[Notice, ...]:
+    """It stood, and is no more. A booking that the platform gave up is told once, in however many
+    parts the calendar held it."""
+    if not _cancels(link, effect) or effect.was is None:
+        return ()
+    by_calendar = effect.kind is EffectKind.DELETE_BOOKING
+    key = (effect.key if by_calendar else link.booking.key) or ""
+    if not key:
+        return ()
+    return (
+        Notice(
+            kind=NoticeKind.CANCELLED,
+            link_id=link.id,
+            booking_key=key if by_calendar else whole(key),
+            revision=effect.version if by_calendar else "",
+            person=link.person,
+            occupancy=effect.was,
+            cause=Side.CALENDAR if by_calendar else Side.BOOKING,
+        ),
+    )
+
+
+def whole(key: str) -> str:
+    """The booking that a key names, which may be that of a part (``KEY#part``)."""
+    return key.partition("#")[0]
+
+
+def _moves(link: Link, effect: Effect) -> bool:
+    if link.origin is not Side.BOOKING or effect.was is None or effect.target is None:
+        return False
+    return not same_schedule(effect.was, effect.target)
+
+
+def _cancels(link: Link, effect: Effect) -> bool:
+    """What was rejected was told so; its event goes in silence. So does one that a booking which
+    stands does not need any more."""
+    if link.origin is not Side.BOOKING:
+        return False
+    if effect.kind is EffectKind.DELETE_BOOKING:
+        return True
+    given_up = link.booking.presence is Presence.GONE
+    refused = link.booking.reason == Absence.REFUSED.value
+    return effect.kind is EffectKind.DELETE_EVENT and given_up and not refused

@@ -62,7 +62,7 @@ class Context:
     owner: str
     span: Span = Span()
     limits: Limits = field(default_factory=Limits)
-    notices: frozenset[NoticeKind] = ANSWERS
+    notices: frozenset[NoticeKind] = ANSWERS | {NoticeKind.WARNED}
     audiences: tuple[Audience, ...] = ()
     lead: timedelta = timedelta(minutes=10)
     maker: str = ""

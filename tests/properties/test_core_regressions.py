@@ -22,6 +22,7 @@ from calsync.model import (
     Side,
     Stale,
     Unknown,
+    former_mark,
 )
 from calsync.reconcile.guard import Limits
 from calsync.worker.plan import PollSettings, Timetable
@@ -354,7 +355,7 @@ def test_a_series_made_anew_whose_reply_was_lost_keeps_its_booking():
     def apply(pair, effects):
         e = effects[0]
         w.calendar.remove("e")
-        w.calendar.put("e-new", e.target, tag=e.tag)
+        w.calendar.put("e-new", e.target, tag=e.tag, replaces=former_mark("e"))
         return [InDoubt("lost")]
 
     w.calendar.apply = apply

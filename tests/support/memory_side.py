@@ -52,6 +52,7 @@ class Item:
     owned: bool = True
     uid: str = ""
     tag: str | None = None
+    replaces: str = ""
     pending: bool = False
     person: Person = NOBODY
     deleted: bool = False
@@ -99,11 +100,15 @@ class MemorySide:
         person: Person = NOBODY,
         uid: str = "",
         tag: str | None = None,
+        replaces: str = "",
     ) -> Item:
         mark = self._tick()
         item = self.items.get(key)
         if item is None:
-            item = Item(key, occ, mark, self.now, self.now, owned=owned, uid=uid, tag=tag)
+            item = Item(
+                key, occ, mark, self.now, self.now,
+                owned=owned, uid=uid, tag=tag, replaces=replaces,
+            )  # fmt: skip
             self.items[key] = item
         item.occupancy, item.mark, item.modified = occ, mark, self.now
         item.deleted, item.pending, item.person = False, pending, person
@@ -137,6 +142,7 @@ class MemorySide:
             owned=item.owned,
             uid=item.uid,
             tag=item.tag,
+            replaces=item.replaces,
             pending=item.pending,
             person=item.person,
         )

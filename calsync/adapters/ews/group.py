@@ -175,12 +175,13 @@ class Group:
         self._stream = None
         try:
             self._reseat()
+            self._keep_anchor()
             self._subscribe()
             self._listen()
         except _Joined:
             # The server may go on telling the connection that was cut: what is subscribed anew
             # is told to nobody else.
-            self._forget()
+            self._forget(self._stream)
             self._troubles = 0
             return "rooms joined"
         except _Silent:
@@ -205,17 +206,20 @@ class Group:
         for mailbox, room in sorted(wanted.items()):
             self._seats.setdefault(mailbox, Seat(room, mailbox)).room = room
 
-    def _subscribe(self) -> int:
-        """A subscription for every room without one whose rest is over; how many were made. Raises
-        where the server, and not the mailbox, is the reason."""
-        made = 0
+    def _keep_anchor(self) -> None:
+        """Rights on a room that is not mapped any more may be gone: another one is acted for."""
+        if self._anchor not in self._seats:
+            self._forget()
+
+    def _subscribe(self) -> None:
+        """A subscription for every room without one whose rest is over. Raises where the server, and
+        not the mailbox, is the reason that one cannot be had."""
         for seat in list(self._seats.values()):
             if seat.subscription or self.monotonic() < seat.not_before:
                 continue
             self._look_up()
             try:
                 self._subscribe_one(seat)
-                made += 1
             except NotSignedIn:
                 raise
             except SideError as error:
@@ -223,7 +227,6 @@ class Group:
                 log.info("%s: no subscription to a room: %s", self.name, error)
                 if not isinstance(error, _OF_ONE):
                     raise
-        return made
 
     def _subscribe_one(self, seat: Seat) -> None:
         if not any(one.subscription for one in self._seats.values()):
@@ -349,13 +352,12 @@ class Group:
         if not any(not s.subscription and now >= s.not_before for s in self._seats.values()):
             return
         self._stream = None
-        made = 0
         with suppress(SideError):
-            made = self._subscribe()
+            self._subscribe()
         self._stream = stream
         # What came meanwhile waits in the socket.
         stream.alive_until += self.monotonic() - now
-        if made:
+        if any(s.subscription and s.subscription not in stream.seats for s in self._seats.values()):
             raise _Joined
 
     # -- troubles -------------------------------------------------------------------------------
@@ -395,7 +397,7 @@ class Group:
         seat.failures += 1
         seat.not_before = self.monotonic() + pause
 
-    def _forget(self) -> None:
-        """All subscriptions are made anew; those left behind expire."""
-        for seat in self._seats.values():
+    def _forget(self, stream: _Stream | None = None) -> None:
+        """All subscriptions, or those of a stream, are made anew; those left behind expire."""
+        for seat in (self._seats if stream is None else stream.seats).values():
             seat.subscription = ""

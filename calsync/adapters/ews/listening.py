@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from time import monotonic
 
 from calsync.adapters.ews.group import Group, Pace
@@ -94,6 +95,8 @@ class Listener:
         self._left = left
 
     def _open(self) -> dict[str, str]:
+        # Their times are over one after the other: every renewal has all its rooms synced.
+        minutes = max(1, self._pace.minutes - len(self._groups) % 5)
         group = Group(
             name=f"connection {self._connection}, stream {len(self._groups) + 1}",
             caller=self._caller,
@@ -102,7 +105,7 @@ class Listener:
             monotonic=monotonic,
             chance=self._chance,
             stops=self._stops,
-            pace=self._pace,
+            pace=replace(self._pace, minutes=minutes),
         )
         rooms: dict[str, str] = {}
         self._groups.append((group, rooms))

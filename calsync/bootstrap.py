@@ -547,20 +547,24 @@ class Listening:
     connection that has streaming notifications. Only hints; polling finds what they miss."""
 
     def __init__(self, system: System, worker: Worker) -> None:
-        self._listeners = [
-            link.listener(system.stop, worker.trigger)
-            for link in system.links.values()
+        self._listeners = {
+            name: link.listener(system.stop, worker.trigger)
+            for name, link in system.links.items()
             if isinstance(link, EwsLink) and link.streaming
-        ]
+        }
 
     def watch(self, pairs: Sequence[Pair]) -> None:
-        for listener in self._listeners:
+        for listener in self._listeners.values():
             listener.watch(pairs)
 
+    def heard(self) -> dict[str, int]:
+        """By connection, how many rooms it is told of at once."""
+        return {name: listener.heard for name, listener in self._listeners.items()}
+
     def stop(self) -> None:
-        for listener in self._listeners:
+        for listener in self._listeners.values():
             listener.close(0.0)
-        for listener in self._listeners:
+        for listener in self._listeners.values():
             listener.close()
 
 
@@ -592,7 +596,7 @@ def purge_now(home: Home) -> None:
     sweep(home.db)
 
 
-def build_vitals(system: System, worker: Worker) -> Vitals:
+def build_vitals(system: System, worker: Worker, listening: Listening | None = None) -> Vitals:
     """How calsync is, for load balancers and monitoring."""
     home = system.home
     return Vitals(
@@ -604,6 +608,7 @@ def build_vitals(system: System, worker: Worker) -> Vitals:
         home.hub.newest,
         stale_after=3 * home.settings.worker.poll_ceiling,
         platform=system.remote.calls if system.remote is not None else None,
+        heard=listening.heard if listening is not None else dict,
     )
 
 

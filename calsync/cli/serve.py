@@ -20,7 +20,7 @@ from calsync.settings import load
 
 if TYPE_CHECKING:
     from calsync.api.server import ApiServer
-    from calsync.bootstrap import System
+    from calsync.bootstrap import Listening, System
     from calsync.worker.control import Worker
 
 
@@ -55,7 +55,7 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
             deliveries = build_deliveries(system.home)
             listening = build_listening(system, worker)
             stops = _Stops(system, worker)
-            server = _server(system, worker)
+            server = _server(system, worker, listening)
             with stops.heard():
                 server.start()
                 try:
@@ -76,13 +76,13 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
         raise typer.Exit(INTERRUPTED)
 
 
-def _server(system: System, worker: Worker) -> ApiServer:
+def _server(system: System, worker: Worker, listening: Listening) -> ApiServer:
     from calsync.api.app import create_app
     from calsync.api.limits import Limits
     from calsync.api.server import ApiServer
     from calsync.bootstrap import SyncStatus, build_vitals
 
-    vitals, status = build_vitals(system, worker), SyncStatus(system)
+    vitals, status = build_vitals(system, worker, listening), SyncStatus(system)
     app = create_app(
         system.home.bookings,
         now=system.home.clock.now,

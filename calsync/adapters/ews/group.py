@@ -149,6 +149,12 @@ class Group:
         self._wanted = dict(rooms)
         self._changed.set()
 
+    @property
+    def heard(self) -> int:
+        """How many rooms an open stream tells of."""
+        stream = self._stream
+        return 0 if stream is None or stream.opened is None else len(stream.seats)
+
     def run(self) -> None:
         """Listen until one of ``stops`` is set."""
         with suppress(_Over):
@@ -156,6 +162,7 @@ class Group:
                 self._idle()
                 trouble = self._round()
                 lived = self._lived()
+                self._stream = None
                 if lived >= self.pace.steady:
                     self._recovered()
                 if trouble or lived < self.pace.steady:
@@ -163,7 +170,6 @@ class Group:
 
     def _idle(self) -> None:
         """Wait while there is no room."""
-        self._stream = None
         while not self._wanted:
             self._look_up()
             self.stops[0].wait(_STEP)
@@ -172,7 +178,6 @@ class Group:
 
     def _round(self) -> str:
         """What was wrong with the connection; empty where it ended as it should."""
-        self._stream = None
         try:
             self._reseat()
             self._keep_anchor()
@@ -212,8 +217,8 @@ class Group:
             self._forget()
 
     def _subscribe(self) -> None:
-        """A subscription for every room without one whose rest is over. Raises where the server, and
-        not the mailbox, is the reason that one cannot be had."""
+        """A subscription for every room without one whose rest is over. Raises where the server,
+        and not the mailbox, is the reason that one cannot be had."""
         for seat in list(self._seats.values()):
             if seat.subscription or self.monotonic() < seat.not_before:
                 continue
@@ -386,7 +391,6 @@ class Group:
                 self.name,
                 trouble or "it closes its connections at once",
             )
-        self._stream = None
         until = self.monotonic() + seconds
         while (left := until - self.monotonic()) > 0:
             self._look_up()

@@ -74,6 +74,11 @@ class Listener:
             if number >= len(before) or rooms != before[number]:
                 group.want(rooms)
 
+    @property
+    def heard(self) -> int:
+        """How many rooms open streams tell of."""
+        return sum(group.heard for group, _ in self._groups)
+
     def _seat(self, newcomers: dict[str, str]) -> None:
         for mailbox, room in newcomers.items():
             free = next((r for _, r in self._groups if len(r) < self._most_rooms), None)

@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from calsync.mapping.booking_values import BookingStatus
@@ -664,6 +664,8 @@ class Judge:
             mine = self._since(name, acts)
             if name in special | self._taken() or not mine:
                 continue
+            if self.restored and self._past(mine):
+                continue  # Nobody brings back what was over.
             place = next(p for p in self.company.places if p.id == mine[0].room)
             image = self.people.image(Side.BOOKING, place, name)
             if image is None and self._emptied(name):
@@ -688,6 +690,16 @@ class Judge:
                 f"{name}: {lost.kind.value} {words(lost.before)} -> {words(lost.after)} on the "
                 f"{lost.side.value} side; in the end {words(end)}",
             )
+
+    def _past(self, acts: list[Act]) -> bool:
+        began = self.people.began()
+        return all(
+            isinstance(end, datetime) and end <= began
+            for act in acts
+            for features in (act.before, act.after)
+            for kind, _, end in features or ()
+            if kind == "at"
+        )
 
     @staticmethod
     def _untold(acts: list[Act], end: Image | None) -> bool:

@@ -31,6 +31,7 @@ from calsync.model import (
     Outcome,
     Pair,
     Presence,
+    Refused,
     Seen,
     Side,
     Stale,
@@ -158,6 +159,7 @@ def _record(
         )
         for effect, outcome in zip(effects, outcomes, strict=True)
     ]
+    outcomes = _without_copies(ctx, pair, effects, outcomes)
     changed = _make_way(ctx, pair, effects, outcomes)
     links.update(changed)
     settled: list[str] = []
@@ -290,6 +292,7 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[None]:
             continue
         port = _port(ctx, pair, side)
         found = yield from _look_up(port, pair, mine)
+        found = _without_others(ctx, pair, mine, found)
         effects = [_effect_again(o, links[o.link_id]) for o in mine]
         window = ctx.state(pair).window
         if window is not None:
@@ -332,6 +335,51 @@ def _look_up(
     except SideError as error:
         return [Unknown(key=o.key or "", reason=str(error)) for o in effects]
     return [found[o.id] for o in effects]
+
+
+def _without_others(
+    ctx: Context, pair: Pair, effects: Sequence[OpenEffect], found: list[Observation | None]
+) -> list[Observation | None]:
+    """What was found by our tag, and is known as another booking, is a copy that people pasted."""
+    by_tag = {
+        obs.key: effect.link_id
+        for effect, obs in zip(effects, found, strict=True)
+        if isinstance(obs, Seen) and obs.key != effect.key
+    }
+    theirs = _of_others(ctx, pair, EffectKind(effects[0].kind).side, by_tag)
+    return [None if isinstance(obs, Seen) and obs.key in theirs else obs for obs in found]
+
+
+def _without_copies(
+    ctx: Context, pair: Pair, effects: Sequence[Effect], outcomes: Sequence[Outcome]
+) -> list[Outcome]:
+    """A copy that bears the name under which ours was to be made stands in its way: the server
+    takes it for ours (database and mailbox are of different days). A person decides."""
+    kept = list(outcomes)
+    for side in Side:
+        made = {
+            outcome.now.key: effect.link_id
+            for effect, outcome in zip(effects, outcomes, strict=True)
+            if effect.kind.side is side and effect.key is None
+            if isinstance(outcome, Done) and isinstance(outcome.now, Seen)
+        }
+        theirs = _of_others(ctx, pair, side, made)
+        for number, outcome in enumerate(kept if theirs else ()):
+            if isinstance(outcome, Done) and outcome.now.key in theirs:
+                kept[number] = Refused("a copy that somebody pasted stands in its place")
+    return kept
+
+
+def _of_others(ctx: Context, pair: Pair, side: Side, keys: Mapping[str, str]) -> set[str]:
+    """Of ``keys``, each with the link that claims it, those that another booking has."""
+    links = ctx.store.links_by_key(pair.id, side, list(keys)) if keys else ()
+    return {
+        key
+        for link in links
+        if (key := link.half(side).key) is not None
+        and link.base is not None
+        and keys[key] != link.id
+    }
 
 
 def _in_place(effect: OpenEffect, by_tag: Mapping[str, Observation]) -> Observation | None:

@@ -401,6 +401,7 @@ def test_the_demo_gets_its_options_and_gives_its_exit_status(
         "headless": True,
         "report": report,
         "as_json": False,
+        "exchange": "graph",
     }
 
 

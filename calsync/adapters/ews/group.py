@@ -172,7 +172,8 @@ class Group:
         """Wait while there is no room."""
         while not self._wanted:
             self._look_up()
-            self.stops[0].wait(_STEP)
+            self._changed.wait(_STEP)
+            self._changed.clear()
 
     # -- one round: subscribe, listen until the connection ends ---------------------------------
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from calsync.adapters.ews import live
+from calsync.adapters.ews import errors, live
 from calsync.adapters.ews.group import Group, Pace
 from calsync.adapters.ews.listening import Listener
 from calsync.model import Pair
@@ -383,7 +383,10 @@ def test_a_room_that_cannot_be_subscribed_to_does_not_silence_the_others() -> No
         assert anchor == ROOM
 
 
-def test_too_many_connections_are_waited_for_not_fought_for() -> None:
+def test_too_many_connections_are_waited_for_not_fought_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(errors, "_UNSAID", 0.4)
     pace = Pace(settle=0.05, base=0.2, cap=1.0, steady=9.0)
     with ears(pace=pace) as made:
         subscriptions = made.lab.control.ews.subscriptions
@@ -398,6 +401,19 @@ def test_too_many_connections_are_waited_for_not_fought_for() -> None:
         with made.lab.server.lock:
             subscriptions.connections.clear()
         until(lambda: made.told == [room_of(ROOM)])
+
+
+@pytest.mark.parametrize("form", ["soap", "http", "message"])
+def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(form: str) -> None:
+    with ears() as made:
+        made.lab.control.ews.backoff_ms = 1500
+        made.hears(ROOM)
+        made.lab.fault("throttled", method="GetStreamingEvents", params={"form": form})
+        made.lab.fault("stream_closed")
+        until(lambda: len(made.of("GetStreamingEvents")) == 2)
+        assert until(lambda: len(made.of("GetStreamingEvents")) == 3) > 0.7
+        until(lambda: bool(made.told))
+        assert len(made.of("Subscribe")) == 1, "what is subscribed stays"
 
 
 def test_a_refused_sign_in_is_not_tried_over_and_over() -> None:

@@ -139,6 +139,7 @@ class Group:
     _stream: _Stream | None = None
     _hints: Hints = field(init=False)
     _troubles: int = 0
+    _asked: float = 0.0
 
     def __post_init__(self) -> None:
         pace = self.pace
@@ -194,6 +195,8 @@ class Group:
             self._forget()
             return "the connection went silent"
         except SideError as error:
+            # What the server asks for counts, however short our own waits are.
+            self._asked = error.retry_after if isinstance(error, Throttled) else 0.0
             return str(error)
         except _Over:
             raise
@@ -384,6 +387,7 @@ class Group:
         seconds = backoff(
             self._troubles, jitter=self.chance(), base=self.pace.base, cap=self.pace.cap
         )
+        seconds, self._asked = max(seconds, self._asked), 0.0
         self._troubles += 1
         log.info("%s: %s; again in %.1f s", self.name, trouble or "closed", seconds)
         if self._troubles == _TELLING:

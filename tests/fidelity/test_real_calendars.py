@@ -74,18 +74,21 @@ class Stage:
     files: dict[str, Carried]
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+@pytest.fixture(scope="module", params=["graph", "ews"])
+def stage(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("calendars")
     with ExitStack() as ends:
-        one = _company(ends, folder / "one")
-        two = _company(ends, folder / "two")
+        one = _company(ends, folder / "one", request.param)
+        two = _company(ends, folder / "two", request.param)
         files = {file.stem: _carry(one, two, number, file) for number, file in enumerate(FILES)}
         yield Stage(one, two, files)
 
 
-def _company(ends: ExitStack, folder: Path) -> Company:
-    return ends.enter_context(a_company(folder, ends.enter_context(a_tenant()), span=SPAN))
+def _company(ends: ExitStack, folder: Path, exchange: str) -> Company:
+    tenant = ends.enter_context(a_tenant())
+    return ends.enter_context(a_company(folder, tenant, span=SPAN, exchange=exchange))
 
 
 def _carry(one: Company, two: Company, number: int, file: Path) -> Carried:

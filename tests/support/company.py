@@ -3,6 +3,7 @@ of its own, and its booking API over real HTTP. Every call to the tenant is kept
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,12 +28,14 @@ from calsync.mapping.fingerprint import fingerprint
 from calsync.model import Pair, Room
 from calsync.sandbox import (
     DEFAULT_CLIENT,
+    DEFAULT_DOMAIN,
     DEFAULT_SECRET,
     DEFAULT_TENANT,
     Response,
     SandboxServer,
     create_sandbox,
 )
+from calsync.sandbox.ews.accounts import DEFAULT_PASSWORD, DEFAULT_USER
 from calsync.settings import Settings, parse
 
 DOMAIN = "contoso.example"
@@ -150,7 +153,7 @@ class Tenant:
         )
 
     def writes(self) -> list[str]:
-        """What was changed through Graph so far, oldest first."""
+        """What was changed through either front so far, oldest first."""
         return [
             f"{one.method} {one.target.partition('/v1.0')[2]}"
             for one in self.exchanges
@@ -160,7 +163,9 @@ class Tenant:
 
 
 def _reads(one: Exchange) -> bool:
-    """A batch whose parts only read."""
+    """A batch whose parts only read; of SOAP, all but the operations that write."""
+    if one.target.lower().endswith("/ews/exchange.asmx"):
+        return re.search(rb"[<:](Create|Update|Delete|Move|Send)Item\b", one.body) is None
     return one.target.endswith("/$batch") and b'"method": "GET"' in one.body
 
 
@@ -340,13 +345,16 @@ def a_company(
     span: Span | None = None,
     notices_from: str = "",
     more: str = "",
+    exchange: str = "graph",
 ) -> Iterator[Company]:
     """A calsync of its own in ``folder``, on ``tenant`` and its clock, with its API
     served. ``notices_from``:
-    the mailbox that sends notices, where they are wanted. ``more``: further settings."""
+    the mailbox that sends notices, where they are wanted. ``more``: further settings. ``exchange``:
+    by which of its fronts the tenant is reached, ``graph`` or ``ews``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "secret").write_text(DEFAULT_SECRET, encoding="utf-8")
-    settings = _settings(folder, tenant, notices_from, more)
+    (folder / "password").write_text(DEFAULT_PASSWORD, encoding="utf-8")
+    settings = _settings(folder, tenant, notices_from, more, exchange)
     with ExitStack() as ends:
         home = bootstrap.open_home(settings, tenant.clock)
         ends.callback(home.close)
@@ -377,20 +385,34 @@ def a_company(
         yield Company(tenant, system, api, session)
 
 
-def _settings(folder: Path, tenant: Tenant, notices_from: str, more: str) -> Settings:
+def _settings(
+    folder: Path, tenant: Tenant, notices_from: str, more: str, exchange: str
+) -> Settings:
     notices = f'[notices]\nenabled = true\nsender = "{notices_from}"' if notices_from else ""
-    return parse(
-        f"""
-        [database]
-        url = "sqlite:///{folder}/calsync.db"
-        [[connections]]
-        name = "contoso"
+    connection = {
+        "graph": f"""
         tenant_id = "{DEFAULT_TENANT}"
         client_id = "{DEFAULT_CLIENT}"
         cloud = "custom"
         login_url = "{tenant.url}"
         graph_url = "{tenant.url}"
         client_secret_file = "{folder}/secret"
+        """,
+        "ews": f"""
+        kind = "ews"
+        endpoint = "{tenant.url}/EWS/Exchange.asmx"
+        auth = "basic"
+        user = '{DEFAULT_USER}@{DEFAULT_DOMAIN}'
+        password_file = "{folder}/password"
+        """,
+    }[exchange]
+    return parse(
+        f"""
+        [database]
+        url = "sqlite:///{folder}/calsync.db"
+        [[connections]]
+        name = "contoso"
+        {connection}
         {notices}
         {more}
         """

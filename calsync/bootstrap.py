@@ -412,14 +412,19 @@ def _remote(home: Home, stop: threading.Event, around: Surroundings) -> Remote:
 
 
 def take_in_rooms(system: System) -> None:
-    """Where a platform is polled, its rooms, as it names them now. Raises SideError."""
+    """Where a platform is polled, its rooms and their rules, as it names them now. Raises
+    SideError."""
     if system.remote is None:
         return
     bookings = system.home.bookings
-    held = {stored.room.id: stored.room for stored in bookings.rooms()}
+    held = {stored.room.id: stored for stored in bookings.rooms()}
     for found in system.remote.side.directory.listing(anew=True).rooms.values():
-        if held.get(found.room.id) != found.room and _is_name(found.room.id):
-            bookings.put_room(found.room)
+        known = held.get(found.room.id)
+        same = known is not None and known.room == found.room
+        if same and known is not None and found.rules in (None, known.rules):
+            continue
+        if _is_name(found.room.id):
+            bookings.put_room(found.room, found.rules)
 
 
 def _is_name(room_id: str) -> bool:

@@ -96,7 +96,7 @@ def preview_room(system: System, pair: Pair, *, full: bool = False) -> dict[str,
     links = _links(system, decided)
     entry["halted"] = decided.halt.reason if decided.halt else ""
     entry["writes"] = [_write(effect, window, pair.zone) for effect in decided.effects]
-    entry["mails"] = _mails(system, decided, links, pair, quiet=entry["first_import"])
+    entry["mails"] = _mails(system, decided, links, pair, quiet=decided.quiet)
     refused = {e.link_id: e for e in decided.effects if e.refusal is not None}
     entry["conflicts"] = [_conflict(c, links, refused) for c in decided.conflicts]
     entry["skipped"] = [{"link_id": s.link_id, "reason": s.reason} for s in decided.skips]
@@ -154,8 +154,10 @@ def _time(occupancy: Occupancy | None) -> dict[str, Any] | None:
 def _mails(
     system: System, decided: Plan, links: dict[str, Link], pair: Pair, *, quiet: bool
 ) -> list[dict[str, Any]]:
-    """Every message that would leave, by whom it is sent. A first import sends no notice; an
-    organiser whose meeting is declined is told by Exchange itself."""
+    """Every message that would leave, by whom it is sent. A first import sends no notice, nor does
+    a database that lost what it knew. An organiser whose meeting is declined is told by Exchange
+    itself.
+    """
     told = system.notifier is not None and not quiet
     found = []
     for effect in decided.effects:

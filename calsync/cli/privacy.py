@@ -104,7 +104,9 @@ def _document(home: Home, address: str, found: Kept) -> dict[str, Any]:
         "messages": [
             {
                 "room": _room(found, one),
-                **{name: one[name] for name in ("kind", "recipient", "recipient_name", "state")},
+                **{name: one[name] for name in ("kind", "recipient", "state")},
+                # A channel may have been told of whoever had the booking before.
+                "recipient_name": name if (name := one["recipient_name"]) in found.names else "",
                 "reason": one["reason"],
                 "made": one["queued_at"],
                 "changed": one["at"],
@@ -200,7 +202,7 @@ def _tell(home: Home, found: Kept, *, done: dict[str, Any] | None, as_json: bool
         "to_come": len(to_come),
         "links": len(found.links),
         "notices": len(found.notices),
-        "unsent": sum(one["state"] == "queued" for one in found.notices),
+        "unsent": len(found.waiting),
         "answers": len(found.answers),
     }
     read_from = now - timedelta(days=home.settings.window.past_days)
@@ -225,7 +227,7 @@ def _tell(home: Home, found: Kept, *, done: dict[str, Any] | None, as_json: bool
     if not found.anything:
         print_line("Nothing is kept about this address.")
     else:
-        verb = "were erased" if done is not None else "would be erased"
+        verb = "was erased" if done is not None else "would be erased"
         print_line(f"What {verb}:")
         print_table(
             ["what", "how many"],
@@ -241,7 +243,7 @@ def _tell(home: Home, found: Kept, *, done: dict[str, Any] | None, as_json: bool
         )
     if again:
         say(
-            f"{len(again)} meetings of this person stand in Exchange: their next change there"
+            f"{len(again)} meeting(s) of this person stand in Exchange: the next change there"
             " brings the name back. Have them handed over or cancelled there, then erase again:"
         )
         print_table(["room", "when"], [(one["room"], one["when"]) for one in again], empty="")
@@ -252,7 +254,7 @@ def _tell(home: Home, found: Kept, *, done: dict[str, Any] | None, as_json: bool
         )
     if found.mentions:
         listed = ", ".join(booking for _, booking in found.mentions[:20])
-        say(f"The titles of {len(found.mentions)} bookings of others name the person: {listed}")
+        say(f"The titles of {len(found.mentions)} booking(s) of others name the person: {listed}")
     if done is not None and not done["scrubbed"]:
         say(
             "Pages of the database as they were may still be in its write-ahead log: others use it"

@@ -325,5 +325,7 @@ def preview(ctx: Context, pair: Pair) -> Steps[Plan]:
     plan = decide_room(ctx, pair, found.links, seen, state=state, window=window, now=now)
     back = signs_of(found, found.links, plan)
     plan.halt = back[0].halt if back else ask(ctx, pair, plan, found, now)
+    answers = state.approved or state.rejoin is not None
+    plan.quiet = not state.imported or found.forgotten > 0 or (bool(back) and answers)
     plan.effects = yield from with_alternatives(ctx, pair, plan.effects, window)
     return plan

@@ -243,7 +243,8 @@ class Halt:
 class Plan:
     """What a cycle intends: links to store, effects in order, conflicts, skips, rulings, warnings.
 
-    If ``halt`` is set, nothing of it may be carried out.
+    If ``halt`` is set, nothing of it may be carried out. ``quiet``: in a preview, that people are
+    told nothing of it.
     """
 
     links: list[Link] = field(default_factory=list)
@@ -253,3 +254,4 @@ class Plan:
     rulings: list[Ruling] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     halt: Halt | None = None
+    quiet: bool = False

@@ -15,6 +15,8 @@ SECURITY = ("starttls", "tls", "none")
 #: Names that a channel of the admin's cannot have.
 TAKEN = ("mail", "webhooks")
 _KINDS = tuple(kind.value for kind in NoticeKind)
+#: A warning is about a meeting of which the platform has no booking yet: there is no id to tell.
+_TO_PLATFORMS = tuple(kind for kind in _KINDS if kind != NoticeKind.WARNED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,9 @@ class Notices:
         default=("confirmed", "rejected", "changed", "cancelled", "warned"),
         metadata=checked(checks.choices(*_KINDS)),
     )
-    webhook_kinds: tuple[str, ...] = field(default=(), metadata=checked(checks.choices(*_KINDS)))
+    webhook_kinds: tuple[str, ...] = field(
+        default=(), metadata=checked(checks.choices(*_TO_PLATFORMS))
+    )
     lead: float = field(default=600.0, metadata=checked(checks.duration(60, 86400)))
     language: str = field(default="en", metadata=checked(checks.choice(*LANGUAGES)))
     languages: tuple[tuple[str, str], ...] = field(

@@ -20,7 +20,7 @@ from calsync.store.codec import (
 )
 from calsync.store.connection import Connection
 from calsync.store.database import Database
-from calsync.store.hiding import NAMELESS
+from calsync.store.hiding import ERASED, NAMELESS
 from calsync.store.statements import Statements, run_many
 
 #: The columns of which ``notice_of`` makes a notice, in its order.
@@ -118,11 +118,13 @@ class Ledger:
         sql = self._sql(
             "UPDATE notice SET state = 'queued', tries = 0, due = 0, queued_at = ?, changed_at = ?,"
             " reason = '' WHERE id = ? AND state IN ('failed', 'doubtful')"
-            " AND recipient NOT LIKE 'erased-%'"
+            # As a value: in a statement with values PostgreSQL's driver reads a % as a placeholder.
+            " AND recipient NOT LIKE ?"
         )
         now = micros(self._clock.now())
+        values = (now, now, notice_id, f"{ERASED}%")
         with self._db.write() as connection:
-            return connection.exec_driver_sql(sql, (now, now, notice_id)).rowcount > 0
+            return connection.exec_driver_sql(sql, values).rowcount > 0
 
     def doubt(self, *, start: bool = True) -> int:
         """Everything left in SENDING becomes DOUBTFUL. At a ``start``, so does what has waited for

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from calsync.mapping.booking_values import Booking
 from calsync.mapping.fingerprint import loads
-from calsync.model import Link, LinkState, Occupancy, Presence, Side
+from calsync.model import MAIL, Link, LinkState, Occupancy, Presence, Side
 from calsync.ports import Clock
 from calsync.store import hub_rows, hub_schema
 from calsync.store.codec import (
@@ -62,6 +62,13 @@ class Kept:
     @property
     def anything(self) -> bool:
         return bool(self.bookings or self.links or self.notices or self.answers)
+
+    @property
+    def waiting(self) -> tuple[Row, ...]:
+        """Mails that have not left yet."""
+        return tuple(
+            one for one in self.notices if one["state"] == "queued" and one["channel"] == MAIL
+        )
 
     @property
     def in_exchange(self) -> tuple[Link, ...]:
@@ -143,9 +150,9 @@ class People:
         keys = [key for booking in bookings for key in _keys(booking)]
         links = self._links(connection, spelled, keys)
         ids = [link.id for link in links]
-        notices = self._notices(connection, spelled)
+        notices = self._notices(connection, spelled, ids)
         names = {b.person.name for b in bookings} | {link.person.name for link in links}
-        names |= {str(one["recipient_name"]) for one in notices}
+        names |= {str(one["recipient_name"]) for one in notices if one["channel"] == MAIL}
         words = _words((*spelled, address.strip(), *names))
         return Kept(
             addresses=tuple(spelled),
@@ -189,9 +196,17 @@ class People:
         links = {link.id: link for link in map(link_of, found)}
         return [links[id_] for id_ in sorted(links)]
 
-    def _notices(self, connection: Connection, spelled: Sequence[str]) -> list[Row]:
-        names = "pair_id, kind, recipient, recipient_name, occupancy, state, reason, queued_at"
-        return self._rows(connection, "notice", f"{names}, changed_at AS at", "recipient", spelled)
+    def _notices(
+        self, connection: Connection, spelled: Sequence[str], links: Sequence[str]
+    ) -> list[Row]:
+        """Mails to the person, and what shared channels were told of the person's bookings."""
+        names = (
+            "pair_id, kind, channel, recipient, recipient_name, occupancy, state, reason,"
+            " queued_at, changed_at AS at"
+        )
+        mails = self._rows(connection, "notice", names, "recipient", spelled)
+        shared = self._rows(connection, "notice", names, "link_id", links)
+        return mails + [one for one in shared if one["channel"] != MAIL]
 
     def _conflicts(self, connection: Connection, links: Sequence[str]) -> list[Row]:
         names = "at, pair_id, link_id, kind, winner, reason, lost"
@@ -314,12 +329,13 @@ class People:
         return all(end is not None and end <= seconds_down(now) for end in ends)
 
     def _erase_notices(self, connection: Connection, kept: Kept, now: datetime) -> int:
-        """How many had not left yet. Each keeps its row, which is what holds it back from leaving
-        twice, under a name of its own."""
+        """How many mails had not left yet. Each keeps its row, which is what holds it back from
+        leaving twice, under a name of its own. What waits for a shared channel leaves, and names
+        nobody."""
         ids = [(one["id"],) for one in kept.notices]
         run_many(connection, self._sql(f"UPDATE notice SET {NAMELESS} WHERE id = ?"), ids)
         self._untitle_all(connection, "notice", kept.notices)
-        waiting = [one["id"] for one in kept.notices if one["state"] == "queued"]
+        waiting = [one["id"] for one in kept.waiting]
         stop = self._sql(
             "UPDATE notice SET state = 'failed', reason = ?, changed_at = ?"
             " WHERE id = ? AND state = 'queued'"

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -13,7 +14,8 @@ import pytest
 import requests
 
 from calsync import bootstrap
-from tests.scenarios.facing_kit import Facing, facing
+from calsync.mapping.booking_rules import NO_RULES, BookingRules
+from tests.scenarios.facing_kit import ROOM, Facing, facing
 from tests.scenarios.series_kit import BERLIN, weekly
 from tests.support.company import Company
 
@@ -233,3 +235,31 @@ def anew(company: Company) -> None:
     company.system.remote.transport.close()
     company.system = bootstrap.connect(home)
     company.system.context.span = span
+
+
+def test_the_rules_of_a_polled_platform_hold_for_outlook_here(tmp_path: Path) -> None:
+    """They come with its rooms, and follow when they change; what cannot be read leaves them."""
+    with facing(tmp_path) as made:
+        room = made.a.home.bookings.room(ROOM).room
+        made.a.home.bookings.put_room(room, BookingRules(longest=timedelta(hours=2)))
+        bootstrap.take_in_rooms(made.b.system)
+        assert made.b.home.booking_side.rules([ROOM])[ROOM].rules.longest == timedelta(hours=2)
+        made.at_b.pair = bootstrap.map_room(
+            made.b.home,
+            room_id=ROOM,
+            mailbox=made.at_b.address,
+            titles=True,
+            outlook_rules="length=decline",
+        )
+        made.a.tenant.clock.forward(minutes=1)
+        made.invite(made.b, "2026-12-01T09:00:00", "2026-12-01T12:00:00")
+        made.invite(made.b, "2026-12-02T09:00:00", "2026-12-02T10:00:00")
+        made.settle(1)
+        mails = made.b.tenant.control("GET", "mails")["mails"]
+        answers = [m["comment"] for m in mails if m.get("response") == "declined"]
+        assert [a for a in answers if "lasts 2 hours at most" in a] == answers
+        assert len(answers) == 1
+
+        made.a.home.bookings.put_room(room, NO_RULES)
+        bootstrap.take_in_rooms(made.b.system)
+        assert made.b.home.booking_side.rules([ROOM])[ROOM].rules == NO_RULES

@@ -19,7 +19,7 @@ from calsync.cli.plan import preview_room, recipients
 from calsync.engine.calls import run_inline
 from calsync.engine.notify import Delivered, deliver_notices
 from calsync.engine.reminders import Reminders
-from calsync.model import NoticeKind
+from calsync.model import NOBODY, NoticeKind
 from calsync.ports import NoticeState
 from calsync.settings import parse
 from tests.scenarios.fault_fixtures import firm, hasty  # noqa: F401 - fixtures
@@ -268,6 +268,31 @@ def test_a_plan_counts_what_will_be_told(firm: Company, tmp_path: Path) -> None:
         assert len(sent) == 4
 
 
+def test_a_plan_counts_nobody_where_nobody_will_be_told(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """calsync made an event that its database does not know: what it told since is not known."""
+    with desk(firm, tmp_path) as made:
+        made.booking("hall", day(3))
+        made.rest()
+        notify(made)
+        told = Told(firm)
+        with made.home.db.write() as connection:
+            connection.exec_driver_sql("DELETE FROM link")
+            reset = "UPDATE room_sync SET calendar_cursor = NULL, booking_cursor = NULL"
+            connection.exec_driver_sql(reset)
+        made.clock.ahead += timedelta(hours=2)
+        restart(made)
+        made.booking("hall", day(5))
+        planned = preview_room(made.system, made.pair("hall"))
+        assert [write["what"].value for write in planned["writes"]] == ["create event"]
+        assert (planned["error"], planned["first_import"]) == ("", False)
+        made.rest()
+        notify(made)
+        assert (recipients([planned]), told()) == ([], [])
+
+
 # --- about to start ----------------------------------------------------------------------------
 
 
@@ -291,6 +316,28 @@ def test_a_booking_about_to_start_is_told_once(firm: Company, tmp_path: Path) ->
         restart(made)
         notify(made)
         assert told() == []
+
+
+def test_a_private_booking_about_to_start_is_told_once_to_a_channel(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """What was told of it names nobody afterwards, and still says that the channel was told."""
+    with desk(firm, tmp_path) as made:
+        text = (tmp_path / "calsync.toml").read_text(encoding="utf-8")
+        text = text.replace("[notices]", '[notices]\nwebhook_kinds = ["starting"]')
+        made.settings = parse(text, path=str(tmp_path / "calsync.toml"))
+        restart(made)
+        made.booking("hall", soon(made, 20), privacy="private")
+        made.rest()
+        notify(made)
+        assert states(made) == {"sent": 1}
+        notify(made)
+        restart(made)
+        notify(made)
+        assert states(made) == {"sent": 1}
+        (record,) = made.home.reports.notices(limit=9)
+        assert (record.notice.channel, record.notice.person) == ("webhooks", NOBODY)
 
 
 def test_a_late_look_tells_it_still_but_never_after_the_start(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 
 from calsync.bootstrap import map_room
 from calsync.errors import StoreError
-from calsync.ports import Commit
+from calsync.model import NOBODY, Notice, NoticeKind, Person
+from calsync.ports import Commit, NoticeState
 from calsync.store.people import ERASED, UNSENT
 from tests.security import privacy_kit as kit
 from tests.support.company import Company, a_company, a_tenant
@@ -170,7 +172,7 @@ def test_who_stands_in_exchange_is_named_to_the_admin(firm: Firm) -> None:
     firm.rest()
     assert company.home.people.kept(ADA).links
     said = firm.cli("privacy", "erase", ADA)
-    assert f"{len(theirs)} meetings of this person stand in Exchange" in said
+    assert f"{len(theirs)} meeting(s) of this person stand in Exchange" in said
     for room, uid in theirs:
         company.tenant.act("cancel", room=room.address, iCalUId=uid)
     firm.rest()
@@ -220,6 +222,71 @@ def test_a_message_that_waits_does_not_leave(firm: Firm) -> None:
     kit.tell(company)
     assert len([e for e in company.tenant.exchanges if "sendMail" in e.target]) == mails
     assert UNSENT in {record.reason for record in company.home.reports.notices()}
+
+
+def test_what_a_shared_channel_was_told_names_nobody_any_more(firm: Firm) -> None:
+    """It still says that the channel was told, and what waits for one leaves without the name."""
+    company = firm.company
+    pair = company.places["titled"].pair
+    link = next(
+        lk for lk in company.home.store.links(pair.id) if lk.person.address == BOB and lk.base
+    )
+    assert link.base is not None
+    told = Notice(
+        kind=NoticeKind.CHANGED,
+        link_id=link.id,
+        booking_key=str(link.booking.key),
+        revision="7",
+        person=Person("Bob Open"),
+        occupancy=link.base,
+        channel="facilities",
+    )
+    before = replace(told, revision="6", person=Person("Zoe Before"))
+    assert company.home.store.queue_notices(pair.id, [told, replace(told, revision="8")]) == 2
+    (sent,) = company.home.store.claim_notices(1)
+    company.home.store.settle_notice(sent.id, NoticeState.SENT)
+    assert company.home.store.queue_notices(pair.id, [before]) == 1
+    messages = firm.json("privacy", "export", BOB)["messages"]
+    shared = [one for one in messages if one["recipient"] == "#facilities"]
+    assert [one["recipient_name"] for one in shared] == ["Bob Open", "Bob Open", ""]
+    assert firm.json("privacy", "erase", BOB, "--yes", "--json")["done"]["unsent"] == 0
+    for word in ("bob.open", "Bob Open"):
+        assert firm.bytes().where(word) == set()
+    assert company.home.store.queue_notices(pair.id, [told]) == 0
+    left, _ = company.home.store.claim_notices(9)
+    assert (left.notice.revision, left.notice.person, left.notice.occupancy.title) == (
+        "8",
+        NOBODY,
+        None,
+    )
+
+
+def test_what_waits_for_a_shared_channel_names_nobody_once_the_booking_is_private(
+    firm: Firm,
+) -> None:
+    """A person is still told by mail of a booking of their own; a channel does not hear whose."""
+    company, booking = firm.company, firm.made["titled open"]
+    pair = company.places["titled"].pair
+    (link,) = (lk for lk in company.home.store.links(pair.id) if lk.booking.key == booking["id"])
+    assert link.base is not None
+    waits = Notice(
+        kind=NoticeKind.CHANGED,
+        link_id=link.id,
+        booking_key=booking["id"],
+        revision="7",
+        person=Person("Bob Open", BOB),
+        occupancy=link.base,
+        was=link.base,
+    )
+    shared = replace(waits, channel="facilities", person=Person("Bob Open"))
+    assert company.home.store.queue_notices(pair.id, [waits, shared]) == 2
+    company.change(booking, privacy="private")
+    firm.rest()
+    found = {one.notice.channel: one.notice for one in company.home.store.claim_notices(9)}
+    assert found["mail"].person == Person("Bob Open", BOB)
+    assert found["facilities"].person == NOBODY
+    for notice in (found["mail"], found["facilities"]):
+        assert (notice.occupancy.private, notice.occupancy.title) == (True, None)
 
 
 def test_who_read_the_room_before_cannot_store_what_was_read(firm: Firm) -> None:

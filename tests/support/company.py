@@ -410,6 +410,8 @@ def _settings(
         f"""
         [database]
         url = "sqlite:///{folder}/calsync.db"
+        [webhooks]
+        key_file = "{folder}/calsync.key"
         [[connections]]
         name = "contoso"
         {connection}

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -21,7 +22,11 @@ from typer.main import get_command
 from calsync.adapters.hub.telling import KINDS as TOLD
 from calsync.api.problems import KINDS
 from calsync.cli.main import app
+from calsync.errors import CalsyncError, SettingsError, UsageError
+from calsync.model import NoticeKind
 from calsync.sandbox.__main__ import main as sandbox_main
+from calsync.sandbox.acts import KINDS as ACTS
+from calsync.sandbox.faults import KINDS as FAULTS
 from calsync.settings import Settings
 from calsync.settings.checks import duration
 from calsync.settings.model import Connection, RoomEntry
@@ -152,6 +157,50 @@ def test_every_problem_type_is_documented_and_no_other() -> None:
     assert all(todo.endswith(".") for *_, todo in rows)
 
 
+def kinds_of_error(kind: type[CalsyncError] = CalsyncError) -> Iterator[type[CalsyncError]]:
+    """Those of ``errors.py``: what an admin can meet. The API's own are problems."""
+    for below in kind.__subclasses__():
+        if below.__module__ == CalsyncError.__module__:
+            yield below
+            yield from kinds_of_error(below)
+
+
+def test_every_kind_of_error_is_documented_with_its_exit_status_and_no_other() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| (\d) \| (?:.+) \| (.+) \|$", text("docs/reference/errors.md"), re.M
+    )
+    said = {name: int(status) for name, status, _ in rows}
+    assert said == {
+        kind.__name__: 2 if issubclass(kind, SettingsError | UsageError) else 1
+        for kind in kinds_of_error()
+    }
+    assert all(todo.rstrip(")").endswith(".") or "](" in todo for *_, todo in rows)
+
+
+def test_every_notice_and_every_template_is_documented() -> None:
+    page = text("docs/how-to/notices.md")
+    kinds = {kind.value for kind in NoticeKind}
+    assert set(re.findall(r"^\| `(\w+)` \| .* \| (?:on|off) \|$", page, re.M)) == kinds
+    files = {path.name for path in (ROOT / "calsync/adapters/notify/templates").glob("*.txt")}
+    assert set(re.findall(r"`(\w+\.txt)`", page)) == files
+
+
+def test_the_page_of_the_sandbox_names_acts_and_faults_that_there_are() -> None:
+    page = text("docs/how-to/act-in-the-sandbox.md")
+    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| .* \| .* \|$", page, re.M)
+    named = {kind for row in rows for kind in re.findall(r"`([a-z_]+)`", row)}
+    assert {"book", "cancel"} <= named <= set(ACTS)
+    assert set(re.findall(r'"kind": "(\w+)", "count"', page)) <= set(FAULTS)
+
+
+def test_every_page_is_in_the_list_of_documents() -> None:
+    pages = {p.relative_to(ROOT / "docs") for p in (ROOT / "docs").glob("[!a]*/*.md")}
+    listed = {
+        Path(link) for link in re.findall(r"\]\(([a-z-]+/[a-z-]+\.md)\)", text("docs/README.md"))
+    }
+    assert pages <= listed
+
+
 def test_every_kind_of_webhook_is_documented_and_no_other() -> None:
     page = text("docs/how-to/receive-webhooks.md")
     assert set(re.findall(r"^\| `([a-z-]+\.[a-z-]+)` \|", page, re.M)) == set(TOLD)
@@ -208,6 +257,22 @@ def test_the_readme_says_how_to_see_and_test_it_in_two_commands() -> None:
     first = FENCE.search(text("README.md"))
     assert first is not None
     assert first.groups() == ("sh", "make demo\nmake test\n")
+
+
+# --- what is kept in the repository ------------------------------------------------------------
+
+
+def test_no_key_secret_or_database_is_kept_in_the_repository() -> None:
+    """A test once left its key here, and it was taken in: every clone then sealed under one key."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no clone")
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True
+    )
+    kept = [Path(name) for name in done.stdout.split("\0") if name]
+    assert Path("README.md") in kept
+    secret = {".key", ".secret", ".token", ".pem", ".pfx", ".p12", ".db"}
+    assert [str(path) for path in kept if path.suffix in secret] == []
 
 
 # --- locks and licences ----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +12,14 @@ from calsync.adapters.booking_http.answers import body_of, code_of
 from calsync.adapters.booking_http.documents import is_id, is_number
 from calsync.adapters.wrap.port import Call, Caller
 from calsync.errors import AccessDenied, BadAnswer, MailboxMissing, SideError
+from calsync.mapping.booking_form import Form
+from calsync.mapping.booking_rules import NO_RULES, BookingRules, read_rules
 from calsync.mapping.text import clean_title
 from calsync.mapping.zones import resolve
 from calsync.model import Pair, Room
 from calsync.ports import Clock
+
+log = logging.getLogger("calsync.platform")
 
 #: Seconds for which an answer is good. Rooms change by the week.
 FRESH: Final = 600.0
@@ -26,11 +31,13 @@ DETAILS: Final = "details:read"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteRoom:
     """``titles``: the platform keeps titles for it. ``answered``: a calendar of the platform's own
-    answers the room's bookings; else they wait for us."""
+    answers the room's bookings; else they wait for us. ``rules``: what it allows in the room; None
+    where it says something that cannot be read."""
 
     room: Room
     titles: bool
     answered: bool
+    rules: BookingRules | None = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +60,34 @@ class Directory:
 
     def listing(self, *, anew: bool = False) -> Listing:
         """All rooms. While the platform cannot be asked, what it said last. Raises SideError where
-        it never said anything, or (``anew``) does not answer now."""
-        with self._lock:
-            now = self._clock.monotonic()
-            if self._held is not None and now < self._until and not anew:
-                return self._held
-            try:
-                self._held = Listing(rooms=self._rooms(), scopes=self._scopes())
-            except SideError:
-                if self._held is None or anew:
-                    raise
-                self._until = now + FRESH / 10
-            else:
-                self._until = now + FRESH
-            return self._held
+        it never said anything, or (``anew``) does not answer now.
+
+        Only who has nothing to go by waits while another asks: rooms are not to stand still behind
+        a slow answer."""
+        held = self._held
+        if held is not None and not anew:
+            if self._clock.monotonic() < self._until or not self._lock.acquire(blocking=False):
+                return held
+        else:
+            self._lock.acquire()
+        try:
+            return self._asked(anew=anew)
+        finally:
+            self._lock.release()
+
+    def _asked(self, *, anew: bool) -> Listing:
+        now = self._clock.monotonic()
+        if self._held is not None and now < self._until and not anew:
+            return self._held  # Another asked meanwhile.
+        try:
+            self._held = Listing(rooms=self._rooms(), scopes=self._scopes())
+        except SideError:
+            if self._held is None or anew:
+                raise
+            self._until = now + FRESH / 10
+        else:
+            self._until = now + FRESH
+        return self._held
 
     def room(self, pair: Pair) -> RemoteRoom:
         """The pair's room. Raises SideError where it is not there, or cannot carry what the pair
@@ -151,4 +172,18 @@ def _read(entry: object) -> RemoteRoom:
         room=room,
         titles=entry.get("titles") is True,
         answered=entry.get("answeredBy") == "calendar",
+        rules=_rules(entry.get("rules"), room_id),
     )
+
+
+def _rules(said: object, room_id: str) -> BookingRules | None:
+    """Rules that are not understood stop no booking: those that were known before go on."""
+    if said is None:
+        return NO_RULES
+    if isinstance(said, Mapping):
+        form = Form(said)
+        rules = read_rules(form)
+        if not form.errors:
+            return rules
+    log.warning("room %s: the booking platform's rules for it cannot be read", room_id)
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from calsync.adapters.hub.telling import KINDS
 from calsync.adapters.notify import assembly
 from calsync.errors import SettingsError
 from calsync.model import NoticeKind
@@ -19,6 +20,7 @@ CHANNEL = '[[channels]]\nname = "ops"\nurl_env = "OPS"\n'
     [
         (MAIL, "4: notices.via"),
         ('[notices]\nkinds = ["started"]', "'started' is none of"),
+        ('[notices]\nwebhook_kinds = ["warned"]', "'warned' is none of"),
         ('[notices]\nlanguage = "de"', "must be one of en, nl, sv, ko"),
         ('[notices]\nlanguages = { "x.example" = "de" }', "'de'"),
         ('[notices]\nlanguages = { "not a domain!" = "nl" }', "neither an address nor a domain"),
@@ -75,3 +77,12 @@ def test_what_is_off_tells_nobody() -> None:
     ops, webhooks = assembly.audiences(some)
     assert (ops.name, ops.rooms, ops.details) == ("ops", frozenset({"atrium"}), False)
     assert (webhooks.name, webhooks.kinds) == ("webhooks", frozenset({NoticeKind.STARTING}))
+
+
+def test_a_platform_is_told_what_the_contract_names() -> None:
+    """What a webhook may say is in the list that receivers read."""
+    named = [kind.removeprefix("notice.") for kind in KINDS if kind.startswith("notice.")]
+    listed = ", ".join(f'"{kind}"' for kind in named)
+    assert parse(f"[notices]\nwebhook_kinds = [{listed}]").notices.webhook_kinds == tuple(named)
+    refused = {kind.value for kind in NoticeKind} - set(named)
+    assert refused == {"warned"}

@@ -26,7 +26,8 @@ def upgrade() -> None:
     for link in links:
         # The row is what says that the message has left; it does so without a name, too.
         nameless = sa.text(
-            "UPDATE notice SET recipient = 'erased-' || CAST(id AS TEXT), recipient_name = ''"
+            "UPDATE notice SET recipient_name = '', recipient = CASE WHEN channel = 'mail'"
+            " THEN 'erased-' || CAST(id AS TEXT) ELSE recipient END"
             " WHERE link_id = :link AND state NOT IN ('queued', 'sending')"
         )
         op.get_bind().execute(nameless, {"link": link})

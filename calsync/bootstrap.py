@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -166,7 +166,9 @@ def _take_in_all(home: Home) -> None:
     rooms = {stored.room.id: stored for stored in home.bookings.rooms()}
     pairs = {pair.room_id: _ruled(home, pair) for pair in home.store.pairs()}
     elsewhere = home.settings.booking.kind != "hub"
-    for entry in home.settings.rooms:
+    moved = home.mappings.moves()
+    for listed in home.settings.rooms:
+        entry = _where_it_is(home, listed, pairs.get(listed.id), moved)
         if _stands(home, entry, rooms.get(entry.id), pairs.get(entry.id)):
             continue
         if not (elsewhere and entry.id in rooms):
@@ -176,6 +178,30 @@ def _take_in_all(home: Home) -> None:
             pair = _pair(home, entry, "")
             known = home.mappings.id_for(pair.room_id, pair.mailbox, pair.connection)
             _join(home, replace(pair, id=known))
+
+
+def _where_it_is(
+    home: Home, entry: RoomEntry, pair: Pair | None, moved: Mapping[str, str]
+) -> RoomEntry:
+    """The entry, with the connection through which its mailbox is reached by now. Where it names
+    another one, that is the admin's word that the mailbox moved there: it is carried out as
+    ``calsync rooms move`` is. Where it still names the former one, it is out of date."""
+    if pair is None or pair.mailbox != entry.mailbox.lower():
+        return entry
+    named = _connection(home.settings, entry.connection, entry.id)
+    if named == pair.connection:
+        if pair.id in moved:
+            home.mappings.followed(pair.id)
+        return entry
+    if moved.get(pair.id) == named:
+        log.warning(
+            "room %s: its mailbox moved to %s, and its entry under [[rooms]] still says %s:"
+            ' set connection = "%s"',
+            *(entry.id, pair.connection, named, pair.connection),
+        )
+    elif not any(one.what == "move" for one in home.requests.of(pair.id)):
+        home.requests.ask(pair.id, "move", {"to": named})
+    return replace(entry, connection=pair.connection)
 
 
 def _ruled(home: Home, pair: Pair) -> Pair:
@@ -370,6 +396,7 @@ def connect(
         lead=assembly.lead(settings),
     )
     context.requests, context.rulebook = home.requests, home.booking_side
+    context.follows = {one.name: one.moves_to for one in settings.connections if one.moves_to}
     context.hear()
     board = _switchboard(home, links)
     return System(

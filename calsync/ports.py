@@ -9,7 +9,7 @@ pair at once; it must be safe for calls on different pairs at once.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -215,7 +215,8 @@ class Commit:
     older fence changes nothing and raises ``StoreError``. ``doubtful``: notices that may have
     left in a life that a restored database does not know; they are shown, and never sent.
     ``took_effect``: effects that did, so that what they removed or wrote over is kept
-    (``calsync restore``).
+    (``calsync restore``). ``moved_to``: the pair is reached through this connection from now on;
+    ``keys``: what the keys in the outbox that are not the old ones any more are called there.
     """
 
     pair_id: str
@@ -230,6 +231,8 @@ class Commit:
     audit: Sequence[AuditEntry] = ()
     state: RoomState | None = None
     took_effect: Sequence[Effect] = ()
+    moved_to: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 #: For how long an answer, or a notice, can wait while calsync runs. What waits longer at a start

@@ -24,6 +24,7 @@ from calsync.cli.probe import look
 from calsync.cli.rooms_discover import discover
 from calsync.cli.rooms_export import export
 from calsync.cli.rooms_import import import_
+from calsync.cli.rooms_move import move
 from calsync.cli.rooms_suggest import suggest
 from calsync.cli.rooms_unmap import unmap
 from calsync.errors import UsageError
@@ -39,6 +40,7 @@ app.command("suggest")(suggest)
 app.command("import")(import_)
 app.command("export")(export)
 app.command("unmap")(unmap)
+app.command("move")(move)
 
 
 class Trust(StrEnum):

@@ -207,11 +207,16 @@ def _act(
     begun = time.monotonic()
     thread = Thread(target=play, name="people")
     thread.start()
+    moved = False
     try:
         while thread.is_alive():
             thread.join(0.2)
             view.elapsed = time.monotonic() - begun
             stage.check()
+            if not moved and view.elapsed > seconds / 2:
+                moved, count = True, stage.move_mailboxes()
+                if count:
+                    view.phase = f"people act; {count} mailbox(es) moved to the cloud"
             if watcher.failure is not None:
                 raise watcher.failure
     finally:

@@ -26,7 +26,8 @@ from calsync.sandbox.wishes import RoomFacts
 
 SENDER = "calsync@contoso.example"
 SECRET, PASSWORD = "CALSYNC_DEMOSECRET", "CALSYNC_DEMOPASSWORD"
-#: Exchange Online by Graph, an Exchange Server by EWS, or some rooms on each. Mail leaves by Graph.
+#: Exchange Online by Graph, an Exchange Server by EWS, or some rooms on each, and some on the move.
+#: Mail leaves by Graph.
 EXCHANGES = ("graph", "ews", "hybrid")
 ONLINE, ON_PREMISES = "sandbox", "onprem"
 START_S = 60.0
@@ -207,6 +208,16 @@ class Stage:
         self._ends.callback(client.close)
         return client
 
+    def move_mailboxes(self) -> int:
+        """An admin of Exchange moves every other mailbox of the server to the cloud, while people
+        work and calsync runs. How many."""
+        if self.cast.exchange != "hybrid":
+            return 0
+        there = [room for n, room in enumerate(self.rooms) if _home("hybrid", n) == ON_PREMISES]
+        for room in there[::2]:
+            self.sandbox.control("POST", f"rooms/{room.mailbox}/migrate", {"to": "cloud"})
+        return len(there[::2])
+
     # -- the company ------------------------------------------------------------------------
 
     def _furnish(self) -> None:
@@ -270,6 +281,7 @@ class Stage:
                 f'endpoint = "{self.gateway()}/EWS/Exchange.asmx"\nauth = "basic"\n'
                 f"user = {_quoted(f'{DEFAULT_USER}@contoso.example')}\n"
                 f'password_env = "{PASSWORD}"'
+                + (f'\nmoves_to = "{ONLINE}"' if cast.exchange == "hybrid" else "")
             )
         for number, room in enumerate(self.rooms):
             place = shown[room.mailbox]

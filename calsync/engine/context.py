@@ -53,6 +53,9 @@ class Context:
     ``maker``: our installation's mark on the events it makes; empty = none is compared.
     ``rulebook``: the rules of rooms; without one nothing is held against any.
     ``requests``: what admins asked for; ``asked``: pairs for which something of it is open.
+    ``moved``: the connection of pairs whose mailbox moved while this process works them: whoever
+    holds the pair from before must not ask its former place.
+    ``follows``: connection → the one that its mailboxes are being moved to, where an admin said so.
     """
 
     store: Store
@@ -77,6 +80,13 @@ class Context:
     requests: Requests | None = None
     rulebook: Rulebook | None = None
     asked: set[str] = field(default_factory=set)
+    moved: dict[str, str] = field(default_factory=dict)
+    follows: Mapping[str, str] = field(default_factory=dict)
+
+    def where_it_is(self, pair: Pair) -> Pair:
+        """The pair with the connection through which it is reached by now."""
+        at = self.moved.get(pair.id, pair.connection)
+        return pair if at == pair.connection else replace(pair, connection=at)
 
     def hear(self) -> set[str]:
         """Learn what admins asked for in other processes; the pairs it is about."""
@@ -117,6 +127,11 @@ class Context:
             return
         self.fence(pair)
         held = self.states.get(pair.id)
+        if pair.id in self.worked:
+            # Another process may have moved it.
+            self.moved |= {
+                one.id: one.connection for one in self.store.pairs() if one.id == pair.id
+            }
         if pair.id in self.worked and held is not None:
             stored = self.store.states().get(pair.id, held)
             self.states[pair.id] = replace(stored, failures=held.failures, error=held.error)
@@ -140,6 +155,7 @@ class Context:
         self.slept.discard(pair_id)
         self.states.pop(pair_id, None)
         self.fences.pop(pair_id, None)
+        self.moved.pop(pair_id, None)
         self.worked.discard(pair_id)
         self.resting.discard(pair_id)
         self.unsaved.discard(pair_id)

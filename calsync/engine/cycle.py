@@ -29,8 +29,9 @@ from calsync.engine.questions import (
     unfinished,
 )
 from calsync.engine.refusals import with_alternatives
+from calsync.engine.relocate import follow, move_as_asked
 from calsync.engine.requests import answer_requests
-from calsync.errors import CalsyncError, StoreError, Throttled
+from calsync.errors import CalsyncError, MailboxMissing, StoreError, Throttled
 from calsync.model import (
     NONE_YET,
     Conflict,
@@ -82,16 +83,21 @@ def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]
     """
     report = CycleReport(pair_id=pair.id)
     ctx.begin(pair)
-    state = ctx.state(pair)
-    if state.halted and not state.approved:
-        report.error = state.halted
-        return report
     try:
-        if full and state.window is not None:
-            # What is merely new must not count as drift.
-            yield from _cycle(ctx, pair, report, full=False)
-        if not report.error:
-            yield from _cycle(ctx, pair, report, full=full)
+        pair = ctx.where_it_is(pair)
+        if pair.id in ctx.asked:
+            pair = yield from move_as_asked(ctx, pair)
+        state = ctx.state(pair)
+        if state.halted and not state.approved:
+            report.error = state.halted
+            return report
+        try:
+            yield from _cycles(ctx, pair, report, full=full)
+        except MailboxMissing as error:
+            arrived = yield from follow(ctx, pair, error)
+            if arrived is None:
+                raise
+            yield from _cycles(ctx, arrived, report, full=full)
     except Throttled as error:
         report.wait, report.error = error.retry_after, str(error)
     except StoreError:
@@ -101,6 +107,14 @@ def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]
     if report.error and report.halt is None:
         _failed(ctx, pair, report)
     return report
+
+
+def _cycles(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Steps[None]:
+    if full and ctx.state(pair).window is not None:
+        # What is merely new must not count as drift.
+        yield from _cycle(ctx, pair, report, full=False)
+    if not report.error:
+        yield from _cycle(ctx, pair, report, full=full)
 
 
 def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Steps[None]:

@@ -40,6 +40,7 @@ from calsync.model import (
     former_mark,
 )
 from calsync.ports import LONGEST_QUEUE, Capabilities, Commit, OpenEffect, SyncSide
+from calsync.reconcile.moved import is_gone
 from calsync.reconcile.observe import LAG, too_new_to_be_gone
 from calsync.reconcile.order import waves
 from calsync.reconcile.rebase import bury, with_half
@@ -302,6 +303,26 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[None]:
             for o, f in zip(mine, found, strict=True)
         ]
         _record(ctx, pair, effects, outcomes, links, Pushed(), quiet=quiet)
+
+
+def settle_gone(ctx: Context, pair: Pair, links: Sequence[Link]) -> None:
+    """Writes in doubt to events of which it is certain that they are not there any more."""
+    held = {link.id: link for link in links}
+    mine = [
+        one
+        for one in ctx.store.open_effects(pair.id)
+        if one.link_id in held
+        and EffectKind(one.kind).side is Side.CALENDAR
+        and _stands(one, held[one.link_id])
+    ]
+    gone = [is_gone(held[one.link_id].event) for one in mine]
+    outcomes = [
+        resolve(EffectKind(one.kind), version=one.version, wanted=one.fingerprint, found=found)
+        for one, found in zip(mine, gone, strict=True)
+    ]
+    effects = [_effect_again(one, held[one.link_id]) for one in mine]
+    if effects:
+        _record(ctx, pair, effects, outcomes, held, Pushed(), quiet=True)
 
 
 def _stands(open_effect: OpenEffect, link: Link | None) -> bool:

@@ -4,6 +4,8 @@
   ``side`` shows is right.
 * ``refuse``: of two bookings that claim one time, ``loser`` gives it up and ``winner`` stays.
 * ``resync``: read both sides anew, in full.
+* ``move``: the mailbox is reached through another connection by now (see ``engine.relocate``; it
+  comes before all of these, and what could not be done now stays open).
 
 Each step looks at what is there: cut short at any point, it goes on with the next cycle.
 """
@@ -38,6 +40,8 @@ def answer_requests(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[bool]:
             case "resync":
                 full = True
                 ctx.requests.settle(request, "read anew and compared", done=True)
+            case "move":
+                ctx.asked.add(pair.id)
             case "keep":
                 _keep(ctx, pair, request)
             case "refuse":

@@ -35,6 +35,19 @@ def uid_of(global_id: object, told: object) -> str:
     return _undated(blob).hex().upper()
 
 
+def identity(uid: str) -> str:
+    """What a uid says of the meeting, whichever interface told it: Graph's of a date that stands
+    alone names that date, and either may tell another program's uid plainly or wrapped."""
+    head = _HEAD.hex().upper()
+    if not uid.upper().startswith(head):
+        return uid
+    try:
+        blob = bytes.fromhex(uid)
+    except ValueError:
+        return uid
+    return uid_of(b64encode(blob).decode("ascii"), uid) if len(blob) >= _DATA else uid
+
+
 def global_id_of(uid: str) -> str | None:
     """The clean global id of a uid, in base64; None for what can be none."""
     if not uid or len(uid) > _LONGEST:

@@ -199,6 +199,7 @@ class Connection:
     federated_token_file: str = field(default="", metadata=checked(checks.text))
     client_secret_expires: date | None = field(default=None, metadata=checked(checks.day))
     outside_mailbox: str = field(default="", metadata=checked(checks.optional(checks.mailbox)))
+    moves_to: str = field(default="", metadata=checked(checks.optional(checks.name)))
 
     @property
     def password(self) -> SecretRef | None:

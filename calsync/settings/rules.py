@@ -28,6 +28,7 @@ def contradictions(settings: Settings, broken: Set[Path]) -> Iterator[Finding]:
         for number, connection in enumerate(settings.connections):
             yield from _connection(connection, ("connections", number))
         yield from _repeated("connections", "name", [c.name for c in settings.connections])
+        yield from _moves(settings)
         if not any(path[0] == "rooms" for path in broken):
             yield from _rooms(settings)
     if not any(path[0] == "channels" for path in broken):
@@ -144,6 +145,19 @@ def _booking(source: BookingSource) -> Iterator[Finding]:
         yield ("booking", "kind"), what, 'Add token_env = "NAME_OF_A_VARIABLE" under [booking]'
     if len(given) == 2:
         yield ("booking", "token_env"), "is given twice: here and as token_file", "Keep one"
+
+
+def _moves(settings: Settings) -> Iterator[Finding]:
+    """Where mailboxes of a connection are being moved to."""
+    names = [connection.name for connection in settings.connections]
+    for number, entry in enumerate(settings.connections):
+        others = [name for name in names if name != entry.name]
+        if entry.moves_to and entry.moves_to not in others:
+            yield (
+                ("connections", number, "moves_to"),
+                f"there is no other connection {entry.moves_to}",
+                f"Choose one of: {', '.join(others)}" if others else "Take it out",
+            )
 
 
 _NEEDED = {

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from calsync.errors import UsageError
 from calsync.mapping.reactions import reactions_text, read_reactions
-from calsync.model import ClashPolicy, EditPolicy, Pair, Tally, Window
-from calsync.ports import Clock, RoomState
+from calsync.model import ClashPolicy, EditPolicy, EffectKind, Pair, Side, Tally, Window
+from calsync.ports import Clock, Commit, RoomState
 from calsync.store.codec import (
     LINK_COLUMNS,
     instant,
@@ -85,6 +85,38 @@ def room_state_of(row: Row) -> RoomState:
     )
 
 
+def move(connection: Connection, sql: Callable[[str], str], commit: Commit) -> None:
+    """The pair is reached through another connection from now on, which knows the items that the
+    outbox names by other keys. Remembered is which one it was, for a [[rooms]] entry that still
+    says so."""
+    was = connection.exec_driver_sql(
+        sql("SELECT connection FROM pair WHERE id = ?"), (commit.pair_id,)
+    ).scalar_one()
+    _remember(connection, sql, _moved(commit.pair_id), str(was))
+    connection.exec_driver_sql(
+        sql("UPDATE pair SET connection = ? WHERE id = ?"), (commit.moved_to, commit.pair_id)
+    )
+    kinds = [kind.value for kind in EffectKind if kind.side is Side.CALENDAR]
+    marks = ", ".join("?" for _ in kinds)
+    run_many(
+        connection,
+        sql(f"UPDATE effect SET key = ? WHERE pair_id = ? AND key = ? AND kind IN ({marks})"),
+        [(new, commit.pair_id, old, *kinds) for old, new in commit.keys.items()],
+    )
+
+
+def _moved(pair_id: str) -> str:
+    return f"moved from, pair {pair_id}"
+
+
+def _remember(connection: Connection, sql: Callable[[str], str], key: str, value: str) -> None:
+    put = sql(
+        "INSERT INTO meta (key, value) VALUES (?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    )
+    connection.exec_driver_sql(put, (key, value))
+
+
 class Mappings:
     """Maps and unmaps rooms. Reading them is the store's (``SqlStore.pairs``)."""
 
@@ -131,11 +163,23 @@ class Mappings:
             other = known is not None and _GUID.fullmatch(known) and _GUID.fullmatch(tenant)
             if other:
                 self._leave(writing, connection, str(known))
-            sql = self._sql(
-                "INSERT INTO meta (key, value) VALUES (?, ?)"
-                " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-            )
-            writing.exec_driver_sql(sql, (key, tenant))
+            _remember(writing, self._sql, key, tenant)
+
+    def moves(self) -> dict[str, str]:
+        """Pairs whose mailbox moved, and the settings have not followed since: the connection
+        through which each was reached before."""
+        sql = self._sql("SELECT key, value FROM meta WHERE key LIKE ?")
+        head = _moved("")
+        with self._db.read() as reading:
+            rows = reading.exec_driver_sql(sql, (f"{head}%",)).all()
+        return {str(key).removeprefix(head): str(value) for key, value in rows}
+
+    def followed(self, pair_id: str) -> None:
+        """The settings name the connection that the mailbox moved to: another one that they name
+        from now on is a new move, be it back."""
+        with self._db.write() as writing:
+            sql = self._sql("DELETE FROM meta WHERE key = ?")
+            writing.exec_driver_sql(sql, (_moved(pair_id),))
 
     def _leave(self, writing: Connection, connection: str, former: str) -> None:
         """Whatever was mapped through the connection stays with its former tenant."""

@@ -48,7 +48,7 @@ from calsync.store.database import Database
 from calsync.store.former import former_rows
 from calsync.store.hiding import hide_kept, is_private
 from calsync.store.ledger import Ledger
-from calsync.store.pairs import PAIR_COLUMNS, ROOM_STATE_COLUMNS, pair_of, room_state_of
+from calsync.store.pairs import PAIR_COLUMNS, ROOM_STATE_COLUMNS, move, pair_of, room_state_of
 from calsync.store.statements import Statements, chunks, run_many
 
 #: How long a room's lease is said to last. The fence, not this time, keeps writers apart.
@@ -239,6 +239,8 @@ class SqlStore:
         now = micros(self._clock.now())
         if commit.state is not None:
             run_many(connection, self._set_state, [_state_row(commit.state)])
+        if commit.moved_to:
+            move(connection, self._sql, commit)
         gone = [(link_id,) for link_id in commit.forget]
         run_many(connection, self._sql("DELETE FROM effect WHERE link_id = ?"), gone)
         run_many(connection, self._sql("DELETE FROM link WHERE id = ?"), gone)

@@ -36,7 +36,7 @@ from calsync.sandbox import (
     create_sandbox,
 )
 from calsync.sandbox.ews.accounts import DEFAULT_PASSWORD, DEFAULT_USER
-from calsync.settings import Settings, parse
+from calsync.settings import parse
 
 DOMAIN = "contoso.example"
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -188,6 +188,7 @@ class Company:
     api: ApiServer
     session: requests.Session
     places: dict[str, Place] = field(default_factory=dict)
+    text: str = ""
 
     @property
     def home(self) -> bootstrap.Home:
@@ -354,7 +355,8 @@ def a_company(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "secret").write_text(DEFAULT_SECRET, encoding="utf-8")
     (folder / "password").write_text(DEFAULT_PASSWORD, encoding="utf-8")
-    settings = _settings(folder, tenant, notices_from, more, exchange)
+    text = _settings(folder, tenant, notices_from, more, exchange)
+    settings = parse(text)
     with ExitStack() as ends:
         home = bootstrap.open_home(settings, tenant.clock)
         ends.callback(home.close)
@@ -382,12 +384,10 @@ def a_company(
         session.trust_env = False
         _, token = home.bookings.tokens.create("test", SCOPES)
         session.headers["Authorization"] = f"Bearer {token}"
-        yield Company(tenant, system, api, session)
+        yield Company(tenant, system, api, session, text=text)
 
 
-def _settings(
-    folder: Path, tenant: Tenant, notices_from: str, more: str, exchange: str
-) -> Settings:
+def _settings(folder: Path, tenant: Tenant, notices_from: str, more: str, exchange: str) -> str:
     notices = f'[notices]\nenabled = true\nsender = "{notices_from}"' if notices_from else ""
     connection = {
         "graph": f"""
@@ -406,8 +406,7 @@ def _settings(
         password_file = "{folder}/password"
         """,
     }[exchange]
-    return parse(
-        f"""
+    return f"""
         [database]
         url = "sqlite:///{folder}/calsync.db"
         [webhooks]
@@ -418,7 +417,6 @@ def _settings(
         {notices}
         {more}
         """
-    )
 
 
 def differences(left: Sequence[Instance], right: Sequence[Instance]) -> list[str]:

@@ -4,7 +4,7 @@ are tested over thousands of histories."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from calsync.errors import StoreError
@@ -92,6 +92,8 @@ class MemoryStore:
         if self.fences.get(commit.pair_id) != commit.fence:
             raise StoreError("the room's lease was lost")
         self.commits += 1
+        if commit.moved_to:
+            self._move(commit)
         for link_id in commit.forget:
             self.link_map.pop(link_id, None)
         self.link_map.update({lk.id: lk for lk in commit.links})
@@ -124,6 +126,16 @@ class MemoryStore:
         self.audit.extend(commit.audit)
         if commit.state is not None:
             self.state_map[commit.pair_id] = commit.state
+
+    def _move(self, commit: Commit) -> None:
+        self.pair_list = [
+            replace(one, connection=commit.moved_to) if one.id == commit.pair_id else one
+            for one in self.pair_list
+        ]
+        self.outbox = {
+            i: replace(o, key=commit.keys.get(o.key, o.key) if o.key is not None else None)
+            for i, o in self.outbox.items()
+        }
 
     def _check_keys(self, pair_id: str) -> None:
         for side in Side:

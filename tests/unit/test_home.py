@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +137,17 @@ def test_rules_for_outlook_hold_from_the_next_start_where_a_room_says_nothing(
     assert back["by hand"].reactions_since != since
 
 
-def test_a_room_in_another_connection_is_refused(tmp_path: Path) -> None:
-    """It may be another tenant: what is known of the mailbox there says nothing of this one."""
+def test_a_room_in_another_connection_stays_until_it_is_known_to_have_moved(tmp_path: Path) -> None:
+    """It may be another tenant: what is known of the mailbox there says nothing of this one. So its
+    meetings are looked for there before anything is made of it (``engine.relocate``)."""
     database = tmp_path / "calsync.db"
-    opened(settings_text(database, connections=2))
-    with pytest.raises(UsageError, match="calsync rooms unmap r7"):
-        opened(settings_text(database, connections=2, connection="c1"))
+    _, before, _ = opened(settings_text(database, connections=2))
+    for _ in range(2):
+        _, pairs, _ = opened(settings_text(database, connections=2, connection="c1"))
+        assert pairs["r7"] == before["r7"]
+    asked = f"SELECT detail FROM request WHERE pair_id = '{pairs['r7'].id}' AND what = 'move'"
+    with closing(sqlite3.connect(database)) as raw:
+        assert [json.loads(row[0]) for row in raw.execute(asked)] == [{"to": "c1"}]
 
 
 def test_another_mailbox_for_a_mapped_room_is_refused(tmp_path: Path) -> None:

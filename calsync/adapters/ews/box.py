@@ -12,7 +12,7 @@ from calsync.adapters.ews.requests import BATCH
 from calsync.adapters.ews.transport import Server, messages_of, refusal_of
 from calsync.adapters.ews.xml import Element, Message, find, ids_of, items_of, read_item, text_of
 from calsync.adapters.graph.errors import Meaning
-from calsync.adapters.graph.seal import Mark, Seal
+from calsync.adapters.graph.seal import UID_AGAIN, UID_END, Mark, Seal, said_by_uid
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.errors import BadAnswer, SideError
 from calsync.mapping.event import TAG_PREFIX
@@ -21,8 +21,6 @@ from calsync.mapping.ews_uid import global_id_of
 from calsync.model import Pair, Reaction
 from calsync.pacing import chunks
 
-#: Ends a uid that we made, and sets off in it what the item replaces.
-_DOMAIN, _AGAIN = "@calsync", "~"
 #: How many items one tag or one meeting can have in a calendar: copies, dates held alone.
 _MOST = 250
 
@@ -64,16 +62,12 @@ class Box:
         """The uid of the item that we make under this tag. A copy made in Outlook bears our
         extended property, too, and gets a uid of its own; who strips the property leaves the uid.
         """
-        again = f"{_AGAIN}{replaces}" if replaces else ""
-        return f"{TAG_PREFIX}{self.sealed(tag)}{again}{_DOMAIN}"
+        again = f"{UID_AGAIN}{replaces}" if replaces else ""
+        return f"{TAG_PREFIX}{self.sealed(tag)}{again}{UID_END}"
 
     def named_in(self, uid: str) -> tuple[Mark, str] | None:
         """The tag that a uid of ours says, and what it replaces; None for any other uid."""
-        if not (uid.startswith(TAG_PREFIX) and uid.endswith(_DOMAIN)):
-            return None
-        sealed, _, former = uid[len(TAG_PREFIX) : -len(_DOMAIN)].partition(_AGAIN)
-        mark = self.opened(sealed)
-        return mark, former if mark.tag is not None else ""
+        return said_by_uid(uid, self.opened)
 
     def opened(self, sealed: str) -> Mark:
         """The tag, if it was made here for this mailbox."""

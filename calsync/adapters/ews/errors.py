@@ -52,8 +52,8 @@ TABLE: tuple[Row, ...] = (
         ),
         Meaning.MAILBOX,
         "there is no such mailbox on this server",
-        "Check the room's primary address, or unmap the room; a mailbox that was moved to the"
-        " cloud needs a connection of kind graph",
+        "Check the room's primary address, or unmap the room. If it was moved to the cloud:"
+        " calsync rooms move ROOM --to CONNECTION (docs/how-to/move-to-the-cloud.md)",
     ),
     Row(
         ("ErrorFolderNotFound", "ErrorSyncFolderNotFound"),

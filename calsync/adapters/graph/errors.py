@@ -79,7 +79,8 @@ TABLE: tuple[Row, ...] = (
         ("MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI"),
         Meaning.MAILBOX,
         "the mailbox is on-premises, has no licence or was deleted",
-        "Check the mailbox in the Exchange admin center, or unmap the room",
+        "Check the mailbox in the Exchange admin center, or unmap the room. If it was moved to a"
+        " server: calsync rooms move ROOM --to CONNECTION (docs/how-to/move-to-the-cloud.md)",
     ),
     Row(
         ("ErrorInvalidUser", "Request_ResourceNotFound", "ErrorNonExistentMailbox"),

@@ -12,6 +12,7 @@ from typing import Any
 from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.errors import Meaning, as_error, check, judge
 from calsync.adapters.graph.links import is_id
+from calsync.adapters.graph.seal import said_by_uid
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import BadAnswer
 from calsync.mapping import zones
@@ -56,12 +57,22 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         subject_fallback=box.subject_fallback,
         people=box.counts_people,
     )
-    if isinstance(seen, Seen) and seen.tag is not None:
+    return _marked(box, seen) if isinstance(seen, Seen) else seen
+
+
+def _marked(box: Box, seen: Seen) -> Seen:
+    """The tag is what the transactionId says; or, of an item that we made on an Exchange Server
+    before its mailbox moved to the cloud, the uid."""
+    if seen.tag is not None:
         if not seen.owned:
             return replace(seen, tag=None)
         sealed, _, former = seen.tag.partition(_AGAIN)
         mark = box.opened(sealed)
         replaces = former if mark.tag is not None else ""
+        return replace(seen, tag=mark.tag, maker=mark.maker, replaces=replaces)
+    named = said_by_uid(seen.uid, box.opened) if seen.owned else None
+    if named is not None:
+        mark, replaces = named
         return replace(seen, tag=mark.tag, maker=mark.maker, replaces=replaces)
     return seen
 

@@ -11,9 +11,12 @@ turns it away (``reconcile.join``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import NamedTuple
+
+from calsync.mapping.event import TAG_PREFIX
 
 #: Bytes. A guess costs a write in the mailbox: eight are plenty, and fit any limit of Exchange's.
 _CODE, _MAKER = 8, 4
@@ -27,6 +30,20 @@ class Mark(NamedTuple):
 
     tag: str | None
     maker: str
+
+
+#: Ends a uid that we made (only EWS lets one choose it), and sets off in it what it replaces.
+UID_END, UID_AGAIN = "@calsync", "~"
+
+
+def said_by_uid(uid: str, opened: Callable[[str], Mark]) -> tuple[Mark, str] | None:
+    """The tag that a uid of ours says, and what its item replaces; None for any other uid. A copy
+    made in Outlook has a uid of its own; that of an item stays wherever its mailbox moves."""
+    if not (uid.startswith(TAG_PREFIX) and uid.endswith(UID_END)):
+        return None
+    sealed, _, former = uid[len(TAG_PREFIX) : -len(UID_END)].partition(UID_AGAIN)
+    mark = opened(sealed)
+    return mark, former if mark.tag is not None else ""
 
 
 class Seal:

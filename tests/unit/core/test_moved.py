@@ -1,0 +1,181 @@
+"""Items of a mailbox that moved are known again by what a move keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from calsync.mapping.ews_uid import global_id_of, identity, uid_of
+from calsync.model import Half, Link, LinkState, Presence, Seen, Unknown, former_mark
+from calsync.reconcile.moved import awaited, put_in_place, rematch, under_new_keys, unlikely
+from tests.unit.core.values import NOW, WINDOW, agreed, at, buried, gone, link, occ, seen, there
+from tests.unit.core.values import unknown as unread
+
+HEAD = "040000008200E00074C5B7101A82E008"
+REST = "00000000010203040000000000000000100000000123456789ABCDEF0123456789ABCDEF"
+#: A series, and one of its dates as Graph names it where a room was invited to that alone.
+SERIES, DATED = f"{HEAD}00000000{REST[8:]}{REST[:8]}", f"{HEAD}07EA0C01{REST[8:]}{REST[:8]}"
+
+
+def was(number: int = 1, *, uid: str = "u", **more: Any) -> Link:
+    """A link at rest, its event under the key of its former place."""
+    what = occ(number, number + 1)
+    event = there(what, key=f"old{number}", uid=uid, mark=90, **more)
+    return link(there(what, key=f"b{number}"), event, base=what, id=f"x{number}")
+
+
+def now(number: int = 1, *, uid: str = "u", key: str = "", **more: Any) -> Seen:
+    return seen(occ(number, number + 1), key=key or f"new{number}", uid=uid, **more)
+
+
+def keys(links: list[Link], rows: list[Any]) -> dict[str, str]:
+    return {link_id: obs.key for link_id, obs in rematch(links, rows).found.items()}
+
+
+def carried(links: list[Link], rows: list[Any]) -> dict[str, Link]:
+    found = rematch(links, rows)
+    changed = under_new_keys(links, found, window=WINDOW, zone="UTC", now=NOW)
+    return {one.id: one for one in changed}
+
+
+def test_by_its_global_id_and_with_nothing_else_changed() -> None:
+    one = was()
+    (moved,) = carried([one], [now()]).values()
+    assert moved == replace(one, event=replace(one.event, key="new1", version="", mark=-1))
+    assert rematch([one], [now()]).changed == ()
+
+
+def test_what_people_changed_meanwhile_is_it_all_the_same() -> None:
+    found = rematch([was()], [now(7, uid="u")])
+    assert (found.found["x1"].key, found.changed) == ("new7", ("x1",))
+
+
+def test_graph_names_the_date_and_ews_does_not() -> None:
+    assert identity(SERIES) == identity(DATED)
+    assert keys([was(uid=SERIES)], [now(uid=DATED)]) == {"x1": "new1"}
+    assert keys([was(uid=DATED)], [now(uid=SERIES)]) == {"x1": "new1"}
+
+
+@pytest.mark.parametrize("uid", ["cs1-a-b-c@calsync", SERIES, "", "{not hex", f"{HEAD}zz"])
+def test_another_programs_uid_is_the_same_plain_and_wrapped(uid: str) -> None:
+    assert identity(uid) == uid
+    blob = global_id_of(uid)
+    if blob is not None:
+        from base64 import b64decode
+
+        wrapped = b64decode(blob).hex().upper()
+        assert identity(wrapped) == identity(uid_of(blob, "")) == uid
+
+
+def test_among_several_of_one_id_each_is_what_stands_at_its_time() -> None:
+    links = [was(1, uid=SERIES), was(3, uid=SERIES), was(5, uid=SERIES)]
+    rows = [now(5, uid=DATED), now(3, uid=SERIES), now(1, uid=DATED)]
+    assert keys(links, rows) == {"x1": "new1", "x3": "new3", "x5": "new5"}
+    # One of them was moved: it is what is left.
+    rows[1] = now(9, uid=SERIES)
+    assert keys(links, rows) == {"x1": "new1", "x3": "new9", "x5": "new5"}
+    # One item is never that of two links.
+    assert keys(links, rows[:1]) == {"x5": "new5"}
+
+
+def test_where_no_id_was_known_the_tag_says_it() -> None:
+    assert keys([was(uid="")], [now(7, uid="n", tag="x1")]) == {"x1": "new7"}
+    assert keys([was(uid="")], [now(1, uid="n")]) == {}
+
+
+def test_what_is_not_there_any_more_was_deleted_unless_it_is_over() -> None:
+    past = link(event=there(occ(-30, -29), key="p", uid="p"), base=occ(-30, -29), id="past")
+    moved = carried([was(), past], [])
+    assert set(moved) == {"x1"}
+    assert moved["x1"].event.presence is Presence.GONE
+
+
+def test_what_was_never_read_shows_as_new() -> None:
+    secret = link(Half(), unread(key="s"), id="s")
+    assert awaited([secret]) == []
+    moved = carried([secret], [])["s"]
+    assert (moved.state, moved.event.key) == (LinkState.BURIED, None)
+
+
+def test_a_tombstone_gives_up_a_key_that_comes_again() -> None:
+    tomb = buried(id="t")
+    assert carried([tomb, was()], [now(key="e")])["t"].event.key is None
+    assert "t" not in carried([tomb, was()], [now()])
+
+
+def test_what_cannot_be_read_at_the_new_place_is_unknown_there() -> None:
+    found = replace(
+        rematch([was()], []), found={"x1": Unknown(key="new", reason="corrupt")}, missing=()
+    )
+    (moved,) = under_new_keys([was()], found, window=WINDOW, zone="UTC", now=NOW)
+    assert (moved.event.key, moved.event.presence) == ("new", Presence.UNKNOWN)
+    assert moved.event.reason == "corrupt"
+
+
+# --- made in place of another, in doubt ----------------------------------------------------------
+
+
+def in_doubt() -> Link:
+    """Its booking was moved to 7; the event is to be made anew there."""
+    one = was()
+    return replace(one, booking=there(occ(7, 8), key="b1"), in_flight=True)
+
+
+def place(links: list[Link], rows: list[Seen]) -> tuple[dict[str, Link], set[str]]:
+    wanted = seen(occ(7, 8)).fingerprint
+    return put_in_place(links, rows, NOW, changing={"x1": wanted}, maker="us")
+
+
+def test_what_replaces_an_item_names_it() -> None:
+    new = now(7, uid="other", tag="x1", replaces=former_mark("old1"))
+    held, taken = place([in_doubt()], [new, now()])
+    assert taken == {"new7"}
+    assert held["x1"].event.key == "new7"
+    (former,) = (one for one in held.values() if one.id != "x1")
+    assert (former.event.key, former.booking.presence) == ("old1", Presence.GONE)
+
+
+@pytest.mark.parametrize(
+    ("new", "ours"),
+    [
+        (now(7, uid="n", maker="us", created=at(5)), True),
+        (now(8, uid="n", maker="us", created=at(5)), False),
+        (now(7, uid="n", maker="them", created=at(5)), False),
+        (now(7, uid="n", created=at(5)), False),
+        (now(7, uid="n", maker="us"), False),
+        (now(7, uid="u", maker="us", created=at(5)), False),
+        (now(7, uid="n", maker="us", created=at(5), owned=False), False),
+    ],
+    ids=["it", "other time", "another calsync", "a person", "older", "itself", "invited"],
+)
+def test_what_ews_does_not_tell_of_an_item_that_graph_made(new: Seen, ours: bool) -> None:
+    held, taken = place([in_doubt()], [new])
+    assert taken == ({new.key} if ours else set())
+    assert (held["x1"].event.key == new.key) is ours
+
+
+def test_a_copy_of_what_was_made_is_not_it() -> None:
+    first = now(7, uid="n", maker="us", created=at(5))
+    copy = now(7, uid="m", key="copy", maker="us", created=at(6))
+    assert place([in_doubt()], [copy, first])[1] == {"new7"}
+
+
+# --- is it the mailbox that moved? ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lost", "there_are", "asks"), [(0, 0, False), (1, 0, True), (5, 1, False), (6, 1, True)]
+)
+def test_a_mailbox_that_lacks_too_much_is_not_it(lost: int, there_are: int, asks: bool) -> None:
+    links = [was(n, uid=f"u{n}") for n in range(lost + there_are)]
+    rows = [now(n, uid=f"u{n}") for n in range(lost, lost + there_are)]
+    assert bool(unlikely(links, rematch(links, rows), lost, 5)) is asks
+
+
+def test_what_is_gone_already_is_not_looked_for() -> None:
+    gone_ = link(there(occ(1, 2), key="b"), gone(key="e"), base=occ(1, 2))
+    assert awaited([gone_, buried(id="t"), agreed(occ(3, 4), id="y")]) == [
+        agreed(occ(3, 4), id="y")
+    ]

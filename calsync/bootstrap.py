@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ from calsync.adapters.wrap.logged import Logged
 from calsync.adapters.wrap.paced import Paced
 from calsync.adapters.wrap.retried import Retried
 from calsync.connections import MACHINE as MACHINE
-from calsync.connections import Common, GraphLink, identity, wire_up
+from calsync.connections import Common, EwsLink, GraphLink, identity, wire_up
 from calsync.connections import Link as Link
 from calsync.connections import Surroundings as Surroundings
 from calsync.engine.context import Context, Span
@@ -574,6 +574,39 @@ def _rooms_again(system: System) -> None:
         log.info("the platform's rooms cannot be listed just now: %s", error)
 
 
+class Listening:
+    """What tells the worker at once that something changed in a calendar: a listener for every
+    connection that has streaming notifications. Only hints; polling finds what they miss."""
+
+    def __init__(self, system: System, worker: Worker) -> None:
+        self._listeners = {
+            name: link.listener(system.stop, worker.trigger)
+            for name, link in system.links.items()
+            if isinstance(link, EwsLink) and link.streaming
+        }
+
+    def watch(self, pairs: Sequence[Pair]) -> None:
+        for listener in self._listeners.values():
+            listener.watch(pairs)
+
+    def heard(self) -> dict[str, int]:
+        """By connection, how many rooms it is told of at once."""
+        return {name: listener.heard for name, listener in self._listeners.items()}
+
+    def stop(self) -> None:
+        for listener in self._listeners.values():
+            listener.close(0.0)
+        for listener in self._listeners.values():
+            listener.close()
+
+
+def build_listening(system: System, worker: Worker) -> Listening:
+    """It begins once the worker has read which rooms are mapped."""
+    made = Listening(system, worker)
+    worker.on_pairs = made.watch
+    return made
+
+
 def build_deliveries(home: Home) -> Deliveries:
     """The thread that sends webhooks; not started."""
     return Deliveries(home.post, newest=home.hub.newest)
@@ -595,7 +628,7 @@ def purge_now(home: Home) -> None:
     sweep(home.db)
 
 
-def build_vitals(system: System, worker: Worker) -> Vitals:
+def build_vitals(system: System, worker: Worker, listening: Listening | None = None) -> Vitals:
     """How calsync is, for load balancers and monitoring."""
     home = system.home
     return Vitals(
@@ -607,6 +640,7 @@ def build_vitals(system: System, worker: Worker) -> Vitals:
         home.hub.newest,
         stale_after=3 * home.settings.worker.poll_ceiling,
         platform=system.remote.calls if system.remote is not None else None,
+        heard=listening.heard if listening is not None else dict,
     )
 
 

@@ -17,6 +17,7 @@ from requests.adapters import BaseAdapter
 
 from calsync.adapters.ews import probe as ews_probe
 from calsync.adapters.ews import rooms as ews_rooms
+from calsync.adapters.ews.listening import Listener
 from calsync.adapters.ews.side import EwsSide
 from calsync.adapters.ews.signin import Kerberos, Password, SignIn, Token
 from calsync.adapters.ews.transport import Server
@@ -109,7 +110,7 @@ class GraphLink:
 @dataclass(slots=True, kw_only=True)
 class EwsLink:
     """An Exchange Server: its transport in its wrappers, and the side over it. ``tokens``: where
-    it signs in by those of Entra."""
+    it signs in by those of Entra. ``streaming``: changes are listened for, too."""
 
     name: str
     calls: Logged
@@ -117,6 +118,7 @@ class EwsLink:
     side: EwsSide
     transport: EwsTransport
     tokens: MsalTokens | None
+    streaming: bool = True
 
     def open_mailbox(self, mailbox: str, *, patient: bool = True) -> Answer:
         """Open a calendar. Raises what stands in the way. ``patient`` False: one try."""
@@ -135,6 +137,16 @@ class EwsLink:
         """The rooms of the server's room lists, each with the lists that hold it."""
         found = ews_rooms.directory(self.caller)
         return [(one.calendar, tuple(one.lists)) for one in found]
+
+    def listener(self, stop: threading.Event, tell: Callable[[str], None]) -> Listener:
+        """What hears of changes in its rooms at once, and hands their ids to ``tell``."""
+        return Listener(
+            connection=self.name,
+            caller=self.caller,
+            transport=self.transport,
+            stop=stop,
+            tell=tell,
+        )
 
     def close(self) -> None:
         self.transport.close()
@@ -203,6 +215,7 @@ def _ews(entry: Connection, common: Common) -> EwsLink:
         side=side,
         transport=transport,
         tokens=tokens if isinstance(tokens, MsalTokens) else None,
+        streaming=entry.streaming,
     )
 
 

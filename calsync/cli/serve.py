@@ -20,7 +20,7 @@ from calsync.settings import load
 
 if TYPE_CHECKING:
     from calsync.api.server import ApiServer
-    from calsync.bootstrap import System
+    from calsync.bootstrap import Listening, System
     from calsync.worker.control import Worker
 
 
@@ -40,7 +40,12 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
 
     few_holes()
     with connected(read) as system:
-        from calsync.bootstrap import build_deliveries, build_worker, count_calls
+        from calsync.bootstrap import (
+            build_deliveries,
+            build_listening,
+            build_worker,
+            count_calls,
+        )
         from calsync.store.lease import ProcessLease
 
         lease = ProcessLease(system.home.db, system.home.clock)
@@ -48,8 +53,9 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
         try:
             worker, triggers = build_worker(system, lease)
             deliveries = build_deliveries(system.home)
+            listening = build_listening(system, worker)
             stops = _Stops(system, worker)
-            server = _server(system, worker)
+            server = _server(system, worker, listening)
             with stops.heard():
                 server.start()
                 try:
@@ -59,6 +65,7 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
                     worker.run(read.worker.shutdown_grace)
                     triggers.shutdown()
                 finally:
+                    listening.stop()
                     deliveries.stop()
                     server.stop()
         finally:
@@ -69,13 +76,13 @@ def serve(settings: SettingsPath = DEFAULT_SETTINGS, as_json: AsJson = False) ->
         raise typer.Exit(INTERRUPTED)
 
 
-def _server(system: System, worker: Worker) -> ApiServer:
+def _server(system: System, worker: Worker, listening: Listening) -> ApiServer:
     from calsync.api.app import create_app
     from calsync.api.limits import Limits
     from calsync.api.server import ApiServer
     from calsync.bootstrap import SyncStatus, build_vitals
 
-    vitals, status = build_vitals(system, worker), SyncStatus(system)
+    vitals, status = build_vitals(system, worker, listening), SyncStatus(system)
     app = create_app(
         system.home.bookings,
         now=system.home.clock.now,

@@ -180,6 +180,7 @@ class Connection:
     password_env: str = field(default="", metadata=checked(checks.optional(checks.variable)))
     password_file: str = field(default="", metadata=checked(checks.text))
     impersonation: bool = field(default=True, metadata=checked(checks.flag))
+    streaming: bool = field(default=True, metadata=checked(checks.flag))
     ca_bundle: str = field(default="", metadata=checked(checks.text))
     tenant_id: str = field(default="", metadata=checked(checks.tenant))
     client_id: str = field(default="", metadata=checked(checks.filled))

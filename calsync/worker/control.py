@@ -11,7 +11,7 @@ import logging
 import queue
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -68,7 +68,8 @@ class Worker:
     """Keeps the pairs of ``ctx.store`` in sync until ``stop`` is set.
 
     ``on_report`` is told of every cycle that did something (for views and tests);
-    ``on_housekeeping`` is called with each housekeeping.
+    ``on_housekeeping`` is called with each housekeeping. ``on_pairs`` is told of all pairs, on the
+    control thread, whenever they are not those of before.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Worker:
         self._pairs: dict[str, Pair] = {}
         self._by_room: dict[str, str] = {}
         self.on_report = on_report
+        self.on_pairs: Callable[[Sequence[Pair]], None] | None = None
         self._on_housekeeping = on_housekeeping
         self._rng = random.Random(seed)
         self._notices_due = True
@@ -111,7 +113,7 @@ class Worker:
     # -- from other threads -------------------------------------------------------------------
 
     def trigger(self, room_id: str) -> None:
-        """The room changed on the booking side: sync it now, not at its next poll."""
+        """The room changed, or may have: sync it now, not at its next poll."""
         self._post(lambda: self._trigger(room_id))
 
     def compare(self) -> None:
@@ -374,8 +376,10 @@ class Worker:
             held = self._pairs.get(pair_id)
             if held is not None and (held.titles, held.zone) != (pair.titles, pair.zone):
                 self.ctx.look_again(pair_id)
-        self._pairs = stored
+        anew, self._pairs = stored != self._pairs, stored
         self._by_room = {pair.room_id: pair.id for pair in stored.values()}
+        if anew and self.on_pairs is not None:
+            self.on_pairs(list(stored.values()))
         self._hear_answers()
 
     def _hear_answers(self) -> None:

@@ -29,7 +29,7 @@ class Loop(Protocol):
 
 class Vitals:
     """``stale_after``: seconds without a sync after which a room is out of sync. ``platform``: the
-    calls to one that is polled."""
+    calls to one that is polled. ``heard``: by connection, rooms of whose changes it is told."""
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class Vitals:
         *,
         stale_after: float,
         platform: Logged | None = None,
+        heard: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._context = context
         self._reports = reports
@@ -50,6 +51,7 @@ class Vitals:
         self._loop = loop
         self._newest = newest
         self._platform = platform
+        self._heard = heard
         self._stale_after = timedelta(seconds=stale_after)
 
     def not_ready(self) -> list[str]:
@@ -90,6 +92,11 @@ class Vitals:
             "rooms", "Mapped rooms by state", [({"state": s}, n) for s, n in by_state.items()]
         )
         yield gauge("room_synced_age_seconds", "Since both sides were last read and equal", ages)
+        yield gauge(
+            "rooms_heard",
+            "Rooms of whose changes Exchange tells at once",
+            [({"connection": name}, count) for name, count in self._heard().items()],
+        )
         yield gauge("drift_items", "Differences that only full compares found", one(drift))
 
     def _work(self) -> Iterable[Metric]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from lxml import etree
 
 from .client import ROOM, ROOM2
 from .soap import Answer, Ews, place, put
@@ -222,6 +225,25 @@ def test_faults_of_notifications(ews: Ews, fault: str, heard: list[str] | None) 
         ews.graph.clock.forward(3600)
         assert stream.next() is None
         assert not stream.over
+
+
+def test_a_stream_whose_beginning_is_lost_takes_no_connection(ews: Ews) -> None:
+    name = subscribe(ews, "Streaming").ok().text("//m:SubscriptionId")
+    for kind in ("reply_lost", "garbage_json", "html_after", "error_after"):
+        ews.graph.fault(kind, count=1)
+        with suppress(etree.XMLSyntaxError):
+            listen(ews, name)
+    assert not any(ews.graph.box.ews.subscriptions.connections.values())
+    assert listen(ews, name).ok()
+
+
+def test_streaming_subscriptions_in_any_trouble(ews: Ews) -> None:
+    name = subscribe(ews, "Streaming").ok().text("//m:SubscriptionId")
+    ews.graph.fault("ews_error", count=1, params={"code": "ErrorMissedNotificationEvents"})
+    answer = listen(ews, name)
+    assert answer.codes == ["ErrorMissedNotificationEvents"]
+    assert answer.text("//m:ErrorSubscriptionIds/t:SubscriptionId") == name
+    assert listen(ews, name).ok()
 
 
 def test_a_stream_that_breaks_off(ews: Ews) -> None:

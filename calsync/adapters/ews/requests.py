@@ -328,3 +328,33 @@ def decline(key: str, change_key: str, *, comment: str, tell: bool) -> Element:
         el("m:Items", answer),
         MessageDisposition="SendAndSaveCopy" if tell else "SaveOnly",
     )
+
+
+# --- notifications ---------------------------------------------------------------------------
+
+#: What can happen to an item of a calendar. Free/busy changes come with one of these.
+_EVENTS: Final = ("CopiedEvent", "CreatedEvent", "DeletedEvent", "ModifiedEvent", "MovedEvent")
+
+
+def subscribe(place: Element) -> Element:
+    """A streaming subscription to one folder. It is never told a watermark: what was missed is for
+    SyncFolderItems."""
+    events = [el("t:EventType", name) for name in _EVENTS]
+    return el(
+        "m:Subscribe",
+        el(
+            "m:StreamingSubscriptionRequest",
+            el("t:FolderIds", place),
+            el("t:EventTypes", *events),
+        ),
+    )
+
+
+def streaming_events(subscriptions: Sequence[str], *, minutes: int) -> Element:
+    """An answer that goes on for so many minutes (1 to 30) and tells what happens meanwhile, in at
+    most 200 subscriptions."""
+    return el(
+        "m:GetStreamingEvents",
+        el("m:SubscriptionIds", *(el("t:SubscriptionId", one) for one in subscriptions)),
+        el("m:ConnectionTimeout", str(minutes)),
+    )

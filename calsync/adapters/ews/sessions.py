@@ -10,7 +10,8 @@ limit → our adapter reads them; the HTTP adapter is a class attribute → each
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -37,6 +38,8 @@ SERVERS = {
 }
 
 
+#: Routes whoever sends it to one mailbox server (EWS, "Maintain affinity").
+AFFINITY_COOKIE = "X-BackEndOverrideCookie"
 _PRECISION = b"<t:DateTimePrecision>Milliseconds</t:DateTimePrecision>"
 
 
@@ -45,6 +48,14 @@ class _Straight(FailFast):  # type: ignore[misc]  # exchangelib has no types
 
     def raise_response_errors(self, response: Any) -> None:
         del response
+
+
+class _NoAffinity(DefaultCookiePolicy):
+    """Sessions serve all rooms: what routes one group of subscriptions stays out of their jars, and
+    is sent by that group alone."""
+
+    def set_ok(self, cookie: Cookie, request: Any) -> bool:
+        return cookie.name != AFFINITY_COOKIE and super().set_ok(cookie, request)
 
 
 class Sessions(BaseProtocol):  # type: ignore[misc]  # exchangelib has no types
@@ -83,14 +94,18 @@ class Sessions(BaseProtocol):  # type: ignore[misc]  # exchangelib has no types
         return str(NOAUTH)
 
     def create_session(self) -> requests.Session:
+        return self.made_with(self._carrier())
+
+    def made_with(self, adapter: BaseAdapter) -> requests.Session:
+        """A signed-in session outside the pool, through this adapter."""
         session = requests.Session()
+        session.cookies.set_policy(_NoAffinity())
         # Else REQUESTS_CA_BUNDLE, .netrc and proxies of the environment override what is set.
         session.trust_env = False
         session.verify = self._verify
         session.headers.update(DEFAULT_HEADERS)
         session.headers["User-Agent"] = f"calsync/{__version__}"
         session.auth = auth_of(self._how)
-        adapter = self._carrier()
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         named: Any = session  # exchangelib keeps two notes of its own on it
@@ -148,16 +163,23 @@ class Service(EWSService):  # type: ignore[misc]  # exchangelib has no types
     """One request to Exchange: exchangelib makes envelope, headers and session, we read the answer.
 
     ``mailbox``: whose calls it is, which routes it to the right server (X-AnchorMailbox) and,
-    with ``impersonate``, who the account acts as.
+    with ``impersonate``, who the account acts as. ``headers`` come on top, and override.
     """
 
     SERVICE_NAME = "calsync"
 
     def __init__(
-        self, sessions: Sessions, *, mailbox: str, impersonate: bool, timeout: tuple[float, float]
+        self,
+        sessions: Sessions,
+        *,
+        mailbox: str,
+        impersonate: bool,
+        timeout: tuple[float, float],
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(sessions, timeout=timeout)
         self._mailbox, self._impersonate = mailbox, impersonate
+        self._headers = headers or {}
         self._trace = ""
 
     def post(self, payload: Any, trace: str) -> requests.Response:
@@ -167,6 +189,18 @@ class Service(EWSService):  # type: ignore[misc]  # exchangelib has no types
         response = self._get_response(payload=payload, api_version=version)
         assert isinstance(response, requests.Response)
         return response
+
+    def begin(self, payload: Any, trace: str, session: requests.Session) -> requests.Response:
+        """Send it, once, on a session outside the pool; the answer's body is not read."""
+        self._trace = trace
+        return session.post(
+            self.protocol.service_endpoint,
+            headers=self._extra_headers(),
+            data=self.wrap(payload, api_version=self.protocol.version.api_version),
+            allow_redirects=False,
+            timeout=self.timeout,
+            stream=True,
+        )
 
     def wrap(self, content: Any, api_version: str | None = None) -> bytes:
         """The envelope. Times come in milliseconds: in whole seconds the order of two changes of
@@ -185,4 +219,4 @@ class Service(EWSService):  # type: ignore[misc]  # exchangelib has no types
         headers = {"client-request-id": self._trace, "return-client-request-id": "true"}
         if self._mailbox:
             headers["X-AnchorMailbox"] = self._mailbox
-        return headers
+        return headers | dict(self._headers)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import ssl
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -21,19 +22,23 @@ from requests.adapters import BaseAdapter
 from urllib3.exceptions import ConnectTimeoutError, DecodeError, IncompleteRead, NewConnectionError
 from urllib3.exceptions import HTTPError as WireError
 
-from calsync.adapters.ews.errors import Verdict, judge, judge_status, wait_of
+from calsync.adapters.ews.errors import Verdict, as_error, judge, judge_status, wait_of
 from calsync.adapters.ews.sessions import Carrier, Service, Sessions
 from calsync.adapters.ews.signin import SignIn, Token, talks_twice
 from calsync.adapters.ews.xml import Envelope, Message, read_envelope
 from calsync.adapters.graph.auth import MsalTokens
-from calsync.adapters.graph.bounds import WHOLE_ANSWER_S, BoundedAdapter
+from calsync.adapters.graph.bounds import WHOLE_ANSWER_S, BoundedAdapter, read_body
 from calsync.adapters.graph.errors import Meaning
 from calsync.adapters.graph.retry_after import retry_after
 from calsync.adapters.wrap.port import Answer, Call, NotSent
 from calsync.errors import BadAnswer, CalsyncError, NotSignedIn, SideError, Unavailable
 from calsync.ports import Clock
 
+T = TypeVar("T")
+
 MAX_BYTES = 64 * 1024 * 1024
+#: Bytes of an answer that refuses to go on.
+_MAX_REFUSAL = 1024 * 1024
 #: Seconds for which nothing is sent after a refused sign-in: every room would try the password
 #: again, and the account be locked.
 HOLD_S = 300.0
@@ -43,6 +48,8 @@ _NEVER_CONNECTED = (
     requests.ConnectTimeout,
     ssl.SSLCertVerificationError,
 )
+#: What is raised where the network fails, by those who read an answer themselves.
+NETWORK = (requests.RequestException, WireError, OSError, EWSError, KeyError)
 #: Refusals of a request as a whole that a repeated read may get over.
 _WHOLE = frozenset({Meaning.THROTTLED, Meaning.PASSING})
 
@@ -120,17 +127,46 @@ class Transport:
         self._sessions.close()
 
     def call(self, call: Call) -> Answer:
+        return self._answer(call, self._admitted(lambda: self._post(call)))
+
+    @contextmanager
+    def open(self, call: Call, adapter: BaseAdapter) -> Iterator[requests.Response]:
+        """An answer that goes on, through ``adapter`` on a connection of its own: its body is there
+        to be read. Raises what stands in the way."""
+        with closing(self._sessions.made_with(adapter)) as session:
+            service = self._service(call)
+            payload = (call.body or {})["soap"]
+            with closing(
+                self._admitted(
+                    lambda: self._sent(lambda: service.begin(payload, str(uuid.uuid4()), session))
+                )
+            ) as response:
+                if response.status_code != 200 or not _is_xml(response):
+                    refused: Any = response
+                    refused._content = self._sent(lambda: self._short(response))
+                    refused._content_consumed = True
+                    verdict = refusal_of(self._answer(call, response))
+                    raise as_error(verdict or judge_status(response.status_code), call.mailbox)
+                yield response
+
+    def _short(self, response: requests.Response) -> bytes:
+        return read_body(response, _MAX_REFUSAL, seconds=self._timeout[1])
+
+    def _admitted(self, send: Callable[[], requests.Response]) -> requests.Response:
+        """What the server answers to the account; raises NotSignedIn, and holds all calls then."""
         left = self._not_before - self._clock.monotonic()
         if left > 0:
             raise self._refused(f"; it is tried again in {left:.0f} s")
-        response = self._post(call)
+        response = send()
         if response.status_code == 401 and self._renewed(response):
-            response = self._post(call)
+            response.close()
+            response = send()
         if response.status_code == 401:
+            response.close()
             with self._lock:
                 self._not_before = self._clock.monotonic() + HOLD_S
             raise self._refused("")
-        return self._answer(call, response)
+        return response
 
     def _refused(self, tail: str) -> NotSignedIn:
         row = judge_status(401).row
@@ -144,25 +180,33 @@ class Transport:
         return self._how.tokens.renew(sent) != sent
 
     def _post(self, call: Call) -> requests.Response:
-        service = Service(
+        service, payload = self._service(call), (call.body or {})["soap"]
+        return self._sent(lambda: service.post(payload, str(uuid.uuid4())))
+
+    def _service(self, call: Call) -> Service:
+        return Service(
             self._sessions,
             mailbox=call.mailbox,
             impersonate=self.server.impersonate,
             timeout=self._timeout,
+            headers=call.headers,
         )
+
+    def _sent(self, send: Callable[[], T]) -> T:
+        """Do something with the network; what it raises becomes ours."""
         try:
-            return service.post((call.body or {})["soap"], str(uuid.uuid4()))
+            return send()
         except CalsyncError as error:
             raise self._ours(error) from None
-        except (requests.RequestException, WireError, OSError, EWSError, KeyError) as error:
-            raise self._lost(error) from None
+        except NETWORK as error:
+            raise self.lost(error) from None
 
     def _ours(self, error: CalsyncError) -> CalsyncError:
         """Of the reading (too long, too slow: it may have been executed), or of the token."""
         error.where = error.where or self.server.host
         return error
 
-    def _lost(self, error: BaseException) -> SideError:
+    def lost(self, error: BaseException) -> SideError:
         """No answer. Only a connection that was never made is known not to have carried it."""
         causes = list(_causes(error))
         name = next(
@@ -205,11 +249,11 @@ class Transport:
     def _envelope(self, response: requests.Response) -> Envelope | None:
         """What was answered; None for an error without SOAP (a proxy's page, IIS itself)."""
         status = response.status_code
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if not kind.endswith("xml"):
+        if not _is_xml(response):
             if status == 200:
+                kind = response.headers.get("Content-Type", "").partition(";")[0]
                 raise BadAnswer(
-                    f"the answer is no SOAP ({kind[:40] or 'no type'})",
+                    f"the answer is no SOAP ({kind.strip().lower()[:40] or 'no type'})",
                     where=self.server.host,
                     todo="A proxy or sign-in page between calsync and Exchange answers like this",
                 )
@@ -221,6 +265,11 @@ class Transport:
                 return None
             error.where = self.server.host
             raise
+
+
+def _is_xml(response: requests.Response) -> bool:
+    kind = response.headers.get("Content-Type", "").partition(";")[0]
+    return kind.strip().lower().endswith("xml")
 
 
 def _whole(status: int, envelope: Envelope | None, asked: float | None) -> Verdict | None:

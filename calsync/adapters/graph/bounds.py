@@ -45,7 +45,10 @@ class BoundedAdapter(HTTPAdapter):
     """Carries requests so that every answer is over, head and body, within ``seconds``."""
 
     def __init__(self, *, seconds: float, **options: Any) -> None:
-        self._pools = _pools(seconds)
+        class Answered(_InTime):
+            within = seconds
+
+        self._pools = pools_reading(Answered)
         super().__init__(**options)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -53,17 +56,14 @@ class BoundedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._pools
 
 
-def _pools(seconds: float) -> dict[str, Any]:
-    """urllib3's own pools, whose connections read their answers in time."""
-
-    class Answered(_InTime):
-        within = seconds
+def pools_reading(answered: type[HTTPResponse]) -> dict[str, Any]:
+    """urllib3's own pools, whose connections read their answers by this class."""
 
     class Plain(HTTPConnection):
-        response_class = Answered
+        response_class = answered
 
     class Secure(HTTPSConnection):
-        response_class = Answered
+        response_class = answered
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain

@@ -167,10 +167,14 @@ class EwsFront:
             response = self._handled(call)
         except SoapFault as problem:
             response = fault_response(problem)
+        stream = response.stream
         if call.flags.get("broken_after"):
             response = Response(503, {"Content-Type": "text/html"}, b"<html>Unavailable</html>")
         for fault in self.strikes(call, fault_kinds.AFTER):
             response = faulty.after(fault, response)
+        if stream is not None and response.stream is None:
+            # A connection whose beginning was lost is over.
+            stream.close()
         response.delay_s += float(call.flags.get("delay_s", 0.0))
         return response
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from ..faults import Fault
 from ..problems import Refusal, bad_request
 from . import resolve
+from .accounts import denied
 from .call import Call, code_of, need, one_of, refused, response, schema, success, truth, whole
 from .envelope import wrap
 from .store import Folder, Store
@@ -140,6 +141,8 @@ def get_streaming_events(call: Call) -> Markup:
             one = subscriptions.get(call, name)
             if not one.streaming:
                 raise bad_request("It is no streaming subscription.", "ErrorInvalidSubscription")
+            if call.flags.get("denied"):
+                raise denied(str(call.flags["denied"]))
             found.append(one)
         except Refusal as refusal:
             bad.append((name, refusal))

@@ -35,7 +35,7 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 _ROUTED: Final = IPv6Network("2000::/3")
 #: Public by its number, and an inner address all the same: documentation (RFC 9637), and where
 #: Azure's machines find their host (https://learn.microsoft.com/azure/virtual-network/
-#: what-is-ip-address-168-63-129-16). The IETF's own block, of which older Pythons call a part global.
+#: what-is-ip-address-168-63-129-16). The IETF's own block: older Pythons call a part of it global.
 _INNER: Final = (
     IPv6Network("3fff::/20"),
     IPv4Network("168.63.129.16/32"),

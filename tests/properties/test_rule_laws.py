@@ -227,7 +227,11 @@ def test_declined_meetings_are_never_mirrored_and_each_act_is_declined_once(seed
     assert w.store.ledger == {}
 
 
-@pytest.mark.parametrize("seed", range(80))
+#: As many as a gate has time for, and the others.
+SEEDS = [*range(24), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(24, 80))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_each_act_is_warned_about_at_most_once_and_what_stands_was(seed: int) -> None:
     w, acts = history(seed, WARN)
     assert w.shown(Side.BOOKING) == w.shown(Side.CALENDAR)

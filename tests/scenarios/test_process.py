@@ -137,6 +137,7 @@ def slot(number: int) -> datetime:
 SLOTS = 24 * 170
 
 
+@pytest.mark.long
 def test_twenty_kills_under_load_lose_and_double_nothing(
     firm: Company,  # noqa: F811
     tmp_path: Path,

@@ -30,6 +30,7 @@ from calsync.mapping.event_fields import (
 )
 from calsync.mapping.event_series import Parts, gather, home_name, needs_instances, read_series
 from calsync.mapping.event_write import (
+    Meant,
     SeriesChange,
     bare,
     event_body,
@@ -43,6 +44,7 @@ from calsync.model import NOBODY, Absence, Gone, Interval, Occupancy, Person, Se
 
 __all__ = [
     "TAG_PREFIX",
+    "Meant",
     "SeriesChange",
     "bare",
     "event_body",

@@ -35,6 +35,21 @@ class SeriesChange:
     recreate: bool = False
 
 
+class Meant:
+    """What a write set out to change. Whatever else differs after one of its steps is a change of
+    somebody else's; but a new pattern or time may have dropped any exception."""
+
+    def __init__(self, first: SeriesChange) -> None:
+        self._master = frozenset(first.master or ())
+        self._dates = frozenset((*first.exclude, *(slot for slot, _ in first.overrides)))
+
+    def covers(self, change: SeriesChange) -> bool:
+        if not self._master.issuperset(change.master or ()):
+            return False
+        dates = (*change.exclude, *(slot for slot, _ in change.overrides))
+        return bool(self._master) or self._dates.issuperset(dates)
+
+
 def event_body(occ: Occupancy, *, subject_fallback: str, room_zone: str) -> dict[str, Any]:
     """The body of a create. Exceptions of a series follow: ``series_change(bare(occ), occ)``.
 

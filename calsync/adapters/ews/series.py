@@ -22,7 +22,7 @@ from calsync.adapters.graph.errors import Meaning
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import SideError
 from calsync.mapping import dates, zones
-from calsync.mapping.event import SeriesChange, series_change
+from calsync.mapping.event import Meant, SeriesChange, series_change
 from calsync.mapping.ews_item import fields_of
 from calsync.model import Done, Gone, InDoubt, Occupancy, Outcome, Seen
 from calsync.pacing import chunks
@@ -125,7 +125,7 @@ def bring(box: Box, key: str, target: Occupancy, item: dict[str, Any], now: Seen
     read last: the rest is derived again. A refusal before that is the outcome.
     """
     wrote = False
-    meant = _Meant(change_of(box, now.occupancy, target))
+    meant = Meant(change_of(box, now.occupancy, target))
     for _ in range(_ROUNDS):
         change = change_of(box, now.occupancy, target)
         if change.recreate or not (change.master or change.exclude or change.overrides):
@@ -156,21 +156,6 @@ def bring(box: Box, key: str, target: Occupancy, item: dict[str, Any], now: Seen
             return Done(state)
         now = state
     return Done(now, complete=False)
-
-
-class _Meant:
-    """What a write set out to change. Whatever else differs after one of its steps is a change of
-    somebody else's; but a new pattern or time may have dropped any exception."""
-
-    def __init__(self, first: SeriesChange) -> None:
-        self._master = frozenset(first.master or ())
-        self._dates = frozenset((*first.exclude, *(slot for slot, _ in first.overrides)))
-
-    def covers(self, change: SeriesChange) -> bool:
-        if not self._master.issuperset(change.master or ()):
-            return False
-        found = (*change.exclude, *(slot for slot, _ in change.overrides))
-        return bool(self._master) or self._dates.issuperset(found)
 
 
 def _again(box: Box, key: str) -> tuple[dict[str, Any], Seen | Gone] | None:

@@ -214,9 +214,9 @@ class Transport:
         )
         if any(isinstance(cause, _NEVER_CONNECTED) for cause in causes):
             return NotSent(
-                f"no connection to Exchange ({name})",
+                f"no connection to Exchange at {self.server.host} ({name})",
                 where=self.server.host,
-                todo="Check name resolution, the firewall and ca_bundle",
+                todo="Check the endpoint, name resolution, the firewall and ca_bundle",
             )
         if any(isinstance(cause, IncompleteRead | DecodeError) for cause in causes):
             return BadAnswer(

@@ -44,6 +44,12 @@ TABLE: tuple[Row, ...] = (
         _SCOPE,
     ),
     Row(
+        ("ErrorAccountDisabled",),
+        Meaning.DENIED,
+        "the account, or the mailbox it acts for, is disabled",
+        "Enable it again in the directory, or unmap the room",
+    ),
+    Row(
         (
             "ErrorNonExistentMailbox",
             "ErrorInvalidSmtpAddress",

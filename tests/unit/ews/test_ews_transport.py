@@ -19,7 +19,14 @@ from calsync.adapters.ews.transport import Server, Transport, messages_of, refus
 from calsync.adapters.ews.xml import Message, Unreadable, parse, read_envelope, safe
 from calsync.adapters.graph.errors import Meaning
 from calsync.adapters.wrap import Call, NotSent
-from calsync.errors import BadAnswer, ForbiddenLink, NotSignedIn, Unavailable, UsageError
+from calsync.errors import (
+    AccessDenied,
+    BadAnswer,
+    ForbiddenLink,
+    NotSignedIn,
+    Unavailable,
+    UsageError,
+)
 from calsync.model import InDoubt, Later, Refused, Stale
 
 URL = "https://mail.example.com/EWS/Exchange.asmx"
@@ -352,3 +359,12 @@ def test_every_status_is_judged(status: int) -> None:
     verdict = judge_status(status)
     assert str(as_error(verdict, "x"))
     assert as_outcome(verdict) is not None
+
+
+def test_a_disabled_account_is_a_closed_door_and_nothing_is_lost() -> None:
+    verdict = judge(Message(code="ErrorAccountDisabled", good=False))
+    assert verdict.status == 403
+    error = as_error(verdict, "Atlas")
+    assert isinstance(error, AccessDenied)
+    assert "disabled (ErrorAccountDisabled)" in str(error)
+    assert isinstance(as_outcome(verdict), Later)

@@ -34,6 +34,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left)
         gone = set(left)
         items[:] = [item for item in items if item not in gone]
+    if wanted:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(3600))
 
 
 @pytest.fixture(autouse=True)

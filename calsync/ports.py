@@ -317,8 +317,11 @@ class Store(Protocol):
         """``wait``: seconds until a QUEUED one is due again."""
         ...
 
-    def queue_notices(self, pair_id: str, notices: Sequence[Notice]) -> int:
-        """Put into the ledger those that it does not hold; how many."""
+    def queue_notices(
+        self, pair_id: str, notices: Sequence[Notice], *, doubtful: Sequence[Notice] = ()
+    ) -> int:
+        """Put into the ledger those that it does not hold; how many are to be sent. Those that may
+        have been sent before (``doubtful``) are only recorded."""
         ...
 
     def coming(self, now: datetime, ahead: timedelta) -> list[tuple[str, int]]:

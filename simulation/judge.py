@@ -17,7 +17,8 @@ After a restore (faults 50 and 62) a judge who sees only both stores can demand 
   there in the end as it was, unless people change it after, or a record or something parked says
   what became of it. Of what they had not agreed on, something must be there.
 * What people do after the restore counts as ever, with two exceptions that are promised so. Who
-  changes an item that was set back takes it as it shows. Who cancels on the restored side before
+  changes an item that was set back takes it as it shows, and so does an update of the zone rules,
+  which makes it new. Who cancels on the restored side before
   the admin has answered may be undone: joined anew, nothing is deleted.
 * Without a sign nobody can know. Where a calendar merely lacks something, and shows nothing older,
   nothing that was deleted, and not the two newest gone, that counts as deleted by people.
@@ -61,7 +62,8 @@ class _Stood:
 @dataclass(slots=True)
 class Judge:
     """``restored``: the side that was set back in this round, by room. ``remembers``: False where
-    that was calsync's own database. ``undone``: bookings that a restore took from both sides."""
+    that was calsync's own database. ``undone``: bookings that a restore took from both sides.
+    ``were_there``: what any calendar showed after any step."""
 
     company: Company
     people: People
@@ -85,6 +87,7 @@ class Judge:
     undone: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     lacking: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
+    were_there: set[str] = field(default_factory=set)
 
     # -- after every step -------------------------------------------------------------------
 
@@ -97,6 +100,7 @@ class Judge:
             self._name_the_nameless(place)
             for side in Side:
                 self._watch(side, place, acts)
+            self.were_there |= {one.name for one in self.shown[Side.CALENDAR, place.id]}
         self._mail()
 
     def _name_the_nameless(self, place: Place) -> None:
@@ -281,10 +285,19 @@ class Judge:
                 )  # fmt: skip
             self.stood[name] = _Stood(len(acts), act)
 
+    def renewed(self, place: Place) -> None:
+        """Every series of the room's calendar got a new version, which says nothing of its age."""
+        if self.restored.get(place.id) is not Side.CALENDAR:
+            return
+        for one in self.people.images(Side.CALENDAR, place):
+            if one.series and one.name in self.stood:
+                self.stood[one.name] = replace(self.stood[one.name], act=None)
+
     def forgotten(self, had: set[str]) -> None:
-        """What calsync knew was set back, too, to a time when the calendars had ``had``. What is
-        gone from there since stays gone, though why is known to nobody any more; and of two
-        bookings at one time nobody knows that one had lost. They are mirrored as they stand."""
+        """What calsync knew was set back, too. The calendars had ``had`` at some time; what is gone
+        from there stays gone, though why is known to nobody any more (people, or calsync, which
+        had refused it and told so); and of two bookings at one time nobody knows that one had
+        lost. They are mirrored as they stand."""
         self.remembers = False
         shown: set[str] = set()
         for place in self.company.places:

@@ -84,7 +84,7 @@ class Restores:
             return False
         places = self.company.places
         self._setting_back(Side.BOOKING, places, "our database", lambda: self._put_back(rng))
-        self.judge.forgotten(self.had)
+        self.judge.forgotten(self.had | self.judge.were_there)
         self.company.process.worker.compare()
         return True
 

@@ -194,6 +194,7 @@ class Troubles:
         series = [one for one in box.items.values() if one.rule is not None]
         for one in series:
             self.company.control.world.put(box, one)
+        self.restores.judge.renewed(place)
         return bool(series)
 
     def _many(self, rng: Random, place: Place) -> bool:

@@ -107,9 +107,8 @@ class Reminders:
     def _queue(self, pair: Pair, link: Link, starts: list[Instance]) -> int:
         ctx = self._ctx
         notices: list[Notice] = []
+        doubtful: list[Notice] = []
         for one in starts:
-            if self._was_told_in_a_life_forgotten(pair, one.start):
-                continue
             if not starts_at(link, one.start, pair.zone):
                 continue
             notice = Notice(
@@ -120,12 +119,16 @@ class Reminders:
                 person=link.person,
                 occupancy=_date(one),
             )
-            notices += addressed(ctx, pair, notice)
-        return ctx.store.queue_notices(pair.id, notices) if notices else 0
+            told = self._was_told_in_a_life_forgotten(pair, one.start)
+            (doubtful if told else notices).extend(addressed(ctx, pair, notice))
+        if not notices and not doubtful:
+            return 0
+        return ctx.store.queue_notices(pair.id, notices, doubtful=doubtful)
 
     def _was_told_in_a_life_forgotten(self, pair: Pair, start: datetime) -> bool:
         """Due before this process began, on a database that nobody had used for long: it may be a
-        restored one, whose former life told it."""
+        restored one, whose former life told it. It is written down as doubtful, and not only
+        passed over: the next process finds a database that was in use just now."""
         ctx = self._ctx
         return ctx.begun is not None and pair.id in ctx.aged and start - ctx.lead < ctx.begun
 

@@ -61,8 +61,11 @@ class Ledger:
         rows += [_row(notice, pair_id, zone, at, doubt=_WAITED) for notice in doubtful]
         run_many(connection, self._put, rows)
 
-    def queue(self, pair_id: str, notices: Sequence[Notice]) -> int:
-        """Add those that are not there yet; how many. None for a room that is not mapped."""
+    def queue(
+        self, pair_id: str, notices: Sequence[Notice], *, doubtful: Sequence[Notice] = ()
+    ) -> int:
+        """Add those that are not there yet; how many of ``notices``. None for a room that is not
+        mapped."""
         pair = self._sql("SELECT zone FROM pair WHERE id = ? AND removed IS NULL")
         count = 0
         with self._db.write() as connection:
@@ -73,6 +76,8 @@ class Ledger:
             for notice in notices:
                 row = _row(notice, pair_id, str(zone), at)
                 count += connection.exec_driver_sql(self._put, row).rowcount
+            rows = [_row(notice, pair_id, str(zone), at, doubt=_WAITED) for notice in doubtful]
+            run_many(connection, self._put, rows)
         return count
 
     def claim(self, limit: int, *, closed: Collection[str] = frozenset()) -> list[StoredNotice]:

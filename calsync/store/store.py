@@ -320,9 +320,11 @@ class SqlStore:
         before. How many."""
         return self.ledger.doubt(start=start)
 
-    def queue_notices(self, pair_id: str, notices: Sequence[Notice]) -> int:
-        """Put into the ledger those that it does not hold; how many."""
-        return self.ledger.queue(pair_id, notices)
+    def queue_notices(
+        self, pair_id: str, notices: Sequence[Notice], *, doubtful: Sequence[Notice] = ()
+    ) -> int:
+        """Put into the ledger those that it does not hold; how many are to be sent."""
+        return self.ledger.queue(pair_id, notices, doubtful=doubtful)
 
     def coming(self, now: datetime, ahead: timedelta) -> list[tuple[str, int]]:
         """Bookings of the platform that may begin within ``ahead`` of ``now``."""

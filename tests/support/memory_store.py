@@ -155,7 +155,9 @@ class MemoryStore:
     ) -> None:
         raise NotImplementedError
 
-    def queue_notices(self, pair_id: str, notices: Sequence[Notice]) -> int:
+    def queue_notices(
+        self, pair_id: str, notices: Sequence[Notice], *, doubtful: Sequence[Notice] = ()
+    ) -> int:
         raise NotImplementedError
 
     def coming(self, now: datetime, ahead: timedelta) -> list[tuple[str, int]]:

@@ -62,6 +62,15 @@ def test_the_same_is_queued_once_and_another_start_is_another(store: SqlStore) -
     assert store.queue_notices("nowhere", [one]) == 0, "the room is not mapped any more"
 
 
+def test_what_may_have_been_sent_is_recorded_and_not_sent(store: SqlStore) -> None:
+    one = told(kind=NoticeKind.STARTING, revision="2026-11-20T10:00:00Z")
+    assert store.queue_notices(PAIR.id, [], doubtful=[one]) == 0
+    assert store.queue_notices(PAIR.id, [one]) == 0
+    assert claimed(store) == []
+    (record,) = Reports(store._db).notices()
+    assert (record.notice, record.state) == (one, NoticeState.DOUBTFUL)
+
+
 def test_a_channel_is_a_recipient_of_its_own_and_no_address_is_kept_for_it(
     store: SqlStore, db: Database
 ) -> None:

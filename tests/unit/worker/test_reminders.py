@@ -53,6 +53,7 @@ class Ledger:
         self.stored: dict[str, int] = {}
         self.read: list[str] = []
         self.told: list[Notice] = []
+        self.doubtful: list[Notice] = []
 
     def put(self, link: Link) -> None:
         self.links[link.id] = link
@@ -65,8 +66,11 @@ class Ledger:
         self.read += ids
         return [self.links[one] for one in ids]
 
-    def queue_notices(self, pair_id: str, notices: Sequence[Notice]) -> int:
-        known = {(n.booking_key, n.revision) for n in self.told}
+    def queue_notices(
+        self, pair_id: str, notices: Sequence[Notice], *, doubtful: Sequence[Notice] = ()
+    ) -> int:
+        known = {(n.booking_key, n.revision) for n in (*self.told, *self.doubtful)}
+        self.doubtful += doubtful
         fresh = [n for n in notices if (n.booking_key, n.revision) not in known]
         self.told += fresh
         return len(fresh)
@@ -125,6 +129,19 @@ def test_told_from_the_lead_on_and_not_once_it_has_begun(watch: Watch) -> None:
     late = Watch()
     late.store.put(booked("a", 30))
     assert late.look(30) == 0, "it begins this very moment"
+
+
+def test_what_a_life_forgotten_told_is_not_told_by_the_process_after_next(watch: Watch) -> None:
+    """The first process on a restored database passes it over; the second finds a database that
+    was in use just now. Seed 100235 of 200 steps."""
+    watch.store.put(booked("a", 5))
+    watch.ctx.begun, watch.ctx.aged = watch.clock.now(), frozenset({"p1"})
+    assert watch.look() == 0
+    assert [one.link_id for one in watch.store.doubtful] == ["a"]
+    watch.ctx.begun, watch.ctx.aged = watch.clock.now(), frozenset()
+    watch.reminders = Reminders(watch.ctx)
+    assert watch.look(1) == 0
+    assert watch.starts() == []
 
 
 def test_an_idle_look_reads_no_booking(watch: Watch) -> None:

@@ -192,6 +192,8 @@ def _change(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
         raise bad_request("an act on an occurrence needs its date")
     if kind in ENDS:
         events.delete(world, box, item, day, comment=str(raw.get("comment", "")))
+        if day is None:
+            world.discard(box, item)
         return target
     shown = shown_instance(item, day)
     shape = (
@@ -219,6 +221,8 @@ def _change_copy(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
         )
     elif kind == "remove":
         events.delete(world, copy.box, copy.item, copy.day)
+        if copy.day is None:
+            world.discard(copy.box, copy.item)
     else:
         return Target(copy.box, _shift(world, copy, kind), copy.day)
     return copy

@@ -78,6 +78,8 @@ class World:
         self.mails: list[dict[str, Any]] = []
         self.due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._due_serial = 0
+        # What becomes of an item that somebody deletes: only EWS shows Deleted Items.
+        self.discard: Callable[[Mailbox, Item], None] = lambda *_: None
         self.add_tenant(DEFAULT_TENANT, DEFAULT_DOMAIN, DEFAULT_CLIENT, DEFAULT_SECRET)
 
     # -- time -------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from calsync.errors import NotSignedIn, Unavailable
+from calsync.errors import AccessDenied, NotSignedIn, Unavailable
 from calsync.model import (
     Done,
     EffectKind,
+    Gone,
     InDoubt,
     Later,
     Occupancy,
@@ -26,6 +27,7 @@ from calsync.model import (
 from calsync.reconcile.settle import resolve
 from tests.contract.sync_side import effect, single, weekly, with_exceptions
 from tests.integration.ews_kit import EwsLab, ews_lab
+from tests.integration.graph_kit import ROOM
 
 CREATE, CHANGE = EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT
 DELETE, DECLINE = EffectKind.DELETE_EVENT, EffectKind.DECLINE_EVENT
@@ -63,6 +65,38 @@ def test_a_create_in_doubt_is_found_or_adopted_never_repeated(
     assert isinstance(again.now, Seen)
     assert (again.now.key, again.now.tag) == (found["link-1"].key, "link-1")
     assert len(lab.live()) == 1
+
+
+def test_a_create_in_doubt_that_people_deleted_since_is_gone_and_not_made_again(
+    lab: EwsLab,
+) -> None:
+    lab.fault("reply_lost", method="CreateItem")
+    one = effect(CREATE, "link-1", target=single())
+    assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
+    made = lab.side.find(lab.pair, ["link-1"])["link-1"]
+    lab.act("cancel", id=made.key, room=ROOM)
+    found = lab.side.find(lab.pair, ["link-1", "link-2"])
+    assert set(found) == {"link-1"}
+    assert isinstance(found["link-1"], Gone)
+    settled = resolve(CREATE, version="", wanted=one.fingerprint, found=found["link-1"])
+    assert settled == Done(found["link-1"])
+    assert lab.live() == []
+
+
+def test_deleted_items_that_may_not_be_looked_at_say_nothing(lab: EwsLab) -> None:
+    """A delegate may have rights on the calendar alone."""
+    lab.fault("reply_lost", method="CreateItem")
+    one = effect(CREATE, "link-1", target=single())
+    assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
+    lab.act("cancel", id=lab.side.find(lab.pair, ["link-1"])["link-1"].key, room=ROOM)
+    box = lab.side.box(lab.pair)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(box), "tagged", _denied)
+        assert box.discarded(["link-1"]) == {}
+
+
+def _denied(*_: object, **__: object) -> dict[str, list[str]]:
+    raise AccessDenied("no right", where=ROOM)
 
 
 def test_a_create_that_lost_its_tag_is_known_by_its_uid(lab: EwsLab) -> None:

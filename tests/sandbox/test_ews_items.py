@@ -307,6 +307,14 @@ def test_a_deleted_item_goes_where_it_was_sent(ews: Ews) -> None:
     assert ews.graph.live() == []
 
 
+def test_what_people_delete_in_outlook_lies_in_deleted_items(ews: Ews) -> None:
+    made = ews.create(subject="One").ok().ids[0][0]
+    ews.graph.box.act(kind="cancel", id=made, room=ROOM)
+    assert ews.get(made).codes == ["ErrorItemNotFound"]
+    found = ews.find(folder="deleteditems").ok()
+    assert (found.text("//t:Subject"), len(found.ids)) == ("One", 1)
+
+
 def test_a_delegate_does_not_move_to_deleted_items(ews: Ews) -> None:
     made = ews.create().ok().ids[0][0]
     ews.act_as = None

@@ -14,7 +14,7 @@ from calsync.adapters.ews.xml import Element, Message, find, ids_of, items_of, r
 from calsync.adapters.graph.errors import Meaning
 from calsync.adapters.graph.seal import UID_AGAIN, UID_END, Mark, Seal, said_by_uid
 from calsync.adapters.wrap.port import Answer, Call, Caller
-from calsync.errors import BadAnswer, SideError
+from calsync.errors import AccessDenied, BadAnswer, MailboxMissing, SideError
 from calsync.mapping.event import TAG_PREFIX
 from calsync.mapping.ews_item import GLOBAL_ID, TAG, Value
 from calsync.mapping.ews_uid import global_id_of
@@ -87,7 +87,21 @@ class Box:
             found += messages
         return found
 
-    def tagged(self, tags: Sequence[str]) -> dict[str, list[str]]:
+    @property
+    def bin(self) -> Element:
+        """Deleted Items of the room."""
+        return requests.folder(
+            self.mailbox, impersonated=self.server.impersonate, name="deleteditems"
+        )
+
+    def discarded(self, tags: Sequence[str]) -> dict[str, list[str]]:
+        """As ``tagged``, in Deleted Items. What may not be looked at there says nothing."""
+        try:
+            return self.tagged(tags, thrown_away=True)
+        except (AccessDenied, MailboxMissing):
+            return {}
+
+    def tagged(self, tags: Sequence[str], *, thrown_away: bool = False) -> dict[str, list[str]]:
         """ItemIds of the items that bear these tags of ours, by tag: in the extended property, or
         in the uid they were made with."""
         found: dict[str, list[str]] = {}
@@ -95,7 +109,7 @@ class Box:
             sealed = {self.sealed(tag): tag for tag in piece}
             named = {global_id_of(self.uid_of(tag, "")) or "": tag for tag in piece}
             tests = [(TAG, text) for text in sealed] + [(GLOBAL_ID, blob) for blob in named]
-            for message in self._find(tests):
+            for message in self._find(tests, self.bin if thrown_away else self.place):
                 for item in items_of(message, "m:RootFolder", "t:Items"):
                     read = read_item(item)
                     tag = sealed.get(read.get(TAG, "")) or named.get(read.get(GLOBAL_ID, ""))
@@ -110,7 +124,7 @@ class Box:
         wanted = [one for uid in uids if (one := global_id_of(uid)) is not None]
         keys: dict[str, None] = {}
         for piece in chunks(wanted, BATCH):
-            for message in self._find([(GLOBAL_ID, blob) for blob in piece]):
+            for message in self._find([(GLOBAL_ID, blob) for blob in piece], self.place):
                 keys |= dict.fromkeys(ids_of(message, "m:RootFolder", "t:Items"))
         return list(keys)
 
@@ -126,8 +140,8 @@ class Box:
             return False
         return text_of(folders[0], "t:EffectiveRights", "t:Read").lower() not in ("false", "0")
 
-    def _find(self, tests: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
-        payload = requests.find_items(self.place, tests, limit=_MOST)
+    def _find(self, tests: Sequence[tuple[str, str]], place: Element) -> tuple[Message, ...]:
+        payload = requests.find_items(place, tests, limit=_MOST)
         return self.checked(self._ask("FindItem", payload, "find"), whole=True)
 
     # -- writing ----------------------------------------------------------------------------

@@ -62,9 +62,10 @@ _URIS: Final = {
 }
 
 
-def folder(mailbox: str, *, impersonated: bool) -> Element:
-    """The room's calendar: one's own while impersonating, else that of another mailbox."""
-    made = el("t:DistinguishedFolderId", Id="calendar")
+def folder(mailbox: str, *, impersonated: bool, name: str = "calendar") -> Element:
+    """The room's calendar: one's own while impersonating, else that of another mailbox. ``name``:
+    another folder that every mailbox has."""
+    made = el("t:DistinguishedFolderId", Id=name)
     if not impersonated:
         made.append(el("t:Mailbox", el("t:EmailAddress", mailbox)))
     return made

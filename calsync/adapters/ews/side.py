@@ -18,9 +18,11 @@ from calsync.adapters.wrap.port import Caller
 from calsync.errors import UsageError
 from calsync.mapping.expand import extent
 from calsync.model import (
+    Absence,
     Done,
     Effect,
     EffectKind,
+    Gone,
     InDoubt,
     Later,
     Observation,
@@ -112,7 +114,9 @@ class EwsSide:
 
     def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
         """Our tag goes along with a copy made in Outlook: of several the one with our uid is ours,
-        else (a server might not keep it) the oldest. What somebody else organizes never is."""
+        else (a server might not keep it) the oldest. What somebody else organizes never is. What
+        people deleted since lies in Deleted Items, where it is their own and not a delegate's: it
+        was made, and is gone."""
         box = self._box(pair)
         listed = box.tagged(list(dict.fromkeys(tags))) if tags else {}
         keys = [key for found in listed.values() for key in found]
@@ -124,7 +128,7 @@ class EwsSide:
                 best = min(ours, key=lambda one: (one.tag is None, one.created, one.key))
                 made[tag] = replace(best, tag=tag)
                 self._unheard.setdefault(pair.id, {})[best.key] = 0
-        return made
+        return made | _thrown_away(box, [tag for tag in tags if tag not in made])
 
     def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         box = self._box(pair)
@@ -202,3 +206,17 @@ def _runs(effects: Sequence[Effect]) -> Iterable[Sequence[Effect]]:
         else:
             yield [effect]
     yield from chunks(run, BATCH)
+
+
+def _thrown_away(box: Box, tags: Sequence[str]) -> dict[str, Observation]:
+    """Of what a create in doubt made: that it was deleted. One made anew in another's place is not
+    meant, and a copy of ours neither, as far as it can be told from ours."""
+    listed = box.discarded(tags) if tags else {}
+    keys = [key for found in listed.values() for key in found]
+    seen = {one.key: one for one in (read_keys(box, keys) if keys else ())}
+    return {
+        tag: Gone(key=key, absence=Absence.DELETED)
+        for tag, found in listed.items()
+        for key in found
+        if isinstance(one := seen.get(key), Seen) and one.owned and not one.replaces
+    }

@@ -47,6 +47,7 @@ class EwsFront:
         """A fresh start over the world that the Graph front has now."""
         self.accounts = Accounts(self.world)
         self.stores = Stores(self.world)
+        self.world.discard = self.stores.discard
         self.rounds = Rounds()
         self.subscriptions = Subscriptions(self.world)
 

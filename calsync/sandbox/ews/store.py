@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -204,6 +204,17 @@ class Stores:
                     found, found.add(shown, kind, found.special.get(parent or "", ""), name)
                 )
         return found
+
+    def discard(self, box: Mailbox, item: Item) -> None:
+        """What a person deleted, in Outlook or through Graph, goes to Deleted Items."""
+        if box.home == "cloud":
+            return
+        store = self.of(box)
+        folder = store.named("deleteditems")
+        # Derived, so that it does not move the world's chance.
+        key = hashlib.sha256(f"{box.tag}:{item.key}:{item.change}".encode()).hexdigest()[:12]
+        store.moves[(box.tag, item.key)] = (folder.key, key)
+        self.world.put(folder.drawer, replace(item, key=key, created=0, folder=1))
 
     def register(self, store: Store, folder: Folder) -> None:
         """Note a new folder, so that ids of its items find it."""

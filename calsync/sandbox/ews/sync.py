@@ -163,7 +163,7 @@ def _first(call: Call, box: Mailbox) -> Round:
 
 
 def _follow_up(call: Call, box: Mailbox, since: int) -> Round:
-    flags = call.flags
+    flags, known = call.flags, since
     if flags.get("replay"):
         since = max(0, since - 10)
     until = max(since, _visible(call, box))
@@ -172,7 +172,7 @@ def _follow_up(call: Call, box: Mailbox, since: int) -> Round:
         living = (item for number, item in enumerate(box.items.values()) if number % 10)
         refs += [Ref("Delete", item.key, item.folder) for item in living]
     for key in box.changed_since(since, until):
-        refs += _changed(box, key, since)
+        refs += _changed(box, key, since, known)
     if call.world.switches.delta_repeats:
         refs = [*refs, *refs]
     if flags.get("out_of_order"):
@@ -180,12 +180,13 @@ def _follow_up(call: Call, box: Mailbox, since: int) -> Round:
     return Round(tuple(refs), until)
 
 
-def _changed(box: Mailbox, key: str, since: int) -> list[Ref]:
+def _changed(box: Mailbox, key: str, since: int, known: int) -> list[Ref]:
+    """``known``: up to where the client's state goes, though more may be told again."""
     item = box.items.get(key)
     gone = [Ref("Delete", key, number) for seq, number in box.moved.get(key, ()) if seq > since]
     if item is None:
         dead = box.tombs.get(key)
-        if dead is None or _born(box, dead) > since:
+        if dead is None or _born(box, dead) > known:
             return []  # came and went between two calls
         return gone or [Ref("Delete", key, dead.folder)]
     if gone:

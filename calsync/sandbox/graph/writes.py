@@ -144,6 +144,8 @@ def delete(
         world.drop(box, item.key)
     else:
         events.delete(world, box, item, day)
+        if day is None:
+            world.discard(box, item)
     return Written(Response(204, {}), item, day, ("deleted",))
 
 

@@ -405,6 +405,8 @@ def _of_others(ctx: Context, pair: Pair, side: Side, keys: Mapping[str, str]) ->
 
 def _in_place(effect: OpenEffect, by_tag: Mapping[str, Observation]) -> Observation | None:
     made = by_tag.get(effect.link_id)
+    if isinstance(made, Gone):
+        return None  # What was removed stays known under the key that it had.
     if isinstance(made, Seen) and made.replaces != former_mark(effect.key or ""):
         return None
     return made

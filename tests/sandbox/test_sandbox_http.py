@@ -259,4 +259,7 @@ def test_the_command(tmp_path: Path) -> None:
             assert health["tenants"][0]["rooms"] == 2
         finally:
             process.terminate()
-        assert process.wait(timeout=10) == 0
+        try:
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()

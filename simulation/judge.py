@@ -293,11 +293,11 @@ class Judge:
             if one.series and one.name in self.stood:
                 self.stood[one.name] = replace(self.stood[one.name], act=None)
 
-    def forgotten(self, had: set[str]) -> None:
-        """What calsync knew was set back, too. The calendars had ``had`` at some time; what is gone
-        from there stays gone, though why is known to nobody any more (people, or calsync, which
-        had refused it and told so); and of two bookings at one time nobody knows that one had
-        lost. They are mirrored as they stand."""
+    def forgotten(self) -> None:
+        """What calsync knew was set back, too. What was in a calendar once and is gone stays gone,
+        though why is known to nobody any more (people took it away, or calsync, which had refused
+        it and told so); and of two bookings at one time nobody knows that one had lost. They are
+        mirrored as they stand."""
         self.remembers = False
         shown: set[str] = set()
         for place in self.company.places:
@@ -306,7 +306,7 @@ class Judge:
             for image in here:
                 self._own_overlaps(image, here)
         given_up = {a.name for a in self.people.acts if a.ends and a.side is Side.CALENDAR}
-        self.gone |= (had | given_up) - shown
+        self.gone |= (self.were_there | given_up) - shown
 
     def trusted(self, place: Place, question: str, rng: Random) -> EditPolicy | None:
         """The side that an admin trusts who knows which one was restored; None: nothing was."""

@@ -28,14 +28,13 @@ OLD_S = 3700.0
 @dataclass(slots=True)
 class Restores:
     """``kept``: the state of our database at the last backup, and when that was; ``platforms``:
-    that of another platform's; ``had``: what the calendars had at that time."""
+    that of another platform's."""
 
     company: Company
     judge: Judge
     story: Story
     kept: tuple[float, bytes] | None = None
     platforms: bytes = b""
-    had: set[str] = field(default_factory=set)
     mailboxes: set[str] = field(default_factory=set)
 
     def keep(self) -> None:
@@ -46,8 +45,6 @@ class Restores:
         for place in company.places:
             company.control.backups.take(company.box(place), NAME)
             self.mailboxes.add(place.id)
-        images = self.judge.people.images
-        self.had = {one.name for p in company.places for one in images(Side.CALENDAR, p)}
         self.kept = company.time.elapsed, company.database.save(company.folder, company.name)
         if company.platform is not None:
             self.platforms = company.database.save(company.folder, company.platform_name)
@@ -84,7 +81,7 @@ class Restores:
             return False
         places = self.company.places
         self._setting_back(Side.BOOKING, places, "our database", lambda: self._put_back(rng))
-        self.judge.forgotten(self.had | self.judge.were_there)
+        self.judge.forgotten()
         self.company.process.worker.compare()
         return True
 

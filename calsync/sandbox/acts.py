@@ -191,9 +191,7 @@ def _change(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
     if kind.endswith("_occurrence") and day is None:
         raise bad_request("an act on an occurrence needs its date")
     if kind in ENDS:
-        events.delete(world, box, item, day, comment=str(raw.get("comment", "")))
-        if day is None:
-            world.discard(box, item)
+        events.throw_away(world, box, item, day, comment=str(raw.get("comment", "")))
         return target
     shown = shown_instance(item, day)
     shape = (
@@ -220,9 +218,7 @@ def _change_copy(world: World, kind: str, raw: Mapping[str, Any]) -> Target:
             comment=str(raw.get("comment", "")),
         )
     elif kind == "remove":
-        events.delete(world, copy.box, copy.item, copy.day)
-        if copy.day is None:
-            world.discard(copy.box, copy.item)
+        events.throw_away(world, copy.box, copy.item, copy.day)
     else:
         return Target(copy.box, _shift(world, copy, kind), copy.day)
     return copy

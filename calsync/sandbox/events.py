@@ -235,6 +235,15 @@ def _stands(item: Item, day: date) -> date:
     )
 
 
+def throw_away(
+    world: World, box: Mailbox, item: Item, day: date | None, *, comment: str = ""
+) -> None:
+    """As people do it in Outlook, and Graph: a whole item lies in Deleted Items afterwards."""
+    delete(world, box, item, day, comment=comment)
+    if day is None:
+        world.discard(box, item)
+
+
 def delete(world: World, box: Mailbox, item: Item, day: date | None, *, comment: str = "") -> None:
     """Remove an item or one date.
 

@@ -209,8 +209,9 @@ def _runs(effects: Sequence[Effect]) -> Iterable[Sequence[Effect]]:
 
 
 def _thrown_away(box: Box, tags: Sequence[str]) -> dict[str, Observation]:
-    """Of what a create in doubt made: that it was deleted. One made anew in another's place is not
-    meant, and a copy of ours neither, as far as it can be told from ours."""
+    """Of what a create in doubt made: that it was deleted. Only the uid that we gave it is evidence
+    enough: a copy that somebody pasted and deleted bears our property, too, and to take that for
+    ours would cost the booking. One made anew in another's place is not meant."""
     listed = box.discarded(tags) if tags else {}
     keys = [key for found in listed.values() for key in found]
     seen = {one.key: one for one in (read_keys(box, keys) if keys else ())}
@@ -218,5 +219,5 @@ def _thrown_away(box: Box, tags: Sequence[str]) -> dict[str, Observation]:
         tag: Gone(key=key, absence=Absence.DELETED)
         for tag, found in listed.items()
         for key in found
-        if isinstance(one := seen.get(key), Seen) and one.owned and not one.replaces
+        if isinstance(one := seen.get(key), Seen) and one.tag == tag and not one.replaces
     }

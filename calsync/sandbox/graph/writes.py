@@ -143,9 +143,7 @@ def delete(
     if purge:
         world.drop(box, item.key)
     else:
-        events.delete(world, box, item, day)
-        if day is None:
-            world.discard(box, item)
+        events.throw_away(world, box, item, day)
     return Written(Response(204, {}), item, day, ("deleted",))
 
 

@@ -260,7 +260,7 @@ class _Dialog:
                     raise
                 say(f"{error.what}. {error.todo}")
             except SideError as error:
-                say(f"Note: {error.what}")
+                say(f"Note: {error.where}: {error.what}")
                 return
             else:
                 return

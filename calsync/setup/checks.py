@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from calsync.adapters.graph import probe
 from calsync.adapters.wrap.port import Answer
 from calsync.connections import EwsLink, Link
-from calsync.errors import AccessDenied, CalsyncError, MailboxMissing, SideError
+from calsync.errors import AccessDenied, CalsyncError, MailboxMissing, SideError, Unavailable
 from calsync.mapping import zones
 from calsync.model import Pair
 from calsync.settings import Connection
@@ -110,7 +110,11 @@ def _ok(about: str, where: str, what: str) -> Finding:
 
 
 def _failed(about: str, where: str, error: CalsyncError) -> Finding:
-    return Finding(level=Level.FAILED, about=about, where=where, what=error.what, todo=error.todo)
+    what = error.what
+    if isinstance(error, Unavailable) and error.where:
+        # Who was not reached may have been mistyped: the address has to be seen.
+        what = f"{what}: {error.where}"
+    return Finding(level=Level.FAILED, about=about, where=where, what=what, todo=error.todo)
 
 
 # --- rights of the whole tenant --------------------------------------------------------------

@@ -102,6 +102,12 @@ def test_init_tries_the_connection_and_writes_no_secret(tenant: Company, tmp_pat
         (("--secret-env", ""), {}, "--secret-env NAME_OF_A_VARIABLE"),
         (("--cloud", "moon"), {}, "must be one of"),
         (("--graph-url", "http://graph.example"), {}, "not a secure address"),
+        # Port 9 (discard): nobody listens there, and the address that was tried has to be seen.
+        (
+            ("--login-url", "http://127.0.0.1:9"),
+            {},
+            "(ConnectionError): sign-in to http://127.0.0.1:9",
+        ),
         (("--secret-expires", "soon"), {}, "must be a date"),
     ],
 )

@@ -177,6 +177,7 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
     elif not same_schedule(before, obs.occupancy):
         since = obs.modified or now
     same = link.base is not None and obs.fingerprint == link.base_fingerprint
+    known = half.presence is Presence.PRESENT and half.key == obs.key
     return Half(
         presence=Presence.PRESENT,
         key=obs.key,
@@ -184,7 +185,8 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         mark=obs.mark,
         fingerprint=obs.fingerprint,
         seen=None if same else obs.occupancy,
-        created=obs.created,
+        # Of what was made anew under this key, the first making counts (``remade``).
+        created=half.created if known else obs.created,
         owned=obs.owned,
         uid=obs.uid,
         since=since,

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.support import front
+
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
@@ -21,6 +23,23 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run only what make test leaves out")
+    parser.addoption(
+        "--exchange",
+        choices=front.FRONTS,
+        default="graph",
+        help="by which front of the sandbox scenarios reach the company",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    front.choose(config.getoption("--exchange"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """``@pytest.mark.only("graph", reason=...)``: the test is about what only that front has."""
+    for mark in item.iter_markers("only"):
+        if front.chosen() not in mark.args:
+            pytest.skip(f"only on {' and '.join(mark.args)}: {mark.kwargs['reason']}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from calsync import bootstrap
+from calsync.adapters.ews import errors
 from calsync.adapters.wrap.retried import Retried
 from tests.scenarios.fault_kit import Company, company
 
@@ -23,3 +24,4 @@ def firm() -> Iterator[Company]:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """The waits between tries in hundredths of a second; their number stays."""
     monkeypatch.setattr(bootstrap, "Retried", partial(Retried, base=0.01))
+    monkeypatch.setattr(errors, "_UNSAID", 0.05)  # 10 s where a server names no time

@@ -34,6 +34,7 @@ from tests.scenarios.fault_kit import (
     office,
     taken,
 )
+from tests.support import front
 
 #: Tables of the built-in booking platform.
 HUB = ("hub_room", "hub_booking", "hub_change", "hub_counter", "hub_answer")
@@ -97,7 +98,7 @@ class Desk:
         return sum(
             row["count"]
             for row in self.firm.control("GET", "calls")["calls"]
-            if row["method"] in ("POST", "PATCH", "DELETE") and row["mailbox"] == self.mailbox
+            if row["method"] in front.WRITES and row["mailbox"] == self.mailbox
         )
 
     def reads(self) -> int:

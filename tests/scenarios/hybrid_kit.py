@@ -43,7 +43,7 @@ def a_hybrid(folder: Path, *, more: str = "", follows: bool = False) -> Iterator
         {f'moves_to = "{CLOUD}"' if follows else ""}
         """
         tenant.control("POST", "people", {"address": PERSON, "name": "Ada"})
-        with a_company(folder, tenant, more=server + more) as company:
+        with a_company(folder, tenant, more=server + more, exchange="graph") as company:
             yield company
 
 

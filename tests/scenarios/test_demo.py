@@ -18,6 +18,7 @@ import pytest
 from calsync.demo.main import run_demo
 from calsync.sandbox.people import OPENING, People
 from calsync.sandbox.wishes import RoomFacts, Wish, apply
+from tests.support import front
 
 ROOMS = [
     RoomFacts("room-1", "room-1@contoso.example", "Europe/Berlin", "W. Europe Standard Time"),
@@ -70,7 +71,9 @@ def test_a_run_begins_with_something_of_everything() -> None:
 @pytest.mark.slow
 def test_a_short_headless_run_ends_equal_and_with_nothing_lost(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
-    status = run_demo(seconds=6, seed=7, rooms=4, headless=True, report=path)
+    status = run_demo(
+        seconds=6, seed=7, rooms=4, headless=True, report=path, exchange=front.chosen()
+    )
     report = json.loads(path.read_text(encoding="utf-8"))
     assert status == 0, report["details"]
     assert report.keys() >= KEYS
@@ -85,6 +88,7 @@ def test_a_short_headless_run_ends_equal_and_with_nothing_lost(tmp_path: Path) -
 @pytest.mark.slow
 def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "calsync.demo", "--headless", "--rooms", "2"]
+    command += ["--exchange", front.chosen()]
     process = subprocess.Popen(
         [*command, "--seconds", "60", "--keep", str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -104,7 +108,8 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
-    url = tomllib.loads(settings.read_text(encoding="utf-8"))["connections"][0]["graph_url"]
+    (connection, *_) = tomllib.loads(settings.read_text(encoding="utf-8"))["connections"]
+    url = connection["endpoint" if front.by_ews() else "graph_url"]
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) != 0
     with (tmp_path / "calsync.db").open("rb"):

@@ -17,6 +17,7 @@ from calsync import bootstrap
 from calsync.mapping.booking_rules import NO_RULES, BookingRules
 from tests.scenarios.facing_kit import ROOM, Facing, facing
 from tests.scenarios.series_kit import BERLIN, weekly
+from tests.support import front
 from tests.support.company import Company
 
 
@@ -58,16 +59,18 @@ def test_each_act_is_one_write_on_each_other_side(pair: Facing) -> None:
     pair.settle(held + 3)
     assert since(before) == (1, 0, 1)
 
+    # EWS deletes whatever was changed meanwhile: a conditional update goes before it.
+    one_deletion = 2 if front.by_ews() else 1
     before = pair.writes()
     pair.outlook(pair.b, "cancel", two)
     pair.settle(held + 2)
-    assert since(before) == (1, 0, 1)
+    assert since(before) == (one_deletion, 0, 1)
 
     before = pair.writes()
     pair.outlook(pair.a, "cancel", one)
     pair.a.cancel(booked)
     pair.settle(held)
-    assert since(before) == (1, 2, 0)
+    assert since(before) == (one_deletion, 2 * one_deletion, 0)
 
 
 def test_series_with_exceptions_travel_in_all_directions(pair: Facing) -> None:
@@ -123,7 +126,7 @@ def test_a_clash_across_both_gets_one_no_with_its_reason(pair: Facing) -> None:
     pair.settle(held + 1)
     (there,) = [one for one in pair.a.bookings(pair.at_a) if one["id"] == first["id"]]
     assert there["bookingStatus"] == "confirmed"
-    (said,) = [one for one in pair.b.tenant.exchanges if one.target.endswith("/decline")]
+    (said,) = [one for one in pair.b.tenant.exchanges if front.is_decline(one.target, one.body)]
     assert b"already booked" in said.body
     pair.a.cancel(first)
     pair.settle(held)

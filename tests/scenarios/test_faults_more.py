@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from calsync import connections
+from calsync.adapters.ews.side import EwsSide
 from calsync.adapters.graph.side import GraphSide
 from calsync.adapters.hub.desk import Precondition
 from tests.scenarios.fault_fixtures import firm, hasty  # noqa: F401 - fixtures
@@ -25,6 +26,7 @@ from tests.scenarios.fault_kit import (
     proxy,
     taken,
 )
+from tests.support import front
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
@@ -32,6 +34,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "GraphSide", partial(GraphSide, page_size=2))
+    monkeypatch.setattr(connections, "EwsSide", partial(EwsSide, page=2))
 
 
 def meetings(made: Office, count: int, first: int = 2) -> Counter[Any]:
@@ -96,10 +99,14 @@ def test_a_fault_between_two_pages(firm: Company, tmp_path: Path, kind: str) -> 
         firm.fault(kind, f"{made.pair('hall').mailbox}/calendarView/delta", count=1, after=2)
         made.cycle()
         assert firm.fired() == 1
+        if front.by_ews() and kind == "token_expired":
+            made.close()  # A refused password is not tried again for minutes.
+            made.open()
         made.rest()
         assert made.equal() == wanted
 
 
+@pytest.mark.only("graph", reason="an Exchange Server's sign-in by password has no tokens")
 @pytest.mark.usefixtures("small_pages")
 def test_all_tokens_end_while_pages_are_read(firm: Company, tmp_path: Path) -> None:  # noqa: F811
     with proxy(firm.url) as hop, office(firm, tmp_path, graph_url=hop.url) as made:
@@ -192,6 +199,7 @@ def test_a_redirect_does_not_carry_the_token_away(
         assert made.equal() == wanted
 
 
+@pytest.mark.only("graph", reason="EWS answers with no links to follow")
 @pytest.mark.parametrize("link", ["@odata.nextLink", "@odata.deltaLink"])
 def test_a_link_to_another_host_is_not_followed(
     firm: Company,  # noqa: F811
@@ -225,6 +233,7 @@ def _lead_away(
     return status, headers, body
 
 
+@pytest.mark.only("graph", reason="an Exchange Server asks for the password itself")
 def test_a_wrong_sign_in_host_gets_no_secret(firm: Company, tmp_path: Path) -> None:  # noqa: F811
     with proxy("") as foreign, proxy(firm.url) as hop:
 
@@ -267,8 +276,10 @@ def test_a_storm(firm: Company, tmp_path: Path, seed: int) -> None:  # noqa: F81
     with office(firm, tmp_path) as made:
         hall = made.pair("hall").mailbox
         people = _People(made, rng)
+        # EWS takes a third of the calls.
+        rate = 0.12 if front.by_ews() else 0.04
         for kind in STORM:
-            firm.fault(kind, hall, count=None, rate=0.04, params={"seconds": 0, "status": 503})
+            firm.fault(kind, hall, count=None, rate=rate, params={"seconds": 0, "status": 503})
         for _ in range(25):
             for _ in range(rng.randrange(3)):
                 people.act()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import front
 from tests.support.company import Company, Place, a_company, a_tenant
 
 DECEMBER = date(2026, 12, 1), date(2026, 12, 31)
@@ -32,7 +33,7 @@ def book(company: Company, place: Place) -> None:
 
 
 def arm(company: Company, kind: str, **more: object) -> None:
-    company.tenant.control("POST", "faults", {"kind": kind, "count": 1, **more})
+    company.tenant.control("POST", "faults", front.fault({"kind": kind, "count": 1, **more}))
 
 
 def daily(company: Company, place: Place) -> Any:
@@ -279,7 +280,7 @@ def test_a_change_between_two_steps_of_a_write_is_kept(company: Company, hall: P
 
     def meddle(method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
         response = answer(method, target, headers, body)
-        if method == "PATCH" and "/events/" in target and not steps:
+        if front.is_change(method, target, body) and not steps:
             steps.append(target)
             company.tenant.act("retitle", room=hall.address, iCalUId=made["iCalUId"], subject="Two")
         return response

@@ -166,7 +166,7 @@ def test_a_right_that_is_taken_away_and_given_back(
     """404 ErrorItemNotFound for everything, the calendar itself included, deletes nothing."""
     with desk(firm, tmp_path) as one:
         held = week(one)
-        firm.control("POST", "apps", {"scope": [ADA], "scope_denial": shape})
+        firm.scope([ADA], shape=shape)
         try:
             firm.book(one.mailbox, day(20))
             mine = one.made.booking("hall", day(60))
@@ -181,7 +181,7 @@ def test_a_right_that_is_taken_away_and_given_back(
             assert one.platform() == held + of(60)
             assert one.made.status(mine) == "pending"
         finally:
-            firm.control("POST", "apps", {"scope": None, "scope_denial": 403})
+            firm.scope(None)
         one.made.rest()
         assert one.made.equal() == held + of(20, 60)
         assert one.mails() == []

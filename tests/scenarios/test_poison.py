@@ -29,6 +29,7 @@ from tests.scenarios.fault_kit import (
     proxy,
     taken,
 )
+from tests.support import front
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
@@ -327,13 +328,13 @@ def test_a_poison_room_stands_still_alone(
         mine = made.booking("bad", day(5))
         for _ in range(2):
             report = made.cycle("bad")
-            assert words in report.error
+            assert front.words(words) in report.error
             firm.book(rooms["good"], day(10 + made.firm.taken(rooms["good"]).total()))
             made.rest("good")
         made.system.context.save_idle()
         states = made.home.store.states()
         bad, good = states[made.pair("bad").id], states[made.pair("good").id]
-        assert words in bad.error
+        assert front.words(words) in bad.error
         assert health(bad, Counts()) is Health.FAILING
         assert health(good, Counts()) is Health.OK
         # Nothing was taken for deleted, and what was booked meanwhile waits.
@@ -350,15 +351,14 @@ def test_a_room_whose_permission_comes_back_goes_on(
         hall = made.pair("hall").mailbox
         firm.book(hall, day(4))
         made.rest()
-        scope = [ADA]
-        firm.control("POST", "apps", {"scope": scope})
+        firm.scope([ADA])
         try:
             firm.book(hall, day(6))
             made.booking("hall", day(7))
-            assert "may not open" in made.cycle().error
-            assert "may not open" in made.cycle(full=True).error
+            assert front.words("may not open") in made.cycle().error
+            assert front.words("may not open") in made.cycle(full=True).error
         finally:
-            firm.control("POST", "apps", {"scope": None})
+            firm.scope(None)
         made.rest()
         assert made.equal() == Counter(taken(day(number)) for number in (4, 6, 7))
 

@@ -37,6 +37,7 @@ from calsync.sandbox import (
 )
 from calsync.sandbox.ews.accounts import DEFAULT_PASSWORD, DEFAULT_USER
 from calsync.settings import parse
+from tests.support import front
 
 DOMAIN = "contoso.example"
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -346,16 +347,16 @@ def a_company(
     span: Span | None = None,
     notices_from: str = "",
     more: str = "",
-    exchange: str = "graph",
+    exchange: str = "",
 ) -> Iterator[Company]:
     """A calsync of its own in ``folder``, on ``tenant`` and its clock, with its API
     served. ``notices_from``:
     the mailbox that sends notices, where they are wanted. ``more``: further settings. ``exchange``:
-    by which of its fronts the tenant is reached, ``graph`` or ``ews``."""
+    by which of its fronts the tenant is reached, ``graph`` or ``ews``; else the one chosen."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "secret").write_text(DEFAULT_SECRET, encoding="utf-8")
     (folder / "password").write_text(DEFAULT_PASSWORD, encoding="utf-8")
-    text = _settings(folder, tenant, notices_from, more, exchange)
+    text = _settings(folder, tenant, notices_from, more, exchange or front.chosen())
     settings = parse(text)
     with ExitStack() as ends:
         home = bootstrap.open_home(settings, tenant.clock)

@@ -74,7 +74,7 @@ def _try_out(bug: Bug, first: int) -> Verdict:
         done = subprocess.run(
             [
                 sys.executable, "-m", "simulation", "-n", str(HISTORIES), "--steps", str(STEPS),
-                "--first", str(first), "--jobs", "1", "--until-first", "--report", str(found),
+                "--first", str(first), "--calendar", bug.calendar, "--jobs", "1", "--until-first", "--report", str(found),
             ],
             cwd=root, env={**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "0"},
             capture_output=True, text=True, check=False,

@@ -21,7 +21,7 @@ from calsync.model import (
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
 from calsync.reconcile.observe import accept, last_seen, may_be_remade
 from calsync.reconcile.rebase import bury, with_half
-from calsync.reconcile.remade import Vanished, made_twice, replaced, under_new_key
+from calsync.reconcile.remade import Vanished, came_late, made_twice, replaced, under_new_key
 
 
 class Intake:
@@ -205,7 +205,9 @@ class Intake:
         unread = unread and self.changed.get(unread.id, unread)
         link = None
         # Unless its other side has come in this plan, too, and was joined to it.
-        if isinstance(obs, Seen) and self._replaces(joiner, side, obs, unread):
+        if isinstance(obs, Seen) and (
+            self._replaces(joiner, side, obs, unread) or self._late(joiner, side, obs, unread)
+        ):
             return
         if isinstance(obs, Seen) and (unread is None or never_read(unread) is side):
             was = self._vanished[side].take(obs)
@@ -258,6 +260,19 @@ class Intake:
         for one in both:
             joiner.links[one.id] = self.changed[one.id] = one
         self.rulings.append(Ruling(link.id, "join", "made in place of its former item"))
+        return True
+
+    def _late(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
+        """True where a create of ours made it after its booking's item was thrown away."""
+        link = joiner.links.get(obs.tag) if obs.late and obs.tag is not None else None
+        if link is None or link.pair_id != self._pair.id:
+            return False
+        link = self.changed.get(link.id, link)
+        if link.half(side).presence is not Presence.GONE:
+            return False
+        one = came_late(unread or joiner.fresh(side, obs), side, obs, self._now)
+        joiner.links[one.id] = self.changed[one.id] = one
+        self.rulings.append(Ruling(link.id, "join", "made after it was thrown away: removed"))
         return True
 
     def _second(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:

@@ -149,6 +149,12 @@ def made_twice(
     return swapped, _superfluous(first, side, link.base, link.base_fingerprint)
 
 
+def came_late(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
+    """The link on which an item ends that was made when its booking had been given up."""
+    taken = accept(link, side, obs, now) or link
+    return _superfluous(taken, side, obs.occupancy, obs.fingerprint)
+
+
 def _superfluous(link: Link, side: Side, base: Occupancy, base_fingerprint: str) -> Link:
     """The link of an item whose booking is another's: on its own other side it is given up."""
     there = with_half(link, side.other, Half(presence=Presence.GONE, reason="it was made twice"))

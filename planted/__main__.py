@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from planted.bugs import BUGS, Bug
@@ -87,24 +88,27 @@ def _try_out(bug: Bug, first: int, known: int | None) -> Verdict:
     """The bug in a copy of the code, under the histories of a pull request."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="calsync-planted-") as name:
-        root = Path(name)
-        for package in ("calsync", "simulation"):
+        clean, root = Path(name) / "clean", Path(name) / "planted"
+        for place, package in product((clean, root), ("calsync", "simulation")):
             shutil.copytree(
-                ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__")
+                ROOT / package, place / package, ignore=shutil.ignore_patterns("__pycache__")
             )
+        bug.plant(root)
         if known is not None:
-            clean = _first_failure(root, known, 1)
-            bug.plant(root)
-            caught = _first_failure(root, known, 1)
-            if clean == (None, "") and caught[0] is not None:
-                return Verdict(bug, *caught, time.monotonic() - began)
-        else:
-            bug.plant(root)
-        seed, error = _first_failure(root, first, HISTORIES)
-        return Verdict(bug, seed, error, time.monotonic() - began)
+            seed, error = _first_failure(root, bug, known, 1)
+            if seed is not None and _first_failure(clean, bug, seed, 1) == (None, ""):
+                return Verdict(bug, seed, error, time.monotonic() - began)
+        start, end = first, first + HISTORIES
+        while start < end:
+            seed, error = _first_failure(root, bug, start, end - start)
+            # What fails without the bug, too, catches nothing.
+            if seed is None or _first_failure(clean, bug, seed, 1) == (None, ""):
+                return Verdict(bug, seed, error, time.monotonic() - began)
+            start = seed + 1
+        return Verdict(bug, None, "", time.monotonic() - began)
 
 
-def _first_failure(root: Path, first: int, histories: int) -> tuple[int | None, str]:
+def _first_failure(root: Path, bug: Bug, first: int, histories: int) -> tuple[int | None, str]:
     """The first of the histories that fails, and how. No seed, and what was said, where the code
     cannot even run."""
     found = root / "found.json"
@@ -112,7 +116,8 @@ def _first_failure(root: Path, first: int, histories: int) -> tuple[int | None, 
     done = subprocess.run(
         [
             sys.executable, "-m", "simulation", "-n", str(histories), "--steps", str(STEPS),
-            "--first", str(first), "--jobs", "1", "--until-first", "--report", str(found),
+            "--first", str(first), "--calendar", bug.calendar, "--jobs", "1", "--until-first",
+            "--report", str(found),
         ],
         cwd=root, env={**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "0"},
         capture_output=True, text=True, check=False,

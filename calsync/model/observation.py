@@ -29,6 +29,8 @@ class Seen:
     ``person``: who booked it. ``pending``: a booking that waits for the calendar's answer.
     ``created``, ``modified``: by the server's clock, aware UTC. ``claimed``: when its time was
     claimed, where that was before it appeared here: on a third side, from which it was mirrored.
+    ``late``: a create of ours made it that had been given up, after somebody threw away what
+    another one made.
     """
 
     key: str
@@ -47,6 +49,7 @@ class Seen:
     maker: str = ""
     claimed: datetime | None = None
     replaces: str = ""
+    late: bool = False
 
 
 def former_mark(key: str) -> str:

@@ -8,6 +8,7 @@ since (NeverOverwrite); deletions and declines know no such precondition, which 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -123,6 +124,7 @@ def guarded_item(box: Box, effect: Effect) -> Element | Refused:
         tag=box.sealed(effect.tag),
         replaces=replaces,
         uid=box.uid_of(effect.tag, replaces),
+        by=uuid.uuid4().hex,
     )
 
 

@@ -4,6 +4,7 @@
 #   make demo      show the main job (ARGS="--headless --seconds 20 --report out.json" for scripts)
 #   make test      the tests
 #   make long      the tests that take so long that make test leaves them out
+#   make scenarios EXCHANGE=ews  the scenario tests by the other calendar adapter (or: graph)
 #   make simulate  N histories of STEPS steps under one seed each (N=1000 STEPS=60);
 #                  SEED= tells one of them; ARGS="--booking http": a platform is polled
 #   make crashes   a death at every point of 300 recorded histories
@@ -24,7 +25,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test long simulate crashes planted smallscope bench kills soak mutation fuzz audit sbom check translations lock setup clean rebuild
+.PHONY: help demo test long scenarios simulate crashes planted smallscope bench kills soak mutation fuzz audit sbom check translations lock setup clean rebuild
 
 # Python 3.11 or newer. Name one with: make PYTHON=/usr/bin/python3.11 test
 PYTHON ?=
@@ -61,6 +62,12 @@ test: $(READY)
 
 long: $(READY)
 	@$(BIN)/python -m pytest -n $(WORKERS) --long $(ARGS)
+
+# Of make scenarios: by which front of the sandbox calsync reaches its company.
+EXCHANGE ?= ews
+
+scenarios: $(READY)
+	@$(BIN)/python -m pytest -n $(WORKERS) tests/scenarios --exchange $(EXCHANGE) $(ARGS)
 
 simulate: $(READY)
 	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),-n $(N)) --steps $(STEPS) $(ARGS)

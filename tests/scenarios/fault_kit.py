@@ -184,23 +184,30 @@ def settings_text(firm: Company, database: Path | str, rooms: dict[str, str], **
     for room, mailbox in rooms.items():
         lines.append(
             f'[[rooms]]\nid = "{room}"\nname = "{room}"\nzone = "UTC"\nbuilding = "HQ"\n'
-            f'capacity = 8\nmailbox = "{mailbox}"\ntitles = {titles}'
+            f'capacity = 8\nmailbox = "{mailbox}"\nconnection = "sandbox"\ntitles = {titles}'
         )
     return "\n\n".join([*lines, more.get("extra", "")]) + "\n"
 
 
 def _connection(firm: Company, more: dict[str, Any]) -> str:
-    if more.get("exchange", front.chosen()) == "ews":
-        return (
-            '[[connections]]\nname = "sandbox"\nkind = "ews"\nauth = "basic"\n'
-            f'endpoint = "{more.get("graph_url", firm.url)}/EWS/Exchange.asmx"\n'
-            f'user = "{DEFAULT_USER}@contoso.example"\npassword_env = "{more.get("secret_env", PASSWORD_ENV)}"'
-        )
-    return (
-        '[[connections]]\nname = "sandbox"\ncloud = "custom"\n'
+    graph = (
+        'cloud = "custom"\n'
         f'tenant_id = "{more.get("tenant_id", firm.tenant)}"\nclient_id = "{firm.client_id}"\n'
         f'login_url = "{more.get("login_url", firm.url)}"\n'
         f'graph_url = "{more.get("graph_url", firm.url)}"\n'
+    )
+    if more.get("exchange", front.chosen()) == "ews":
+        made = (
+            '[[connections]]\nname = "sandbox"\nkind = "ews"\nauth = "basic"\n'
+            f'endpoint = "{more.get("graph_url", firm.url)}/EWS/Exchange.asmx"\n'
+            f'user = "{DEFAULT_USER}@contoso.example"\n'
+            f'password_env = "{more.get("secret_env", PASSWORD_ENV)}"'
+        )
+        if more.get("notices"):
+            made += f'\n\n[[connections]]\nname = "mail"\n{graph}client_secret_env = "{SECRET_ENV}"'
+        return made
+    return (
+        f'[[connections]]\nname = "sandbox"\n{graph}'
         f'client_secret_env = "{more.get("secret_env", SECRET_ENV)}"'
     )
 
@@ -574,7 +581,8 @@ class Proxy:
             return 200, {"Content-Type": "application/json"}, b"{}"
         refused = self.refuse(method, path, body) if self.refuse is not None else None
         if refused is not None:
-            return refused[0], {"Content-Type": "application/json"}, refused[1]
+            kind = "text/xml" if refused[1].startswith(b"<?xml") else "application/json"
+            return refused[0], {"Content-Type": kind}, refused[1]
         # The name it was called by is handed on: the sandbox makes its links from it.
         got = self._session.request(
             method,

@@ -102,11 +102,13 @@ class Desk:
         )
 
     def reads(self) -> int:
-        """Single events of the room's mailbox that were read by their ids so far."""
+        """Single events of the room's mailbox that were read by their ids so far; of EWS, which
+        reads 20 at once, such requests."""
+        one = ("GetItem", "EWS GetItem") if front.by_ews() else ("GET", "event")
         return sum(
             row["count"]
             for row in self.firm.control("GET", "calls")["calls"]
-            if (row["method"], row["operation"], row["mailbox"]) == ("GET", "event", self.mailbox)
+            if (row["method"], row["operation"], row["mailbox"]) == (*one, self.mailbox)
         )
 
     def calendar(self) -> Counter[Taken]:

@@ -109,7 +109,7 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
         process.kill()
         process.communicate()
     (connection, *_) = tomllib.loads(settings.read_text(encoding="utf-8"))["connections"]
-    url = connection["endpoint" if front.by_ews() else "graph_url"]
+    url = connection["graph_url"]
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) != 0
     with (tmp_path / "calsync.db").open("rb"):

@@ -250,7 +250,7 @@ def _map(one: Desk, mailbox: str) -> None:
         (one.folder / "calsync.toml").write_text(plain, encoding="utf-8")
         one.made.settings = one.settings()
         assert one.cli("rooms", "unmap", "hall").code in (0, 2)
-        said = one.cli("rooms", "map", "hall", mailbox, "--zone", "UTC")
+        said = one.cli("rooms", "map", "hall", mailbox, "--zone", "UTC", "--connection", "sandbox")
         assert said.code == 0, said.err
     one.mailbox = mailbox
 

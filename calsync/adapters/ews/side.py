@@ -70,6 +70,7 @@ class EwsSide:
         self._subject_fallback = subject_fallback
         self._page = page
         self._unheard: dict[str, dict[str, int]] = {}
+        self._heard: dict[str, frozenset[str]] = {}
         self._late: dict[str, set[str]] = {}
 
     @property
@@ -101,6 +102,7 @@ class EwsSide:
             # A full round tells of all times; a series of the past says so only once it is read.
             seen = [one for one in seen if _may_meet(one, window, pair.zone)]
         told = {*found.changed, *found.removed}
+        self._heard[pair.id] = frozenset(found.changed)
         return Pull(
             observations=tuple(self._with_late(box, seen)),
             hints=tuple(found.removed),
@@ -136,8 +138,10 @@ class EwsSide:
         box = self._box(pair)
         keys = box.of_meetings(uids)
         found = self._with_late(box, read_keys(box, keys) if keys else [])
+        heard = self._heard.get(pair.id, frozenset())
         for one in found:
-            if isinstance(one, Seen):
+            # What Exchange made anew (Delete + Create) the round has told of, mostly.
+            if isinstance(one, Seen) and one.key not in heard:
                 self._unheard.setdefault(pair.id, {})[one.key] = 0
         return found
 

@@ -416,8 +416,9 @@ def _decline(box: Box, effect: Effect) -> Outcome:
 def _decline_dates(
     box: Box, item: dict[str, Any], now: Seen, slots: Sequence[datetime], comment: str
 ) -> Outcome:
-    """One message for all dates: the first is declined, which tells the organizer; the others are
-    taken out of the room's own copy."""
+    """One message for all dates: the first answer is sent to the organizer, the others are kept in
+    the room's own copy alone. A date that were only deleted there would come back with the next
+    change of the series, and be declined once more."""
     due = still_held(now, slots)
     ids = occurrence_ids(box, item, now.occupancy, due)
     first = next((slot for slot in due if slot in ids), None)
@@ -429,11 +430,16 @@ def _decline_dates(
         (verdict,) = verdicts(box.delete([key]), 1)
     if verdict is not None and verdict.meaning is not Meaning.GONE:
         return as_outcome(verdict)
-    rest = [ids[slot][0] for slot in due if slot in ids and slot != first]
-    if rest:
-        for verdict in verdicts(box.delete(rest), len(rest)):
-            if verdict is not None and verdict.meaning is not Meaning.GONE:
-                return InDoubt("only some of the dates could be declined")
+    for slot in (slot for slot in due if slot in ids and slot != first):
+        # Every answer changes the series, and with it the ChangeKey of all its dates.
+        again = occurrence_ids(box, item, now.occupancy, [slot]).get(slot)
+        if again is None:
+            continue
+        (verdict,) = verdicts(box.decline(*again, comment="", tell=False), 1)
+        if verdict is not None and verdict.meaning is Meaning.ORGANIZER:
+            (verdict,) = verdicts(box.delete([again[0]]), 1)
+        if verdict is not None and verdict.meaning is not Meaning.GONE:
+            return InDoubt("only some of the dates could be declined")
     return _declined(box, now.key, slots)
 
 

@@ -155,7 +155,9 @@ def _first(call: Call, box: Mailbox) -> Round:
     """Everything, newest first (since Exchange 2010 SP2)."""
     found = sorted(box.items.values(), key=lambda one: one.change, reverse=True)
     if call.flags.get("lossy_list") or call.flags.get("thin"):
-        found = [item for number, item in enumerate(found) if number % 10 == 0]
+        # The same ones that a thin copy of the mailbox has (resolve.stored_item).
+        place = {key: number for number, key in enumerate(box.items)}
+        found = [item for item in found if place[item.key] % 10 == 0]
     refs = [Ref("Create", item.key) for item in found]
     if call.flags.get("out_of_order"):
         call.world.noise.shuffle(refs)

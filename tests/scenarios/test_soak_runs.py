@@ -11,7 +11,10 @@ from soak.kills import run_world, summary
 from soak.report import charts, markdown
 from soak.run import Plan, soak
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.only("graph", reason="make soak and make kills have a company of their own"),
+]
 
 
 @pytest.mark.long

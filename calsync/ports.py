@@ -112,6 +112,17 @@ class SyncSide(Protocol):
 class CalendarSide(SyncSide, Protocol):
     """A calendar system: the port above, and its directory of rooms."""
 
+    def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
+        """A targeted read of meetings in people's calendars: key → mailbox, as ``apply`` told and
+        took them. A calendar that is not there, or closed to us, gives ``Unknown``: it never stops
+        the room. Each says what the room answered."""
+        ...
+
+    def find_theirs(self, pair: Pair, tags: Mapping[str, str]) -> Mapping[str, Observation]:
+        """``find`` in people's calendars: tag → mailbox. A tag whose mailbox cannot be asked is
+        ``Unknown``."""
+        ...
+
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         """All room mailboxes that this connection may see, all pages."""
         ...
@@ -280,6 +291,13 @@ class Store(Protocol):
 
     def links_by_uid(self, pair_id: str, side: Side, uids: Sequence[str]) -> list[Link]:
         """Links not buried whose item on ``side`` has one of these global ids."""
+        ...
+
+    def links_asked(
+        self, pair_id: str, *, uids: Sequence[str], copies: Sequence[str]
+    ) -> list[Link]:
+        """Links whose event is a meeting in a person's calendar, buried ones included: those with
+        one of these global ids, and those of which the room's own copy has one of these keys."""
         ...
 
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:

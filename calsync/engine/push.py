@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from calsync.conflicts.clash import shown
-from calsync.engine import audit
+from calsync.engine import audit, theirs
 from calsync.engine.addressed import addressed
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
@@ -38,6 +38,7 @@ from calsync.model import (
     Unknown,
     Window,
     former_mark,
+    is_theirs,
 )
 from calsync.ports import LONGEST_QUEUE, Capabilities, Commit, OpenEffect, SyncSide
 from calsync.reconcile.moved import is_gone
@@ -292,7 +293,7 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[None]:
         if not mine:
             continue
         port = _port(ctx, pair, side)
-        found = yield from _look_up(port, pair, mine)
+        found = yield from _look_up(ctx, port, pair, mine, links)
         found = _without_others(ctx, pair, mine, found)
         effects = [_effect_again(o, links[o.link_id]) for o in mine]
         window = ctx.state(pair).window
@@ -331,12 +332,18 @@ def _stands(open_effect: OpenEffect, link: Link | None) -> bool:
 
 
 def _look_up(
-    port: SyncSide, pair: Pair, effects: Sequence[OpenEffect]
+    ctx: Context,
+    port: SyncSide,
+    pair: Pair,
+    effects: Sequence[OpenEffect],
+    links: Mapping[str, Link],
 ) -> Steps[list[Observation | None]]:
+    found: dict[str, Observation | None] = {o.id: None for o in effects}
+    found |= yield from _look_up_theirs(ctx, pair, effects, links)
+    effects, asked = [o for o in effects if not _lies_with_a_person(o, links)], effects
     creates = [o for o in effects if o.key is None]
     others = [o for o in effects if o.key is not None]
     local = port.capabilities.local
-    found: dict[str, Observation | None] = {o.id: None for o in effects}
     try:
         if creates:
             tags = [o.link_id for o in creates]
@@ -354,8 +361,38 @@ def _look_up(
             by_tag = yield Call("find", lambda: port.find(pair, tags), local)
             found.update({o.id: made for o in anew if (made := _in_place(o, by_tag)) is not None})
     except SideError as error:
-        return [Unknown(key=o.key or "", reason=str(error)) for o in effects]
-    return [found[o.id] for o in effects]
+        found |= {o.id: Unknown(key=o.key or "", reason=str(error)) for o in effects}
+    return [found[o.id] for o in asked]
+
+
+def _lies_with_a_person(effect: OpenEffect, links: Mapping[str, Link]) -> bool:
+    """True for a write to a meeting in a person's calendar, and for one that was to make it."""
+    if effect.key is None:
+        makes = effect.kind == EffectKind.CREATE_EVENT
+        return makes and bool(links[effect.link_id].organizer)
+    return is_theirs(effect.key)
+
+
+def _look_up_theirs(
+    ctx: Context, pair: Pair, effects: Sequence[OpenEffect], links: Mapping[str, Link]
+) -> Steps[dict[str, Observation | None]]:
+    """Where the write went: the room's calendar need not know of it, or not yet."""
+    mine = [o for o in effects if _lies_with_a_person(o, links)]
+    if not mine:
+        return {}
+    port = ctx.calendar(pair)
+    tags = {o.link_id: links[o.link_id].organizer for o in mine if o.key is None}
+    found: dict[str, Observation | None] = {}
+    try:
+        if tags:
+            by_tag = yield Call("find", lambda: port.find_theirs(pair, tags))
+            found |= {o.id: by_tag.get(o.link_id) for o in mine if o.key is None}
+        others = [o for o in mine if o.key is not None]
+        by_key = yield from theirs.read(ctx, pair, {o.link_id: links[o.link_id] for o in others})
+        found |= {o.id: by_key.get(o.key or "") for o in others}
+    except SideError as error:
+        return {o.id: Unknown(key=o.key or "", reason=str(error)) for o in mine}
+    return found
 
 
 def _without_others(
@@ -435,5 +472,6 @@ def _effect_again(open_effect: OpenEffect, link: Link) -> Effect:
         fingerprint=open_effect.fingerprint,
         refusal=link.refusal,
         person=link.person,
+        organizer=link.organizer if kind.side is Side.CALENDAR else "",
         merged=open_effect.key is not None,
     )

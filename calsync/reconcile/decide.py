@@ -9,8 +9,9 @@
     deleted              delete event     delete or edit         bury              bury
     never                create booking   create booking         bury              nothing
 
-Any cell with *unknown*: nothing, with the reason. ``decide`` looks at one link alone; clashes
-with other links are judged afterwards (``plan``).
+Any cell with *unknown*: nothing, with the reason. A meeting in a person's calendar counts when the
+room has answered: until then what it says is not carried over (``_answered``). ``decide`` looks at
+one link alone; clashes with other links are judged afterwards (``plan``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from calsync.conflicts.clash import shown
-from calsync.conflicts.merge import merge, same_grid
+from calsync.conflicts.merge import merge, same_grid, same_schedule
 from calsync.conflicts.policy import edit_winner
 from calsync.model import (
     Change,
@@ -54,6 +55,8 @@ class Verb(StrEnum):
     REVIVE_BOOKING = "create booking again"
     REVIVE_EVENT = "create event again"
     DECLINE_DATES = "decline dates"
+    REJECT_BOOKING = "reject booking"
+    GIVE_BACK = "give the move up"
 
 
 #: Verbs that put an item onto time it did not hold before (if its schedule differs).
@@ -66,6 +69,7 @@ FILLING = frozenset(
         Verb.WRITE_BOTH,
         Verb.REVIVE_BOOKING,
         Verb.REVIVE_EVENT,
+        Verb.GIVE_BACK,
     }
 )
 
@@ -83,6 +87,68 @@ class Decision:
 
 def decide(link: Link, policy: EditPolicy) -> Decision:
     """The cell of the table for ``link``. Pure; the changes come from its halves."""
+    if link.event.declined:
+        return _declined(link)
+    return held(link, _cell(link, policy))
+
+
+#: What is not done before the room has answered: to say that it is agreed, or to carry over to the
+#: platform what the room may still refuse.
+_NOT_YET = frozenset({Verb.NOTHING, Verb.REBASE, Verb.WRITE_BOOKING})
+#: Why a meeting in a person's calendar is not agreed on yet.
+WAITS = "waits for the room's answer"
+
+
+def held(link: Link, decision: Decision) -> Decision:
+    """``decision``, as far as it can be carried out before the room has answered."""
+    if link.event.waits and decision.verb in _NOT_YET:
+        return Decision(verb=Verb.SKIP, why=WAITS)
+    return decision
+
+
+_SAID_NO = "the room declined it"
+
+
+def _declined(link: Link) -> Decision:
+    """The room said no to a meeting in a person's calendar. What the platform asked for is given
+    up there, too; what stood, or what its person moved in Outlook, stays theirs, without the room
+    (``hindrance``)."""
+    match classify(link, Side.BOOKING):
+        case Change.UNKNOWN:
+            return Decision(verb=Verb.SKIP, why=f"booking side unknown: {link.booking.reason}")
+        case Change.NEVER:
+            return Decision(verb=Verb.BURY, why=_SAID_NO)
+        case Change.DELETED if link.hindrance:
+            return Decision(verb=Verb.BURY, why=_SAID_NO)
+        case Change.DELETED:
+            return Decision(verb=Verb.DELETE_EVENT, why=f"{_SAID_NO}: its meeting is given up")
+        case Change.UPDATED if link.booking.fingerprint != link.event.fingerprint:
+            # People changed the booking since: the room is asked again.
+            return _write_event(link, shown(link, Side.BOOKING), shown(link, Side.CALENDAR))
+        case Change.UPDATED if link.pending and _is_moved(link):
+            return Decision(verb=Verb.GIVE_BACK, why=_SAID_NO, target=link.base)
+        case Change.UNCHANGED if _was_given_back(link):
+            # Its booking is back where it was; now the meeting follows.
+            why = "its move was refused by the room"
+            return Decision(verb=Verb.WRITE_EVENT, why=why, target=link.base)
+        case _ if link.origin is Side.CALENDAR:
+            return Decision(verb=Verb.DELETE_BOOKING, why=_SAID_NO)
+        case _:
+            return Decision(verb=Verb.REJECT_BOOKING, why=_SAID_NO)
+
+
+def _is_moved(link: Link) -> bool:
+    """True where people moved the booking away from the time that was agreed on."""
+    mine = shown(link, Side.BOOKING)
+    return link.base is not None and mine is not None and not same_schedule(link.base, mine)
+
+
+def _was_given_back(link: Link) -> bool:
+    moved = classify(link, Side.CALENDAR) is Change.UPDATED
+    return moved and link.pending and link.refusal is not None
+
+
+def _cell(link: Link, policy: EditPolicy) -> Decision:
     booking, event = classify(link, Side.BOOKING), classify(link, Side.CALENDAR)
     mine, theirs = shown(link, Side.BOOKING), shown(link, Side.CALENDAR)
     match (booking, event):

@@ -33,6 +33,12 @@ _KINDS = {
     Verb.DECLINE_DATES: EffectKind.DECLINE_EVENT,
 }
 
+#: What whoever booked is told where the room said no. Why it did is in its mail to the organizer,
+#: which calsync does not read.
+ROOM_SAID_NO = (
+    "The room declined it in Exchange: it was taken, or its booking rules do not allow it."
+)
+
 
 def effect_id(link: Link) -> str:
     """The name of the one effect that this revision of a link can have."""
@@ -83,8 +89,9 @@ def _effect(
         person=link.person,
         created=other.created,
         owned=link.event.owned,
-        merged=decision.verb is Verb.WRITE_BOTH,
+        merged=decision.verb in (Verb.WRITE_BOTH, Verb.GIVE_BACK),
         seats=link.seats,
+        organizer=link.organizer if kind.side is Side.CALENDAR else "",
     )
 
 
@@ -92,6 +99,25 @@ def declined(link: Link, refusal: Refusal, why: str) -> Effect:
     """The decline of what the room was invited to; Exchange itself tells the organizer."""
     decision = Decision(verb=Verb.DECLINE_DATES, why=why)
     return _effect(link, EffectKind.DECLINE_EVENT, decision, refusal)
+
+
+def turned_down(link: Link, reason: str, code: str, why: str) -> tuple[Link, Effect]:
+    """The link, in flight, and the rejection of its booking."""
+    refusal = Refusal(reason=reason, code=code)
+    link = in_flight(replace(link, refusal=refusal))
+    decision = Decision(verb=Verb.NOTHING, why=why)
+    return link, _effect(link, EffectKind.REJECT_BOOKING, decision, refusal)
+
+
+def given_back(link: Link, decision: Decision, reason: str) -> tuple[Link, Effect]:
+    """The link, in flight, and the write that takes its booking back to the time it had."""
+    refusal = Refusal(reason=reason)
+    link = in_flight(replace(link, refusal=refusal))
+    mine = shown(link, Side.BOOKING)
+    if decision.target is not None and mine is not None:
+        back = replace(decision.target, title=mine.title, busy=mine.busy, private=mine.private)
+        decision = replace(decision, target=back)
+    return link, _effect(link, EffectKind.CHANGE_BOOKING, decision, refusal)
 
 
 # --- clashes -------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from calsync.model import (
     Observation,
     Occupancy,
     Presence,
+    RoomAnswer,
     Seen,
     Side,
     Unknown,
@@ -177,6 +178,14 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
     elif not same_schedule(before, obs.occupancy):
         since = obs.modified or now
     same = link.base is not None and obs.fingerprint == link.base_fingerprint
+    answer = obs.answer
+    if (
+        obs.answered is not None
+        and since is not None
+        and obs.answered < since.replace(microsecond=0)
+    ):
+        # It was said of the time that the meeting had before; the server forgets that later.
+        answer = RoomAnswer.WAITING
     return Half(
         presence=Presence.PRESENT,
         key=obs.key,
@@ -188,8 +197,11 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         owned=obs.owned,
         uid=obs.uid,
         since=since,
-        # A write is bound to the version it was decided on: it has missed every other.
-        sent=half.sent if obs.version == half.version else "",
+        # A write is bound to the version it was decided on: it has missed every other. What the
+        # room has not answered yet is remembered until then.
+        sent=half.sent if obs.version == half.version or answer is RoomAnswer.WAITING else "",
+        answer=answer,
+        copy=obs.copy or half.copy,
     )
 
 

@@ -40,7 +40,8 @@ class Box:
     """The mailbox of a pair, with what is needed to call it. ``now`` is aware UTC.
 
     ``subject_fallback``: the subject written where titles are not carried for the room.
-    ``seal``: what makes a tag ours.
+    ``seal``: what makes a tag ours. ``at``: the mailbox of a person in which the meeting with the
+    room lies; empty: the room's own.
     """
 
     caller: Caller
@@ -49,10 +50,11 @@ class Box:
     now: datetime
     subject_fallback: str
     seal: Seal
+    at: str = ""
 
     @property
     def mailbox(self) -> str:
-        return self.pair.mailbox
+        return self.at or self.pair.mailbox
 
     @property
     def counts_people(self) -> bool:
@@ -61,7 +63,12 @@ class Box:
 
     @property
     def _plain(self) -> str:
-        return f"?$select={FIELDS},{PEOPLE}" if self.counts_people else f"?$select={FIELDS}"
+        return f"?$select={self._fields}"
+
+    @property
+    def _fields(self) -> str:
+        """Of a person's meeting the attendees are read, too: what the room said stands there."""
+        return f"{FIELDS},{PEOPLE}" if self.counts_people or self.at else FIELDS
 
     @property
     def _with_parts(self) -> str:
@@ -188,7 +195,8 @@ class Box:
     def instances(self, key: str, start: datetime, end: datetime) -> str:
         """Address of the instances of a series that meet a span (aware UTC)."""
         span = f"startDateTime={start:%Y-%m-%dT%H:%M:%SZ}&endDateTime={end:%Y-%m-%dT%H:%M:%SZ}"
-        return f"{event_path(self.mailbox, key)}/instances?{span}&$select={FIELDS}&$top=500"
+        fields = self._fields if self.at else FIELDS
+        return f"{event_path(self.mailbox, key)}/instances?{span}&$select={fields}&$top=500"
 
     def _write(
         self, method: str, target: str, operation: str, body: dict[str, Any] | None, etag: str = ""

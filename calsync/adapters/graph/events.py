@@ -13,6 +13,7 @@ from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.errors import Meaning, as_error, check, judge
 from calsync.adapters.graph.links import is_id
 from calsync.adapters.graph.seal import said_by_uid
+from calsync.adapters.graph.theirs import dates_refused, with_answer
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import BadAnswer
 from calsync.mapping import zones
@@ -48,6 +49,11 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         except _Refused as error:
             # Of this one item: the mailbox itself answers, and asking again says the same.
             return Unknown(key=str(raw.get("id", "")), reason=error.what, poison=True)
+    exceptions = raw.get("exceptionOccurrences")
+    if box.at and isinstance(exceptions, list):
+        raw = {**raw, "exceptionOccurrences": dates_refused(exceptions, box.pair.mailbox)}
+    if box.at and listed is not None:
+        listed = dates_refused(listed, box.pair.mailbox)
     seen = read_event(
         raw,
         titles=box.pair.titles,
@@ -57,6 +63,8 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         subject_fallback=box.subject_fallback,
         people=box.counts_people,
     )
+    if box.at:
+        seen = with_answer(raw, seen, box.pair.mailbox)
     return _marked(box, seen) if isinstance(seen, Seen) else seen
 
 

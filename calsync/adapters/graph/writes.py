@@ -30,6 +30,7 @@ from calsync.adapters.graph.series import (
     still_held,
     told_in,
 )
+from calsync.adapters.graph.theirs import CLOSED, invitation, no_organizer
 from calsync.adapters.graph.words import refusal_text
 from calsync.adapters.wrap.port import Answer, NotSent
 from calsync.errors import (
@@ -118,6 +119,9 @@ def create_body(box: Box, effect: Effect) -> dict[str, Any]:
     )
     body["transactionId"] = transaction_id(box, effect.tag, effect.key)
     body["singleValueExtendedProperties"] = [{"id": TAG_PROPERTY, "value": box.sealed(effect.tag)}]
+    if box.at:
+        del body["isReminderOn"]  # A meeting of theirs reminds them as any other.
+        body |= invitation(box.pair.mailbox)
     return body
 
 
@@ -127,6 +131,8 @@ def created(box: Box, effect: Effect, answer: Answer) -> Outcome:
         verdict = judge(answer)
         if verdict.meaning is Meaning.DUPLICATE:
             return _adopt(box, effect, answer)
+        if box.at and verdict.meaning in CLOSED:
+            return no_organizer(f"{verdict.row.what} ({verdict.code or answer.status})")
         if verdict.meaning in (Meaning.GONE, Meaning.STALE):
             # There is no item yet that could be gone: it is the mailbox that is not shown to us.
             return Later(_CLOSED_S, f"{verdict.row.what} ({verdict.code or answer.status})")
@@ -266,6 +272,13 @@ def _change(box: Box, effect: Effect) -> Outcome:
     change = series_change(
         now.occupancy, target, subject_fallback=box.subject_fallback, room_zone=box.pair.zone
     )
+    if change.recreate and box.at:
+        # Made anew beside the old one, the room would be taken by that and say no.
+        return Refused(
+            "a removed date of a series does not come back, and a series with changed dates does"
+            " not move, in a person's calendar: cancel the booking and book it anew",
+            code="series-of-a-person",
+        )
     if change.recreate:
         return _replace(box, effect, raw, now)
     if now.occupancy.recurrence is not None or target.recurrence is not None:

@@ -1,0 +1,137 @@
+"""Meetings in people's calendars: the room as one who is invited, and what it answered.
+
+The verdict of a room is the status of its entry among the attendees of the organizer's copy (Graph
+resource attendee); that a POST was answered 201 says that this copy exists, no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from calsync.adapters.graph.errors import Meaning
+from calsync.mapping.event_fields import instant_of, ticks
+from calsync.model import (
+    NO_ORGANIZER,
+    Absence,
+    Done,
+    Gone,
+    Observation,
+    Outcome,
+    Person,
+    Refused,
+    RoomAnswer,
+    Seen,
+    Stale,
+    Unknown,
+    their_key,
+)
+
+#: What the mailbox of a person can be that a room's cannot: not there, or not ours to write to.
+CLOSED: Final = frozenset({Meaning.DENIED, Meaning.MAILBOX, Meaning.GONE})
+
+_ANSWERS: Final = {"accepted": RoomAnswer.ACCEPTED, "declined": RoomAnswer.DECLINED}
+
+
+def invitation(mailbox: str) -> dict[str, Any]:
+    """What makes an event of a person a meeting that asks the room to come. Members beside those
+    that every event of ours has, or in their place."""
+    return {
+        "attendees": [{"emailAddress": {"address": mailbox}, "type": "resource"}],
+        "location": {
+            "displayName": mailbox,
+            "locationEmailAddress": mailbox,
+            "locationType": "conferenceRoom",
+        },
+        "responseRequested": True,
+    }
+
+
+def answer_of(raw: Mapping[str, Any], mailbox: str) -> tuple[RoomAnswer, datetime | None] | None:
+    """What the room said, and when; None where it is not invited (any more). A room may be listed
+    under another of its addresses: the only resource among the attendees is it then."""
+    invited = raw.get("attendees")
+    rows = [one for one in invited if isinstance(one, dict)] if isinstance(invited, list) else []
+    named = [one for one in rows if _address(one) == mailbox.casefold()]
+    resources = [one for one in rows if one.get("type") == "resource"]
+    found = named or (resources if len(resources) == 1 else [])
+    if not found:
+        return None
+    status = found[0].get("status")
+    status = status if isinstance(status, dict) else {}
+    said = status.get("response")
+    at = ticks(status, "time") if isinstance(status.get("time"), str) else 0
+    answer = _ANSWERS.get(said, RoomAnswer.WAITING) if isinstance(said, str) else RoomAnswer.WAITING
+    return answer, instant_of(at) if at > 0 else None
+
+
+def _address(one: Mapping[str, Any]) -> str:
+    mail = one.get("emailAddress")
+    text = mail.get("address") if isinstance(mail, dict) else None
+    return text.casefold() if isinstance(text, str) else ""
+
+
+def dates_refused(rows: Sequence[Any], mailbox: str) -> list[Any]:
+    """Exceptions of a series, with those to which the room said no as the removed dates that they
+    are to the room."""
+    return [
+        {**one, "isCancelled": True}
+        if isinstance(one, dict)
+        and isinstance(one.get("attendees"), list)
+        and (said := answer_of(one, mailbox)) is not None
+        and said[0] is RoomAnswer.DECLINED
+        else one
+        for one in rows
+    ]
+
+
+def with_answer(raw: Mapping[str, Any], seen: Observation, mailbox: str) -> Observation:
+    """The meeting with what the room said. Taken off the meeting, the room is free: to this room
+    the meeting is gone."""
+    if not isinstance(seen, Seen):
+        return seen
+    said = answer_of(raw, mailbox)
+    if said is None:
+        return Gone(key=seen.key, absence=Absence.UNINVITED, mark=seen.mark)
+    return replace(seen, answer=said[0], answered=said[1], person=_organizer(raw))
+
+
+def _organizer(raw: Mapping[str, Any]) -> Person:
+    organizer = raw.get("organizer")
+    return Person("", _address(organizer)) if isinstance(organizer, dict) else Person()
+
+
+# --- at the edge: keys -------------------------------------------------------------------------
+
+
+def observed(seen: Observation) -> Observation:
+    """The observation under the key by which the engine knows it."""
+    return replace(seen, key=their_key(seen.key))
+
+
+def outcome_of(outcome: Outcome) -> Outcome:
+    """The outcome of a write, in the keys of the engine."""
+    match outcome:
+        case Done(now=Seen() | Gone() as now):
+            return Done(_keyed(now), complete=outcome.complete)
+        case Stale(now=Seen() | Gone() as now):
+            return Stale(_keyed(now))
+        case _:
+            return outcome
+
+
+def _keyed(now: Seen | Gone) -> Seen | Gone:
+    seen = observed(now)
+    assert not isinstance(seen, Unknown)
+    return seen
+
+
+def no_organizer(what: str) -> Refused:
+    """Nothing was made: the person's calendar is not there, or not ours to write to."""
+    return Refused(
+        "The booking could not be made as a meeting in the calendar of the person who booked:"
+        f" {what}.",
+        code=NO_ORGANIZER,
+    )

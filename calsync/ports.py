@@ -105,7 +105,8 @@ class SyncSide(Protocol):
 
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         """Carry the effects out in order; one outcome each. An effect is not begun once a
-        former one of the same call ended in ``InDoubt`` or ``Later``: those get ``Later``."""
+        former one of the same call ended in ``InDoubt`` or ``Later``: those get ``Later``. One in a
+        person's calendar holds up only those in the same one."""
         ...
 
 

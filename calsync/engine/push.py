@@ -93,7 +93,10 @@ def push(
                 outcomes = yield from _apply(port, pair, ready)
                 _record(ctx, pair, ready, outcomes, links, pushed, quiet=quiet)
                 kept += _kept(ready, outcomes)
-                stopped = stopped or any(isinstance(o, InDoubt | Later) for o in outcomes)
+                stopped = stopped or any(
+                    isinstance(o, InDoubt | Later) and not e.organizer
+                    for e, o in zip(ready, outcomes, strict=True)
+                )
     return pushed
 
 
@@ -183,7 +186,9 @@ def _record(
             settled.append(effect.id)
         match outcome:
             case Later():
-                pushed.wait = max(pushed.wait, outcome.seconds)
+                # A person's calendar that is closed holds up nobody else in the room.
+                asked = 0.0 if effect.organizer else outcome.seconds
+                pushed.wait = max(pushed.wait, asked)
                 pushed.reasons.append(outcome.reason)
             case InDoubt():
                 pushed.reasons.append(outcome.reason)

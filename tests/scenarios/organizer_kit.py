@@ -74,6 +74,7 @@ def asking(
     firm: Company, folder: Path, *, fallback: str = "refuse", processing: Any = None, **more: Any
 ) -> Iterator[tuple[Office, str]]:
     """An imported room ``hall`` with ``write_as = "organizer"``, and its mailbox."""
+    folder.mkdir(exist_ok=True)
     mailbox = firm.new_room(**({"processing": processing} if processing else {}))
     extra = f'write_as = "organizer"\norganizer_fallback = "{fallback}"'
     more = {"titles": True, "rooms": {"hall": mailbox}, **more}

@@ -15,7 +15,7 @@ from calsync.adapters.graph.events import find_tag, keys_of, read_keys, read_raw
 from calsync.adapters.graph.links import AllowedOrigin, user_path
 from calsync.adapters.graph.places import resource_calendars
 from calsync.adapters.graph.seal import Seal
-from calsync.adapters.graph.theirs import observed, outcome_of
+from calsync.adapters.graph.theirs import is_held, observed, outcome_of
 from calsync.adapters.graph.writes import carry_out, create_body, created, guarded
 from calsync.adapters.wrap.port import Caller
 from calsync.errors import SideError, UsageError
@@ -150,7 +150,7 @@ class GraphSide:
         box = self._box(pair)
         outcomes: list[Outcome] = []
         for run in _runs(effects):
-            if any(isinstance(outcome, InDoubt | Later) for outcome in outcomes):
+            if is_held(run[0], zip(effects, outcomes, strict=False)):
                 outcomes += [Later(0.0, "not begun: one before it is open") for _ in run]
             elif len(run) == 1 and run[0].organizer:
                 outcomes.append(self._in_their_calendar(pair, run[0]))

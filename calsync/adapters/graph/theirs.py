@@ -6,7 +6,7 @@ resource attendee); that a POST was answered 201 says that this copy exists, no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +17,10 @@ from calsync.model import (
     NO_ORGANIZER,
     Absence,
     Done,
+    Effect,
     Gone,
+    InDoubt,
+    Later,
     Observation,
     Outcome,
     Person,
@@ -126,6 +129,15 @@ def _keyed(now: Seen | Gone) -> Seen | Gone:
     seen = observed(now)
     assert not isinstance(seen, Unknown)
     return seen
+
+
+def is_held(effect: Effect, before: Iterable[tuple[Effect, Outcome]]) -> bool:
+    """True where an effect is not begun because one before it is open: in the same calendar, or in
+    the room's. One person's calendar holds up no other."""
+    return any(
+        isinstance(outcome, InDoubt | Later) and former.organizer in ("", effect.organizer)
+        for former, outcome in before
+    )
 
 
 def no_organizer(what: str) -> Refused:

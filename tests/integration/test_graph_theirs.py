@@ -1,0 +1,296 @@
+"""Meetings in people's calendars by Graph: made once, found where they were sent, told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from calsync.model import (
+    NO_ORGANIZER,
+    Absence,
+    Done,
+    Effect,
+    EffectKind,
+    Gone,
+    InDoubt,
+    Later,
+    Occupancy,
+    Outcome,
+    Refused,
+    RoomAnswer,
+    Seen,
+    Stale,
+    Unknown,
+    is_theirs,
+    their_id,
+)
+from calsync.reconcile.settle import resolve
+from tests.contract.sync_side import SHAPES, effect, single, weekly, with_exceptions
+from tests.integration.graph_kit import GraphLab, graph_lab
+
+CREATE, CHANGE = EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT
+DELETE = EffectKind.DELETE_EVENT
+ADA, BOB, NOBODY = "ada@contoso.example", "bob@contoso.example", "nobody@contoso.example"
+
+
+@pytest.fixture
+def lab() -> Iterator[GraphLab]:
+    with graph_lab(page_size=2) as lab:
+        yield lab
+
+
+def asked(kind: EffectKind, link: str, **more: object) -> Effect:
+    return effect(kind, link, organizer=ADA, **more)  # type: ignore[arg-type]
+
+
+def live(lab: GraphLab, mailbox: str = ADA) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = lab.graph("GET", f"/users/{mailbox}/events?$top=500")["value"]
+    return rows
+
+
+def made(lab: GraphLab, target: Occupancy, link: str = "link-1") -> Seen:
+    (outcome,) = lab.side.apply(lab.pair, [asked(CREATE, link, target=target)])
+    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome.now, Seen)
+    return outcome.now
+
+
+def read(lab: GraphLab, key: str, mailbox: str = ADA) -> object:
+    return lab.side.read_theirs(lab.pair, {key: mailbox})[key]
+
+
+#: Longer than a day, further ahead than the booking window: Exchange's defaults.
+DECLINED = ("all day", "endless")
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_is_made_in_the_persons_calendar_and_read_back(
+    lab: GraphLab, name: str
+) -> None:
+    seen = made(lab, SHAPES[name])
+    assert seen.occupancy == SHAPES[name]
+    assert (is_theirs(seen.key), seen.owned, seen.tag) == (True, True, "link-1")
+    again = read(lab, seen.key)
+    assert isinstance(again, Seen)
+    assert again.occupancy == SHAPES[name]
+    assert again.answered is not None
+    assert again.person.address == ADA
+    if name in DECLINED:
+        assert again.answer is RoomAnswer.DECLINED
+        assert live(lab, lab.room) == []
+        return
+    assert again.answer is RoomAnswer.ACCEPTED
+    (copy,) = lab.side.pull(lab.pair, None, lab.window).observations
+    assert isinstance(copy, Seen)
+    assert (copy.uid, copy.owned, copy.tag) == (seen.uid, False, None)
+
+
+@pytest.mark.parametrize(
+    ("was", "target"),
+    [
+        (single(), single(hour=15)),
+        (single(title="One"), single(title="Two")),
+        (single(), single(private=True)),
+        (weekly(), with_exceptions()),
+        (single(), replace(SHAPES["all day"], end=datetime(2026, 12, 4))),
+    ],
+)
+def test_a_change_reaches_its_target(lab: GraphLab, was: Occupancy, target: Occupancy) -> None:
+    seen = read(lab, made(lab, was).key)
+    assert isinstance(seen, Seen)
+    (outcome,) = lab.side.apply(lab.pair, [asked(CHANGE, "link-1", seen=seen, target=target)])
+    assert isinstance(outcome, Done), outcome
+    assert outcome.complete
+    assert outcome.now.key == seen.key
+    now = read(lab, seen.key)
+    assert isinstance(now, Seen)
+    assert now.occupancy == target
+    assert now.answer is RoomAnswer.ACCEPTED
+    assert len(live(lab)) == 1
+    assert [a["emailAddress"]["address"] for a in live(lab)[0]["attendees"]] == [lab.room]
+
+
+def test_a_stale_change_or_deletion_writes_nothing(lab: GraphLab) -> None:
+    seen = made(lab, single())
+    lab.graph("PATCH", f"/users/{ADA}/events/{their_id(seen.key)}", {"subject": "Mine"})
+    for kind, more in ((CHANGE, {"target": single(hour=15)}), (DELETE, {})):
+        (outcome,) = lab.side.apply(lab.pair, [asked(kind, "link-1", seen=seen, **more)])
+        assert isinstance(outcome, Stale), outcome
+        assert outcome.now is not None
+        assert outcome.now.key == seen.key
+    assert [one["subject"] for one in live(lab)] == ["Mine"]
+
+
+def test_a_cancelled_meeting_is_gone_for_everybody(lab: GraphLab) -> None:
+    seen = read(lab, made(lab, single()).key)
+    assert isinstance(seen, Seen)
+    (outcome,) = lab.side.apply(lab.pair, [asked(DELETE, "link-1", seen=seen)])
+    assert outcome == Done(Gone(key=seen.key, absence=Absence.REMOVED))
+    assert live(lab) == []
+    assert [one["isCancelled"] for one in live(lab, lab.room)] == [True]
+    assert read(lab, seen.key) == Gone(key=seen.key, absence=Absence.READ)
+
+
+def test_what_cannot_be_brought_about_without_a_new_meeting_is_refused(lab: GraphLab) -> None:
+    seen = read(lab, made(lab, with_exceptions()).key)
+    assert isinstance(seen, Seen)
+    (outcome,) = lab.side.apply(lab.pair, [asked(CHANGE, "link-1", seen=seen, target=weekly())])
+    assert isinstance(outcome, Refused)
+    assert "book it anew" in outcome.reason
+    assert len(live(lab)) == 1
+
+
+def test_a_date_that_the_room_declined_is_none_of_the_series(lab: GraphLab) -> None:
+    seen = made(lab, weekly())
+    row = live(lab)[0]
+    lab.act("answer", room=lab.room, iCalUId=row["iCalUId"], date="2026-12-15", answer="declined")
+    now = read(lab, seen.key)
+    assert isinstance(now, Seen)
+    assert now.answer is RoomAnswer.ACCEPTED
+    assert now.occupancy.recurrence is not None
+    assert now.occupancy.recurrence.excluded == (datetime(2026, 12, 15, 10),)
+    assert now.occupancy.recurrence.overrides == ()
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def test_the_room_taken_off_the_meeting(lab: GraphLab) -> None:
+    seen = made(lab, single())
+    path = f"/users/{ADA}/events/{their_id(seen.key)}"
+    other = {"emailAddress": {"address": BOB}, "type": "required"}
+    lab.graph("PATCH", path, {"attendees": [other]})
+    gone = read(lab, seen.key)
+    assert isinstance(gone, Gone)
+    assert gone.absence is Absence.UNINVITED
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("none", RoomAnswer.WAITING),
+        ("notResponded", RoomAnswer.WAITING),
+        ("tentativelyAccepted", RoomAnswer.WAITING),
+        ("accepted", RoomAnswer.ACCEPTED),
+        ("declined", RoomAnswer.DECLINED),
+        (None, RoomAnswer.WAITING),
+        (7, RoomAnswer.WAITING),
+    ],
+)
+def test_what_the_status_of_the_room_says(said: object, answer: RoomAnswer) -> None:
+    from calsync.adapters.graph.theirs import answer_of
+
+    room = {"emailAddress": {"address": "Hall@x.test"}, "type": "resource"}
+    found = answer_of({"attendees": [{**room, "status": {"response": said}}]}, "hall@x.test")
+    assert found == (answer, None)
+
+
+def test_whose_status_it_is() -> None:
+    from calsync.adapters.graph.theirs import answer_of
+
+    def one(address: str, kind: str, said: str) -> dict[str, Any]:
+        status = {"response": said, "time": "2026-12-01T09:00:00.0000000Z"}
+        return {"emailAddress": {"address": address}, "type": kind, "status": status}
+
+    hall, alias = (
+        one("hall@x.test", "required", "accepted"),
+        one("h@x.test", "resource", "declined"),
+    )
+    loft = one("loft@x.test", "resource", "accepted")
+    assert answer_of({"attendees": [alias, hall]}, "hall@x.test")[0] is RoomAnswer.ACCEPTED  # type: ignore[index]
+    assert answer_of({"attendees": [alias]}, "hall@x.test")[0] is RoomAnswer.DECLINED  # type: ignore[index]
+    assert answer_of({"attendees": [alias, loft]}, "hall@x.test") is None
+    for nothing in (None, [], [None, "x"], {}):
+        assert answer_of({"attendees": nothing}, "hall@x.test") is None
+
+
+# --- doubts ------------------------------------------------------------------------------------
+
+LOST = [
+    ("reply_lost", {}),
+    ("error_after", {"status": 503, "retry_after": "0.01"}),
+    ("reset_mid_body", {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "params"), LOST)
+def test_two_hundred_creates_whose_answer_is_lost_make_no_duplicate(
+    lab: GraphLab, kind: str, params: dict[str, Any]
+) -> None:
+    """Each as the engine does it: sent, in doubt, looked up by its tag where it was sent."""
+    start = datetime(2026, 12, 1)
+    for number in range(200):
+        at = start + timedelta(hours=number)
+        target = Occupancy(start=at, end=at + timedelta(hours=1), zone="UTC")
+        one = asked(CREATE, f"link-{number}", target=target)
+        lab.fault(kind, params=params, method="POST", path=f"{ADA}/events")
+        (outcome,) = lab.side.apply(lab.pair, [one])
+        assert isinstance(outcome, InDoubt), outcome
+        found = lab.side.find_theirs(lab.pair, {one.tag: ADA}).get(one.tag)
+        assert isinstance(found, Seen)
+        settled: Outcome = resolve(CREATE, version="", wanted=one.fingerprint, found=found)
+        assert settled == Done(found)
+        if not number % 20:
+            (again,) = lab.side.apply(lab.pair, [one])
+            assert isinstance(again, Done), "who sends again makes no other"
+            assert again.now.key == found.key
+    assert len(live(lab)) == len(live(lab, lab.room)) == 200
+
+
+def test_a_create_that_was_cancelled_before_anybody_looked(lab: GraphLab) -> None:
+    lab.fault("reply_lost", method="POST", path=f"{ADA}/events")
+    one = asked(CREATE, "link-1", target=single())
+    assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
+    lab.graph("DELETE", f"/users/{ADA}/events/{live(lab)[0]['id']}")
+    assert lab.side.find_theirs(lab.pair, {"link-1": ADA}) == {}
+    (again,) = lab.side.apply(lab.pair, [one])
+    assert isinstance(again, Done), again
+    assert isinstance(again.now, Gone)
+    assert live(lab) == []
+
+
+# --- no calendar -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["", "permission_removed"])
+def test_no_mailbox_or_no_right_is_said_and_nothing_is_made(lab: GraphLab, fault: str) -> None:
+    mailbox = ADA if fault else NOBODY
+    if fault:
+        lab.fault(fault, count=None, path=f"users/{ADA}")
+    one = effect(CREATE, "link-1", target=single(), organizer=mailbox)
+    (outcome,) = lab.side.apply(lab.pair, [one])
+    assert isinstance(outcome, Refused), outcome
+    assert outcome.code == NO_ORGANIZER
+    assert "in the calendar of the person who booked" in outcome.reason
+    assert mailbox not in outcome.reason
+    found = lab.side.find_theirs(lab.pair, {"link-1": mailbox})["link-1"]
+    assert isinstance(found, Unknown), "nobody can tell: that is no proof that nothing was made"
+    key = "~AAMk"
+    assert isinstance(lab.side.read_theirs(lab.pair, {key: mailbox})[key], Unknown)
+    lab.calm()
+    assert live(lab) == []
+
+
+def test_a_calendar_that_is_closed_stops_no_other(lab: GraphLab) -> None:
+    seen = made(lab, single())
+    found = lab.side.read_theirs(lab.pair, {seen.key: ADA, "~AAMk": NOBODY})
+    assert isinstance(found[seen.key], Seen)
+    assert isinstance(found["~AAMk"], Unknown)
+    first = effect(CREATE, "a", target=single(day=2), organizer=NOBODY)
+    outcomes = lab.side.apply(lab.pair, [first, asked(CREATE, "b", target=single(day=3))])
+    assert [type(one) for one in outcomes] == [Refused, Done]
+
+
+def test_what_never_arrived_is_not_found(lab: GraphLab) -> None:
+    lab.fault("lost_request", count=None, method="POST", path=f"{ADA}/events")
+    one = asked(CREATE, "link-1", target=single())
+    assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
+    assert lab.side.find_theirs(lab.pair, {"link-1": ADA}) == {}
+    lab.calm()
+    lab.fault("throttled", count=None, params={"form": "huge"}, method="POST", path=f"{ADA}/events")
+    assert isinstance(lab.side.apply(lab.pair, [one])[0], Later)
+    assert live(lab) == []

@@ -329,7 +329,7 @@ def _read_theirs(ctx: Context, pair: Pair, found: Gathered, keys: list[str]) -> 
     """Meetings in people's calendars."""
     links = ctx.store.links_by_key(pair.id, Side.CALENDAR, keys)
     read = yield from theirs.read(ctx, pair, {link.id: link for link in links})
-    yield from theirs.checked(ctx, pair, links, read)
+    yield from theirs.checked(ctx, pair, links, read, found.calendar)
     found.calendar.update(read)
     found.read[Side.CALENDAR].update(read)
     _doubt_absence(ctx, found, Side.CALENDAR, ctx.calendar(pair))

@@ -146,13 +146,24 @@ def _is_another(copy: Seen, obs: Seen) -> bool:
 
 
 def checked(
-    ctx: Context, pair: Pair, links: Iterable[Link], seen: dict[str, Observation]
+    ctx: Context,
+    pair: Pair,
+    links: Iterable[Link],
+    seen: dict[str, Observation],
+    before: Mapping[str, Observation],
 ) -> Steps[None]:
-    """Of meetings that could not be told just now: whether the room still holds them."""
+    """Whether the room still holds meetings that could not be told just now, and by which key the
+    others are known there: only by that is it noticed when its copy goes. ``before``: what was read
+    in this gathering already."""
     for link in links:
-        obs = seen.get(link.event.key or "")
-        if obs is not None and link.event.presence is Presence.UNKNOWN:
-            seen[obs.key] = yield from without_copy(ctx, pair, link, obs)
+        key = link.event.key or ""
+        obs, former = seen.get(key), before.get(key)
+        if not isinstance(obs, Seen):
+            continue
+        if isinstance(former, Seen) and former.copy:
+            seen[key] = replace(obs, copy=former.copy)
+        elif link.event.presence is Presence.UNKNOWN or not link.event.copy:
+            seen[key] = yield from without_copy(ctx, pair, link, obs)
 
 
 def without_copy(ctx: Context, pair: Pair, link: Link, obs: Observation) -> Steps[Observation]:

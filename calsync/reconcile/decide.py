@@ -31,6 +31,7 @@ from calsync.model import (
     EditPolicy,
     Link,
     Occupancy,
+    Presence,
     Side,
 )
 from calsync.reconcile.classify import classify
@@ -89,7 +90,19 @@ def decide(link: Link, policy: EditPolicy) -> Decision:
     """The cell of the table for ``link``. Pure; the changes come from its halves."""
     if link.event.declined:
         return _declined(link)
+    if link.event.waits and _follows(link):
+        # What stands there is what we wrote, and no edit of anybody's: people want something else.
+        return _write_event(link, shown(link, Side.BOOKING), shown(link, Side.CALENDAR))
     return held(link, _cell(link, policy))
+
+
+def _follows(link: Link) -> bool:
+    """True where a meeting in a person's calendar still says what calsync wrote, to which the room
+    has not said yes, and the booking says something else by now."""
+    booking, event = link.booking, link.event
+    ours = event.fingerprint in event.sent.split()
+    there = booking.presence is Presence.PRESENT
+    return ours and there and booking.fingerprint != event.fingerprint
 
 
 #: What is not done before the room has answered: to say that it is agreed, or to carry over to the
@@ -127,7 +140,7 @@ def _declined(link: Link) -> Decision:
             return _write_event(link, shown(link, Side.BOOKING), shown(link, Side.CALENDAR))
         case Change.UPDATED if link.pending and _is_moved(link):
             return Decision(verb=Verb.GIVE_BACK, why=_SAID_NO, target=link.base)
-        case Change.UNCHANGED if _was_given_back(link):
+        case Change.UNCHANGED if _follows(link) or _was_given_back(link):
             # Its booking is back where it was; now the meeting follows.
             why = "its move was refused by the room"
             return Decision(verb=Verb.WRITE_EVENT, why=why, target=link.base)

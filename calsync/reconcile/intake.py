@@ -73,6 +73,7 @@ class Intake:
                 and (ob is None or _same(ob, b.version, base))
                 and (oe is None or _same(oe, e.version, base))
                 and not link.attempts
+                and not (e.waits or e.declined)
             ):
                 continue
             self._absorb(link, ob, oe)
@@ -135,6 +136,8 @@ class Intake:
             new = with_half(new, side, replace(half, presence=Presence.GONE))
             new = accept(new, side, obs, self._now) or new
             tomb = with_half(tomb, side, replace(half, key=None))
+        if Side.CALENDAR in back:
+            new = replace(new, organizer=tomb.organizer)
         self.changed[tomb.id] = tomb
         self.changed[new.id] = new
 

@@ -165,6 +165,19 @@ def _moved_claim(link: Link, before: Link, side: Side) -> Link:
     return replace(link, claim=side.other if back else side)
 
 
+_NOT_AGREED = frozenset({RoomAnswer.WAITING, RoomAnswer.DECLINED})
+#: For how long an answer of the room that seems older than the time of its meeting is not believed.
+#: A booking attendant takes seconds; when people moved it is known no better than by the last
+#: change of anything in it.
+ANSWERS_WITHIN = timedelta(minutes=10)
+
+
+def _is_of_before(answered: datetime, since: datetime, now: datetime) -> bool:
+    """True where the room said it of the time that the meeting had before: whether a server forgets
+    the answers when a meeting moves, no document says. (It may tell whole seconds only.)"""
+    return answered < since.replace(microsecond=0) and now - since < ANSWERS_WITHIN
+
+
 def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
     """The half that ``obs`` gives, with ``since`` moved on where the time it claims changed."""
     half = link.half(side)
@@ -179,12 +192,7 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         since = obs.modified or now
     same = link.base is not None and obs.fingerprint == link.base_fingerprint
     answer = obs.answer
-    if (
-        obs.answered is not None
-        and since is not None
-        and obs.answered < since.replace(microsecond=0)
-    ):
-        # It was said of the time that the meeting had before; the server forgets that later.
+    if obs.answered is not None and since is not None and _is_of_before(obs.answered, since, now):
         answer = RoomAnswer.WAITING
     return Half(
         presence=Presence.PRESENT,
@@ -197,9 +205,9 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         owned=obs.owned,
         uid=obs.uid,
         since=since,
-        # A write is bound to the version it was decided on: it has missed every other. What the
-        # room has not answered yet is remembered until then.
-        sent=half.sent if obs.version == half.version or answer is RoomAnswer.WAITING else "",
+        # A write is bound to the version it was decided on: it has missed every other. To what the
+        # room has not said yes is remembered until then.
+        sent=half.sent if obs.version == half.version or answer in _NOT_AGREED else "",
         answer=answer,
         copy=obs.copy or half.copy,
     )

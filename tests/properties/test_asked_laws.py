@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from calsync.engine.cycle import CycleReport
 from calsync.model import LinkState, Occupancy, Person, RoomAnswer, Side, WriteAs
 from tests.support.memory_people import PeopleSide
 from tests.support.memory_side import Faults
 from tests.support.room import World, single
 
-SEEDS = range(4000)
+SEEDS = range(300)
 NOISE = Faults(lose_reply=0.15, lose_request=0.1, unreadable=0.1, later=0.1, void_cursor=0.1)
 EVE, BEN = "eve@x.example", "ben@x.example"
 
@@ -23,6 +24,7 @@ class Asking(World):
     """A room whose bookings are meetings of the people who book."""
 
     def __init__(self, seed: int, **pair: Any) -> None:
+        self.answers = False
         super().__init__(seed, titles=True, write_as=WriteAs.ORGANIZER, **pair)
         self.calendar: PeopleSide = PeopleSide(self.rng)
         self.restart()
@@ -41,12 +43,20 @@ class Asking(World):
     def settle(self) -> None:
         """The room answers, and calsync hears of it, until nothing moves any more."""
         self.heal()
+        self.answers = True
         for _ in range(6):
-            self.calendar.attend()
             self.cycle()
             self.tick(200)
-        self.calendar.attend()
+        for _ in range(2):
+            self.rest()
+            self.calendar.attend()
         self.rest()
+        self.answers = False
+
+    def cycle(self, *, full: bool = False) -> CycleReport:
+        if self.answers:
+            self.calendar.attend()
+        return super().cycle(full=full)
 
 
 def judged(world: Asking) -> None:
@@ -99,7 +109,12 @@ def outlook_act(world: Asking, name: str) -> None:
         world.calendar.put(key, single(slot, title=title), tag=world.calendar.items[key].tag)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+#: What random histories found: a title changed on the platform while its move waits; the room's
+#: copy goes unnoticed; a link revived without its person.
+FOUND = (52, 514, 739, 1594, 2631)
+
+
+@pytest.mark.parametrize("seed", sorted({*SEEDS, *FOUND}))
 def test_whatever_people_and_the_room_do_both_sides_come_to_agree(seed: int) -> None:
     world = Asking(seed)
     names = [str(number) for number in range(3)]
@@ -133,7 +148,7 @@ def test_whatever_people_and_the_room_do_both_sides_come_to_agree(seed: int) -> 
     assert world.booking.writes + world.calendar.writes == writes, "writes while idle"
 
 
-@pytest.mark.parametrize("seed", range(1500))
+@pytest.mark.parametrize("seed", range(100))
 def test_a_room_that_others_take_meanwhile(seed: int) -> None:
     """Others put meetings into the room's calendar while it has not answered: each time is one
     booking's, on both sides."""
@@ -155,7 +170,7 @@ def test_a_room_that_others_take_meanwhile(seed: int) -> None:
     assert max(Counter(occ.start for occ in world.calendar.room().values()).values()) == 1
 
 
-@pytest.mark.parametrize("seed", range(1500))
+@pytest.mark.parametrize("seed", range(100))
 def test_what_one_side_did_last_is_what_stands(seed: int) -> None:
     """No edit is lost or taken back where one side alone acts and the room says yes."""
     world = Asking(seed)

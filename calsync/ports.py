@@ -124,6 +124,10 @@ class CalendarSide(SyncSide, Protocol):
         ``Unknown``."""
         ...
 
+    def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        """The room's copies of these meetings, whatever their keys."""
+        ...
+
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         """All room mailboxes that this connection may see, all pages."""
         ...

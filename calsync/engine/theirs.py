@@ -176,7 +176,7 @@ def without_copy(ctx: Context, pair: Pair, link: Link, obs: Observation) -> Step
     if obs.answer is not RoomAnswer.ACCEPTED or not link.event.uid:
         return obs
     port, uid = ctx.calendar(pair), link.event.uid
-    rows: list[Observation] = yield Call("elsewhere", lambda: port.elsewhere(pair, [uid]))
+    rows: list[Observation] = yield Call("copies", lambda: port.copies(pair, [uid]))
     there = [row for row in rows if not isinstance(row, Gone)]
     if there:
         return replace(obs, copy=there[0].key)

@@ -37,7 +37,7 @@ class Person:
         self.address = f"person-{next(_people):03}@contoso.example"
         firm.control("POST", "people", {"address": self.address, "name": "Eve"})
 
-    def book(self, made: Office, start: datetime, room: str = "hall", **more: object) -> str:
+    def book(self, made: Office, start: datetime, room: str = "hall", **more: Any) -> str:
         """On the platform; the id of the booking."""
         who = {"name": "Eve", "email": self.address}
         return made.booking(room, start, **{"bookedBy": who, **more})
@@ -77,9 +77,27 @@ def asking(
     folder.mkdir(exist_ok=True)
     mailbox = firm.new_room(**({"processing": processing} if processing else {}))
     extra = f'write_as = "organizer"\norganizer_fallback = "{fallback}"'
-    more = {"titles": True, "rooms": {"hall": mailbox}, **more}
+    more = {"titles": True, "rooms": {"hall": mailbox}, "exchange": firm.exchange, **more}
     with office(firm, folder, extra=extra, **more) as made:
         yield made, mailbox
+
+
+_CALLS = {
+    ("graph", "create"): ("POST", "{}/events"),
+    ("graph", "read"): ("GET", "{}"),
+    ("graph", "any"): (".*", "{}"),
+    ("ews", "create"): ("CreateItem", "{}"),
+    ("ews", "read"): ("GetItem|FindItem|GetFolder", "{}"),
+    ("ews", "any"): (".*", "{}"),
+}
+
+
+def strike(firm: Company, kind: str, who: Person | str, what: str = "any", **more: Any) -> None:
+    """Arm a fault for what calsync does in a person's calendar: ``create``, ``read`` or anything.
+    ``who``: the person, or a pattern of addresses."""
+    method, path = _CALLS[firm.exchange, what]
+    address = who if isinstance(who, str) else who.address
+    firm.fault(kind, path.format(address), method=method, **more)
 
 
 @contextmanager

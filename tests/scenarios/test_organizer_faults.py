@@ -14,26 +14,30 @@ from calsync.adapters.hub.desk import Precondition
 from calsync.model import LinkState, Presence
 from tests.scenarios.fault_kit import Company, Office, company, day, taken
 from tests.scenarios.organizer_kit import (
-    Person,
     answers,
     asking,
     link_of,
     person,
     slow,
     stands,
+    strike,
     tomorrow,
 )
 
 NOTHING: Counter[object] = Counter()
+#: Reads in the person's calendar before a create is sent: by EWS it is looked for first.
+AFTER = {"graph": 0, "ews": 1}
 
 
 class Crash(BaseException):
     """The process ends here."""
 
 
-@pytest.fixture(scope="module")
-def firm() -> Iterator[Company]:
+@pytest.fixture(scope="module", params=["graph", "ews"])
+def firm(request: pytest.FixtureRequest) -> Iterator[Company]:
+    """All of it by either front of Exchange."""
     with company() as made:
+        made.exchange = request.param
         yield made
 
 
@@ -47,16 +51,11 @@ def crash_in_apply(made: Office, *, sent: bool) -> None:
             apply(*args)
         raise Crash
 
-    side.apply = dies  # type: ignore[method-assign]
+    side.apply = dies  # type: ignore[method-assign, assignment]  # the end of the process
     with pytest.raises(Crash):
         made.cycle()
     made.close()
     made.open()
-
-
-def closed(firm: Company, who: Person, *, method: str = ".*") -> None:
-    """Nothing in the person's calendar can be reached."""
-    firm.fault("error_before", who.address, count=None, method=method, params={"status": 503})
 
 
 # --- one meeting, whatever is lost -------------------------------------------------------------
@@ -133,7 +132,8 @@ def test_creates_whose_answers_are_lost_each_exist_once(
     """(Two hundred of each: tests/integration/test_graph_theirs.py.)"""
     with asking(firm, tmp_path) as (made, room):
         people = [person(firm), person(firm)]
-        firm.fault(kind, r"person-\d+@.*/events", method="POST", count=None, rate=0.6)
+        more = {"params": params, "count": None, "rate": 0.6}
+        strike(firm, kind, r"person-\d+@[^/]*", "create", **more)
         wanted: Counter[Any] = Counter()
         for number in range(24):
             start = day(2 + number)
@@ -157,8 +157,16 @@ def test_the_rooms_copy_is_no_booking_while_the_persons_calendar_cannot_be_asked
     with asking(firm, tmp_path) as (made, room):
         eve = person(firm)
         booking = eve.book(made, tomorrow())
-        firm.fault("reply_lost", f"{eve.address}/events", method="POST")
-        closed(firm, eve, method="GET")
+        strike(firm, "reply_lost", eve, "create")
+        strike(
+            firm,
+            "error_before",
+            eve,
+            "read",
+            count=None,
+            params={"status": 503},
+            after=AFTER[firm.exchange],
+        )
         made.cycle()
         firm.book(room, tomorrow(4))
         for _ in range(3):
@@ -219,8 +227,8 @@ def test_after_a_try_in_doubt_it_is_neither_refused_nor_made_in_the_room(
     with asking(firm, tmp_path, fallback=fallback) as (made, room):
         eve = person(firm)
         booking = eve.book(made, tomorrow())
-        firm.fault("reply_lost", f"{eve.address}/events", method="POST")
-        firm.fault("permission_removed", eve.address, method="GET", count=None)
+        strike(firm, "reply_lost", eve, "create")
+        strike(firm, "permission_removed", eve, "read", count=None, after=AFTER[firm.exchange])
         for _ in range(4):
             made.cycle()
         assert made.status(booking) == "pending"
@@ -237,9 +245,9 @@ def test_found_not_to_have_arrived_and_then_refused_it_waits_for_a_person(
     with asking(firm, tmp_path, fallback="room") as (made, room):
         eve = person(firm)
         booking = eve.book(made, tomorrow())
-        firm.fault("lost_request", f"{eve.address}/events", method="POST")
+        strike(firm, "lost_request", eve, "create")
         made.cycle()
-        firm.fault("permission_removed", f"{eve.address}/events", method="POST", count=None)
+        strike(firm, "permission_removed", eve, "create", count=None)
         made.cycle()
         link = link_of(made, booking)
         assert (link.state, link.event.presence) == (LinkState.PARKED, Presence.NEVER)
@@ -252,7 +260,7 @@ def test_a_persons_calendar_that_closes_stops_nobody_else(firm: Company, tmp_pat
         eve, ben = person(firm), person(firm)
         booking = eve.book(made, tomorrow())
         made.rest()
-        firm.fault("permission_removed", eve.address, count=None)
+        strike(firm, "permission_removed", eve, count=None)
         made.home.bookings.cancel(booking, Precondition())
         other = ben.book(made, tomorrow(3))
         for _ in range(3):

@@ -8,9 +8,9 @@ room's own calendar alone; what lies with people is read where it lies.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from calsync.mapping.expand import busy_intervals
 from calsync.model import (
@@ -35,9 +35,7 @@ from calsync.model import (
 )
 from tests.support.memory_side import Item, MemorySide
 
-_ALL = Window(
-    datetime.min.replace(year=2020).astimezone(), datetime.max.replace(year=2030).astimezone()
-)
+_ALL = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
 
 
 @dataclass
@@ -170,7 +168,7 @@ class PeopleSide(MemorySide):
                     found[tag] = self._look(key, mailbox)
         return found
 
-    def elsewhere(self, pair: Pair, uids: list[str]) -> list[Observation]:  # type: ignore[override]
+    def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         return [
             self._seen(item)
             for key, item in self.items.items()

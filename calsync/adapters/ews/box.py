@@ -30,7 +30,8 @@ class Box:
     """The mailbox of a pair, with what is needed to call it. ``now`` is aware UTC.
 
     ``subject_fallback``: the subject written where titles are not carried for the room.
-    ``seal``: what makes a tag ours.
+    ``seal``: what makes a tag ours. ``at``: the mailbox of a person in which the meeting with the
+    room lies, so that whoever is invited hears of writes; empty: the room's own.
     """
 
     caller: Caller
@@ -39,10 +40,11 @@ class Box:
     now: datetime
     subject_fallback: str
     seal: Seal
+    at: str = ""
 
     @property
     def mailbox(self) -> str:
-        return self.pair.mailbox
+        return self.at or self.pair.mailbox
 
     @property
     def counts_people(self) -> bool:
@@ -51,7 +53,7 @@ class Box:
 
     @property
     def place(self) -> Element:
-        """The room's calendar, as a folder id of a request (one element for one request)."""
+        """The calendar, as a folder id of a request (one element for one request)."""
         return requests.folder(self.mailbox, impersonated=self.server.impersonate)
 
     def sealed(self, tag: str) -> str:
@@ -79,7 +81,9 @@ class Box:
         """Items in full, a message for each id in order. Raises where a whole request failed."""
         found: list[Message] = []
         for piece in chunks(ids, BATCH):
-            payload = requests.get_items(piece, people=self.counts_people)
+            payload = requests.get_items(
+                piece, people=self.counts_people or bool(self.at), rooms=bool(self.at)
+            )
             answer = self._ask("GetItem", payload, operation)
             messages = self.checked(answer)
             if len(messages) != len(piece):
@@ -147,12 +151,12 @@ class Box:
     # -- writing ----------------------------------------------------------------------------
 
     def create(self, items: Sequence[Element]) -> Answer:
-        return self._write("CreateItem", requests.create_items(self.place, items), "create event")
+        payload = requests.create_items(self.place, items, tell=bool(self.at))
+        return self._write("CreateItem", payload, "create event")
 
     def update(self, key: str, change_key: str, fields: Mapping[str, Value]) -> Answer:
-        return self._write(
-            "UpdateItem", requests.update_item(key, change_key, fields), "change event"
-        )
+        payload = requests.update_item(key, change_key, fields, tell=bool(self.at))
+        return self._write("UpdateItem", payload, "change event")
 
     def touch(self, key: str, change_key: str) -> Answer:
         """A change that nobody sees, under the version that was decided on."""
@@ -161,7 +165,9 @@ class Box:
     def delete(self, keys: Sequence[str], change_key: str = "") -> Answer:
         """``change_key``: of a single item. That a server looks at it is not documented."""
         ids = [requests.item_id(key, change_key) for key in keys]
-        payload = requests.delete_items(ids, recoverable=self.server.impersonate)
+        payload = requests.delete_items(
+            ids, recoverable=self.server.impersonate, tell=bool(self.at)
+        )
         return self._write("DeleteItem", payload, "delete event")
 
     def decline(self, key: str, change_key: str, *, comment: str, tell: bool) -> Answer:

@@ -14,6 +14,7 @@ from calsync.adapters.ews.errors import Verdict, as_error, judge
 from calsync.adapters.ews.requests import BATCH, item_id, occurrence_id
 from calsync.adapters.ews.xml import Message, Unreadable, is_id, items_of, read_item, unique
 from calsync.adapters.graph.errors import Meaning
+from calsync.adapters.graph.theirs import with_answer, with_dates_refused
 from calsync.errors import Unavailable
 from calsync.mapping import dates
 from calsync.mapping.event import needs_instances, read_event
@@ -154,6 +155,8 @@ def read_found(box: Box, found: Found) -> Observation:
         return Unknown(key=key, reason="something else than a meeting lies there", poison=True)
     event = as_event(item, found.exceptions)
     listed = _listed(box, event) if _by_dates(event) else None
+    if box.at:
+        event = with_dates_refused(event, box.pair.mailbox)
     seen = read_event(
         event,
         titles=box.pair.titles,
@@ -162,6 +165,8 @@ def read_found(box: Box, found: Found) -> Observation:
         subject_fallback=box.subject_fallback,
         people=box.counts_people,
     )
+    if box.at:
+        seen = with_answer(event, seen, box.pair.mailbox)
     return _marked(box, seen) if isinstance(seen, Seen) else seen
 
 

@@ -17,7 +17,7 @@ from typing import Any, assert_never
 from calsync.adapters.ews.box import Box, verdicts
 from calsync.adapters.ews.errors import Verdict, as_outcome, wait_of
 from calsync.adapters.ews.reading import UNREADABLE, Found, fetch, read_found, read_keys
-from calsync.adapters.ews.requests import calendar_item
+from calsync.adapters.ews.requests import calendar_item, room_invited
 from calsync.adapters.ews.series import (
     bring,
     change_key,
@@ -28,10 +28,18 @@ from calsync.adapters.ews.series import (
 )
 from calsync.adapters.ews.xml import Element, items_of, read_item
 from calsync.adapters.graph.errors import Meaning
+from calsync.adapters.graph.theirs import CLOSED, no_organizer, only_as_new
 from calsync.adapters.graph.words import refusal_text
 from calsync.adapters.graph.writes import guarded
 from calsync.adapters.wrap.port import Answer
-from calsync.errors import BadAnswer, MappingError, SideError, Unavailable
+from calsync.errors import (
+    AccessDenied,
+    BadAnswer,
+    MailboxMissing,
+    MappingError,
+    SideError,
+    Unavailable,
+)
 from calsync.mapping.event import bare, event_body
 from calsync.mapping.ews_item import fields_of
 from calsync.model import (
@@ -117,6 +125,9 @@ def guarded_item(box: Box, effect: Effect) -> Element | Refused:
         fields = fields_of(body)
     except MappingError as error:
         return Refused(str(error), code="unsayable")
+    if box.at:
+        fields = {name: value for name, value in fields.items() if name != "ReminderIsSet"}
+        fields |= room_invited(box.pair.mailbox)
     replaces = _replaced(effect)
     return calendar_item(
         fields,
@@ -142,6 +153,10 @@ def _create(
         there = _made_before(box, [effects[index] for index in items])
     except (Unavailable, BadAnswer) as error:
         return Later(_NOT_SENT_S, error.what)
+    except (AccessDenied, MailboxMissing) as error:
+        if box.at:
+            return no_organizer(error.what)
+        raise
     for index in items:
         if (found := there.get(effects[index].id)) is not None:
             outcomes[index] = guarded(partial(_completed, box, effects[index], *found))
@@ -154,16 +169,18 @@ def _create(
     said = _created_ids(answer)
     for index, verdict, ids in zip(due, verdicts(answer, len(due)), said, strict=False):
         if verdict is not None:
-            outcomes[index] = _not_created(verdict)
+            outcomes[index] = _not_created(box, verdict)
         else:
             keys[index], made[index] = ids
     _look_at(box, effects, keys, made, outcomes)
     return InDoubt("it was made, but could not be read yet")
 
 
-def _not_created(verdict: Verdict) -> Outcome:
+def _not_created(box: Box, verdict: Verdict) -> Outcome:
     if verdict.code == "ErrorBatchProcessingStopped":
         return Later(0.0, "one before it stopped the request")
+    if box.at and verdict.meaning in CLOSED:
+        return no_organizer(verdict.what)
     if verdict.meaning in (Meaning.GONE, Meaning.STALE):
         # There is no item yet that could be gone: it is the calendar that is not shown to us.
         return Later(_CLOSED_S, verdict.what)
@@ -303,6 +320,8 @@ def _change(box: Box, effect: Effect) -> Outcome:
         )
     target = _target(effect)
     change = change_of(box, now.occupancy, target)
+    if change.recreate and box.at:
+        return only_as_new()
     if change.recreate:
         return _replace(box, effect, item, now)
     if now.occupancy.recurrence is not None or target.recurrence is not None:

@@ -216,7 +216,8 @@ _PARTS: Final = {
     "Recurrence", "Organizer", "Mailbox", "StartTimeZone", "EndTimeZone",
 }  # fmt: skip
 _LISTS: Final = {
-    "ModifiedOccurrences", "DeletedOccurrences", "RequiredAttendees", "OptionalAttendees",
+    "ModifiedOccurrences", "DeletedOccurrences",
+    "RequiredAttendees", "OptionalAttendees", "Resources",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.errors import Meaning, as_error, check, judge
 from calsync.adapters.graph.links import is_id
 from calsync.adapters.graph.seal import said_by_uid
-from calsync.adapters.graph.theirs import dates_refused, with_answer
+from calsync.adapters.graph.theirs import dates_refused, with_answer, with_dates_refused
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import BadAnswer
 from calsync.mapping import zones
@@ -49,9 +49,8 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         except _Refused as error:
             # Of this one item: the mailbox itself answers, and asking again says the same.
             return Unknown(key=str(raw.get("id", "")), reason=error.what, poison=True)
-    exceptions = raw.get("exceptionOccurrences")
-    if box.at and isinstance(exceptions, list):
-        raw = {**raw, "exceptionOccurrences": dates_refused(exceptions, box.pair.mailbox)}
+    if box.at:
+        raw = with_dates_refused(raw, box.pair.mailbox)
     if box.at and listed is not None:
         listed = dates_refused(listed, box.pair.mailbox)
     seen = read_event(

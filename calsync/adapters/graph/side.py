@@ -123,6 +123,9 @@ class GraphSide:
         keys = keys_of(box, uids)
         return read_keys(box, keys) if keys else []
 
+    def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        return self.elsewhere(pair, uids)
+
     def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
         found: dict[str, Observation] = {}
         for mailbox in sorted(set(keys.values())):

@@ -90,6 +90,14 @@ def dates_refused(rows: Sequence[Any], mailbox: str) -> list[Any]:
     ]
 
 
+def with_dates_refused(raw: Mapping[str, Any], mailbox: str) -> dict[str, Any]:
+    """A master whose refused dates are removed ones."""
+    exceptions = raw.get("exceptionOccurrences")
+    if not isinstance(exceptions, list):
+        return dict(raw)
+    return {**raw, "exceptionOccurrences": dates_refused(exceptions, mailbox)}
+
+
 def with_answer(raw: Mapping[str, Any], seen: Observation, mailbox: str) -> Observation:
     """The meeting with what the room said. Taken off the meeting, the room is free: to this room
     the meeting is gone."""
@@ -137,6 +145,15 @@ def is_held(effect: Effect, before: Iterable[tuple[Effect, Outcome]]) -> bool:
     return any(
         isinstance(outcome, InDoubt | Later) and former.organizer in ("", effect.organizer)
         for former, outcome in before
+    )
+
+
+def only_as_new() -> Refused:
+    """Made anew beside the old one, the room would be taken by that and say no."""
+    return Refused(
+        "a removed date of a series does not come back, and a series with changed dates does not"
+        " move, in a person's calendar: cancel the booking and book it anew",
+        code="series-of-a-person",
     )
 
 

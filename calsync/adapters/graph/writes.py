@@ -30,7 +30,7 @@ from calsync.adapters.graph.series import (
     still_held,
     told_in,
 )
-from calsync.adapters.graph.theirs import CLOSED, invitation, no_organizer
+from calsync.adapters.graph.theirs import CLOSED, invitation, no_organizer, only_as_new
 from calsync.adapters.graph.words import refusal_text
 from calsync.adapters.wrap.port import Answer, NotSent
 from calsync.errors import (
@@ -273,12 +273,7 @@ def _change(box: Box, effect: Effect) -> Outcome:
         now.occupancy, target, subject_fallback=box.subject_fallback, room_zone=box.pair.zone
     )
     if change.recreate and box.at:
-        # Made anew beside the old one, the room would be taken by that and say no.
-        return Refused(
-            "a removed date of a series does not come back, and a series with changed dates does"
-            " not move, in a person's calendar: cancel the booking and book it anew",
-            code="series-of-a-person",
-        )
+        return only_as_new()
     if change.recreate:
         return _replace(box, effect, raw, now)
     if now.occupancy.recurrence is not None or target.recurrence is not None:

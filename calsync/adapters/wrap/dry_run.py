@@ -62,6 +62,15 @@ class DryRun(_ReadOnly):
         super().__init__(inner)
         self._calendar = inner
 
+    def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        return self._calendar.copies(pair, uids)
+
+    def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
+        return self._calendar.read_theirs(pair, keys)
+
+    def find_theirs(self, pair: Pair, tags: Mapping[str, str]) -> Mapping[str, Observation]:
+        return self._calendar.find_theirs(pair, tags)
+
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         return self._calendar.resource_calendars()
 

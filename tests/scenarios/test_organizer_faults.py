@@ -158,15 +158,7 @@ def test_the_rooms_copy_is_no_booking_while_the_persons_calendar_cannot_be_asked
         eve = person(firm)
         booking = eve.book(made, tomorrow())
         strike(firm, "reply_lost", eve, "create")
-        strike(
-            firm,
-            "error_before",
-            eve,
-            "read",
-            count=None,
-            params={"status": 503},
-            after=AFTER[firm.exchange],
-        )
+        strike(firm, "permission_removed", eve, "read", count=None, after=AFTER[firm.exchange])
         made.cycle()
         firm.book(room, tomorrow(4))
         for _ in range(3):

@@ -366,9 +366,18 @@ class Judge:
             and other[name].features() == one.features() != back[name].features()
         }
         newest = max((born[name] for name in back if name in was and name in other), default=0)
-        if len(lacks) > 1 and all(born[name] > newest for name in lacks):
-            odd |= lacks
-        return lacks, odd
+        # What is over is not looked for any more, and shows nothing.
+        began = self.people.began()
+        sought = {
+            name
+            for shown in (was, back)
+            for name, one in shown.items()
+            if any(end > began for _, end in one.taken)
+        }
+        missing = lacks & sought
+        if len(missing) > 1 and all(born[name] > newest for name in missing):
+            odd |= missing
+        return lacks, odd & sought
 
     def _waiting(self) -> set[str]:
         """Who has no answer on the platform: whether the calendar has it nobody knows."""

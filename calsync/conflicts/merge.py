@@ -3,15 +3,16 @@
 Only a field that both sides changed to different values is a conflict; everything else is
 taken from the side that changed it. The fields of a booking are its schedule, title, busy
 kind and privacy. Within a series whose grid (start, zone, rule) neither side touched, every
-date is a field of its own, so that two people who change two dates do not meet.
+date has fields of its own, so that two people who change two dates do not meet, nor do who
+renames the series and who moves one date of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from calsync.model import Occupancy, Override, Recurrence, Side
 
@@ -36,26 +37,38 @@ def merge(base: Occupancy | None, booking: Occupancy, event: Occupancy, winner: 
     first = booking if winner is Side.BOOKING else event
     if base is None:
         return Merged(value=first, conflicts=("everything",))
-    names: list[str] = []
+    pick = _Pick(winner)
+    ruled = replace(
+        base,
+        title=pick("title", base.title, booking.title, event.title),
+        busy=pick("busy", base.busy, booking.busy, event.busy),
+        private=pick("private", base.private, booking.private, event.private),
+    )
+    if _grid(base) == _grid(booking) == _grid(event) and base.recurrence is not None:
+        shape = replace(base, recurrence=_merge_dates(base, booking, event, ruled, pick))
+    else:
+        chosen = pick("schedule", _schedule(base), _schedule(booking), _schedule(event))
+        own = booking if chosen == _schedule(booking) else event
+        shape = replace(own, recurrence=_dates_following(own, ruled))
+    value = replace(shape, title=_title(ruled), busy=ruled.busy, private=ruled.private)
+    return Merged(value=value, conflicts=tuple(dict.fromkeys(pick.conflicts)))
 
-    def pick(name: str, was: T, mine: T, theirs: T) -> T:
+
+class _Pick:
+    """Takes each field from the side that changed it; ``conflicts``: what both did, and what the
+    winner decided."""
+
+    def __init__(self, winner: Side) -> None:
+        self._winner = winner
+        self.conflicts: list[str] = []
+
+    def __call__(self, name: str, was: T, mine: T, theirs: T) -> T:
         if mine == theirs or theirs == was:
             return mine
         if mine == was:
             return theirs
-        names.append(name)
-        return mine if winner is Side.BOOKING else theirs
-
-    title = pick("title", base.title, booking.title, event.title)
-    busy = pick("busy", base.busy, booking.busy, event.busy)
-    private = pick("private", base.private, booking.private, event.private)
-    if _grid(base) == _grid(booking) == _grid(event) and base.recurrence is not None:
-        shape = replace(base, recurrence=_merge_dates(base, booking, event, winner, names))
-    else:
-        chosen = pick("schedule", _schedule(base), _schedule(booking), _schedule(event))
-        shape = booking if chosen == _schedule(booking) else event
-    value = replace(shape, title=None if private else title, busy=busy, private=private)
-    return Merged(value=value, conflicts=tuple(names))
+        self.conflicts.append(name)
+        return mine if self._winner is Side.BOOKING else theirs
 
 
 def agreed(base: Occupancy, booking: Occupancy, event: Occupancy) -> Occupancy:
@@ -103,7 +116,7 @@ def same_schedule(one: Occupancy, other: Occupancy) -> bool:
 
 
 def _merge_dates(
-    base: Occupancy, booking: Occupancy, event: Occupancy, winner: Side, names: list[str]
+    base: Occupancy, booking: Occupancy, event: Occupancy, ruled: Occupancy, pick: _Pick
 ) -> Recurrence:
     """Merge the exceptions of a series date by date. A date is as ruled, excluded or changed."""
     assert base.recurrence is not None
@@ -111,15 +124,87 @@ def _merge_dates(
     merged: dict[datetime, Override | str | None] = {}
     for day in sorted(mine.keys() | theirs.keys()):
         w, m, t = was.get(day), mine.get(day), theirs.get(day)
-        if m == t or t == w:
-            value = m
-        elif m == w:
-            value = t
+        name = f"date {day:%Y-%m-%d %H:%M}"
+        if isinstance(w, str) or isinstance(m, str) or isinstance(t, str):
+            value = pick(name, w, m, t)
+            own = booking if value == m else event
+            merged[day] = _following(value, own, ruled) if isinstance(value, Override) else value
         else:
-            names.append(f"date {day:%Y-%m-%d %H:%M}")
-            value = m if winner is Side.BOOKING else t
-        merged[day] = value
+            merged[day] = _merge_date(name, day, ((w, base), (m, booking), (t, event)), ruled, pick)
     return _with_dates(base.recurrence, merged)
+
+
+def _merge_date(
+    name: str,
+    day: datetime,
+    states: Sequence[tuple[Override | None, Occupancy]],
+    ruled: Occupancy,
+    pick: _Pick,
+) -> Override | None:
+    """One date of a series, field by field. ``states``: as it was, and as the booking side and the
+    calendar show it, each with its series. A field in which a date is as its series says follows
+    the series: who changed the title of all of it changed it here, too."""
+    was, mine, theirs = (one or _as_ruled(series, day) for one, series in states)
+    value = _as_ruled(ruled, day)
+
+    def time(one: Override) -> tuple[datetime, datetime, bool]:
+        return one.start, one.end, one.all_day
+
+    start, end, all_day = pick(name, time(was), time(mine), time(theirs))
+    value = replace(value, start=start, end=end, all_day=all_day)
+    for field in _FOLLOWING:
+        if getattr(mine, field) == getattr(theirs, field):
+            value = replace(value, **{field: getattr(mine, field)})
+            continue
+        own = (
+            _FOLLOWS if getattr(one, field) == getattr(series, field) else getattr(one, field)
+            for one, (_, series) in zip((was, mine, theirs), states, strict=True)
+        )
+        chosen = pick(name, *own)
+        if chosen is not _FOLLOWS:
+            value = replace(value, **{field: chosen})  # type: ignore[arg-type]  # by name
+    value = replace(value, title=_title(value))
+    return None if value == replace(_as_ruled(ruled, day), title=_title(ruled)) else value
+
+
+def _following(one: Override, own: Occupancy, ruled: Occupancy) -> Override:
+    """A changed date of the series ``own`` as one of the series ``ruled``."""
+    fields: dict[str, Any] = {
+        field: getattr(ruled, field)
+        for field in _FOLLOWING
+        if getattr(one, field) == getattr(own, field)
+    }
+    one = replace(one, **fields)
+    return replace(one, title=_title(one))
+
+
+def _dates_following(own: Occupancy, ruled: Occupancy) -> Recurrence | None:
+    series = own.recurrence
+    if series is None:
+        return None
+    changed = tuple(_following(one, own, ruled) for one in series.overrides)
+    return replace(series, overrides=changed)
+
+
+def _as_ruled(series: Occupancy, day: datetime) -> Override:
+    return Override(
+        recurrence_id=day,
+        start=day,
+        end=day + series.duration,
+        all_day=series.all_day,
+        busy=series.busy,
+        title=series.title,
+        private=series.private,
+    )
+
+
+def _title(shown: Occupancy | Override) -> str | None:
+    return None if shown.private else shown.title
+
+
+#: What a changed date has in common with its series, unless it says something else.
+_FOLLOWING = ("title", "busy", "private")
+_FOLLOWS = object()
 
 
 def _agreed_dates(

@@ -214,11 +214,14 @@ def _with_theirs(
 
 
 def _moved_out(found: Gathered, side: Side, pair: Pair, window: Window) -> bool:
-    """True where an empty listing is right: all that was expected lies outside the window now."""
-    read = [found.seen(side).get(key) for key in found.missing[side]]
-    return all(
-        isinstance(obs, Seen) and not in_window(obs.occupancy, window, pair.zone) for obs in read
-    )
+    """True where an empty listing is right: all that was expected lies outside the window now,
+    under its own key or, where it was made anew there, under another one."""
+    seen = {key: o for key, o in found.seen(side).items() if isinstance(o, Seen)}
+    if any(in_window(obs.occupancy, window, pair.zone) for obs in seen.values()):
+        return False
+    uids = {obs.uid for obs in seen.values() if obs.uid}
+    anew = {half.key for lk in found.links.values() if (half := lk.half(side)).uid in uids}
+    return all(key in seen or key in anew for key in found.missing[side])
 
 
 def _former(ctx: Context, pair: Pair, side: Side, keys: Iterable[str]) -> dict[str, Link]:

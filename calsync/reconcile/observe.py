@@ -194,6 +194,7 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
     answer = obs.answer
     if obs.answered is not None and since is not None and _is_of_before(obs.answered, since, now):
         answer = RoomAnswer.WAITING
+    known = half.presence is Presence.PRESENT and half.key == obs.key
     return Half(
         presence=Presence.PRESENT,
         key=obs.key,
@@ -201,7 +202,8 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         mark=obs.mark,
         fingerprint=obs.fingerprint,
         seen=None if same else obs.occupancy,
-        created=obs.created,
+        # Of what was made anew under this key, the first making counts (``remade``).
+        created=half.created if known else obs.created,
         owned=obs.owned,
         uid=obs.uid,
         since=since,

@@ -137,10 +137,10 @@ def signs(
                 held.append(half.created)
         elif isinstance(obs, Seen) and link.state is LinkState.ACTIVE:
             held.append(half.created)
-    newest = told or _are_newest(missing, held, side)
-    silent = silent and not newest and len(missing) >= NEWEST
-    if not newest and not silent:
-        missing = missing if older or again else []
+    newest = _newest(missing, held, side)
+    silent = silent and not (told or newest) and len(missing) >= NEWEST
+    if not (told or silent or older or again):
+        missing = newest
     if not (told or older or again or missing):
         return None
     return SetBack(
@@ -189,17 +189,15 @@ def returned(links: Iterable[Link], seen: Mapping[str, Observation], side: Side)
     return found
 
 
-def _are_newest(missing: list[Link], held: list[datetime | None], side: Side) -> bool:
-    """True where nothing that was known, and is there, was made after the first of the missing; or
-    where nothing of what was known is there at all. What is new says nothing: people go on.
+def _newest(missing: list[Link], held: list[datetime | None], side: Side) -> list[Link]:
+    """Those of the missing, two at least, after which nothing was made that was known and is there;
+    all of them where nothing of what was known is there at all. What is new says nothing: people
+    go on, and may have deleted older ones besides.
     ``held``: when those that are there came to be known as made; one may be made anew since."""
-    if len(missing) < NEWEST:
-        return False
-    if not held:
-        return True
-    made = [link.half(side).created for link in missing]
-    newest = max((at for at in held if at is not None), default=None)
-    return all(at is not None and (newest is None or at > newest) for at in made)
+    last = max((at for at in held if at is not None), default=None)
+    made = [(link, link.half(side).created) for link in missing]
+    newest = [link for link, at in made if not held or (at and (last is None or at > last))]
+    return newest if len(newest) >= NEWEST else []
 
 
 def forget_marks(link: Link, side: Side) -> Link:

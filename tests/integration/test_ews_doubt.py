@@ -339,3 +339,24 @@ def test_a_batch_of_creates_whose_reply_is_lost_is_in_doubt(lab: EwsLab, kind: s
     again = lab.side.apply(lab.pair, effects)
     assert [type(one) for one in again] == [Done] * 23
     assert len(lab.live()) == 23
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_what_a_series_replaces_goes_also_where_it_was_made_anew_just_then(
+    lab: EwsLab, changed: bool
+) -> None:
+    """Another connector had deleted and made anew what our read, from a copy that lagged behind,
+    still showed. What somebody changed in it stays."""
+    key = lab.put(with_exceptions())
+    (seen,) = lab.side.read(lab.pair, [key])
+    assert isinstance(seen, Seen)
+    anew = lab.act("recreate", room=lab.room, iCalUId=seen.uid)
+    if changed:
+        lab.act("edit", id=anew["id"], subject="changed")
+    lab.fault("stale_read", count=1, params={"seconds": 60}, method="GetItem")
+    (outcome,) = lab.side.apply(lab.pair, [effect(CHANGE, "link-1", seen=seen, target=weekly())])
+    assert isinstance(outcome, Done), outcome
+    lab.calm()
+    left = {one.key for one in lab.side.pull(lab.pair, None, lab.window).observations}
+    assert outcome.now.key in left
+    assert len(left) == 1 + changed

@@ -235,3 +235,24 @@ def test_a_batch_of_creates_whose_reply_is_lost_is_in_doubt(lab: GraphLab, kind:
     again = lab.side.apply(lab.pair, effects)
     assert [type(one) for one in again] == [Done] * 23
     assert len(live(lab)) == 23
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_what_a_series_replaces_goes_also_where_it_was_made_anew_just_then(
+    lab: GraphLab, changed: bool
+) -> None:
+    """Found by simulation (seed 100861): another connector had deleted and made anew what our
+    read, from a copy that lagged behind, still showed. What somebody changed in it stays."""
+    lab.put(with_exceptions())
+    (seen,) = lab.side.pull(lab.pair, None, lab.window).observations
+    assert isinstance(seen, Seen)
+    lab.act("recreate", room=lab.room, iCalUId=seen.uid)
+    if changed:
+        (raw,) = live(lab)
+        lab.graph("PATCH", f"/users/{lab.room}/events/{raw['id']}", {"subject": "changed"})
+    lab.fault("stale_read", count=1, params={"seconds": 60}, method="GET", path="events")
+    (outcome,) = lab.side.apply(lab.pair, [effect(CHANGE, "link-1", seen=seen, target=weekly())])
+    assert isinstance(outcome, Done), outcome
+    left = [raw["id"] for raw in live(lab)]
+    assert outcome.now.key in left
+    assert len(left) == 1 + changed

@@ -348,9 +348,26 @@ def _replace(box: Box, effect: Effect, item: dict[str, Any], now: Seen) -> Outco
     if not isinstance(outcome, Done) or not isinstance(outcome.now, Seen):
         return outcome
     (verdict,) = verdicts(box.delete([now.key], change_key(item)), 1)
-    if verdict is None or verdict.meaning is Meaning.GONE:
+    if verdict is None:
         return outcome
+    if verdict.meaning is Meaning.GONE:
+        # Another connector, or Exchange itself, may have made it anew just now.
+        same = fetch(box, box.of_meetings([now.uid])).values()
+        if all(_remove_same(box, found, now) for found in same):
+            return outcome
     return InDoubt("the series was made anew, but its former event is still there")
+
+
+def _remove_same(box: Box, found: Found, was: Seen) -> bool:
+    """Remove the item that bears the global id of ``was`` if it is nothing but that one, made anew:
+    what differs is somebody's change, and not ours to remove. False where it may still be there."""
+    there = _seen(box, found)
+    if there is None:
+        return found.item is not None
+    if not there[1].owned or there[1].fingerprint != was.fingerprint:
+        return True
+    (verdict,) = verdicts(box.delete([there[1].key], change_key(there[0])), 1)
+    return verdict is None or verdict.meaning is Meaning.GONE
 
 
 def _delete(box: Box, effect: Effect) -> Outcome:

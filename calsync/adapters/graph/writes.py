@@ -16,6 +16,7 @@ from calsync.adapters.graph.errors import Meaning, as_outcome, judge
 from calsync.adapters.graph.events import (
     by_transaction,
     find_tag,
+    keys_of,
     read_keys,
     read_raw,
     transaction_id,
@@ -309,9 +310,27 @@ def _replace(box: Box, effect: Effect, raw: dict[str, Any], now: Seen) -> Outcom
     if not isinstance(outcome, Done) or not isinstance(outcome.now, Seen):
         return outcome
     answer = box.delete(now.key, etag=etag(raw))
-    if answer.ok or judge(answer).meaning is Meaning.GONE:
+    if answer.ok:
         return outcome
+    if judge(answer).meaning is Meaning.GONE:
+        # Another connector, or Exchange itself, may have made it anew just now.
+        rest = [_remove_same(box, key, now) for key in keys_of(box, [now.uid])]
+        if all(rest):
+            return outcome
     return InDoubt("the series was made anew, but its former event is still there")
+
+
+def _remove_same(box: Box, key: str, was: Seen) -> bool:
+    """Remove the item that bears the global id of ``was`` if it is nothing but that one, made anew:
+    what differs is somebody's change, and not ours to remove. False where it may still be there."""
+    answer = box.get_event(key, zone=told_in(was.occupancy))
+    if not answer.ok:
+        return False
+    seen = read_raw(box, answer.body or {})
+    if not (isinstance(seen, Seen) and seen.owned and seen.fingerprint == was.fingerprint):
+        return True
+    removed = box.delete(key, etag=etag(answer.body or {}))
+    return removed.ok or judge(removed).meaning is Meaning.GONE
 
 
 def _delete(box: Box, effect: Effect) -> Outcome:

@@ -6,7 +6,7 @@ import pytest
 
 from calsync.engine.pull import Gathered, _moved_out
 from calsync.model import Absence, Gone, Observation, Unknown
-from tests.unit.core.values import CALENDAR, PAIR, WINDOW, occ, seen
+from tests.unit.core.values import CALENDAR, PAIR, WINDOW, link, occ, seen, there
 
 BEFORE, INSIDE = occ(-48, -47), occ(9, 10)
 
@@ -28,4 +28,18 @@ def test_it_is_right_where_all_that_was_expected_moved_out(
     keys = [f"k{number}" for number in range(len(shown))]
     found = Gathered(calendar=dict(zip(keys, shown, strict=True)))
     found.missing[CALENDAR] = set(keys)
+    assert _moved_out(found, CALENDAR, PAIR, WINDOW) is right
+
+
+@pytest.mark.parametrize(("hours", "right"), [((-48, -47), True), ((9, 10), False)])
+def test_it_is_right_where_the_only_one_was_moved_out_and_made_anew(
+    hours: tuple[int, int], right: bool
+) -> None:
+    """Exchange does so on some changes: gone under its key, and there under another one (found by
+    simulation, seed 100436: the admin was asked again and again)."""
+    anew = seen(occ(*hours), key="new", uid="meeting")
+    found = Gathered(calendar={"e": Gone(key="e", absence=Absence.READ), "new": anew})
+    known = link(there(INSIDE, key="b"), there(INSIDE, key="e", uid="meeting"), base=INSIDE)
+    found.links[known.id] = known
+    found.missing[CALENDAR] = {"e"}
     assert _moved_out(found, CALENDAR, PAIR, WINDOW) is right

@@ -269,3 +269,68 @@ def test_a_date_given_back_on_both_sides_is_no_conflict() -> None:
     mine = replace(SERIES, title="mine")
     merged = merge(base, mine, SERIES, Side.CALENDAR)
     assert (merged.value, merged.conflicts) == (mine, ())
+
+
+# --- one date, field by field --------------------------------------------------------------------
+
+
+def _on(day: int, **fields: object) -> Override:
+    start = DAYS[day]
+    shown = Override(recurrence_id=start, start=start, end=start + timedelta(hours=1), title="t")
+    return replace(shown, **fields)  # type: ignore[arg-type]  # by name
+
+
+def _with(*dates: Override, **fields: object) -> Occupancy:
+    assert SERIES.recurrence is not None
+    shape = replace(SERIES, recurrence=replace(SERIES.recurrence, overrides=dates))
+    return replace(shape, **fields)  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_who_renames_a_series_renames_the_date_that_somebody_shortens(winner: Side) -> None:
+    """Found by simulation (seed 100553): the new title was lost on that date, without a word."""
+    end = DAYS[1] + timedelta(minutes=25)
+    shorter = _with(_on(1, end=end))
+    both = merge(SERIES, shorter, replace(SERIES, title="new"), winner)
+    assert both.value == _with(_on(1, end=end, title="new"), title="new")
+    assert both.conflicts == ()
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_a_date_with_a_title_of_its_own_keeps_it(winner: Side) -> None:
+    own = _with(_on(1, title="its own"))
+    both = merge(own, own, replace(own, title="new"), winner)
+    assert both.value == replace(own, title="new")
+    assert both.conflicts == ()
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_two_fields_of_one_date_do_not_meet(winner: Side) -> None:
+    end = DAYS[1] + timedelta(minutes=25)
+    both = merge(SERIES, _with(_on(1, end=end)), _with(_on(1, busy=Busy.TENTATIVE)), winner)
+    assert both.value == _with(_on(1, end=end, busy=Busy.TENTATIVE))
+    assert both.conflicts == ()
+
+
+@pytest.mark.parametrize(("winner", "minutes"), [(Side.BOOKING, 25), (Side.CALENDAR, 40)])
+def test_one_field_of_one_date_does(winner: Side, minutes: int) -> None:
+    mine, theirs = (_with(_on(1, end=DAYS[1] + timedelta(minutes=m))) for m in (25, 40))
+    both = merge(SERIES, mine, theirs, winner)
+    assert both.value == _with(_on(1, end=DAYS[1] + timedelta(minutes=minutes)))
+    assert both.conflicts == ("date 2026-03-03 09:00",)
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_a_date_that_was_put_back_is_none_of_its_own_any_more(winner: Side) -> None:
+    end = DAYS[1] + timedelta(minutes=25)
+    renamed = _with(_on(1, end=end, title="new"), title="new")
+    both = merge(_with(_on(1, end=end)), SERIES, renamed, winner)
+    assert both.value == replace(SERIES, title="new")
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_dates_follow_their_series_onto_another_grid(winner: Side) -> None:
+    moved = _with(_on(1, end=DAYS[1] + timedelta(minutes=25)), zone="UTC")
+    both = merge(SERIES, moved, replace(SERIES, title="new"), winner)
+    shorter = _on(1, end=DAYS[1] + timedelta(minutes=25), title="new")
+    assert both.value == _with(shorter, zone="UTC", title="new")

@@ -8,6 +8,7 @@ import pytest
 
 from calsync.model import Half, Link, LinkState, Presence, Seen, Side
 from calsync.reconcile.join import link_id
+from calsync.reconcile.observe import accept
 from calsync.reconcile.remade import Vanished, under_new_key
 from tests.unit.core.values import CALENDAR, NOW, agreed, at, gone, link, occ, seen, there, unknown
 
@@ -137,7 +138,8 @@ def test_its_time_was_claimed_when_people_booked_it_not_when_it_was_made_anew() 
     )
     assert renamed.event.since == at(2)
     _, moved = under_new_key(before, CALENDAR, seen(TEN, key="new", created=at(50)), NOW)
-    assert (moved.event.since, moved.event.created) == (at(50), at(50))
+    # Moved by people: had it been made at that time, calsync would have put it there.
+    assert (moved.event.since, moved.event.created) == (at(50), at(1))
 
 
 @pytest.mark.parametrize(("modified", "since"), [(at(8), at(8)), (None, NOW)])
@@ -159,3 +161,12 @@ def test_two_lives_of_a_key_have_two_tombstones() -> None:
     assert one.id != two.id
     again, _ = under_new_key(agreed(NINE), CALENDAR, seen(NINE, key="new"), NOW)
     assert again.id == one.id, "the same on every run"
+
+
+def test_what_was_made_anew_keeps_the_time_of_its_first_making_through_later_readings() -> None:
+    old = there(NINE, key="e", created=at(1), since=at(2))
+    before = link(there(NINE, key="b"), old, base=NINE)
+    _, moved = under_new_key(before, CALENDAR, seen(TEN, key="new", created=at(50)), NOW)
+    again = accept(moved, CALENDAR, seen(TEN, key="new", mark=99, created=at(50)), NOW)
+    assert again is not None
+    assert (again.event.since, again.event.created) == (at(50), at(1))

@@ -177,7 +177,7 @@ def _record(
         links[link.id] = changed[link.id] = result.link
         for notice in result.notices:
             told = doubtful if may_be_told(ctx, link, kind=notice.kind) else notices
-            told.extend(addressed(ctx, pair, notice))
+            told.extend(addressed(ctx, pair, notice, link))
         # What a declined copy left is looked for elsewhere first; declined it is.
         declined = isinstance(said, Done) and effect.kind is EffectKind.DECLINE_EVENT
         what = "confirmed" if declined and isinstance(outcome, Stale) else result.what

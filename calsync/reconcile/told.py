@@ -18,6 +18,7 @@ from calsync.model import (
     Presence,
     Seen,
     Side,
+    is_theirs,
 )
 
 #: Effects after which a booking that waits is confirmed: the calendar has it then.
@@ -129,6 +130,13 @@ def cancellation(link: Link, effect: Effect) -> tuple[Notice, ...]:
             cause=Side.CALENDAR if by_calendar else Side.BOOKING,
         ),
     )
+
+
+def by_its_person(link: Link, notice: Notice) -> bool:
+    """True where the notice is news of a meeting in the calendar of the person who booked, which
+    was moved or cancelled there."""
+    theirs = is_theirs(link.event.key) and notice.cause is Side.CALENDAR
+    return theirs and link.event.reason != Absence.DROPPED.value
 
 
 def whole(key: str) -> str:

@@ -124,6 +124,11 @@ class CalendarSide(SyncSide, Protocol):
         ``Unknown``."""
         ...
 
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        """Meetings that people made, in their own calendars: uid → mailbox. What is not there, or
+        lies in a calendar that is not ours to read, is left out."""
+        ...
+
     def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         """The room's copies of these meetings, whatever their keys."""
         ...

@@ -80,6 +80,9 @@ class _Port:
 
     # (No room here is asked for its answer: nothing lies with people.)
 
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        return {}
+
     def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         return []
 

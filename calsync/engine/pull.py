@@ -203,9 +203,8 @@ def _with_theirs(
             if lacks and _expected(link, Side.CALENDAR, pair, window):
                 told.links[link.id] = link
                 told.dropped.add(link.id)
-    if not told.links:
-        return replace(pull, observations=tuple(told.rest))
     read = yield from theirs.look(ctx, pair, told)
+    read += yield from theirs.adopt(ctx, pair, told)
     # Where the room itself says that it is cancelled, that is no late reading.
     found.hinted[Side.CALENDAR].update(
         key for link_id in told.dropped if (key := told.links[link_id].event.key) is not None

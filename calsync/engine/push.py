@@ -245,6 +245,8 @@ def _doubted(
     again, and looked for."""
     half = link.half(effect.kind.side)
     match outcome:
+        case Done(now=Seen() as now_) | Stale(now=Seen() as now_) if _is_copy(link, effect, now_):
+            return Stale(None)
         case Stale(now=Gone() as gone) if not able.local and too_new_to_be_gone(half, gone, now):
             return Later(LAG.total_seconds() / 2, "not found, but made only now")
         case Stale(now=Gone(absence=Absence.READ)) if able.remakes or able.keeps:
@@ -253,6 +255,13 @@ def _doubted(
             return Stale(None)
         case _:
             return outcome
+
+
+def _is_copy(link: Link, effect: Effect, now: Seen) -> bool:
+    """True where what is shown is the room's copy of a meeting that lies with a person, of which
+    some dates were declined: what that comes to is read where it lies."""
+    theirs = effect.kind.side is Side.CALENDAR and is_theirs(link.event.key)
+    return theirs and not is_theirs(now.key)
 
 
 def _make_way(

@@ -25,6 +25,7 @@ from calsync.model import (
     Seen,
     Side,
     Unknown,
+    WriteAs,
     is_theirs,
 )
 from calsync.reconcile.observe import LAG, last_seen
@@ -143,6 +144,32 @@ def _is_another(copy: Seen, obs: Seen) -> bool:
     one, other = copy.person.address.casefold(), obs.person.address.casefold()
     strange = bool(one and other and one != other)
     return strange and not same_schedule(copy.occupancy, obs.occupancy)
+
+
+def adopt(ctx: Context, pair: Pair, theirs: Theirs) -> Steps[list[Observation]]:
+    """What people just asked the room to, as it stands in their own calendars, where these are open
+    to us: there it can be changed from the platform, too. It is taken out of ``theirs.rest``."""
+    if pair.write_as is not WriteAs.ORGANIZER or not ctx.state(pair).imported:
+        return []
+    asked = {
+        obs.key: obs
+        for obs in theirs.rest
+        if isinstance(obs, Seen) and not obs.owned and obs.uid and obs.person.address
+    }
+    known = ctx.store.links_by_key(pair.id, Side.CALENDAR, list(asked)) if asked else []
+    new = asked.keys() - {link.event.key for link in known}
+    wanted = {asked[key].uid: asked[key].person.address.lower() for key in sorted(new)}
+    if not wanted:
+        return []
+    port = ctx.calendar(pair)
+    found: Mapping[str, Observation] = yield Call("find", lambda: port.meetings_of(pair, wanted))
+    taken: list[Observation] = []
+    for key in sorted(new):
+        obs, copy = found.get(asked[key].uid), asked[key]
+        if isinstance(obs, Seen) and not _is_another(copy, obs):
+            taken.append(replace(obs, copy=key))
+            theirs.rest.remove(copy)
+    return taken
 
 
 def checked(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from calsync.model.observation import RoomAnswer
+from calsync.model.observation import RoomAnswer, is_theirs
 from calsync.model.occupancy import Occupancy
 from calsync.model.refusal import Refusal
 from calsync.model.rooms import NOBODY, Person, Side
@@ -51,6 +51,13 @@ class Half:
     sent: str = ""
     answer: RoomAnswer = RoomAnswer.NONE
     copy: str = ""
+
+    @property
+    def changeable(self) -> bool:
+        """True where a change takes effect: the room organizes it, or it is the organizer's copy in
+        a person's calendar. What people made there themselves is not ``owned``: for the room it can
+        be declined, and is never deleted."""
+        return self.owned or is_theirs(self.key)
 
     @property
     def waits(self) -> bool:

@@ -60,6 +60,7 @@ class Seen:
     claimed, where that was before it appeared here: on a third side, from which it was mirrored.
     ``answer``: of a meeting in a person's calendar, what the room said; ``answered``: when, by the
     server's clock, where it tells. ``copy``: the key of the room's own copy, where it is known.
+    ``organizer``: in whose mailbox it was found, where no link knows.
     """
 
     key: str
@@ -81,6 +82,7 @@ class Seen:
     answer: RoomAnswer = RoomAnswer.NONE
     answered: datetime | None = None
     copy: str = ""
+    organizer: str = ""
 
 
 def former_mark(key: str) -> str:

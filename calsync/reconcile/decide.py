@@ -131,7 +131,7 @@ def _declined(link: Link) -> Decision:
             return Decision(verb=Verb.SKIP, why=f"booking side unknown: {link.booking.reason}")
         case Change.NEVER:
             return Decision(verb=Verb.BURY, why=_SAID_NO)
-        case Change.DELETED if link.hindrance:
+        case Change.DELETED if link.hindrance or link.origin is Side.CALENDAR:
             return Decision(verb=Verb.BURY, why=_SAID_NO)
         case Change.DELETED:
             return Decision(verb=Verb.DELETE_EVENT, why=f"{_SAID_NO}: its meeting is given up")
@@ -228,12 +228,27 @@ def _write_event(link: Link, mine: Occupancy | None, theirs: Occupancy | None) -
         return Decision(
             verb=Verb.DECLINE_DATES, why="dates given up on the booking side", dates=dates
         )
+    if _may_be_told(link, mine):
+        return Decision(verb=Verb.WRITE_EVENT, why="changed on the booking side", target=mine)
     return Decision(
         verb=Verb.WRITE_BOOKING,
         why=_NOT_OURS,
         target=theirs,
         conflict=_capability(link, mine),
     )
+
+
+def _may_be_told(link: Link, mine: Occupancy) -> bool:
+    """True where the meeting of an organizer, in that one's own calendar, may be brought to what
+    the platform wants. A date that the room gives up is not to be cancelled for everybody; and what
+    a private meeting is called is not known here, so it would be named anew."""
+    base = link.base
+    if not link.event.changeable or base is None or mine.private is not base.private:
+        return False
+    held, wanted = base.recurrence, mine.recurrence
+    if held is None or wanted is None:
+        return True
+    return not set(wanted.excluded) - set(held.excluded)
 
 
 def _capability(link: Link, lost: Occupancy) -> Conflict:
@@ -270,7 +285,7 @@ def dropped_dates(base: Occupancy | None, now: Occupancy) -> tuple[datetime, ...
 def _both_edited(link: Link, mine: Occupancy, theirs: Occupancy, policy: EditPolicy) -> Decision:
     if link.booking.fingerprint == link.event.fingerprint:
         return Decision(verb=Verb.REBASE, why="both sides made the same change", target=mine)
-    if not link.event.owned:
+    if not link.event.owned and not _may_be_told(link, mine):
         return _organisers(link, mine, theirs)
     winner = edit_winner(policy, link.origin)
     merged = merge(link.base, mine, theirs, winner or link.origin)

@@ -18,6 +18,7 @@ from calsync.model import (
     Presence,
     Refusal,
     Side,
+    is_theirs,
 )
 from calsync.reconcile.decide import Decision, Verb
 
@@ -73,14 +74,20 @@ def _effect(
             dates=decision.dates,
         )
     other = link.half(kind.side.other)
+    key, version = half.key, half.version
+    organizer = link.organizer if kind.side is Side.CALENDAR else ""
+    if kind is EffectKind.DECLINE_EVENT and is_theirs(key):
+        # The room declines its own copy. Of that no version is known, nor matters: the answer is
+        # about the meeting as it was read where it lies.
+        key, version, organizer = half.copy or None, "", ""
     return Effect(
         id=effect_id(link),
         kind=kind,
         link_id=link.id,
         revision=link.revision,
         why=decision.why,
-        key=half.key,
-        version=half.version,
+        key=key,
+        version=version,
         was=shown(link, kind.side),
         target=target,
         fingerprint=fingerprint(target) if target is not None else "",
@@ -88,10 +95,10 @@ def _effect(
         uid=other.uid,
         person=link.person,
         created=other.created,
-        owned=link.event.owned,
+        owned=link.event.changeable,
         merged=decision.verb in (Verb.WRITE_BOTH, Verb.GIVE_BACK),
         seats=link.seats,
-        organizer=link.organizer if kind.side is Side.CALENDAR else "",
+        organizer=organizer,
     )
 
 

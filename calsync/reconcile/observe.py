@@ -34,6 +34,7 @@ from calsync.model import (
     Seen,
     Side,
     Unknown,
+    is_theirs,
 )
 from calsync.reconcile.rebase import with_half
 from calsync.reconcile.sent import as_sent
@@ -141,7 +142,8 @@ def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
     # Made private on this side: from now on nobody is named, whoever booked it.
     person = NOBODY if obs.occupancy.private else obs.person if mine else link.person
     seats = obs.seats if mine else link.seats
-    return replace(link, event=half, person=person, seats=seats)
+    organizer = obs.organizer or link.organizer
+    return replace(link, event=half, person=person, seats=seats, organizer=organizer)
 
 
 def _kept_for_create(link: Link, before: Link, side: Side) -> Link:
@@ -204,7 +206,8 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         seen=None if same else obs.occupancy,
         # Of what was made anew under this key, the first making counts (``remade``).
         created=half.created if known else obs.created,
-        owned=obs.owned,
+        # (What people made in their own calendar is theirs, although it may be changed there.)
+        owned=obs.owned and not (is_theirs(obs.key) and link.origin is Side.CALENDAR),
         uid=obs.uid,
         since=since,
         # A write is bound to the version it was decided on: it has missed every other. To what the

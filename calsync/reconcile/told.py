@@ -52,7 +52,10 @@ def expected(link: Link, effect: Effect) -> NoticeKind | None:
 
 
 def confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:
-    """One answer to the person who booked: yes, or yes except for some dates, or "not moved"."""
+    """One answer to the person who booked: yes, or yes except for some dates, or "not moved". Who
+    changes a meeting on the platform that somebody made in Outlook is not known."""
+    if link.origin is Side.CALENDAR:
+        return ()
     return (
         Notice(
             kind=NoticeKind.REJECTED if refuses_all(effect) else NoticeKind.CONFIRMED,

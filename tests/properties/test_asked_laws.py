@@ -197,3 +197,49 @@ def test_what_one_side_did_last_is_what_stands(seed: int) -> None:
     world.settle()
     judged(world)
     assert list(world.booking.live().values()) == [wanted]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_meetings_of_people_changed_on_both_sides(seed: int) -> None:
+    """Born in Outlook: both sides come to show the same, and calsync never deletes anybody's
+    meeting, whatever the platform gives up."""
+    world = Asking(seed)
+    calendar, chance = world.calendar, world.rng
+    keys = [
+        calendar.invite(str(number), single(number * 5, title=f"{number}-0"), EVE)
+        for number in range(3)
+    ]
+    world.booking.faults = calendar.faults = NOISE
+    cancelled: set[str] = set()
+    for turn in range(14):
+        number = chance.randrange(3)
+        key, choice = keys[number], chance.random()
+        new = single(number * 5 + chance.randrange(3), title=f"{number}-{turn}")
+        mirrored = [k for k, o in world.booking.live().items() if o.start.hour // 5 == number]
+        if choice < 0.3 and mirrored:
+            if chance.random() < 0.2:
+                world.booking.remove(mirrored[0])
+            else:
+                world.booking.put(mirrored[0], new, pending=chance.random() < 0.5)
+        elif choice < 0.6 and key not in cancelled:
+            if chance.random() < 0.2:
+                cancelled.add(key)
+                calendar.remove(key)
+            elif chance.random() < 0.1:
+                calendar.uninvite(key)
+            else:
+                calendar.put(key, new, uid=calendar.items[key].uid)
+        calendar.attend(0.5)
+        if chance.random() < 0.7:
+            world.cycle(full=chance.random() < 0.1)
+        if chance.random() < 0.15:
+            world.restart()
+    world.settle()
+    times = Counter((occ.start, occ.end) for occ in world.booking.live().values())
+    assert times == Counter((occ.start, occ.end) for occ in calendar.room().values())
+    assert {key for key in keys if calendar.items[key].deleted} == cancelled
+    assert max(times.values(), default=1) == 1, "mirrored twice"
+    writes = world.booking.writes + calendar.writes
+    for _ in range(3):
+        world.cycle()
+    assert world.booking.writes + calendar.writes == writes, "writes while idle"

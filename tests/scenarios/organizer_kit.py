@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from calsync.adapters.hub.desk import Precondition
 from calsync.model import Link
 from tests.scenarios.fault_kit import Company, Office, Taken, company, day, office
 
@@ -120,6 +121,15 @@ def link_of(made: Office, booking: str) -> Link:
         link for link in made.home.store.links(made.pair("hall").id) if link.booking.key == booking
     ]
     return found
+
+
+def patch(made: Office, booking: str, **changed: object) -> None:
+    """A change on the platform."""
+    said = {
+        name: f"{value:%Y-%m-%dT%H:%M:%S}" if isinstance(value, datetime) else value
+        for name, value in changed.items()
+    }
+    made.home.bookings.patch(booking, said, Precondition())
 
 
 def stands(start: datetime, minutes: int = 60) -> Counter[Taken]:

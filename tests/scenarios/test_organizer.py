@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tests.scenarios.organizer_kit import (
     answers,
     asking,
     link_of,
+    patch,
     person,
     slow,
     stands,
@@ -36,15 +36,6 @@ def firm(request: pytest.FixtureRequest) -> Iterator[Company]:
 def reason(made: Office, booking: str) -> str:
     refusal = made.home.bookings.booking(booking).booking.refusal
     return refusal.reason if refusal is not None else ""
-
-
-def patch(made: Office, booking: str, **changed: object) -> None:
-    """A change on the platform."""
-    said = {
-        name: f"{value:%Y-%m-%dT%H:%M:%S}" if isinstance(value, datetime) else value
-        for name, value in changed.items()
-    }
-    made.home.bookings.patch(booking, said, Precondition())
 
 
 # --- the room answers --------------------------------------------------------------------------

@@ -76,6 +76,13 @@ class PeopleSide(MemorySide):
             self.feed.pop()
             meeting.due = True
 
+    def invite(self, name: str, occ: Occupancy, mailbox: str) -> str:
+        """A person asks the room to a meeting of their own; its key."""
+        key = their_key(name)
+        self.meetings[key] = Meeting(mailbox=mailbox, copy=f"copy-{name}")
+        self.put(key, occ, uid=f"uid-{name}")
+        return key
+
     def uninvite(self, key: str) -> None:
         self.meetings[key].invited, self.meetings[key].due = False, True
         self.items[key].mark = self._tick()
@@ -168,6 +175,19 @@ class PeopleSide(MemorySide):
                     found[tag] = self._look(key, mailbox)
         return found
 
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        found: dict[str, Observation] = {}
+        for key, meeting in self.meetings.items():
+            item = self.items[key]
+            if (
+                uids.get(item.uid) == meeting.mailbox
+                and self.rng.random() >= self.faults.unreadable
+            ):
+                seen = self._look(key, meeting.mailbox)
+                if isinstance(seen, Seen):
+                    found[item.uid] = replace(seen, organizer=meeting.mailbox)
+        return found
+
     def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         return [
             self._seen(item)
@@ -178,11 +198,24 @@ class PeopleSide(MemorySide):
     def _apply(self, effect: Effect) -> Outcome:
         if effect.kind is EffectKind.CREATE_EVENT and effect.organizer:
             return self._invite(effect)
+        if effect.kind is EffectKind.DECLINE_EVENT and not effect.version:
+            return self._decline(effect.key or "")
         meeting = self.meetings.get(effect.key or "")
         if meeting is not None and not meeting.invited and effect.key is not None:
             gone = Gone(key=effect.key, absence=Absence.UNINVITED)
             return Done(gone) if effect.kind is EffectKind.DELETE_EVENT else self._stale(gone)
         return super()._apply(effect)
+
+    def _decline(self, copy: str) -> Outcome:
+        """The room's own no, to a meeting of somebody's."""
+        self.writes += 1
+        ((key, meeting),) = [(k, m) for k, m in self.meetings.items() if m.copy == copy]
+        if not self.items[copy].deleted:
+            super().remove(copy)
+        meeting.answer, meeting.answered = RoomAnswer.DECLINED, self.now
+        self.items[key].mark = self._tick()
+        self.items[key].modified = self.now
+        return Done(self._gone(copy))
 
     def _stale(self, gone: Gone) -> Outcome:
         from calsync.model import Stale

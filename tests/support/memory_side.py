@@ -223,6 +223,9 @@ class MemorySide:
 
     # People have no calendars here (see ``memory_people``).
 
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        return {}
+
     def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         return []
 

@@ -164,6 +164,7 @@ def read_found(box: Box, found: Found) -> Observation:
         instances=listed,
         subject_fallback=box.subject_fallback,
         people=box.counts_people,
+        meeting=box.counts_people and bool(box.at),
     )
     if box.at:
         seen = with_answer(event, seen, box.pair.mailbox)

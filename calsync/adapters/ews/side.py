@@ -14,7 +14,7 @@ from calsync.adapters.ews.sync import read_round
 from calsync.adapters.ews.transport import Server
 from calsync.adapters.ews.writes import carry_out, create_all
 from calsync.adapters.graph.seal import Seal
-from calsync.adapters.graph.theirs import is_held, observed, outcome_of
+from calsync.adapters.graph.theirs import is_held, observed, organized, outcome_of
 from calsync.adapters.wrap.port import Caller
 from calsync.errors import SideError, UsageError
 from calsync.mapping.expand import extent
@@ -133,6 +133,14 @@ class EwsSide:
             if isinstance(one, Seen):
                 self._unheard.setdefault(pair.id, {})[one.key] = 0
         return found
+
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        def look(mailbox: str, uid: str) -> list[Observation]:
+            box = self._box(pair, mailbox)
+            keys = box.of_meetings([uid])
+            return read_keys(box, keys) if keys else []
+
+        return organized(uids, look)
 
     def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         box = self._box(pair)

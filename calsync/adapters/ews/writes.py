@@ -287,7 +287,7 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
         return Later(_NOT_SENT_S, error.what)
     match now:
         case Seen():
-            if now.version != effect.version:
+            if effect.version and now.version != effect.version:
                 return Stale(now)
             return found.item, now
         case Gone():

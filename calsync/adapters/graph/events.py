@@ -61,6 +61,7 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         span=span,
         subject_fallback=box.subject_fallback,
         people=box.counts_people,
+        meeting=box.counts_people and bool(box.at),
     )
     if box.at:
         seen = with_answer(raw, seen, box.pair.mailbox)

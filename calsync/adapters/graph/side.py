@@ -15,7 +15,7 @@ from calsync.adapters.graph.events import find_tag, keys_of, read_keys, read_raw
 from calsync.adapters.graph.links import AllowedOrigin, user_path
 from calsync.adapters.graph.places import resource_calendars
 from calsync.adapters.graph.seal import Seal
-from calsync.adapters.graph.theirs import is_held, observed, outcome_of
+from calsync.adapters.graph.theirs import is_held, observed, organized, outcome_of
 from calsync.adapters.graph.writes import carry_out, create_body, created, guarded
 from calsync.adapters.wrap.port import Caller
 from calsync.errors import SideError, UsageError
@@ -122,6 +122,14 @@ class GraphSide:
         box = self._box(pair)
         keys = keys_of(box, uids)
         return read_keys(box, keys) if keys else []
+
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        def look(mailbox: str, uid: str) -> list[Observation]:
+            box = self._box(pair, mailbox)
+            keys = keys_of(box, [uid])
+            return read_keys(box, keys) if keys else []
+
+        return organized(uids, look)
 
     def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         return self.elsewhere(pair, uids)

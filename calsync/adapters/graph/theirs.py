@@ -6,12 +6,14 @@ resource attendee); that a POST was answered 201 says that this copy exists, no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from calsync.adapters.graph.errors import Meaning
+from calsync.errors import SideError
+from calsync.mapping.event import organizer_of
 from calsync.mapping.event_fields import instant_of, ticks
 from calsync.model import (
     NO_ORGANIZER,
@@ -23,7 +25,6 @@ from calsync.model import (
     Later,
     Observation,
     Outcome,
-    Person,
     Refused,
     RoomAnswer,
     Seen,
@@ -106,12 +107,7 @@ def with_answer(raw: Mapping[str, Any], seen: Observation, mailbox: str) -> Obse
     said = answer_of(raw, mailbox)
     if said is None:
         return Gone(key=seen.key, absence=Absence.UNINVITED, mark=seen.mark)
-    return replace(seen, answer=said[0], answered=said[1], person=_organizer(raw))
-
-
-def _organizer(raw: Mapping[str, Any]) -> Person:
-    organizer = raw.get("organizer")
-    return Person("", _address(organizer)) if isinstance(organizer, dict) else Person()
+    return replace(seen, answer=said[0], answered=said[1], person=organizer_of(raw))
 
 
 # --- at the edge: keys -------------------------------------------------------------------------
@@ -137,6 +133,23 @@ def _keyed(now: Seen | Gone) -> Seen | Gone:
     seen = observed(now)
     assert not isinstance(seen, Unknown)
     return seen
+
+
+def organized(
+    uids: Mapping[str, str], look: Callable[[str, str], list[Observation]]
+) -> dict[str, Observation]:
+    """Of these meetings (uid → mailbox) those that lie in the calendar of their organizer, under
+    the keys of the engine. ``look``: what a mailbox has under a uid."""
+    found: dict[str, Observation] = {}
+    for uid, mailbox in uids.items():
+        try:
+            rows = look(mailbox, uid)
+        except SideError:
+            continue  # Of another company, or not ours to read: it stays what the room shows.
+        mine = [one for one in rows if isinstance(one, Seen) and one.owned and one.uid == uid]
+        if len(mine) == 1:
+            found[uid] = replace(mine[0], key=their_key(mine[0].key), organizer=mailbox)
+    return found
 
 
 def is_held(effect: Effect, before: Iterable[tuple[Effect, Outcome]]) -> bool:

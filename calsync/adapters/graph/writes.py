@@ -250,7 +250,7 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
     now = read_raw(box, raw)
     match now:
         case Seen():
-            if now.version != effect.version:
+            if effect.version and now.version != effect.version:
                 return Stale(now)
             return raw, now
         case Gone():

@@ -11,7 +11,8 @@ def N_(text: str) -> str:
     return text
 
 
-#: Why a booking cannot stand: see ``reconcile.effects`` and ``reconcile.route``. What an admin wrote stays as it is.
+#: Why a booking cannot stand: see ``reconcile.effects`` and ``reconcile.route``. What an admin
+#: wrote stays as it is.
 REASONS = (
     N_("The room was already booked at that time."),
     N_("The room was already booked on some of the dates."),

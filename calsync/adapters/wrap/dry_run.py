@@ -62,6 +62,9 @@ class DryRun(_ReadOnly):
         super().__init__(inner)
         self._calendar = inner
 
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        return self._calendar.meetings_of(pair, uids)
+
     def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         return self._calendar.copies(pair, uids)
 

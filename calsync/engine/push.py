@@ -245,7 +245,7 @@ def _doubted(
     again, and looked for."""
     half = link.half(effect.kind.side)
     match outcome:
-        case Done(now=Seen() as now_) | Stale(now=Seen() as now_) if _is_copy(link, effect, now_):
+        case Done(now=seen) | Stale(now=Seen() | Gone() as seen) if _is_copy(link, effect, seen):
             return Stale(None)
         case Stale(now=Gone() as gone) if not able.local and too_new_to_be_gone(half, gone, now):
             return Later(LAG.total_seconds() / 2, "not found, but made only now")
@@ -257,9 +257,9 @@ def _doubted(
             return outcome
 
 
-def _is_copy(link: Link, effect: Effect, now: Seen) -> bool:
-    """True where what is shown is the room's copy of a meeting that lies with a person, of which
-    some dates were declined: what that comes to is read where it lies."""
+def _is_copy(link: Link, effect: Effect, now: Seen | Gone) -> bool:
+    """True where what is shown is the room's copy of a meeting that lies with a person, which the
+    room declined: what that comes to is read where it lies, under the marks of that place."""
     theirs = effect.kind.side is Side.CALENDAR and is_theirs(link.event.key)
     return theirs and not is_theirs(now.key)
 

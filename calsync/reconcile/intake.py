@@ -17,6 +17,7 @@ from calsync.model import (
     Side,
     Skip,
     Unknown,
+    is_theirs,
 )
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
 from calsync.reconcile.observe import accept, last_seen, may_be_remade
@@ -136,8 +137,9 @@ class Intake:
             new = with_half(new, side, replace(half, presence=Presence.GONE))
             new = accept(new, side, obs, self._now) or new
             tomb = with_half(tomb, side, replace(half, key=None))
-        if Side.CALENDAR in back:
-            new = replace(new, organizer=tomb.organizer)
+        if is_theirs(new.event.key):
+            # Whose meeting it is, is not forgotten: what people made is never deleted.
+            new = replace(new, organizer=tomb.organizer, origin=tomb.origin)
         self.changed[tomb.id] = tomb
         self.changed[new.id] = new
 

@@ -155,6 +155,26 @@ def test_a_cancelled_meeting_is_gone_for_everybody(lab: Lab) -> None:
     assert read(lab, seen.key) == Gone(key=seen.key, absence=Absence.READ)
 
 
+def test_a_meeting_that_people_made_is_never_deleted(lab: Lab) -> None:
+    lab.act("book", person=ADA, room=lab.room, subject="Mine", start="2026-12-03T09:00:00Z")
+    uid = live(lab)[0]["iCalUId"]
+    seen = lab.side.meetings_of(lab.pair, {uid: ADA, "other": BOB})[uid]
+    assert isinstance(seen, Seen)
+    assert (is_theirs(seen.key), seen.organizer, seen.tag) == (True, ADA, None)
+    assert (seen.person.name, seen.person.address) == ("Ada", ADA)
+    (outcome,) = lab.side.apply(lab.pair, [asked(DELETE, "link-1", seen=seen)])
+    assert isinstance(outcome, Refused), outcome
+    assert [one["subject"] for one in live(lab)] == ["Mine"]
+    (copy,) = [one for one in lab.side.copies(lab.pair, [uid]) if isinstance(one, Seen)]
+    decline = effect(EffectKind.DECLINE_EVENT, "link-1", key=copy.key, was=copy.occupancy)
+    (declined,) = lab.side.apply(lab.pair, [decline])
+    assert isinstance(declined, Done), declined
+    assert isinstance(declined.now, Gone)
+    after = read(lab, seen.key)
+    assert isinstance(after, Seen)
+    assert after.answer is RoomAnswer.DECLINED
+
+
 def test_what_cannot_be_brought_about_without_a_new_meeting_is_refused(lab: Lab) -> None:
     seen = read(lab, made(lab, with_exceptions()).key)
     assert isinstance(seen, Seen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,13 @@ class Asking(World):
             self.calendar.attend()
         self.rest()
         self.answers = False
+
+    def answer(self, question: str) -> None:
+        """What lies with people is not in the room's calendar."""
+        side = next(s for s in Side if f"the {s.value} side" in question)
+        there = self.calendar.room() if side is Side.CALENDAR else self.booking.live()
+        state = self.ctx.state(self.pair)
+        self.ctx.states[self.pair.id] = replace(state, approved=not there, halted="")
 
     def cycle(self, *, full: bool = False) -> CycleReport:
         if self.answers:
@@ -199,7 +207,11 @@ def test_what_one_side_did_last_is_what_stands(seed: int) -> None:
     assert list(world.booking.live().values()) == [wanted]
 
 
-@pytest.mark.parametrize("seed", range(200))
+#: A tombstone on both sides whose booking was shown late; a decline whose mark was another place's.
+DELETED = (28, 323, 351, 367, 1654, 1752)
+
+
+@pytest.mark.parametrize("seed", sorted({*range(200), *DELETED}))
 def test_meetings_of_people_changed_on_both_sides(seed: int) -> None:
     """Born in Outlook: both sides come to show the same, and calsync never deletes anybody's
     meeting, whatever the platform gives up."""

@@ -28,7 +28,7 @@ from calsync.adapters.ews.series import (
 )
 from calsync.adapters.ews.xml import Element, items_of, read_item
 from calsync.adapters.graph.errors import Meaning
-from calsync.adapters.graph.theirs import CLOSED, no_organizer, only_as_new
+from calsync.adapters.graph.theirs import CLOSED, no_organizer, not_made_by_us, only_as_new
 from calsync.adapters.graph.words import refusal_text
 from calsync.adapters.graph.writes import guarded
 from calsync.adapters.wrap.port import Answer
@@ -375,6 +375,8 @@ def _delete(box: Box, effect: Effect) -> Outcome:
     match found:
         case Stale(now=Gone() as gone):
             return Done(gone)
+        case tuple() if box.at and found[1].tag is None:
+            return not_made_by_us()
         case tuple():
             return _removed_as_read(box, *found)
         case _:

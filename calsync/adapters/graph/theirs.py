@@ -170,6 +170,11 @@ def only_as_new() -> Refused:
     )
 
 
+def not_made_by_us() -> Refused:
+    """Whatever the engine thinks: nobody's own meeting is deleted."""
+    return Refused("its organizer made this meeting: it is not calsync's to delete", "theirs")
+
+
 def no_organizer(what: str) -> Refused:
     """Nothing was made: the person's calendar is not there, or not ours to write to."""
     return Refused(

@@ -31,7 +31,13 @@ from calsync.adapters.graph.series import (
     still_held,
     told_in,
 )
-from calsync.adapters.graph.theirs import CLOSED, invitation, no_organizer, only_as_new
+from calsync.adapters.graph.theirs import (
+    CLOSED,
+    invitation,
+    no_organizer,
+    not_made_by_us,
+    only_as_new,
+)
 from calsync.adapters.graph.words import refusal_text
 from calsync.adapters.wrap.port import Answer, NotSent
 from calsync.errors import (
@@ -340,6 +346,8 @@ def _delete(box: Box, effect: Effect) -> Outcome:
             return Done(gone)
         case tuple():
             raw, now = found
+            if box.at and now.tag is None:
+                return not_made_by_us()
             return _removed(box, now.key, box.delete(now.key, etag=etag(raw)))
         case _:
             return found

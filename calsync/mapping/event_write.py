@@ -36,18 +36,34 @@ class SeriesChange:
 
 
 class Meant:
-    """What a write set out to change. Whatever else differs after one of its steps is a change of
-    somebody else's; but a new pattern or time may have dropped any exception."""
+    """What a write set out to change, and has not yet. Whatever else differs after one of its steps
+    is a change of somebody else's; but a new pattern or time may have dropped any exception."""
 
     def __init__(self, first: SeriesChange) -> None:
         self._master = frozenset(first.master or ())
-        self._dates = frozenset((*first.exclude, *(slot for slot, _ in first.overrides)))
+        self._any_date = bool(self._master)
+        self._dates = frozenset(_dates(first))
+        self._done: set[datetime] = set()
 
     def covers(self, change: SeriesChange) -> bool:
-        if not self._master.issuperset(change.master or ()):
-            return False
-        dates = (*change.exclude, *(slot for slot, _ in change.overrides))
-        return bool(self._master) or self._dates.issuperset(dates)
+        dates = _dates(change)
+        return (
+            self._master.issuperset(change.master or ())
+            and (self._any_date or self._dates.issuperset(dates))
+            and self._done.isdisjoint(dates)
+        )
+
+    def step(self, change: SeriesChange) -> None:
+        """One step was taken: the master, or else its dates. What differs there from now on was
+        changed since, by people."""
+        if change.master:
+            self._master = frozenset()
+        else:
+            self._done.update(_dates(change))
+
+
+def _dates(change: SeriesChange) -> tuple[datetime, ...]:
+    return (*change.exclude, *(slot for slot, _ in change.overrides))
 
 
 def event_body(occ: Occupancy, *, subject_fallback: str, room_zone: str) -> dict[str, Any]:

@@ -352,8 +352,8 @@ def test_what_a_series_replaces_goes_also_where_it_was_made_anew_just_then(
     assert isinstance(seen, Seen)
     anew = lab.act("recreate", room=lab.room, iCalUId=seen.uid)
     if changed:
-        lab.act("edit", id=anew["id"], subject="changed")
-    lab.fault("stale_read", count=1, params={"seconds": 60}, method="GetItem")
+        lab.act("retitle", room=lab.room, id=anew["id"], copy=True, subject="changed")
+    lab.fault("stale_read", count=2, params={"seconds": 60}, method="GetItem")
     (outcome,) = lab.side.apply(lab.pair, [effect(CHANGE, "link-1", seen=seen, target=weekly())])
     assert isinstance(outcome, Done), outcome
     lab.calm()

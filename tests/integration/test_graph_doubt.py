@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -256,3 +258,32 @@ def test_what_a_series_replaces_goes_also_where_it_was_made_anew_just_then(
     left = [raw["id"] for raw in live(lab)]
     assert outcome.now.key in left
     assert len(left) == 1 + changed
+
+
+def test_what_people_rename_between_our_write_and_our_look_at_it_is_theirs(lab: GraphLab) -> None:
+    """Found by simulation (seed 200374): the series was brought to its target once more, over what
+    a person had changed in between."""
+    key = lab.put(weekly())
+    (seen,) = lab.side.read(lab.pair, [key])
+    assert isinstance(seen, Seen)
+    inner = lab.control.handle
+
+    def handle(method: str, target: str, headers: Any = None, body: bytes = b"") -> Any:
+        answer = inner(method, target, headers, body)
+        if method == "PATCH":
+            lab.control.handle = inner  # type: ignore[method-assign]
+            body = json.dumps({"subject": "theirs"}).encode()
+            assert inner("PATCH", target.partition("?")[0], headers_of(headers), body).status == 200
+        return answer
+
+    def headers_of(given: Any) -> Any:
+        return {k: v for k, v in dict(given).items() if k.lower() != "if-match"}
+
+    lab.control.handle = handle  # type: ignore[method-assign]
+    target = replace(weekly(), title="ours")
+    (outcome,) = lab.side.apply(lab.pair, [effect(CHANGE, "a", seen=seen, target=target)])
+    assert isinstance(outcome, Done), outcome
+    assert not outcome.complete
+    assert isinstance(outcome.now, Seen)
+    assert outcome.now.occupancy.title == "theirs"
+    assert [raw["subject"] for raw in live(lab)] == ["theirs"]

@@ -135,6 +135,7 @@ def bring(box: Box, key: str, target: Occupancy, item: dict[str, Any], now: Seen
             return Done(now, complete=False)
         try:
             stepped = _step(box, key, item, now, change)
+            meant.step(change)
             wrote = wrote or stepped
             found = look(box, key)
             if found is not None and stepped and change_key(found[0]) == change_key(item):

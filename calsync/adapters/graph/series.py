@@ -139,6 +139,7 @@ def bring(box: Box, key: str, target: Occupancy, raw: dict[str, Any], now: Seen)
             return Done(now, complete=False)
         try:
             _step(box, key, raw, now, change)
+            meant.step(change)
             wrote = True
             found = fetch(box, key, zone=told_in(target))
         except _Interrupted as refused:

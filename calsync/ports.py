@@ -119,9 +119,12 @@ class CalendarSide(SyncSide, Protocol):
         the room. Each says what the room answered."""
         ...
 
-    def find_theirs(self, pair: Pair, tags: Mapping[str, str]) -> Mapping[str, Observation]:
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
         """``find`` in people's calendars: tag → mailbox. A tag whose mailbox cannot be asked is
-        ``Unknown``."""
+        ``Unknown``. ``uids``: tag → uid of its booking, which others may share: it may be one
+        meeting with them."""
         ...
 
     def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:

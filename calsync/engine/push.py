@@ -396,10 +396,11 @@ def _look_up_theirs(
         return {}
     port = ctx.calendar(pair)
     tags = {o.link_id: links[o.link_id].organizer for o in mine if o.key is None}
+    uids = {tag: links[tag].booking.uid for tag in tags}
     found: dict[str, Observation | None] = {}
     try:
         if tags:
-            by_tag = yield Call("find", lambda: port.find_theirs(pair, tags))
+            by_tag = yield Call("find", lambda: port.find_theirs(pair, tags, uids))
             found |= {o.id: by_tag.get(o.link_id) for o in mine if o.key is None}
         others = [o for o in mine if o.key is not None]
         by_key = yield from theirs.read(ctx, pair, {o.link_id: links[o.link_id] for o in others})

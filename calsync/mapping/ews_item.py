@@ -23,6 +23,8 @@ from calsync.mapping.ews_uid import uid_of
 #: Names of the two extended properties as ``adapters.ews.xml`` hands them on.
 TAG: Final = "calsync"
 REPLACES: Final = "calsync replaces"
+#: What bookings of several rooms that are one meeting have in common.
+MEETING: Final = "calsync meeting"
 GLOBAL_ID: Final = "CleanGlobalObjectId"
 
 _BUSY: Final = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +22,7 @@ from calsync.model import (
     Later,
     Occupancy,
     Outcome,
+    Pair,
     Refused,
     RoomAnswer,
     Seen,
@@ -236,16 +239,80 @@ def test_whose_status_it_is() -> None:
         status = {"response": said, "time": "2026-12-01T09:00:00.0000000Z"}
         return {"emailAddress": {"address": address}, "type": kind, "status": status}
 
-    hall, alias = (
-        one("hall@x.test", "required", "accepted"),
-        one("h@x.test", "resource", "declined"),
+    hall, loft = (
+        one("Hall@x.test", "required", "accepted"),
+        one("loft@x.test", "resource", "declined"),
     )
-    loft = one("loft@x.test", "resource", "accepted")
-    assert answer_of({"attendees": [alias, hall]}, "hall@x.test")[0] is RoomAnswer.ACCEPTED  # type: ignore[index]
-    assert answer_of({"attendees": [alias]}, "hall@x.test")[0] is RoomAnswer.DECLINED  # type: ignore[index]
-    assert answer_of({"attendees": [alias, loft]}, "hall@x.test") is None
+    assert answer_of({"attendees": [loft, hall]}, "hall@x.test")[0] is RoomAnswer.ACCEPTED  # type: ignore[index]
+    assert answer_of({"attendees": [loft]}, "hall@x.test") is None, "another room in its place"
     for nothing in (None, [], [None, "x"], {}):
         assert answer_of({"attendees": nothing}, "hall@x.test") is None
+
+
+# --- several rooms -----------------------------------------------------------------------------
+
+
+def another_room(lab: Lab) -> Pair:
+    """A second room of the same company, mapped through the same connection."""
+    raw = {"address": f"other-{lab.room}", "name": "Other", "zone": "UTC", "capacity": 4}
+    with lab.server.lock:
+        made = lab.server.control.handle("POST", "/_sandbox/rooms", {}, json.dumps(raw).encode())
+    assert made.status == 201
+    return replace(lab.pair, id="pair-2", room_id="room-2", mailbox=f"other-{lab.room}")
+
+
+def rooms(lab: Lab) -> list[set[str]]:
+    """The rooms of each meeting in Ada's calendar."""
+    return [
+        {a["emailAddress"]["address"] for a in one["attendees"] if a["type"] == "resource"}
+        for one in live(lab)
+    ]
+
+
+def test_rooms_that_are_booked_at_once_are_one_meeting(lab: Lab) -> None:
+    """Two threads of calsync, one for each room."""
+    other = another_room(lab)
+    for number in range(8):
+        target = single(day=2 + number)
+        both = [
+            (
+                pair,
+                effect(
+                    CREATE, f"{pair.id}-{number}", target=target, organizer=ADA, uid=f"u{number}"
+                ),
+            )
+            for pair in (lab.pair, other)
+        ]
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = list(pool.map(lambda one: lab.side.apply(one[0], [one[1]])[0], both))
+        seen = [one.now for one in outcomes if isinstance(one, Done)]
+        assert len({one.key for one in seen}) == 1, outcomes
+        assert len(seen) == 2
+    assert rooms(lab) == [{lab.room, other.mailbox}] * 8
+
+
+def test_a_room_that_is_added_again_is_added_once(lab: Lab) -> None:
+    other = another_room(lab)
+    first = effect(CREATE, "a", target=weekly(), organizer=ADA, uid="u")
+    second = effect(CREATE, "b", target=weekly(), organizer=ADA, uid="u")
+    (made_first,) = lab.side.apply(lab.pair, [first])
+    assert isinstance(made_first, Done)
+    assert lab.side.find_theirs(other, {"b": ADA}, {"b": "u"}) == {}, "it is not on it yet"
+    for _ in range(2):
+        (outcome,) = lab.side.apply(other, [second])
+        assert isinstance(outcome, Done), outcome
+        assert outcome.now.key == made_first.now.key
+        assert isinstance(outcome.now, Seen)
+        assert outcome.now.occupancy == weekly()
+    found = lab.side.find_theirs(other, {"b": ADA}, {"b": "u"})["b"]
+    assert isinstance(found, Seen)
+    assert rooms(lab) == [{lab.room, other.mailbox}]
+    mine = lab.side.read_theirs(lab.pair, {made_first.now.key: ADA})[made_first.now.key]
+    assert isinstance(mine, Seen)
+    assert mine.answer is RoomAnswer.ACCEPTED, "the first room's yes is kept"
+    gone = effect(DELETE, "a", seen=mine, organizer=ADA)
+    assert lab.side.apply(lab.pair, [gone]) == [Done(Gone(key=mine.key, absence=Absence.UNINVITED))]
+    assert rooms(lab) == [{other.mailbox}]
 
 
 # --- doubts ------------------------------------------------------------------------------------
@@ -270,7 +337,7 @@ def test_two_hundred_creates_whose_answer_is_lost_make_no_duplicate(
         strike(lab, kind, "create", params=params)
         (outcome,) = lab.side.apply(lab.pair, [one])
         assert isinstance(outcome, InDoubt), outcome
-        found = lab.side.find_theirs(lab.pair, {one.tag: ADA}).get(one.tag)
+        found = lab.side.find_theirs(lab.pair, {one.tag: ADA}, {}).get(one.tag)
         assert isinstance(found, Seen)
         settled: Outcome = resolve(CREATE, version="", wanted=one.fingerprint, found=found)
         assert settled == Done(found)
@@ -286,7 +353,7 @@ def test_a_create_that_was_cancelled_before_anybody_looked(lab: Lab) -> None:
     one = asked(CREATE, "link-1", target=single())
     assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
     outlook(lab).graph("DELETE", f"/users/{ADA}/events/{live(lab)[0]['id']}")
-    found = lab.side.find_theirs(lab.pair, {"link-1": ADA})
+    found = lab.side.find_theirs(lab.pair, {"link-1": ADA}, {})
     if isinstance(lab, EwsLab):  # which shows Deleted Items
         assert isinstance(found["link-1"], Gone)
         return
@@ -311,7 +378,7 @@ def test_no_mailbox_or_no_right_is_said_and_nothing_is_made(lab: Lab, fault: str
     assert outcome.code == NO_ORGANIZER
     assert "in the calendar of the person who booked" in outcome.reason
     assert mailbox not in outcome.reason
-    found = lab.side.find_theirs(lab.pair, {"link-1": mailbox})["link-1"]
+    found = lab.side.find_theirs(lab.pair, {"link-1": mailbox}, {})["link-1"]
     assert isinstance(found, Unknown), "nobody can tell: that is no proof that nothing was made"
     key = "~AAMk"
     assert isinstance(lab.side.read_theirs(lab.pair, {key: mailbox})[key], Unknown)
@@ -333,7 +400,7 @@ def test_what_never_arrived_is_not_found(lab: Lab) -> None:
     strike(lab, "lost_request", "create", count=None)
     one = asked(CREATE, "link-1", target=single())
     assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
-    assert lab.side.find_theirs(lab.pair, {"link-1": ADA}) == {}
+    assert lab.side.find_theirs(lab.pair, {"link-1": ADA}, {}) == {}
     lab.calm()
     strike(lab, "throttled", "create", count=None, params={"form": "huge"})
     refused = lab.side.apply(lab.pair, [one])[0]

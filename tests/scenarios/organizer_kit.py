@@ -86,6 +86,8 @@ def asking(
 _CALLS = {
     ("graph", "create"): ("POST", "{}/events"),
     ("graph", "read"): ("GET", "{}"),
+    ("graph", "write"): ("POST|PATCH", "{}/events"),
+    ("ews", "write"): ("CreateItem|UpdateItem", "{}"),
     ("graph", "any"): (".*", "{}"),
     ("ews", "create"): ("CreateItem", "{}"),
     ("ews", "read"): ("GetItem|FindItem|GetFolder", "{}"),
@@ -94,7 +96,8 @@ _CALLS = {
 
 
 def strike(firm: Company, kind: str, who: Person | str, what: str = "any", **more: Any) -> None:
-    """Arm a fault for what calsync does in a person's calendar: ``create``, ``read`` or anything.
+    """Arm a fault for what calsync does in a person's calendar: ``create``, ``write``, ``read`` or
+    anything.
     ``who``: the person, or a pattern of addresses."""
     method, path = _CALLS[firm.exchange, what]
     address = who if isinstance(who, str) else who.address

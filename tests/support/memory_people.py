@@ -163,7 +163,9 @@ class PeopleSide(MemorySide):
             return Gone(key=key, absence=Absence.UNINVITED, mark=seen.mark)
         return seen
 
-    def find_theirs(self, pair: Pair, tags: Mapping[str, str]) -> Mapping[str, Observation]:
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
         found: dict[str, Observation] = {}
         for tag, mailbox in tags.items():
             if self.rng.random() < self.faults.unreadable:

@@ -232,7 +232,9 @@ class MemorySide:
     def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
         return {}
 
-    def find_theirs(self, pair: Pair, tags: Mapping[str, str]) -> Mapping[str, Observation]:
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
         return {}
 
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:

@@ -13,10 +13,11 @@ from calsync.adapters.ews.transport import Server, messages_of, refusal_of
 from calsync.adapters.ews.xml import Element, Message, find, ids_of, items_of, read_item, text_of
 from calsync.adapters.graph.errors import Meaning
 from calsync.adapters.graph.seal import UID_AGAIN, UID_END, Mark, Seal, said_by_uid
+from calsync.adapters.graph.theirs import mark_of
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.errors import AccessDenied, BadAnswer, MailboxMissing, SideError
 from calsync.mapping.event import TAG_PREFIX
-from calsync.mapping.ews_item import GLOBAL_ID, TAG, Value
+from calsync.mapping.ews_item import GLOBAL_ID, MEETING, TAG, Value
 from calsync.mapping.ews_uid import global_id_of
 from calsync.model import Pair, Reaction
 from calsync.pacing import chunks
@@ -121,6 +122,15 @@ class Box:
                     if tag is not None and isinstance(key, str) and key:
                         found.setdefault(tag, []).append(key)
         return found
+
+    def of_bookings(self, uid: str) -> list[str]:
+        """ItemIds of meetings made for bookings of this uid."""
+        tests = [(MEETING, self.sealed(mark_of(uid)))]
+        return [
+            key
+            for message in self._find(tests, self.place)
+            for key in ids_of(message, "m:RootFolder", "t:Items")
+        ]
 
     def of_meetings(self, uids: Sequence[str]) -> list[str]:
         """ItemIds of what belongs to these meetings: the identity that stays when an item is made

@@ -147,7 +147,12 @@ def observed(box: Box, key: str, found: Found) -> Observation:
     return Unknown(key=key, reason=verdict.what, poison=poison)
 
 
-def read_found(box: Box, found: Found) -> Observation:
+def as_it_lies(box: Box, found: Found) -> Observation:
+    """What a meeting in a person's calendar says, whether the room is asked to it or not."""
+    return read_found(box, found, asked=False)
+
+
+def read_found(box: Box, found: Found, *, asked: bool = True) -> Observation:
     """The observation of an item that was read."""
     item = found.item or {}
     if item.get("kind") != "CalendarItem":
@@ -166,7 +171,7 @@ def read_found(box: Box, found: Found) -> Observation:
         people=box.counts_people,
         meeting=box.counts_people and bool(box.at),
     )
-    if box.at:
+    if box.at and asked:
         seen = with_answer(event, seen, box.pair.mailbox)
     return _marked(box, seen) if isinstance(seen, Seen) else seen
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from calsync.adapters.ews.xml import EXTENDED, LEAVING, Element, el
-from calsync.mapping.ews_item import GLOBAL_ID, REPLACES, TAG, Value
+from calsync.mapping.ews_item import GLOBAL_ID, MEETING, REPLACES, TAG, Value
 
 #: Largest page of SyncFolderItems (messages.xsd, MaxSyncChangesReturnedType).
 MAX_CHANGES: Final = 512
@@ -231,6 +231,7 @@ def calendar_item(
     *,
     tag: str = "",
     replaces: str = "",
+    meeting: str = "",
     uid: str = "",
     only: str = "",
 ) -> Element:
@@ -238,7 +239,7 @@ def calendar_item(
     made = el("t:CalendarItem")
     for name in ("Subject", "Sensitivity", "ReminderIsSet"):
         _add(made, name, fields, only)
-    for name, value in ((TAG, tag), (REPLACES, replaces)):
+    for name, value in ((TAG, tag), (REPLACES, replaces), (MEETING, meeting)):
         if value:
             made.append(
                 el(
@@ -265,7 +266,12 @@ def _field(name: str, value: str | dict[str, Any]) -> Element:
         return el(f"t:{name}", value)
     if name.endswith("TimeZone"):
         return el(f"t:{name}", **value)
-    return el(f"t:{name}", *(_field(part, inner) for part, inner in value.items()))
+    parts = [
+        _field(part, one)
+        for part, inner in value.items()
+        for one in (inner if isinstance(inner, list) else [inner])
+    ]
+    return el(f"t:{name}", *parts)
 
 
 def room_invited(mailbox: str) -> dict[str, Value]:
@@ -273,8 +279,14 @@ def room_invited(mailbox: str) -> dict[str, Value]:
     return {
         "Location": mailbox,
         "IsResponseRequested": "true",
-        "Resources": {"Attendee": {"Mailbox": {"EmailAddress": mailbox}}},
+        **rooms_invited([mailbox]),
     }
+
+
+def rooms_invited(mailboxes: Sequence[str]) -> dict[str, Value]:
+    """The rooms that a meeting asks to come: all of them, it replaces the list."""
+    rows = [{"Mailbox": {"EmailAddress": mailbox}} for mailbox in mailboxes]
+    return {"Resources": {"Attendee": rows}}
 
 
 def _told(tell: bool) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from threading import Lock
 
+from calsync.adapters.ews import joint
 from calsync.adapters.ews.box import Box
 from calsync.adapters.ews.reading import read_changed, read_keys
 from calsync.adapters.ews.requests import BATCH, MAX_CHANGES
@@ -14,7 +17,13 @@ from calsync.adapters.ews.sync import read_round
 from calsync.adapters.ews.transport import Server
 from calsync.adapters.ews.writes import carry_out, create_all
 from calsync.adapters.graph.seal import Seal
-from calsync.adapters.graph.theirs import is_held, observed, organized, outcome_of
+from calsync.adapters.graph.theirs import (
+    is_held,
+    may_be_shared,
+    observed,
+    organized,
+    outcome_of,
+)
 from calsync.adapters.wrap.port import Caller
 from calsync.errors import SideError, UsageError
 from calsync.mapping.expand import extent
@@ -70,6 +79,7 @@ class EwsSide:
         self._seal = Seal(tag_key)
         self._subject_fallback = subject_fallback
         self._page = page
+        self._making = Lock()
         self._unheard: dict[str, dict[str, int]] = {}
 
     @property
@@ -158,11 +168,16 @@ class EwsSide:
                 found |= {key: Unknown(key=key, reason=error.what) for key in mine}
         return found
 
-    def find_theirs(self, pair: Pair, tags: Mapping[str, str]) -> Mapping[str, Observation]:
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
         found: dict[str, Observation] = {}
         for tag, mailbox in tags.items():
             try:
-                seen = _found(self._box(pair, mailbox), [tag]).get(tag)
+                box = self._box(pair, mailbox)
+                seen = _found(box, [tag]).get(tag)
+                if seen is None and may_be_shared(uids.get(tag, "")):
+                    seen = joint.found(box, uids[tag])
             except SideError as error:
                 seen = Unknown(key="", reason=error.what)
             if seen is not None:
@@ -191,7 +206,10 @@ class EwsSide:
         """A write to a meeting in the calendar of a person."""
         key = None if effect.key is None else their_id(effect.key)
         box = self._box(pair, effect.organizer)
-        return outcome_of(carry_out(box, replace(effect, key=key)))
+        together = effect.kind is EffectKind.CREATE_EVENT and may_be_shared(effect.uid)
+        # Two rooms of one meeting are not to make it at the same time.
+        with self._making if together else nullcontext():
+            return outcome_of(carry_out(box, replace(effect, key=key)))
 
     def _silent(self, pair: Pair, told: set[str]) -> list[str]:
         """Items that we made or found, and that no round has told of since: a state that never held

@@ -16,6 +16,7 @@ from typing import Any, assert_never
 
 from calsync.adapters.ews.box import Box, verdicts
 from calsync.adapters.ews.errors import Verdict, as_outcome, wait_of
+from calsync.adapters.ews.joint import joined, withdrawn
 from calsync.adapters.ews.reading import UNREADABLE, Found, fetch, read_found, read_keys
 from calsync.adapters.ews.requests import calendar_item, room_invited
 from calsync.adapters.ews.series import (
@@ -28,7 +29,14 @@ from calsync.adapters.ews.series import (
 )
 from calsync.adapters.ews.xml import Element, items_of, read_item
 from calsync.adapters.graph.errors import Meaning
-from calsync.adapters.graph.theirs import CLOSED, no_organizer, not_made_by_us, only_as_new
+from calsync.adapters.graph.theirs import (
+    CLOSED,
+    mark_of,
+    may_be_shared,
+    no_organizer,
+    not_made_by_us,
+    only_as_new,
+)
 from calsync.adapters.graph.words import refusal_text
 from calsync.adapters.graph.writes import guarded
 from calsync.adapters.wrap.port import Answer
@@ -61,6 +69,8 @@ from calsync.model import (
 #: Seconds until it makes sense to try again after a read failed, and after a closed door.
 _NOT_SENT_S, _CLOSED_S = 5.0, 300.0
 _COMMENT_LIMIT = 2_000
+#: There is no meeting yet that a room could be added to.
+_NOT_JOINED = Later(0.0, "no meeting to join")
 
 
 def carry_out(box: Box, effect: Effect) -> Outcome:
@@ -133,6 +143,7 @@ def guarded_item(box: Box, effect: Effect) -> Element | Refused:
         fields,
         tag=box.sealed(effect.tag),
         replaces=replaces,
+        meeting=box.sealed(mark_of(effect.uid)) if box.at and may_be_shared(effect.uid) else "",
         uid=box.uid_of(effect.tag, replaces),
     )
 
@@ -160,6 +171,11 @@ def _create(
     for index in items:
         if (found := there.get(effects[index].id)) is not None:
             outcomes[index] = guarded(partial(_completed, box, effects[index], *found))
+    for index in items if box.at else ():
+        if index not in outcomes and may_be_shared(effects[index].uid):
+            together = guarded(partial(_joined, box, effects[index]))
+            if together is not _NOT_JOINED:
+                outcomes[index] = together
     due = [index for index in items if index not in outcomes]
     if not due:
         return Later(0.0)
@@ -174,6 +190,10 @@ def _create(
             keys[index], made[index] = ids
     _look_at(box, effects, keys, made, outcomes)
     return InDoubt("it was made, but could not be read yet")
+
+
+def _joined(box: Box, effect: Effect) -> Outcome:
+    return joined(box, effect) or _NOT_JOINED
 
 
 def _not_created(box: Box, verdict: Verdict) -> Outcome:
@@ -378,7 +398,9 @@ def _delete(box: Box, effect: Effect) -> Outcome:
         case tuple() if box.at and found[1].tag is None:
             return not_made_by_us()
         case tuple():
-            return _removed_as_read(box, *found)
+            item, now = found
+            left = withdrawn(box, now.key, item) if box.at else None
+            return left or _removed_as_read(box, item, now)
         case _:
             return found
 

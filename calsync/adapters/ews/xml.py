@@ -13,7 +13,7 @@ from typing import Any, Final
 from lxml import etree
 
 from calsync.errors import BadAnswer
-from calsync.mapping.ews_item import GLOBAL_ID, REPLACES, TAG
+from calsync.mapping.ews_item import GLOBAL_ID, MEETING, REPLACES, TAG
 
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 M: Final = "http://schemas.microsoft.com/exchange/services/2006/messages"
@@ -30,6 +30,7 @@ LEAVING: Final = "calsync leaving"
 EXTENDED: Final[dict[str, dict[str, str]]] = {
     TAG: {**_OURS, "PropertyName": "calsync"},
     REPLACES: {**_OURS, "PropertyName": "calsyncReplaces"},
+    MEETING: {**_OURS, "PropertyName": "calsyncMeeting"},
     LEAVING: {**_OURS, "PropertyName": "calsyncLeaving"},
     # PidLidCleanGlobalObjectId [MS-OXOCAL] 2.2.1.28
     GLOBAL_ID: {

@@ -12,6 +12,7 @@ from calsync.adapters.graph.batch import Part, run_batch
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.links import event_path, is_id, user_path
 from calsync.adapters.graph.seal import Mark, Seal
+from calsync.adapters.graph.theirs import mark_of
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.mapping import zones
 from calsync.model import Occupancy, Pair, Reaction
@@ -19,6 +20,9 @@ from calsync.model import Occupancy, Pair, Reaction
 #: Our mark on events we create: a named single-value extended property. The GUID is calsync's
 #: own property set; name and GUID may never change, they are stored in customers' mailboxes.
 TAG_PROPERTY = "String {aa2c9132-e0dd-43a3-8ccf-417a4d60af36} Name calsync"
+
+#: What bookings of several rooms that are one meeting have in common.
+MEETING_PROPERTY = "String {aa2c9132-e0dd-43a3-8ccf-417a4d60af36} Name calsyncMeeting"
 
 #: What is asked of an event: the compared fields, identity, and who may change it. Never the body.
 FIELDS = (
@@ -160,10 +164,16 @@ class Box:
 
     def tagged(self, tag: str) -> str:
         """Address of the list of events that carry our tag."""
-        value = self.sealed(tag).replace("'", "''")
+        return self._marked(TAG_PROPERTY, self.sealed(tag))
+
+    def of_bookings(self, uid: str) -> str:
+        """Address of the list of meetings made for bookings of this uid."""
+        return self._marked(MEETING_PROPERTY, self.sealed(mark_of(uid)))
+
+    def _marked(self, name: str, text: str) -> str:
+        value = text.replace("'", "''")
         wanted = (
-            f"singleValueExtendedProperties/Any(ep: ep/id eq '{TAG_PROPERTY}'"
-            f" and ep/value eq '{value}')"
+            f"singleValueExtendedProperties/Any(ep: ep/id eq '{name}' and ep/value eq '{value}')"
         )
         return f"{user_path(self.mailbox)}/events?$select=id&$filter={quote(wanted, safe='')}"
 

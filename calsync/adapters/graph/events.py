@@ -32,7 +32,12 @@ _MOST_PAGES = 200
 _AGAIN = "~"
 
 
-def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
+def as_it_lies(box: Box, raw: Mapping[str, Any]) -> Observation:
+    """What a meeting in a person's calendar says, whether the room is asked to it or not."""
+    return read_raw(box, raw, asked=False)
+
+
+def read_raw(box: Box, raw: Mapping[str, Any], *, asked: bool = True) -> Observation:
     """What one event says. A master is read with its exceptions and removed dates: from its own
     members, or from its instances where the cloud (or the answer) lacks these, or where nothing
     else tells when it takes place."""
@@ -63,7 +68,7 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         people=box.counts_people,
         meeting=box.counts_people and bool(box.at),
     )
-    if box.at:
+    if box.at and asked:
         seen = with_answer(raw, seen, box.pair.mailbox)
     return _marked(box, seen) if isinstance(seen, Seen) else seen
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from threading import Lock
 
+from calsync.adapters.graph import joint
 from calsync.adapters.graph.batch import SIZE, Part, run_batch
 from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.clouds import Cloud
@@ -15,7 +18,13 @@ from calsync.adapters.graph.events import find_tag, keys_of, read_keys, read_raw
 from calsync.adapters.graph.links import AllowedOrigin, user_path
 from calsync.adapters.graph.places import resource_calendars
 from calsync.adapters.graph.seal import Seal
-from calsync.adapters.graph.theirs import is_held, observed, organized, outcome_of
+from calsync.adapters.graph.theirs import (
+    is_held,
+    may_be_shared,
+    observed,
+    organized,
+    outcome_of,
+)
 from calsync.adapters.graph.writes import carry_out, create_body, created, guarded
 from calsync.adapters.wrap.port import Caller
 from calsync.errors import SideError, UsageError
@@ -67,6 +76,7 @@ class GraphSide:
         self._seal = Seal(tag_key)
         self._subject_fallback = subject_fallback
         self._page_size = page_size
+        self._making = Lock()
         self._origin = AllowedOrigin(cloud.graph)
 
     @property
@@ -146,11 +156,16 @@ class GraphSide:
                 found |= {key: Unknown(key=key, reason=error.what) for key in mine}
         return found
 
-    def find_theirs(self, pair: Pair, tags: Mapping[str, str]) -> Mapping[str, Observation]:
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
         found: dict[str, Observation] = {}
         for tag, mailbox in tags.items():
             try:
-                seen = find_tag(self._box(pair, mailbox), tag)
+                box = self._box(pair, mailbox)
+                seen = find_tag(box, tag)
+                if seen is None and may_be_shared(uids.get(tag, "")):
+                    seen = joint.found(box, uids[tag])
             except SideError as error:
                 seen = Unknown(key="", reason=error.what)
             if seen is not None:
@@ -175,7 +190,10 @@ class GraphSide:
         """A write to a meeting in the calendar of a person."""
         box = self._box(pair, effect.organizer)
         key = None if effect.key is None else their_id(effect.key)
-        return outcome_of(carry_out(box, replace(effect, key=key)))
+        together = effect.kind is EffectKind.CREATE_EVENT and may_be_shared(effect.uid)
+        # Two rooms of one meeting are not to make it at the same time.
+        with self._making if together else nullcontext():
+            return outcome_of(carry_out(box, replace(effect, key=key)))
 
     def _box(self, pair: Pair, at: str = "") -> Box:
         if pair.connection != self._connection:

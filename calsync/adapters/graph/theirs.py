@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Final
 
 from calsync.adapters.graph.errors import Meaning
@@ -54,13 +55,12 @@ def invitation(mailbox: str) -> dict[str, Any]:
 
 
 def answer_of(raw: Mapping[str, Any], mailbox: str) -> tuple[RoomAnswer, datetime | None] | None:
-    """What the room said, and when; None where it is not invited (any more). A room may be listed
-    under another of its addresses: the only resource among the attendees is it then."""
+    """What the room said, and when; None where it is not invited (any more). It is known by the
+    address that it is mapped by, which has to be its primary one: another room may be invited in
+    its place, and would be taken for it."""
     invited = raw.get("attendees")
     rows = [one for one in invited if isinstance(one, dict)] if isinstance(invited, list) else []
-    named = [one for one in rows if _address(one) == mailbox.casefold()]
-    resources = [one for one in rows if one.get("type") == "resource"]
-    found = named or (resources if len(resources) == 1 else [])
+    found = [one for one in rows if _address(one) == mailbox.casefold()]
     if not found:
         return None
     status = found[0].get("status")
@@ -69,6 +69,33 @@ def answer_of(raw: Mapping[str, Any], mailbox: str) -> tuple[RoomAnswer, datetim
     at = ticks(status, "time") if isinstance(status.get("time"), str) else 0
     answer = _ANSWERS.get(said, RoomAnswer.WAITING) if isinstance(said, str) else RoomAnswer.WAITING
     return answer, instant_of(at) if at > 0 else None
+
+
+def rooms_of(raw: Mapping[str, Any]) -> list[str]:
+    """Addresses of the rooms that are asked to a meeting."""
+    invited = raw.get("attendees")
+    rows = [one for one in invited if isinstance(one, dict)] if isinstance(invited, list) else []
+    return [_address(one) for one in rows if one.get("type") == "resource" and _address(one)]
+
+
+def others_of(raw: Mapping[str, Any], mailbox: str) -> list[str]:
+    """The rooms beside this one; none where this one is not named by this address."""
+    rooms = rooms_of(raw)
+    return [one for one in rooms if one != mailbox] if mailbox in rooms else []
+
+
+#: How the uids end that bookings get from calsync, one for each.
+_OF_ONE: Final = "@calsync"
+
+
+def may_be_shared(uid: str) -> bool:
+    """True where the platform named the uid, so that bookings of other rooms may have it, too."""
+    return bool(uid) and not uid.endswith(_OF_ONE)
+
+
+def mark_of(uid: str) -> str:
+    """What stands on a meeting for the uid of its bookings."""
+    return f"m{blake2b(uid.encode(), digest_size=12).hexdigest()}"
 
 
 def _address(one: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from calsync.adapters.graph.box import TAG_PROPERTY, Box
+from calsync.adapters.graph.box import MEETING_PROPERTY, TAG_PROPERTY, Box
 from calsync.adapters.graph.errors import Meaning, as_outcome, judge
 from calsync.adapters.graph.events import (
     by_transaction,
@@ -22,6 +22,7 @@ from calsync.adapters.graph.events import (
     transaction_id,
     utc,
 )
+from calsync.adapters.graph.joint import joined, withdrawn
 from calsync.adapters.graph.links import is_id
 from calsync.adapters.graph.series import (
     bring,
@@ -34,6 +35,8 @@ from calsync.adapters.graph.series import (
 from calsync.adapters.graph.theirs import (
     CLOSED,
     invitation,
+    mark_of,
+    may_be_shared,
     no_organizer,
     not_made_by_us,
     only_as_new,
@@ -97,7 +100,9 @@ def guarded(act: Callable[[], Outcome]) -> Outcome:
 def _carry_out(box: Box, effect: Effect) -> Outcome:
     match effect.kind:
         case EffectKind.CREATE_EVENT:
-            return created(box, effect, box.post_event(create_body(box, effect)))
+            together = box.at and may_be_shared(effect.uid)
+            outcome = joined(box, effect) if together else None
+            return outcome or created(box, effect, box.post_event(create_body(box, effect)))
         case EffectKind.CHANGE_EVENT:
             return _change(box, effect)
         case EffectKind.DELETE_EVENT:
@@ -129,6 +134,9 @@ def create_body(box: Box, effect: Effect) -> dict[str, Any]:
     if box.at:
         del body["isReminderOn"]  # A meeting of theirs reminds them as any other.
         body |= invitation(box.pair.mailbox)
+        if may_be_shared(effect.uid):
+            value = box.sealed(mark_of(effect.uid))
+            body["singleValueExtendedProperties"].append({"id": MEETING_PROPERTY, "value": value})
     return body
 
 
@@ -348,6 +356,8 @@ def _delete(box: Box, effect: Effect) -> Outcome:
             raw, now = found
             if box.at and now.tag is None:
                 return not_made_by_us()
+            if box.at and (left := withdrawn(box, now.key, raw)) is not None:
+                return left
             return _removed(box, now.key, box.delete(now.key, etag=etag(raw)))
         case _:
             return found

@@ -71,8 +71,10 @@ class DryRun(_ReadOnly):
     def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
         return self._calendar.read_theirs(pair, keys)
 
-    def find_theirs(self, pair: Pair, tags: Mapping[str, str]) -> Mapping[str, Observation]:
-        return self._calendar.find_theirs(pair, tags)
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
+        return self._calendar.find_theirs(pair, tags, uids)
 
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         return self._calendar.resource_calendars()

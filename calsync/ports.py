@@ -313,6 +313,10 @@ class Store(Protocol):
         one of these global ids, and those of which the room's own copy has one of these keys."""
         ...
 
+    def all_asked(self, pair_id: str) -> list[Link]:
+        """All of these that are not buried."""
+        ...
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         """Links not buried whose extent (first start to last end, endless = open) meets ``span``:
         the neighbours in clashes. What is parked still takes the room."""

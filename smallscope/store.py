@@ -91,6 +91,9 @@ class ValueStore:
     ) -> list[Link]:
         return []
 
+    def all_asked(self, pair_id: str) -> list[Link]:
+        return []
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         return [
             lk

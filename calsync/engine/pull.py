@@ -198,7 +198,7 @@ def _with_theirs(
     told = theirs.sort_out(ctx, pair, pull.observations, [*pull.hints, *pull.missing])
     pull = replace(pull, missing=tuple(key for key in pull.missing if key not in told.ours))
     if pull.complete:
-        for link in ctx.store.links(pair.id):
+        for link in ctx.store.all_asked(pair.id):
             lacks = is_theirs(link.event.key) and link.id not in told.links
             if lacks and _expected(link, Side.CALENDAR, pair, window):
                 told.links[link.id] = link

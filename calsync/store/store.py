@@ -154,6 +154,11 @@ class SqlStore:
             found |= {one.id: one for one in self._select_links_in(before, (pair_id,), values)}
         return list(found.values())
 
+    def all_asked(self, pair_id: str) -> list[Link]:
+        """Links whose event is a meeting in a person's calendar; not buried ones."""
+        where = f"WHERE pair_id = ? AND {schema.ASKED} AND state <> 'buried'"
+        return self._select_links(where, (pair_id,))
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         """Links not buried whose extent (first start to last end; endless = open) meets it."""
         return self._select_links(

@@ -10,6 +10,7 @@ import pytest
 
 from calsync.adapters.hub.desk import Precondition
 from calsync.model import RoomAnswer
+from calsync.store.people import People
 from tests.scenarios.fault_kit import BOB, SENDER, Company, Office, calsync, company, taken
 from tests.scenarios.organizer_kit import (
     answers,
@@ -19,6 +20,7 @@ from tests.scenarios.organizer_kit import (
     person,
     slow,
     stands,
+    strike,
     tomorrow,
 )
 
@@ -425,3 +427,50 @@ def test_check_looks_whether_the_calendars_of_those_who_booked_open(
             ("ok", f"the calendar of {eve.address} opens"),
             ("warning", "the calendar of guest@elsewhere.example does not open"),
         ]
+
+
+def test_no_message_and_no_history_says_whose_calendar_it_is(firm: Company, tmp_path: Path) -> None:
+    """Names of people stand where they can be erased: on the link, and beside notices."""
+    with asking(firm, tmp_path) as (made, _):
+        eve = person(firm)
+        booking = eve.book(made, tomorrow())
+        made.rest()
+        strike(firm, "permission_removed", eve, count=None)
+        patch(made, booking, start=tomorrow(2))
+        errors = [made.cycle().error for _ in range(3)]
+        other = eve.book(made, tomorrow(6))
+        made.cycle()
+        assert any(errors), "it is said that something is wrong"
+        assert eve.address not in " ".join(errors)
+        assert eve.address not in reason(made, other)
+        text = "\n".join(
+            str(row)
+            for table in ("audit", "room_sync", "mailbox_calls", "effect")
+            for row in rows_of(made, table)
+        )
+        assert "create event" in text
+        assert eve.address not in text
+        erased = People(made.home.db, made.clock).erase(eve.address)
+        assert erased.links == 2
+        assert eve.address not in str(rows_of(made, "link"))
+
+
+def rows_of(made: Office, table: str) -> list[object]:
+    with made.home.db.read() as connection:
+        return list(connection.exec_driver_sql(f"SELECT * FROM {table}").all())
+
+
+def test_a_room_is_switched_by_verb_and_sheet(firm: Company, tmp_path: Path) -> None:
+    with asking(firm, tmp_path) as (made, room):
+        where = ("--settings", str(tmp_path / "calsync.toml"))
+        out = tmp_path / "rooms.csv"
+        assert calsync("rooms", "export", "--out", str(out), *where).code == 0
+        sheet = out.read_text(encoding="utf-8")
+        assert "organizer,refuse" in sheet
+        out.write_text(sheet.replace("organizer,refuse", "room,room"), encoding="utf-8")
+        assert calsync("rooms", "import", str(out), "--yes", *where).code == 0
+        pair = made.pair("hall")
+        assert (pair.write_as, pair.organizer_fallback) == ("room", "room")
+        words = ("hall", room, "--write-as", "organizer", "--titles", "--json")
+        assert calsync("rooms", "map", *words, *where).code == 0
+        assert made.pair("hall").write_as == "organizer"

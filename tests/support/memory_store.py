@@ -71,6 +71,10 @@ class MemoryStore:
         asked = [lk for lk in self.links(pair_id) if lk.event.answer]
         return [lk for lk in asked if lk.event.uid in uids or lk.event.copy in copies]
 
+    def all_asked(self, pair_id: str) -> list[Link]:
+        asked = [lk for lk in self.links(pair_id) if lk.event.answer]
+        return [lk for lk in asked if lk.state is not LinkState.BURIED]
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         return [
             lk

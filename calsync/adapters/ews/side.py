@@ -209,7 +209,7 @@ class EwsSide:
         together = effect.kind is EffectKind.CREATE_EVENT and may_be_shared(effect.uid)
         # Two rooms of one meeting are not to make it at the same time.
         with self._making if together else nullcontext():
-            return outcome_of(carry_out(box, replace(effect, key=key)))
+            return outcome_of(carry_out(box, replace(effect, key=key)), box.at)
 
     def _silent(self, pair: Pair, told: set[str]) -> list[str]:
         """Items that we made or found, and that no round has told of since: a state that never held

@@ -193,7 +193,7 @@ class GraphSide:
         together = effect.kind is EffectKind.CREATE_EVENT and may_be_shared(effect.uid)
         # Two rooms of one meeting are not to make it at the same time.
         with self._making if together else nullcontext():
-            return outcome_of(carry_out(box, replace(effect, key=key)))
+            return outcome_of(carry_out(box, replace(effect, key=key)), box.at)
 
     def _box(self, pair: Pair, at: str = "") -> Box:
         if pair.connection != self._connection:

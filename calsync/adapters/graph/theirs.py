@@ -145,9 +145,12 @@ def observed(seen: Observation) -> Observation:
     return replace(seen, key=their_key(seen.key))
 
 
-def outcome_of(outcome: Outcome) -> Outcome:
-    """The outcome of a write, in the keys of the engine."""
+def outcome_of(outcome: Outcome, mailbox: str) -> Outcome:
+    """The outcome of a write, in the keys of the engine. Reasons are kept and shown: they do not
+    say whose mailbox it is."""
     match outcome:
+        case Later() | Refused() | InDoubt() if mailbox in outcome.reason:
+            return replace(outcome, reason=outcome.reason.replace(mailbox, "a person's mailbox"))
         case Done(now=Seen() | Gone() as now):
             return Done(_keyed(now), complete=outcome.complete)
         case Stale(now=Seen() | Gone() as now):

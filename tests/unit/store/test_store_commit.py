@@ -245,6 +245,7 @@ def test_meetings_in_peoples_calendars_are_found_by_their_uid_and_the_rooms_copy
     found = store.links_asked(PAIR.id, uids=["u1", "u3", "u4"], copies=["c2", ""])
     assert sorted(link.id for link in found) == sorted(link.id for link in (one, two, buried))
     assert store.links_asked(PAIR.id, uids=[], copies=[]) == []
+    assert {link.id for link in store.all_asked(PAIR.id)} == {one.id, two.id}
     assert store.links_asked("another pair", uids=["u1"], copies=["c2"]) == []
     # What waits for the room is looked at in every cycle.
     assert {link.id for link in store.unsettled(PAIR.id)} == {one.id, two.id}

@@ -224,6 +224,10 @@ class Judge:
             return  # The title of one date, which shows as the others are gone.
         if version is not None and (was is None or was.version != version):
             back = version in self.left.get((side, image.name), set())
+            stood = self.stood.get(image.name)
+            if back and stood is not None:
+                since = self.people.acts[stood.number :]
+                back = not self._joined_anew([a for a in since if a.name == image.name])
             demand(
                 not back or image.name in self.recorded(),
                 "10 no regression",
@@ -330,8 +334,7 @@ class Judge:
         if not self.remembers and any(a.ends and a.side is Side.CALENDAR for a in mine):
             # Of an event that calsync forgot it knows no more than that it is gone.
             return []
-        if any(a.ends and (self.restored[a.room] is a.side or a.room in self.asked) for a in mine):
-            # Joined anew nothing is deleted: what is missing may be what the restore took.
+        if self._joined_anew(mine):
             return []
         if stood.act is None or any(a.side is not stood.act.side for a in mine):
             # Who changes an item that was set back chooses what it shows.
@@ -341,6 +344,14 @@ class Judge:
             before = mine[0].before | (stood.act.after or frozenset())
             mine[0] = replace(mine[0], before=before)
         return [stood.act, *mine]
+
+    def _joined_anew(self, since: list[Act]) -> bool:
+        """Whether one of the acts ``since`` a restore ended a booking, and the admin's answer may
+        undo that: joined anew nothing is deleted, for what is missing may be what the restore
+        took."""
+        return any(
+            a.ends and (self.restored[a.room] is a.side or a.room in self.asked) for a in since
+        )
 
     def _signs(
         self,

@@ -181,12 +181,14 @@ def ask(ctx: Context, pair: Pair, plan: Plan, found: Gathered | None, now: datet
         company = not_alone(state.others.within(DAY, now) + found.others, ctx.limits)
         if company is not None:
             return company
-    emptied = found.emptied if found is not None else ""
+    future_items = ctx.store.future_items(pair.id, now)
+    # Where nothing lies ahead, an empty side says nothing.
+    emptied = found.emptied if found is not None and future_items else ""
     if not plan.effects and not emptied:
         return None
     return check(
         plan.effects,
-        future_items=ctx.store.future_items(pair.id, now),
+        future_items=future_items,
         limits=ctx.limits,
         emptied=emptied,
         writes=state.writes.within(HOUR, now) if state.imported else 0,

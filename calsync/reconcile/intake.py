@@ -270,6 +270,9 @@ class Intake:
     def _under_new_key(self, was: Link, side: Side, obs: Seen) -> None:
         """Not gone, but made anew. What the other side shows in this plan stays as accepted."""
         now = with_half(self.changed[was.id], side, was.half(side))
+        if was.state is LinkState.PARKED and obs.fingerprint == was.half(side).fingerprint:
+            # Nobody did anything about what waits for a person.
+            now = replace(now, state=was.state, reason=was.reason)
         for link in under_new_key(now, side, obs, self._now):
             self.changed[link.id] = link
         self.rulings.append(Ruling(was.id, "join", "made anew under another key"))

@@ -9,6 +9,7 @@ jinja2 is loaded with the first notice: most calls of calsync say nothing to any
 
 from __future__ import annotations
 
+import functools
 import gettext
 import logging
 import threading
@@ -198,8 +199,9 @@ class Words:
         with self._lock:
             made = self._made.get((language, ours))
             if made is None:
-                folders = [TEMPLATES] if ours else [Path(self._manners.folder), TEMPLATES]
-                made = self._made[language, ours] = environment(language, folders)
+                folders = [Path(self._manners.folder), TEMPLATES]
+                made = _ours(language) if ours else environment(language, folders)
+                self._made[language, ours] = made
         return made
 
     def _values(
@@ -260,6 +262,12 @@ def environment(language: str, folders: list[Path]) -> Environment:
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     return made
+
+
+@functools.cache
+def _ours(language: str) -> Environment:
+    """Compiled once in a process, however often a worker is set up anew."""
+    return environment(language, [TEMPLATES])
 
 
 _TRANSLATIONS: dict[str, gettext.NullTranslations] = {}

@@ -378,3 +378,24 @@ def test_the_zone_of_the_room_tells_when_an_all_day_item_is_over() -> None:
     assert len(west.effects) == 1
     assert in_window(day, WINDOW, "America/New_York")
     assert not in_window(day, WINDOW, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("shows", "state"), [(NINE, LinkState.PARKED), (RENAMED, LinkState.ACTIVE)]
+)
+def test_what_waits_for_a_person_waits_on_under_a_new_key(
+    shows: Occupancy, state: LinkState
+) -> None:
+    """A mailbox moved to another server gives its items new keys (found by simulation, seed 200793:
+    what a restored backup had brought back, and was deleted, was booked again)."""
+    apart = link(
+        event=there(NINE, key="e", uid="meeting"),
+        origin=CALENDAR,
+        state=LinkState.PARKED,
+        reason="it was deleted, and is back since a backup was restored",
+    )
+    gone_here = Gone(key="e", absence=Absence.READ)
+    shown = [gone_here, seen(shows, key="new", uid="meeting", mark=9)]
+    plan = planned(apart, calendar=shown)
+    assert (stored(plan)["x"].state, stored(plan)["x"].event.key) == (state, "new")
+    assert bool(plan.effects) is (state is LinkState.ACTIVE)

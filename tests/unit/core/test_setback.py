@@ -195,6 +195,14 @@ def test_where_nothing_known_is_left_all_that_is_missing_is_a_sign() -> None:
     assert look(THREE[:1], lost(1)) is None, "one alone"
 
 
+def test_who_deletes_an_older_one_besides_hides_no_restore() -> None:
+    """Found by simulation (seed 200158): an older one was deleted, too, after the restore."""
+    four = [*THREE, item(4, made=4)]
+    found = look(four, lost(1), shows(2, made=2), lost(3), lost(4))
+    assert found is not None
+    assert found.missing == ("x3", "x4")
+
+
 def test_an_item_of_unknown_age_is_not_surely_among_the_newest() -> None:
     unknown_age = replace(THREE[2], event=replace(THREE[2].event, created=None))
     assert look([*THREE[:2], unknown_age], shows(1, made=1), lost(2), lost(3)) is None

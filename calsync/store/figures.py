@@ -41,7 +41,8 @@ class Figures:
         today = _day(now)
         with self._db.write() as connection:
             rooms = set(connection.exec_driver_sql("SELECT mailbox FROM pair").scalars())
-            rows = [(box, today, count) for box, count in calls.items() if box in rooms]
+            named = ((box.lower(), count) for box, count in calls.items())
+            rows = [(box, today, count) for box, count in named if box in rooms]
             run_many(connection, put, rows)
             connection.exec_driver_sql(old, (today - _KEEP,))
 

@@ -52,9 +52,9 @@ def expected(link: Link, effect: Effect) -> NoticeKind | None:
 
 
 def confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:
-    """One answer to the person who booked: yes, or yes except for some dates, or "not moved". Who
-    changes a meeting on the platform that somebody made in Outlook is not known."""
-    if link.origin is Side.CALENDAR:
+    """One answer to the person who booked: yes, or yes except for some dates, or "not moved". None
+    of a meeting that its person made in Outlook: who asks on the platform is not known."""
+    if link.origin is Side.CALENDAR and is_theirs(link.event.key):
         return ()
     return (
         Notice(

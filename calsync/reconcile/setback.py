@@ -190,14 +190,15 @@ def returned(links: Iterable[Link], seen: Mapping[str, Observation], side: Side)
 
 
 def _newest(missing: list[Link], held: list[datetime | None], side: Side) -> list[Link]:
-    """Those of the missing, two at least, after which nothing was made that was known and is there;
-    all of them where nothing of what was known is there at all. What is new says nothing: people
-    go on, and may have deleted older ones besides.
+    """Those of the missing, two at least and most of them, after which nothing was made that was
+    known and is there; all of them where nothing of what was known is there at all. What is new
+    says nothing: people go on, and may have deleted older ones besides.
     ``held``: when those that are there came to be known as made; one may be made anew since."""
     last = max((at for at in held if at is not None), default=None)
     made = [(link, link.half(side).created) for link in missing]
     newest = [link for link, at in made if not held or (at and (last is None or at > last))]
-    return newest if len(newest) >= NEWEST else []
+    # A listing that merely lost many of them lost older ones as well.
+    return newest if len(newest) >= max(NEWEST, len(missing) - len(newest) + 1) else []
 
 
 def forget_marks(link: Link, side: Side) -> Link:

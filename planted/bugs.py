@@ -8,12 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """``old`` stands exactly once in ``path`` (relative to the root of the repository)."""
+    """``old`` stands exactly once in ``path`` (relative to the root of the repository).
+    ``calendar``: the front through which rooms are reached in the histories that must catch it."""
 
     name: str
     path: str
     old: str
     new: str
+    calendar: str = "graph"
 
     def plant(self, root: Path) -> None:
         """Raises ValueError where the code has changed and the bug does not fit any more."""
@@ -27,6 +29,7 @@ class Bug:
 
 
 _WRITES = "calsync/adapters/graph/writes.py"
+_EWS = "calsync/adapters/ews"
 _DELTA = "calsync/adapters/graph/delta.py"
 _BOX = "calsync/adapters/graph/box.py"
 _MIRROR = "calsync/adapters/hub/mirror.py"
@@ -214,8 +217,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a merge forgets who changed the title",
         _MERGE,
-        '    title = pick("title", base.title, booking.title, event.title)\n    busy = pick("busy", base.busy, booking.busy, event.busy)\n    private = pick("private", base.private, booking.private, event.private)\n    if _grid(base) == _grid(booking) == _grid(event) and base.recurrence is not None:\n        shape = replace(base, recurrence=_merge_dates',
-        '    title = booking.title\n    busy = pick("busy", base.busy, booking.busy, event.busy)\n    private = pick("private", base.private, booking.private, event.private)\n    if _grid(base) == _grid(booking) == _grid(event) and base.recurrence is not None:\n        shape = replace(base, recurrence=_merge_dates',
+        '        title=pick("title", base.title, booking.title, event.title),\n',
+        "        title=booking.title,\n",
     ),
     Bug(
         "a merge takes the calendar's times",
@@ -226,8 +229,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a merge loses the cancelled dates of one side",
         _MERGE,
-        "        if m == t or t == w:\n            value = m\n        elif m == w:\n            value = t\n",
-        "        if m == t or t == w:\n            value = m\n        elif m == w:\n            value = m\n",
+        "            value = pick(name, w, m, t)\n",
+        "            value = m\n",
     ),
     # -- clashes
     Bug(
@@ -372,5 +375,116 @@ BUGS: tuple[Bug, ...] = (
         "calsync/adapters/webhooks/post.py",
         '        if not booking_id or not endpoint.scopes & {"bookings:read", "details:read"}:',
         "        if not booking_id:",
+    ),
+    # -- what only EWS does
+    Bug(
+        "EWS: a change overwrites whatever came before it (AlwaysOverwrite)",
+        f"{_EWS}/requests.py",
+        '*updates))\n        ),\n        ConflictResolution="NeverOverwrite",',
+        '*updates))\n        ),\n        ConflictResolution="AlwaysOverwrite",',
+        "ews",
+    ),
+    Bug(
+        "EWS: nobody looks for what an earlier try made",
+        f"{_EWS}/box.py",
+        "        for piece in chunks(tags, BATCH):\n",
+        "        for piece in chunks(tags[:0], BATCH):\n",
+        "ews",
+    ),
+    Bug(
+        "EWS: a state is kept though what it told of could not be read",
+        f"{_EWS}/side.py",
+        "            seen, missing = read_changed(box, list(found.changed))\n",
+        "            try:\n"
+        "                seen, missing = read_changed(box, list(found.changed))\n"
+        "            except Exception:\n"
+        "                pass\n",
+        "ews",
+    ),
+    Bug(
+        "EWS: a Delete of a round counts as a cancellation",
+        f"{_EWS}/side.py",
+        "        told = {*found.changed, *found.removed}\n",
+        "        told = {*found.changed, *found.removed}\n"
+        "        seen += [Gone(key=key, absence=Absence.DELETED) for key in found.removed]\n"
+        "        found.removed.clear()\n",
+        "ews",
+    ),
+    Bug(
+        "EWS: ErrorItemNotFound counts as deleted although the calendar does not open",
+        f"{_EWS}/box.py",
+        "    def answers(self) -> bool:\n",
+        "    def answers(self) -> bool:\n        return True\n\n    def really_answers(self) -> bool:\n",
+        "ews",
+    ),
+    Bug(
+        "EWS: an item is known by its ItemId alone",
+        f"{_EWS}/reading.py",
+        "    return _marked(box, seen) if isinstance(seen, Seen) else seen\n",
+        '    return replace(_marked(box, seen), uid="") if isinstance(seen, Seen) else seen\n',
+        "ews",
+    ),
+    Bug(
+        "EWS: what was made anew is not looked for",
+        f"{_EWS}/side.py",
+        "        keys = box.of_meetings(uids)\n",
+        "        keys = box.of_meetings(uids[:0])\n",
+        "ews",
+    ),
+    Bug(
+        "EWS: the changed dates of a master are not read",
+        f"{_EWS}/reading.py",
+        "            wanted |= dict.fromkeys(exception_ids(one.item), one)\n",
+        "            wanted |= dict.fromkeys(exception_ids(one.item)[:0], one)\n",
+        "ews",
+    ),
+    Bug(
+        "EWS: the removed dates of a master are not read",
+        "calsync/mapping/ews_item.py",
+        '            *_removed(item.get("DeletedOccurrences")),\n',
+        "",
+        "ews",
+    ),
+    Bug(
+        "EWS: BackOffMilliseconds are passed over",
+        f"{_EWS}/transport.py",
+        "            seconds = wait_of(verdict)\n",
+        "            seconds = 0.01\n",
+        "ews",
+    ),
+    Bug(
+        "EWS: what we make gets no uid of ours",
+        f"{_EWS}/writes.py",
+        "        uid=box.uid_of(effect.tag, replaces),\n",
+        "",
+        "ews",
+    ),
+    Bug(
+        "EWS: a cancelled meeting that stays in the calendar holds the room",
+        "calsync/mapping/ews_item.py",
+        '        "isCancelled": _flag(item.get("IsCancelled")) is True or bool(state & _CANCELLED),\n',
+        '        "isCancelled": False,\n',
+        "ews",
+    ),
+    Bug(
+        "EWS: what people threw away of a create in doubt is made again",
+        f"{_EWS}/side.py",
+        "        return made | _thrown_away(box, [tag for tag in tags if tag not in made])\n",
+        "        return made\n",
+        "ews",
+    ),
+    Bug(
+        "EWS: what no round has told of is not looked at",
+        f"{_EWS}/side.py",
+        "            missing=(*missing, *self._silent(pair, told)),\n",
+        "            missing=(*missing,),\n",
+        "ews",
+    ),
+    Bug(
+        "EWS: a copy of the mailbox that does not know a change yet is believed",
+        f"{_EWS}/writes.py",
+        "    if after is None or after[1].mark <= now.mark:\n",
+        "    if after is None:\n",
+        "ews",
     ),
 )

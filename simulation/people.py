@@ -140,7 +140,13 @@ class People:
         return self.views.bookings(sorted(found, key=lambda b: b.id), place.zone)
 
     def image(self, side: Side, place: Place, name: str) -> Image | None:
-        return next((one for one in self.images(side, place) if one.name == name), None)
+        found = [one for one in self.images(side, place) if one.name == name]
+        if side is Side.CALENDAR and len(found) > 1:
+            # A create that a proxy doubled: what people do, they do to the one found by its uid.
+            box = self.company.box(place)
+            item = box.find_uid(box.items[found[0].key].uid)
+            found.sort(key=lambda one: item is None or one.key != item.key)
+        return next(iter(found), None)
 
     # -- booking ----------------------------------------------------------------------------
 
@@ -314,6 +320,11 @@ class People:
             left = self.company.box(place).find_uid(item.uid)
             if left is not None and left.is_cancelled:
                 self.tally.struck(44, "cancel")
+            there = self.company.box(place).items.values()
+            if item.own and any(one.uid == item.uid for one in there):
+                # One of two equal ones: who takes that away does not give the booking up.
+                self.story.tell("outlook", f"{place.id}: somebody removes a double of {image.name}")
+                return True
             self.gone.append((place, item.uid, image.name))
         self._done(Kind.CANCEL, side, place, image.name, seen)
         return True

@@ -59,6 +59,8 @@ def operation_of(method: str, target: str) -> str:
 
 _EWS = "/EWS/"
 _ASKED = re.compile(rb"<s:Body><m:(\w+)")
+#: What a busy server asks for, in whichever form it says so.
+_BACK_OFF = re.compile(rb'Name="BackOffMilliseconds">(\d{1,12})<')
 _OPERATIONS = {
     "SyncFolderItems": "delta",
     "GetItem": "read",
@@ -150,7 +152,7 @@ class Wire(BaseAdapter):
         demand(
             self._clock.elapsed >= until - 0.5,
             "7 bounded calls",
-            f"a call {until - self._clock.elapsed:.0f} s before the time that Graph named",
+            f"a call {until - self._clock.elapsed:.0f} s before the time that Exchange named",
         )
 
     # -- plain ------------------------------------------------------------------------------
@@ -165,6 +167,9 @@ class Wire(BaseAdapter):
         raw: io.BytesIO = io.BytesIO(got.body)
         if got.fate == "reset":
             raw = _Breaks(got.body)
+        elif sent.ews and (asked := _BACK_OFF.search(got.body)) is not None:
+            seconds = min(int(asked[1]) / 1000, 3600.0)
+            self._until[_mailbox(sent.place, sent.body)] = self._clock.elapsed + seconds
         self._clock.forward(got.delay_s)
         return _response(sent, got.status, got.headers, raw)
 

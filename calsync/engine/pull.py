@@ -33,7 +33,7 @@ from calsync.model import (
 )
 from calsync.ports import SyncSide
 from calsync.reconcile.guard import others
-from calsync.reconcile.join import link_id
+from calsync.reconcile.join import link_id, never_read
 from calsync.reconcile.observe import too_new_to_be_gone
 from calsync.reconcile.plan import in_window
 from calsync.reconcile.setback import is_older
@@ -452,13 +452,13 @@ def _load_tagged(ctx: Context, pair: Pair, found: Gathered) -> None:
 
 def _read_twins(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
     """New items with the global id of one that is linked under another key: that one is read
-    before they count as new, for it may have been made anew as one of them."""
+    before they count as new, for it may have been made anew as one of them, or they beside it."""
     for side in Side:
         port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
         if not port.capabilities.remakes or not found.seen(side):
             continue
         seen = found.seen(side)
-        linked = {link.half(side).key for link in found.links.values()}
+        linked = {lk.half(side).key for lk in found.links.values() if never_read(lk) is not side}
         new = [o for key, o in seen.items() if key not in linked and isinstance(o, Seen) and o.uid]
         if not new:
             continue

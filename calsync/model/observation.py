@@ -58,6 +58,8 @@ class Seen:
     ``person``: who booked it. ``pending``: a booking that waits for the calendar's answer.
     ``created``, ``modified``: by the server's clock, aware UTC. ``claimed``: when its time was
     claimed, where that was before it appeared here: on a third side, from which it was mirrored.
+    ``late``: a create of ours made it that had been given up, after somebody threw away what
+    another one made.
     ``answer``: of a meeting in a person's calendar, what the room said; ``answered``: when, by the
     server's clock, where it tells. ``copy``: the key of the room's own copy, where it is known.
     ``organizer``: in whose mailbox it was found, where no link knows.
@@ -79,6 +81,7 @@ class Seen:
     maker: str = ""
     claimed: datetime | None = None
     replaces: str = ""
+    late: bool = False
     answer: RoomAnswer = RoomAnswer.NONE
     answered: datetime | None = None
     copy: str = ""

@@ -22,7 +22,7 @@ from calsync.model import (
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
 from calsync.reconcile.observe import accept, last_seen, may_be_remade
 from calsync.reconcile.rebase import bury, with_half
-from calsync.reconcile.remade import Vanished, replaced, under_new_key
+from calsync.reconcile.remade import Vanished, came_late, made_twice, replaced, under_new_key
 
 
 class Intake:
@@ -40,6 +40,7 @@ class Intake:
         self._returned: list[tuple[Link, dict[Side, Seen | Unknown]]] = []
         self._unread: dict[tuple[Side, str], Link] = {}
         self._vanished: dict[Side, Vanished] = {}
+        self._shown: dict[Side, Mapping[str, Observation]] = {}
         self.tagged: dict[tuple[Side, str], str] = {}
 
     # -- 1 ----------------------------------------------------------------------------------
@@ -193,6 +194,7 @@ class Intake:
             return
         known = {link.id: link for link in self.all}
         known.update(self.changed)
+        self._shown = {Side.BOOKING: bookings, Side.CALENDAR: events}
         joiner = Joiner(self._pair, known.values(), importing=self._importing)
         self._vanished = {side: Vanished(side, self.all, self.changed) for side in Side}
         # Bookings first: the link of a booking that was made anew (a restored database) must
@@ -208,7 +210,9 @@ class Intake:
         unread = unread and self.changed.get(unread.id, unread)
         link = None
         # Unless its other side has come in this plan, too, and was joined to it.
-        if isinstance(obs, Seen) and self._replaces(joiner, side, obs, unread):
+        if isinstance(obs, Seen) and (
+            self._replaces(joiner, side, obs, unread) or self._late(joiner, side, obs, unread)
+        ):
             return
         if isinstance(obs, Seen) and (unread is None or never_read(unread) is side):
             was = self._vanished[side].take(obs)
@@ -217,6 +221,8 @@ class Intake:
                 self._under_new_key(was, side, obs)
                 return
             link = joiner.waiting(side, obs)
+            if link is None and self._second(joiner, side, obs, unread):
+                return
         joined = link is not None
         if not joined and isinstance(obs, Seen) and self._twin(joiner, side, obs, unread):
             obs = Unknown(key=obs.key, reason="it may be another item, made anew")
@@ -259,6 +265,36 @@ class Intake:
         for one in both:
             joiner.links[one.id] = self.changed[one.id] = one
         self.rulings.append(Ruling(link.id, "join", "made in place of its former item"))
+        return True
+
+    def _late(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
+        """True where a create of ours made it after its booking's item was thrown away."""
+        link = joiner.links.get(obs.tag) if obs.late and obs.tag is not None else None
+        if link is None or link.pair_id != self._pair.id:
+            return False
+        link = self.changed.get(link.id, link)
+        if link.half(side).presence is not Presence.GONE:
+            return False
+        one = came_late(unread or joiner.fresh(side, obs), side, obs, self._now)
+        joiner.links[one.id] = self.changed[one.id] = one
+        self.rulings.append(Ruling(link.id, "join", "made after it was thrown away: removed"))
+        return True
+
+    def _second(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
+        """True where it is what a create of ours made a second time: one that a proxy doubled, or
+        that came late. Only a first one that was read just now, too, tells it from an item that
+        Exchange made anew; for a while a copy of the mailbox may still show that one."""
+        link = joiner.links.get(obs.tag) if obs.tag is not None and not obs.replaces else None
+        if link is None or link.pair_id != self._pair.id or self._twin(joiner, side, obs, unread):
+            return False
+        link = self.changed.get(link.id, link)
+        both = made_twice(link, unread or joiner.fresh(side, obs), side, obs, self._now)
+        first = self._shown[side].get(link.half(side).key or "")
+        if both is None or not isinstance(first, Seen):
+            return False
+        for one in both:
+            joiner.links[one.id] = self.changed[one.id] = one
+        self.rulings.append(Ruling(link.id, "join", "made twice: one of the two is removed"))
         return True
 
     def _give_way(self, joiner: Joiner, side: Side, unread: Link | None) -> None:

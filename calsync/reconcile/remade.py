@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from calsync.conflicts.merge import same_schedule
 from calsync.mapping.fingerprint import fingerprint
@@ -18,6 +18,7 @@ from calsync.model import (
     Link,
     LinkState,
     Observation,
+    Occupancy,
     Presence,
     Seen,
     Side,
@@ -111,6 +112,60 @@ def under_new_key(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Lin
         moved = replace(taken.half(side), created=half.created)
         taken = with_half(taken, side, moved)
     return tomb, replace(taken, revision=link.revision + 1)
+
+
+def made_twice(
+    link: Link, second: Link, side: Side, obs: Seen, now: datetime
+) -> tuple[Link, Link] | None:
+    """Where ``obs`` is a second item that a create of ours made, beside the one of ``link``: the
+    link, and another on which the superfluous item ends. None where it may be anything else.
+
+    The two are one booking. Whatever people changed on the second one, while the first stands as
+    agreed, they changed on the booking: then it is the first that is superfluous. ``second``: the
+    link that would be that of the new item.
+    """
+    half = link.half(side)
+    if link.state is not LinkState.ACTIVE or link.in_flight or link.base is None:
+        return None
+    if half.presence is not Presence.PRESENT or not (half.owned and obs.owned):
+        return None
+    if half.uid != obs.uid or half.key == obs.key:
+        return None
+    second = accept(second, side, obs, now) or second
+    # Both times are stamped as an item is saved, if not always in one millisecond.
+    touched = obs.modified is not None and obs.modified - obs.created > timedelta(milliseconds=20)
+    if not touched or obs.fingerprint == half.fingerprint:
+        # One that came late may show what the booking was: that is nobody's change.
+        return link, _superfluous(second, side, obs.occupancy, obs.fingerprint)
+    if half.fingerprint != link.base_fingerprint:
+        return link, _superfluous(second, side, link.base, link.base_fingerprint)
+    swapped = replace(
+        with_half(link, side, replace(second.half(side), since=half.since, created=half.created)),
+        revision=link.revision + 1,
+    )
+    if not same_schedule(link.base, obs.occupancy):
+        swapped = with_half(swapped, side, replace(swapped.half(side), since=obs.modified or now))
+    first = with_half(second, side, replace(half, seen=None))
+    return swapped, _superfluous(first, side, link.base, link.base_fingerprint)
+
+
+def came_late(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
+    """The link on which an item ends that was made when its booking had been given up."""
+    taken = accept(link, side, obs, now) or link
+    return _superfluous(taken, side, obs.occupancy, obs.fingerprint)
+
+
+def _superfluous(link: Link, side: Side, base: Occupancy, base_fingerprint: str) -> Link:
+    """The link of an item whose booking is another's: on its own other side it is given up."""
+    there = with_half(link, side.other, Half(presence=Presence.GONE, reason="it was made twice"))
+    return replace(
+        there,
+        origin=side.other,
+        base=base,
+        base_fingerprint=base_fingerprint,
+        state=LinkState.ACTIVE,
+        reason="",
+    )
 
 
 def replaced(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Link] | None:

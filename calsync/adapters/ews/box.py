@@ -10,7 +10,17 @@ from calsync.adapters.ews import requests
 from calsync.adapters.ews.errors import Verdict, as_error, judge
 from calsync.adapters.ews.requests import BATCH
 from calsync.adapters.ews.transport import Server, messages_of, refusal_of
-from calsync.adapters.ews.xml import Element, Message, find, ids_of, items_of, read_item, text_of
+from calsync.adapters.ews.xml import (
+    LEAVING,
+    MADE,
+    Element,
+    Message,
+    find,
+    ids_of,
+    items_of,
+    read_item,
+    text_of,
+)
 from calsync.adapters.graph.errors import Meaning
 from calsync.adapters.graph.seal import UID_AGAIN, UID_END, Mark, Seal, said_by_uid
 from calsync.adapters.graph.theirs import mark_of
@@ -123,6 +133,25 @@ class Box:
                         found.setdefault(tag, []).append(key)
         return found
 
+    def makings(
+        self, tags: Sequence[str], *, thrown_away: bool
+    ) -> dict[str, list[tuple[str, str]]]:
+        """Of items that were made under these tags, by tag: ItemId, and the request that made it.
+        What bears our property alone is a copy; what calsync removed itself is left out."""
+        place = self.bin if thrown_away else self.place
+        found: dict[str, list[tuple[str, str]]] = {}
+        for piece in chunks(tags, BATCH):
+            named = {global_id_of(self.uid_of(tag, "")) or "": tag for tag in piece}
+            tests = [(GLOBAL_ID, blob) for blob in named]
+            for message in self._find(tests, place, also=(MADE, LEAVING)):
+                for item in items_of(message, "m:RootFolder", "t:Items"):
+                    read = read_item(item)
+                    tag, made = named.get(read.get(GLOBAL_ID, "")), read.get(MADE, "")
+                    key = read.get("ItemId", {}).get("Id")
+                    if tag is not None and made and isinstance(key, str) and LEAVING not in read:
+                        found.setdefault(tag, []).append((key, made))
+        return found
+
     def of_bookings(self, uid: str) -> list[str]:
         """ItemIds of meetings made for bookings of this uid."""
         tests = [(MEETING, self.sealed(mark_of(uid)))]
@@ -154,8 +183,10 @@ class Box:
             return False
         return text_of(folders[0], "t:EffectiveRights", "t:Read").lower() not in ("false", "0")
 
-    def _find(self, tests: Sequence[tuple[str, str]], place: Element) -> tuple[Message, ...]:
-        payload = requests.find_items(place, tests, limit=_MOST)
+    def _find(
+        self, tests: Sequence[tuple[str, str]], place: Element, also: Sequence[str] = ()
+    ) -> tuple[Message, ...]:
+        payload = requests.find_items(place, tests, limit=_MOST, also=also)
         return self.checked(self._ask("FindItem", payload, "find"), whole=True)
 
     # -- writing ----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from calsync.adapters.ews.xml import EXTENDED, LEAVING, Element, el
+from calsync.adapters.ews.xml import EXTENDED, LEAVING, MADE, Element, el
 from calsync.mapping.ews_item import GLOBAL_ID, MEETING, REPLACES, TAG, Value
 
 #: Largest page of SyncFolderItems (messages.xsd, MaxSyncChangesReturnedType).
@@ -125,10 +125,16 @@ def occurrence_id(master: str, index: int) -> Element:
     return el("t:OccurrenceItemId", RecurringMasterId=master, InstanceIndex=str(index))
 
 
-def find_items(place: Element, tests: Sequence[tuple[str, str]], *, limit: int) -> Element:
+def find_items(
+    place: Element,
+    tests: Sequence[tuple[str, str]],
+    *,
+    limit: int,
+    also: Sequence[str] = (),
+) -> Element:
     """Ids of items of which one of these extended properties has its value. (calendar:UID cannot
-    be searched for.)"""
-    asked = list(dict.fromkeys(name for name, _ in tests))
+    be searched for.) ``also``: further properties to tell."""
+    asked = list(dict.fromkeys((*(name for name, _ in tests), *also)))
     wanted = [
         el(
             "t:IsEqualTo",
@@ -233,13 +239,15 @@ def calendar_item(
     replaces: str = "",
     meeting: str = "",
     uid: str = "",
+    by: str = "",
     only: str = "",
 ) -> Element:
-    """A CalendarItem with these fields (or the one that is set: ``only``), in schema order."""
+    """A CalendarItem with these fields (or the one that is set: ``only``), in schema order.
+    ``by``: the name of the request that makes it."""
     made = el("t:CalendarItem")
     for name in ("Subject", "Sensitivity", "ReminderIsSet"):
         _add(made, name, fields, only)
-    for name, value in ((TAG, tag), (REPLACES, replaces), (MEETING, meeting)):
+    for name, value in ((TAG, tag), (REPLACES, replaces), (MEETING, meeting), (MADE, by)):
         if value:
             made.append(
                 el(

@@ -10,6 +10,7 @@ from threading import Lock
 
 from calsync.adapters.ews import joint
 from calsync.adapters.ews.box import Box
+from calsync.adapters.ews.late import late_keys
 from calsync.adapters.ews.reading import read_changed, read_keys
 from calsync.adapters.ews.requests import BATCH, MAX_CHANGES
 from calsync.adapters.ews.rooms import directory
@@ -81,6 +82,7 @@ class EwsSide:
         self._page = page
         self._making = Lock()
         self._unheard: dict[str, dict[str, int]] = {}
+        self._late: dict[str, set[str]] = {}
 
     @property
     def side(self) -> Side:
@@ -112,7 +114,7 @@ class EwsSide:
             seen = [one for one in seen if _may_meet(one, window, pair.zone)]
         told = {*found.changed, *found.removed}
         return Pull(
-            observations=tuple(seen),
+            observations=tuple(self._with_late(box, seen)),
             hints=tuple(found.removed),
             # Not hints: nobody said that they are gone, and what was made only now may be unknown
             # to the copy of the mailbox that is asked.
@@ -122,7 +124,7 @@ class EwsSide:
         )
 
     def read(self, pair: Pair, keys: Sequence[str]) -> list[Observation]:
-        return read_keys(self._box(pair), keys) if keys else []
+        return self._marked_late(pair, read_keys(self._box(pair), keys) if keys else [])
 
     def find(self, pair: Pair, tags: Sequence[str]) -> Mapping[str, Observation]:
         """Our tag goes along with a copy made in Outlook: of several the one with our uid is ours,
@@ -138,7 +140,7 @@ class EwsSide:
     def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         box = self._box(pair)
         keys = box.of_meetings(uids)
-        found = read_keys(box, keys) if keys else []
+        found = self._with_late(box, read_keys(box, keys) if keys else [])
         for one in found:
             if isinstance(one, Seen):
                 self._unheard.setdefault(pair.id, {})[one.key] = 0
@@ -201,6 +203,23 @@ class EwsSide:
             if isinstance(now, Seen) and now.key != effect.key and not effect.organizer:
                 self._unheard.setdefault(pair.id, {})[now.key] = 0
         return outcomes
+
+    def _with_late(self, box: Box, seen: Sequence[Observation]) -> list[Observation]:
+        """Say of each item whether it came late, which is asked once."""
+        pair = box.pair
+        late = late_keys(box, seen, {*self._unheard.get(pair.id, ()), *self._late.get(pair.id, ())})
+        if late:
+            self._late.setdefault(pair.id, set()).update(late)
+        return self._marked_late(pair, seen)
+
+    def _marked_late(self, pair: Pair, seen: Sequence[Observation]) -> list[Observation]:
+        late = self._late.get(pair.id)
+        if not late:
+            return list(seen)
+        return [
+            replace(one, late=True) if isinstance(one, Seen) and one.key in late else one
+            for one in seen
+        ]
 
     def _in_their_calendar(self, pair: Pair, effect: Effect) -> Outcome:
         """A write to a meeting in the calendar of a person."""

@@ -8,6 +8,7 @@ since (NeverOverwrite); deletions and declines know no such precondition, which 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -145,6 +146,7 @@ def guarded_item(box: Box, effect: Effect) -> Element | Refused:
         replaces=replaces,
         meeting=box.sealed(mark_of(effect.uid)) if box.at and may_be_shared(effect.uid) else "",
         uid=box.uid_of(effect.tag, replaces),
+        by=uuid.uuid4().hex,
     )
 
 

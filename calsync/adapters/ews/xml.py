@@ -24,14 +24,17 @@ _SPACES: Final = {"m": M, "t": T, "s": SOAP, "e": ERRORS}
 #: calsync's own property set. GUID and names may never change: they stand in customers' mailboxes.
 #: The GUID is that of the Graph adapter, so that an event keeps its tag where its mailbox moves.
 _OURS: Final = {"PropertySetId": "aa2c9132-e0dd-43a3-8ccf-417a4d60af36", "PropertyType": "String"}
-#: What is set on an item of ours just before it is deleted (``requests.touch_item``); never read.
+#: What is set on an item of ours just before it is deleted (``requests.touch_item``).
 LEAVING: Final = "calsync leaving"
+#: By which request of ours an item was made: a name that no other request has.
+MADE: Final = "calsync made"
 #: Extended properties that are read: name of ours → attributes of the ExtendedFieldURI.
 EXTENDED: Final[dict[str, dict[str, str]]] = {
     TAG: {**_OURS, "PropertyName": "calsync"},
     REPLACES: {**_OURS, "PropertyName": "calsyncReplaces"},
     MEETING: {**_OURS, "PropertyName": "calsyncMeeting"},
     LEAVING: {**_OURS, "PropertyName": "calsyncLeaving"},
+    MADE: {**_OURS, "PropertyName": "calsyncMade"},
     # PidLidCleanGlobalObjectId [MS-OXOCAL] 2.2.1.28
     GLOBAL_ID: {
         "DistinguishedPropertySetId": "Meeting",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from calsync.model import Half, Link, LinkState, Presence, Seen, Side
+from calsync.model import EditPolicy, Half, Link, LinkState, Presence, Seen, Side
+from calsync.reconcile.decide import Verb, decide
 from calsync.reconcile.join import link_id
 from calsync.reconcile.observe import accept
-from calsync.reconcile.remade import Vanished, under_new_key
+from calsync.reconcile.remade import Vanished, made_twice, under_new_key
 from tests.unit.core.values import CALENDAR, NOW, agreed, at, gone, link, occ, seen, there, unknown
 
 NINE, TEN = occ(9, 10), occ(10, 11)
@@ -170,3 +172,75 @@ def test_what_was_made_anew_keeps_the_time_of_its_first_making_through_later_rea
     again = accept(moved, CALENDAR, seen(TEN, key="new", mark=99, created=at(50)), NOW)
     assert again is not None
     assert (again.event.since, again.event.created) == (at(50), at(1))
+
+
+# --- made twice --------------------------------------------------------------------------------
+
+
+def of_ours(**event: object) -> Link:
+    """A booking that stands in the calendar as calsync wrote it."""
+    half = there(NINE, key="e", uid="u", **event)  # type: ignore[arg-type]
+    return link(there(NINE, key="b"), half, base=NINE)
+
+
+def double(what: object = NINE, *, touched: bool = False, **more: object) -> Seen:
+    made = at(0) + timedelta(seconds=1)
+    modified = made + timedelta(seconds=touched * 60)
+    given = {"uid": "u", "tag": "x", "created": made, "modified": modified, **more}
+    return seen(what, key="e2", mark=9, **given)  # type: ignore[arg-type]
+
+
+SECOND = Link(id="second", pair_id="p", origin=CALENDAR)
+
+
+@pytest.mark.parametrize("what", [NINE, TEN], ids=["equal", "late: it shows what once was"])
+def test_what_a_proxy_doubled_is_given_up_and_the_booking_stays(what: object) -> None:
+    both = made_twice(of_ours(), SECOND, CALENDAR, double(what), NOW)
+    assert both is not None
+    kept, superfluous = both
+    assert kept == of_ours()
+    assert (superfluous.event.key, decide(superfluous, EditPolicy.CALENDAR).verb) == (
+        "e2",
+        Verb.DELETE_EVENT,
+    )
+
+
+def test_who_changes_the_second_one_changes_the_booking() -> None:
+    both = made_twice(of_ours(), SECOND, CALENDAR, double(TEN, touched=True), NOW)
+    assert both is not None
+    kept, superfluous = both
+    assert (kept.event.key, decide(kept, EditPolicy.ORIGIN).target) == ("e2", TEN)
+    assert kept.event.since == double(touched=True).modified, "its time was claimed by the move"
+    assert (superfluous.event.key, decide(superfluous, EditPolicy.ORIGIN).verb) == (
+        "e",
+        Verb.DELETE_EVENT,
+    )
+
+
+def test_where_both_were_changed_the_second_change_is_on_record() -> None:
+    mine = replace(of_ours(), event=there(occ(12, 13), key="e", uid="u"))
+    both = made_twice(mine, SECOND, CALENDAR, double(TEN, touched=True), NOW)
+    assert both is not None
+    kept, superfluous = both
+    assert kept == mine
+    decision = decide(superfluous, EditPolicy.ORIGIN)
+    assert decision.verb is Verb.DELETE_EVENT
+    assert decision.conflict is not None
+    assert decision.conflict.lost == TEN
+
+
+@pytest.mark.parametrize(
+    ("mine", "obs"),
+    [
+        (of_ours(), double(uid="other")),
+        (of_ours(), double(owned=False)),
+        (of_ours(owned=False), double()),
+        (replace(of_ours(), in_flight=True), double()),
+        (replace(of_ours(), state=LinkState.PARKED), double()),
+        (replace(of_ours(), event=gone(key="e", uid="u")), double()),
+        (of_ours(), replace(double(), key="e")),
+    ],
+    ids=["another", "invited", "an invitation", "in doubt", "parked", "made anew", "itself"],
+)
+def test_what_may_be_anything_else_is_not_touched(mine: Link, obs: Seen) -> None:
+    assert made_twice(mine, SECOND, CALENDAR, obs, NOW) is None

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from calsync.conflicts.clash import shown
-from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.merge import same_grid, same_schedule
 from calsync.model import (
     NOBODY,
     Absence,
@@ -193,9 +193,11 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
     elif not same_schedule(before, obs.occupancy):
         since = obs.modified or now
     same = link.base is not None and obs.fingerprint == link.base_fingerprint
+    # The answer to a series stands where only a date of it changed: that date has its own.
+    moved = half.presence is Presence.GONE or before is None or not same_grid(before, obs.occupancy)
     answer = obs.answer
-    if obs.answered is not None and since is not None and _is_of_before(obs.answered, since, now):
-        answer = RoomAnswer.WAITING
+    if (moved or half.answer is RoomAnswer.WAITING) and obs.answered is not None and since:
+        answer = RoomAnswer.WAITING if _is_of_before(obs.answered, since, now) else answer
     known = half.presence is Presence.PRESENT and half.key == obs.key
     return Half(
         presence=Presence.PRESENT,

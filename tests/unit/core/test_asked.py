@@ -17,6 +17,7 @@ from calsync.model import (
     Done,
     EditPolicy,
     EffectKind,
+    Frequency,
     Half,
     InDoubt,
     Later,
@@ -28,9 +29,11 @@ from calsync.model import (
     Person,
     Plan,
     Presence,
+    Recurrence,
     Refusal,
     Refused,
     RoomAnswer,
+    Rule,
     Seen,
     Side,
     WriteAs,
@@ -161,6 +164,29 @@ def test_an_answer_from_before_the_move_is_none_until_it_is_old_enough() -> None
     at_once = accept(one, Side.CALENDAR, answered, at(10))
     assert at_once is not None
     assert at_once.event.answer is ACCEPTED
+
+
+def test_the_answer_to_a_series_stands_where_a_date_of_it_changes() -> None:
+    daily = Recurrence(rule=Rule(frequency=Frequency.DAILY, count=5))
+    whole = replace(NINE, recurrence=daily)
+    without = replace(daily, excluded=(NINE.start + timedelta(days=1),))
+    fewer, moved = replace(NINE, recurrence=without), replace(TEN, recurrence=daily)
+    for content, wanted in ((fewer, ACCEPTED), (moved, WAITING)):
+        one = asked(whole, whole, ACCEPTED, base=whole)
+        now = seen(
+            content,
+            key="~e",
+            mark=9,
+            answer=ACCEPTED,
+            answered=at(5),
+            modified=at(10),
+            created=at(0),
+        )
+        for _ in range(2):
+            later = accept(one, Side.CALENDAR, now, at(10) + timedelta(seconds=1))
+            assert later is not None
+            assert later.event.answer is wanted
+            one, now = later, replace(now, mark=10)
 
 
 def test_the_rooms_copy_stays_known() -> None:

@@ -68,8 +68,8 @@ class Company:
         self.url, self.tenant = facts["url"], facts["tenant"]
         self.client_id, self.secret = facts["client_id"], facts["client_secret"]
         self.nursery = Nursery()
-        #: By which front calsync works on it, where a test goes through both.
-        self.exchange = "graph"
+        #: By which front calsync works on it, where a test goes through both; else the chosen.
+        self.exchange = ""
         self.session = requests.Session()
         self.session.trust_env = False
 
@@ -88,7 +88,8 @@ class Company:
     def fault(self, kind: str, path: str, **more: Any) -> None:
         """Arm a fault for calls whose path matches; once, if nothing else is said."""
         more.setdefault("count", 1)
-        self.control("POST", "faults", front.fault({"kind": kind, "path": path, **more}))
+        armed = {"kind": kind, "path": path, **more}
+        self.control("POST", "faults", front.fault(armed, self.exchange or front.chosen()))
 
     def scope(self, mailboxes: list[str] | None, *, shape: int = 403) -> None:
         """What calsync may open from now on; None: all. ``shape``: what is said of the others."""

@@ -33,7 +33,9 @@ def book(company: Company, place: Place) -> None:
 
 
 def arm(company: Company, kind: str, **more: object) -> None:
-    company.tenant.control("POST", "faults", front.fault({"kind": kind, "count": 1, **more}))
+    company.tenant.control(
+        "POST", "faults", front.fault({"kind": kind, "count": 1, **more}, front.chosen())
+    )
 
 
 def daily(company: Company, place: Place) -> Any:

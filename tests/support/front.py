@@ -103,20 +103,22 @@ _READING = (
     (r"delta|startDateTime", "SyncFolderItems"),
     (r"/events/|batch", "GetItem"),
 )
+_VERBS = frozenset(_WRITES)
 _KINDS = {"batch_part_throttled": "batch_stopped"}
 _MAILBOX = re.compile(r"[\w.-]+@[\w.-]*\w|hall-")
 
 
-def fault(doc: dict[str, Any]) -> dict[str, Any]:
-    """A fault that a scenario arms by Graph's methods and paths, for the front that is chosen."""
+def fault(doc: dict[str, Any], by: str) -> dict[str, Any]:
+    """A fault that a scenario arms by Graph's methods and paths, for the named front. One that
+    names an operation of EWS is left as it is."""
     method, path = str(doc.get("method", "")), str(doc.get("path", ""))
-    if not by_ews() or "sendMail" in path:
+    if by != "ews" or "sendMail" in path or (method and not {*method.split("|")} <= _VERBS):
         return doc  # Mail of a company on EWS leaves by the tenant, too.
     mailbox = _MAILBOX.search(path)
     if method == "GET" or not method:
         named = [operation for words, operation in _READING if re.search(words, path)]
         method = named[0] if named else _WRITES.get(method, ".*")
-    elif method in ("POST", "PATCH", "DELETE", "POST|DELETE"):
+    else:
         method = "|".join(_WRITES[one] for one in method.split("|"))
     kind = _KINDS.get(doc["kind"], doc["kind"])
     where = re.escape(mailbox[0]) if mailbox else ""

@@ -387,8 +387,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "EWS: nobody looks for what an earlier try made",
         f"{_EWS}/box.py",
-        "        for piece in chunks(tags, BATCH):\n",
-        "        for piece in chunks(tags[:0], BATCH):\n",
+        "        for piece in chunks(tags, BATCH):\n            sealed = ",
+        "        for piece in chunks(tags[:0], BATCH):\n            sealed = ",
         "ews",
     ),
     Bug(
@@ -427,8 +427,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "EWS: what was made anew is not looked for",
         f"{_EWS}/side.py",
-        "        keys = box.of_meetings(uids)\n",
-        "        keys = box.of_meetings(uids[:0])\n",
+        "        keys = box.of_meetings(uids)\n        found = ",
+        "        keys = box.of_meetings(uids[:0])\n        found = ",
         "ews",
     ),
     Bug(
@@ -469,8 +469,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "EWS: what people threw away of a create in doubt is made again",
         f"{_EWS}/side.py",
-        "        return made | _thrown_away(box, [tag for tag in tags if tag not in made])\n",
-        "        return made\n",
+        "    return made | _thrown_away(box, [tag for tag in tags if tag not in made])\n",
+        "    return made\n",
         "ews",
     ),
     Bug(

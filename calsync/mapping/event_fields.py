@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -139,7 +139,8 @@ def _days_of_instants(
 ) -> tuple[datetime, datetime]:
     """How an all-day event of another zone reads under UTC is not documented: as its dates, or
     as the instants of its midnights. Those are midnights in the zone it was made in, or in the
-    room's; what is neither stays as it is."""
+    room's; an hour off, they are so by a server's table of the zone that is not ours. What is
+    neither stays as it is."""
     for name in (event.get("originalStartTimeZone"), room_zone):
         zone = zones.resolve(name).iana if isinstance(name, str) else None
         if zone is not None:
@@ -147,7 +148,19 @@ def _days_of_instants(
             after = zones.day_at(end.replace(tzinfo=UTC), zone)
             if first is not None and after is not None:
                 return datetime.combine(first, _MIDNIGHT), datetime.combine(after, _MIDNIGHT)
+    made_in = event.get("originalStartTimeZone")
+    zone = zones.resolve(made_in).iana if isinstance(made_in, str) else None
+    if zone is not None:
+        first, after = (_day_near(at.replace(tzinfo=UTC), zone) for at in (start, end))
+        if first is not None and after is not None and first < after:
+            return datetime.combine(first, _MIDNIGHT), datetime.combine(after, _MIDNIGHT)
     return start, end
+
+
+def _day_near(instant: datetime, zone: str) -> date | None:
+    """The day that begins within an hour of an aware instant in ``zone``."""
+    near = zones.to_wall(instant, zone) + timedelta(hours=1)
+    return near.date() if near.time() <= time(2) else None
 
 
 def _wall_of(event: Mapping[str, Any], name: str) -> datetime:

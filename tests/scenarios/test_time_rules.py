@@ -146,6 +146,19 @@ def test_a_table_that_is_brought_up_to_date(
             assert [row["endUtc"] for row in busy] == ["2027-07-01T23:00:00Z"]
 
 
+def test_whole_days_stay_whole_days_where_the_tables_differ(tmp_path: Path) -> None:
+    """A server's midnight is eleven in the evening of another's table: EWS tells instants, and a
+    booking of one day was one of two days on the platform."""
+    day = {"start": "2027-07-01T00:00:00", "duration": "P1D", "showWithoutTime": True}
+    with other_rules(), a_tenant() as tenant, a_company(tmp_path, tenant) as company:
+        room = Stage(company, company.add_room("r", zone=BERLIN, label=LABEL, processing=OPEN))
+        room.book(**day)
+        company.sync(room.place)
+        company.at_rest(room.place)
+        (booking,) = company.bookings(room.place)
+        assert {name: booking[name] for name in day} == day
+
+
 def prove_by(room: Stage, ones: list[Meeting], table: str) -> None:
     room.company.sync(room.place)
     wanted = sorted(s for one in ones for s in expected(replace(one, zone=table), table))

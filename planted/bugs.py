@@ -453,13 +453,6 @@ BUGS: tuple[Bug, ...] = (
         "ews",
     ),
     Bug(
-        "EWS: what we make gets no uid of ours",
-        f"{_EWS}/writes.py",
-        "        uid=box.uid_of(effect.tag, replaces),\n",
-        "",
-        "ews",
-    ),
-    Bug(
         "EWS: a cancelled meeting that stays in the calendar holds the room",
         "calsync/mapping/ews_item.py",
         '        "isCancelled": _flag(item.get("IsCancelled")) is True or bool(state & _CANCELLED),\n',

@@ -387,8 +387,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "EWS: nobody looks for what an earlier try made",
         f"{_EWS}/box.py",
-        "        for piece in chunks(tags, BATCH):\n",
-        "        for piece in chunks(tags[:0], BATCH):\n",
+        "        found: dict[str, list[str]] = {}\n        for piece in chunks(tags, BATCH):\n",
+        "        found: dict[str, list[str]] = {}\n        for piece in chunks(tags[:0], BATCH):\n",
         "ews",
     ),
     Bug(

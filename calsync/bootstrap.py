@@ -40,7 +40,7 @@ from calsync.connections import Surroundings as Surroundings
 from calsync.engine.context import Context, Span
 from calsync.errors import CalsyncError, UsageError
 from calsync.mapping.booking_values import StoredRoom
-from calsync.model import ClashPolicy, EditPolicy, Pair, Room
+from calsync.model import ClashPolicy, EditPolicy, OrganizerFallback, Pair, Room, WriteAs
 from calsync.pacing import Limit
 from calsync.ports import BookingSide, CalendarSide, Clock, Notifier
 from calsync.reconcile.guard import Limits
@@ -249,6 +249,8 @@ def _pair(home: Home, entry: RoomEntry, pair_id: str) -> Pair:
         clash_policy=ClashPolicy(entry.clash_policy or policy.clash),
         reactions=home.settings.outlook_rules.reactions(entry.outlook_rules),
         own_reactions=entry.outlook_rules,
+        write_as=WriteAs(entry.write_as),
+        organizer_fallback=OrganizerFallback(entry.organizer_fallback),
     )
 
 
@@ -270,6 +272,8 @@ def map_room(
     edit: str = "",
     clash: str = "",
     outlook_rules: str = "",
+    write_as: WriteAs = WriteAs.ROOM,
+    organizer_fallback: OrganizerFallback = OrganizerFallback.REFUSE,
 ) -> Pair:
     """Join a room to a resource calendar. Empty values come from the settings and the room.
 
@@ -289,6 +293,8 @@ def map_room(
         clash_policy=ClashPolicy(clash or policy.clash),
         reactions=home.settings.outlook_rules.reactions(outlook_rules),
         own_reactions=outlook_rules,
+        write_as=write_as,
+        organizer_fallback=organizer_fallback,
     )
     _join(home, pair)
     return pair

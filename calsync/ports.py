@@ -105,12 +105,36 @@ class SyncSide(Protocol):
 
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         """Carry the effects out in order; one outcome each. An effect is not begun once a
-        former one of the same call ended in ``InDoubt`` or ``Later``: those get ``Later``."""
+        former one of the same call ended in ``InDoubt`` or ``Later``: those get ``Later``. One in a
+        person's calendar holds up only those in the same one."""
         ...
 
 
 class CalendarSide(SyncSide, Protocol):
     """A calendar system: the port above, and its directory of rooms."""
+
+    def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
+        """A targeted read of meetings in people's calendars: key → mailbox, as ``apply`` told and
+        took them. A calendar that is not there, or closed to us, gives ``Unknown``: it never stops
+        the room. Each says what the room answered."""
+        ...
+
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
+        """``find`` in people's calendars: tag → mailbox. A tag whose mailbox cannot be asked is
+        ``Unknown``. ``uids``: tag → uid of its booking, which others may share: it may be one
+        meeting with them."""
+        ...
+
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        """Meetings that people made, in their own calendars: uid → mailbox. What is not there, or
+        lies in a calendar that is not ours to read, is left out."""
+        ...
+
+    def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        """The room's copies of these meetings, whatever their keys."""
+        ...
 
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         """All room mailboxes that this connection may see, all pages."""
@@ -280,6 +304,17 @@ class Store(Protocol):
 
     def links_by_uid(self, pair_id: str, side: Side, uids: Sequence[str]) -> list[Link]:
         """Links not buried whose item on ``side`` has one of these global ids."""
+        ...
+
+    def links_asked(
+        self, pair_id: str, *, uids: Sequence[str], copies: Sequence[str]
+    ) -> list[Link]:
+        """Links whose event is a meeting in a person's calendar, buried ones included: those with
+        one of these global ids, and those of which the room's own copy has one of these keys."""
+        ...
+
+    def all_asked(self, pair_id: str) -> list[Link]:
+        """All of these that are not buried."""
         ...
 
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:

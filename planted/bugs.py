@@ -53,7 +53,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "an event is written over, whatever became of it since",
         _WRITES,
-        "            if now.version != effect.version:\n                return Stale(now)\n",
+        "            if effect.version and now.version != effect.version:\n                return Stale(now)\n",
         "",
     ),
     Bug(
@@ -65,7 +65,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a change that met a newer version counts as done",
         _SETTLE,
-        '    if isinstance(found, Seen) and found.version == version:\n        return Later(0.0, "it never arrived")\n    return Stale(found)',
+        "    if isinstance(found, Seen) and found.version == version:\n        return Later(0.0, NEVER_ARRIVED)\n    return Stale(found)",
         "    return Done(found)",
     ),
     # -- cursors and commits

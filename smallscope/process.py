@@ -78,6 +78,22 @@ class _Port:
     def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         return []  # Not asked of these: nothing is made anew.
 
+    # (No room here is asked for its answer: nothing lies with people.)
+
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        return {}
+
+    def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        return []
+
+    def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
+        return {}
+
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
+        return {}
+
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         raise _Asking(Asked("apply", self.side, tuple(effects)))
 

@@ -86,6 +86,14 @@ class ValueStore:
         there = [lk for lk in self.db.links if lk.state is not LinkState.BURIED]
         return [lk for lk in there if lk.half(side).uid in uids]
 
+    def links_asked(
+        self, pair_id: str, *, uids: Sequence[str], copies: Sequence[str]
+    ) -> list[Link]:
+        return []
+
+    def all_asked(self, pair_id: str) -> list[Link]:
+        return []
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         return [
             lk

@@ -91,7 +91,12 @@ _ASKED: Final[Schema] = {
     **_CONTENT,
     "bookedBy": _ref("Person"),
     "seats": {**_WHOLE, "description": "How many are needed; alternatives have as many"},
-    "uid": {**_TEXT, "minLength": 1, "maxLength": 255},
+    "uid": {
+        **_TEXT,
+        "minLength": 1,
+        "maxLength": 255,
+        "description": "Bookings of several rooms that are one meeting share it",
+    },
     "externalId": {
         **_TEXT,
         "minLength": 1,

@@ -173,7 +173,9 @@ def _mails(
             continue
         found += [
             {"to": one.recipient, "kind": one.kind.value, "by": "calsync"}
-            for one in addressed(system.context, pair, _notice(kind, link, content))
+            for one in addressed(
+                system.context, pair, _notice(kind, link, content, effect.kind), link
+            )
         ]
     for notice in decided.notices if told else ():
         found += [
@@ -183,8 +185,9 @@ def _mails(
     return found
 
 
-def _notice(kind: NoticeKind, link: Link, content: Occupancy) -> Notice:
+def _notice(kind: NoticeKind, link: Link, content: Occupancy, effect: EffectKind) -> Notice:
     """As far as it matters for whom it goes to."""
+    carried = effect in (EffectKind.CHANGE_BOOKING, EffectKind.DELETE_BOOKING)
     return Notice(
         kind=kind,
         link_id=link.id,
@@ -192,6 +195,7 @@ def _notice(kind: NoticeKind, link: Link, content: Occupancy) -> Notice:
         revision="",
         person=link.person,
         occupancy=content,
+        cause=Side.CALENDAR if carried else None,
     )
 
 

@@ -28,7 +28,16 @@ from calsync.cli.rooms_move import move
 from calsync.cli.rooms_suggest import suggest
 from calsync.cli.rooms_unmap import unmap
 from calsync.errors import UsageError
-from calsync.model import ClashPolicy, EditPolicy, Pair, Reaction, ResourceCalendar, Room
+from calsync.model import (
+    ClashPolicy,
+    EditPolicy,
+    OrganizerFallback,
+    Pair,
+    Reaction,
+    ResourceCalendar,
+    Room,
+    WriteAs,
+)
 from calsync.settings import checks
 
 if TYPE_CHECKING:
@@ -203,6 +212,20 @@ def map_(
             ' "opening_hours=decline, seats=warn".'
         ),
     ] = "",
+    write_as: Annotated[
+        WriteAs,
+        typer.Option(
+            help="As what its bookings stand in Exchange: events of the room's own, or meetings in"
+            " the calendars of the people who book, which wait for the room's answer."
+        ),
+    ] = WriteAs.ROOM,
+    organizer_fallback: Annotated[
+        OrganizerFallback,
+        typer.Option(
+            help="With --write-as organizer, where calsync may not write to the calendar of whoever"
+            " booked: refuse the booking, or write it as an event of the room's own."
+        ),
+    ] = OrganizerFallback.REFUSE,
     settings: SettingsPath = DEFAULT_SETTINGS,
     as_json: AsJson = False,
 ) -> None:
@@ -235,6 +258,8 @@ def map_(
             edit=edit_policy.value if edit_policy else "",
             clash=clash_policy.value if clash_policy else "",
             outlook_rules=outlook_rules,
+            write_as=write_as,
+            organizer_fallback=organizer_fallback,
         )
     there, why = look(settings, pair)
     if as_json:

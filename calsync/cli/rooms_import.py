@@ -19,7 +19,7 @@ from calsync.cli.options import (
 )
 from calsync.cli.output import print_json, print_line, print_table
 from calsync.errors import UsageError
-from calsync.model import Pair, Reaction, Room
+from calsync.model import OrganizerFallback, Pair, Reaction, Room, WriteAs
 
 if TYPE_CHECKING:
     from calsync.bootstrap import Home
@@ -152,6 +152,8 @@ def _changes(entry: Entry, pair: Pair) -> bool:
     there = (pair.connection, pair.zone, pair.edit_policy.value, pair.clash_policy.value)
     other = any(new not in ("", old) for new, old in zip(wanted, there, strict=True))
     ruled = entry.outlook_rules not in ("", pair.own_reactions)
+    ruled = ruled or entry.write_as not in ("", pair.write_as)
+    ruled = ruled or entry.organizer_fallback not in ("", pair.organizer_fallback)
     return other or ruled or entry.titles not in (None, pair.titles)
 
 
@@ -187,6 +189,10 @@ def _carry_out(home: Home, step: Step) -> None:
         edit=entry.edit_policy or (pair.edit_policy.value if pair else ""),
         clash=entry.clash_policy or (pair.clash_policy.value if pair else ""),
         outlook_rules=entry.outlook_rules or (pair.own_reactions if pair else ""),
+        write_as=WriteAs(entry.write_as or (pair.write_as if pair else "room")),
+        organizer_fallback=OrganizerFallback(
+            entry.organizer_fallback or (pair.organizer_fallback if pair else "refuse")
+        ),
     )
 
 

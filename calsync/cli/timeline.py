@@ -58,6 +58,7 @@ _PLANS = {
     "park": "leave it alone until a person decides",
     "set apart": "leave what is back alone until a person decides",
     "answer": "do as the admin answered",
+    "give the move up": "take it back to the time that it had",
 }
 
 

@@ -67,6 +67,8 @@ def shown(link: Link, side: Side) -> Occupancy | None:
 
 def _in_sight(native: Claim, foreign: Claim) -> bool:
     """True where ``native`` was claimed on its side after ``foreign`` was shown there."""
+    if foreign.link.half(native.side).waits:
+        return False  # It is shown in a person's calendar, and not in the room's yet.
     there = shown(foreign.link, native.side)
     since = foreign.link.half(native.side).since
     return (

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from calsync.engine.context import Context
-from calsync.model import NOBODY, Notice, Occupancy, Pair, Person
+from calsync.model import NOBODY, Link, Notice, Occupancy, Pair, Person
+from calsync.reconcile.told import by_its_person
 
 
-def addressed(ctx: Context, pair: Pair, notice: Notice) -> Iterator[Notice]:
-    """One notice for each recipient. What a channel is not to say is not even stored for it."""
-    if notice.kind in ctx.notices and notice.person.address:
+def addressed(
+    ctx: Context, pair: Pair, notice: Notice, link: Link | None = None
+) -> Iterator[Notice]:
+    """One notice for each recipient. What a channel is not to say is not even stored for it.
+    ``link``: nobody is told what they did themselves to a meeting in their own calendar."""
+    own = link is not None and by_its_person(link, notice)
+    if notice.kind in ctx.notices and notice.person.address and not own:
         yield notice
     for audience in ctx.audiences:
         if notice.kind not in audience.kinds:

@@ -4,11 +4,12 @@ change feed told confirmed by a read."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
+from calsync.engine import theirs
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.errors import CursorAhead, CursorExpired
@@ -28,6 +29,7 @@ from calsync.model import (
     Side,
     Unknown,
     Window,
+    is_theirs,
 )
 from calsync.ports import SyncSide
 from calsync.reconcile.guard import others
@@ -129,6 +131,8 @@ def _take(
     ctx: Context, pair: Pair, found: Gathered, side: Side, pull: Pull, window: Window
 ) -> Steps[None]:
     seen = found.seen(side)
+    if side is Side.CALENDAR:
+        pull = yield from _with_theirs(ctx, pair, found, pull, window)
     hints = [*pull.hints, *pull.missing]
     found.hinted[side].update(pull.hints)
     for obs in pull.observations:
@@ -156,7 +160,7 @@ def _take(
         here = [lk for lk in linked if _expected(lk, side, pair, window)]
         # What a feed told before this listing, and it lacks, may be gone since.
         listed = {obs.key for obs in pull.observations}
-        if here and not seen:
+        if any(not is_theirs(lk.half(side).key) for lk in here) and not seen:
             # The guard asks the admin; the reads below are what an approval will act on.
             found.emptied = side.value
         missing = {k for lk in here if (k := lk.half(side).key) is not None and k not in listed}
@@ -184,6 +188,28 @@ def _take(
             seen.setdefault(key, Unknown(key=key, reason="the feed names it, a read finds nothing"))
     if found.emptied == side.value and _moved_out(found, side, pair, window):
         found.emptied = ""
+
+
+def _with_theirs(
+    ctx: Context, pair: Pair, found: Gathered, pull: Pull, window: Window
+) -> Steps[Pull]:
+    """The feed of the room's calendar, with what it tells of meetings in people's calendars read
+    where these lie."""
+    told = theirs.sort_out(ctx, pair, pull.observations, [*pull.hints, *pull.missing])
+    pull = replace(pull, missing=tuple(key for key in pull.missing if key not in told.ours))
+    if pull.complete:
+        for link in ctx.store.all_asked(pair.id):
+            lacks = is_theirs(link.event.key) and link.id not in told.links
+            if lacks and _expected(link, Side.CALENDAR, pair, window):
+                told.links[link.id] = link
+                told.dropped.add(link.id)
+    read = yield from theirs.look(ctx, pair, told)
+    read += yield from theirs.adopt(ctx, pair, told)
+    # Where the room itself says that it is cancelled, that is no late reading.
+    found.hinted[Side.CALENDAR].update(
+        key for link_id in told.dropped if (key := told.links[link_id].event.key) is not None
+    )
+    return replace(pull, observations=(*told.rest, *read))
 
 
 def _moved_out(found: Gathered, side: Side, pair: Pair, window: Window) -> bool:
@@ -243,15 +269,16 @@ def _confirm(
 
 
 def _look_again(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
-    """Items whose last reading failed or went stale are read again, unless they show something
-    newer by now: what is no newer may be a replay of what stood there before."""
+    """Items whose last reading failed or went stale are read again, and those to which the room has
+    not said yes or no, unless they show something newer by now: what is no newer may be a replay of
+    what stood there before."""
     for side in Side:
         seen = found.seen(side)
         keys = [
             key
             for link in found.links.values()
             if link.state is LinkState.ACTIVE
-            and (half := link.half(side)).presence is Presence.UNKNOWN
+            and ((half := link.half(side)).presence is Presence.UNKNOWN or half.waits)
             and (key := half.key) is not None
             and not (isinstance(obs := seen.get(key), Seen) and obs.mark > half.mark)
         ]
@@ -277,9 +304,15 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
     if not keys:
         return
     port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
+    if side is Side.CALENDAR and any(map(is_theirs, keys)):
+        yield from _read_theirs(ctx, pair, found, [key for key in keys if is_theirs(key)])
+        yield from _read(ctx, pair, found, side, [key for key in keys if not is_theirs(key)])
+        return
     results: list[Observation] = yield Call(
         "read", lambda: port.read(pair, keys), port.capabilities.local
     )
+    if side is Side.CALENDAR:
+        results = yield from _own_copies(ctx, pair, found, keys, results)
     for key, obs in zip(keys, results, strict=True):
         found.seen(side)[key] = obs
         found.read[side].add(key)
@@ -292,6 +325,33 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
             found.told.add(side)
         if side not in found.complete:
             yield from _list(ctx, pair, found, side)
+
+
+def _read_theirs(ctx: Context, pair: Pair, found: Gathered, keys: list[str]) -> Steps[None]:
+    """Meetings in people's calendars."""
+    links = ctx.store.links_by_key(pair.id, Side.CALENDAR, keys)
+    read = yield from theirs.read(ctx, pair, {link.id: link for link in links})
+    yield from theirs.checked(ctx, pair, links, read, found.calendar)
+    found.calendar.update(read)
+    found.read[Side.CALENDAR].update(read)
+    _doubt_absence(ctx, found, Side.CALENDAR, ctx.calendar(pair))
+
+
+def _own_copies(
+    ctx: Context, pair: Pair, found: Gathered, keys: list[str], results: list[Observation]
+) -> Steps[list[Observation]]:
+    """What turns out to be the room's copy of a meeting that has its link is no item of its own."""
+    told = theirs.sort_out(ctx, pair, results, ())
+    if not told.links and len(told.rest) == len(results):
+        by_key = {obs.key: obs for obs in told.rest}
+        return [by_key[obs.key] for obs in results]
+    for obs in (yield from theirs.look(ctx, pair, told)):
+        found.calendar[obs.key] = obs
+        found.read[Side.CALENDAR].add(obs.key)
+    for link in told.links.values():
+        found.links.setdefault(link.id, link)
+    rest = {obs.key: obs for obs in told.rest}
+    return [rest.get(key, Gone(key=key, absence=Absence.READ)) for key in keys]
 
 
 def _look_elsewhere(
@@ -308,6 +368,7 @@ def _look_elsewhere(
         for link in found.links.values()
         if (half := link.half(port.side)).key in keys
         and half.key is not None
+        and not is_theirs(half.key)
         and half.uid
         and half.presence in (Presence.PRESENT, Presence.UNKNOWN)
         and isinstance(obs := seen.get(half.key), Gone)
@@ -344,6 +405,7 @@ def _vanished(found: Gathered, side: Side, keys: list[str]) -> bool:
         if isinstance(obs := seen[key], Gone)
         and obs.absence is Absence.READ
         and key not in found.hinted[side]
+        and not is_theirs(key)
         and (half := halves.get(key)) is not None
         and half.presence in (Presence.PRESENT, Presence.UNKNOWN)
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from calsync.conflicts.clash import shown
-from calsync.engine import audit
+from calsync.engine import audit, theirs
 from calsync.engine.addressed import addressed
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
@@ -38,6 +38,7 @@ from calsync.model import (
     Unknown,
     Window,
     former_mark,
+    is_theirs,
 )
 from calsync.ports import LONGEST_QUEUE, Capabilities, Commit, OpenEffect, SyncSide
 from calsync.reconcile.moved import is_gone
@@ -92,7 +93,10 @@ def push(
                 outcomes = yield from _apply(port, pair, ready)
                 _record(ctx, pair, ready, outcomes, links, pushed, quiet=quiet)
                 kept += _kept(ready, outcomes)
-                stopped = stopped or any(isinstance(o, InDoubt | Later) for o in outcomes)
+                stopped = stopped or any(
+                    isinstance(o, InDoubt | Later) and not e.organizer
+                    for e, o in zip(ready, outcomes, strict=True)
+                )
     return pushed
 
 
@@ -173,7 +177,7 @@ def _record(
         links[link.id] = changed[link.id] = result.link
         for notice in result.notices:
             told = doubtful if may_be_told(ctx, link, kind=notice.kind) else notices
-            told.extend(addressed(ctx, pair, notice))
+            told.extend(addressed(ctx, pair, notice, link))
         # What a declined copy left is looked for elsewhere first; declined it is.
         declined = isinstance(said, Done) and effect.kind is EffectKind.DECLINE_EVENT
         what = "confirmed" if declined and isinstance(outcome, Stale) else result.what
@@ -182,7 +186,9 @@ def _record(
             settled.append(effect.id)
         match outcome:
             case Later():
-                pushed.wait = max(pushed.wait, outcome.seconds)
+                # A person's calendar that is closed holds up nobody else in the room.
+                asked = 0.0 if effect.organizer else outcome.seconds
+                pushed.wait = max(pushed.wait, asked)
                 pushed.reasons.append(outcome.reason)
             case InDoubt():
                 pushed.reasons.append(outcome.reason)
@@ -239,6 +245,8 @@ def _doubted(
     again, and looked for."""
     half = link.half(effect.kind.side)
     match outcome:
+        case Done(now=seen) | Stale(now=Seen() | Gone() as seen) if _is_copy(link, effect, seen):
+            return Stale(None)
         case Stale(now=Gone() as gone) if not able.local and too_new_to_be_gone(half, gone, now):
             return Later(LAG.total_seconds() / 2, "not found, but made only now")
         case Stale(now=Gone(absence=Absence.READ)) if able.remakes or able.keeps:
@@ -247,6 +255,13 @@ def _doubted(
             return Stale(None)
         case _:
             return outcome
+
+
+def _is_copy(link: Link, effect: Effect, now: Seen | Gone) -> bool:
+    """True where what is shown is the room's copy of a meeting that lies with a person, which the
+    room declined: what that comes to is read where it lies, under the marks of that place."""
+    theirs = effect.kind.side is Side.CALENDAR and is_theirs(link.event.key)
+    return theirs and not is_theirs(now.key)
 
 
 def _make_way(
@@ -292,7 +307,7 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[None]:
         if not mine:
             continue
         port = _port(ctx, pair, side)
-        found = yield from _look_up(port, pair, mine)
+        found = yield from _look_up(ctx, port, pair, mine, links)
         found = _without_others(ctx, pair, mine, found)
         effects = [_effect_again(o, links[o.link_id]) for o in mine]
         window = ctx.state(pair).window
@@ -331,12 +346,18 @@ def _stands(open_effect: OpenEffect, link: Link | None) -> bool:
 
 
 def _look_up(
-    port: SyncSide, pair: Pair, effects: Sequence[OpenEffect]
+    ctx: Context,
+    port: SyncSide,
+    pair: Pair,
+    effects: Sequence[OpenEffect],
+    links: Mapping[str, Link],
 ) -> Steps[list[Observation | None]]:
+    found: dict[str, Observation | None] = {o.id: None for o in effects}
+    found |= yield from _look_up_theirs(ctx, pair, effects, links)
+    effects, asked = [o for o in effects if not _lies_with_a_person(o, links)], effects
     creates = [o for o in effects if o.key is None]
     others = [o for o in effects if o.key is not None]
     local = port.capabilities.local
-    found: dict[str, Observation | None] = {o.id: None for o in effects}
     try:
         if creates:
             tags = [o.link_id for o in creates]
@@ -354,8 +375,39 @@ def _look_up(
             by_tag = yield Call("find", lambda: port.find(pair, tags), local)
             found.update({o.id: made for o in anew if (made := _in_place(o, by_tag)) is not None})
     except SideError as error:
-        return [Unknown(key=o.key or "", reason=str(error)) for o in effects]
-    return [found[o.id] for o in effects]
+        found |= {o.id: Unknown(key=o.key or "", reason=str(error)) for o in effects}
+    return [found[o.id] for o in asked]
+
+
+def _lies_with_a_person(effect: OpenEffect, links: Mapping[str, Link]) -> bool:
+    """True for a write to a meeting in a person's calendar, and for one that was to make it."""
+    if effect.key is None:
+        makes = effect.kind == EffectKind.CREATE_EVENT
+        return makes and bool(links[effect.link_id].organizer)
+    return is_theirs(effect.key)
+
+
+def _look_up_theirs(
+    ctx: Context, pair: Pair, effects: Sequence[OpenEffect], links: Mapping[str, Link]
+) -> Steps[dict[str, Observation | None]]:
+    """Where the write went: the room's calendar need not know of it, or not yet."""
+    mine = [o for o in effects if _lies_with_a_person(o, links)]
+    if not mine:
+        return {}
+    port = ctx.calendar(pair)
+    tags = {o.link_id: links[o.link_id].organizer for o in mine if o.key is None}
+    uids = {tag: links[tag].booking.uid for tag in tags}
+    found: dict[str, Observation | None] = {}
+    try:
+        if tags:
+            by_tag = yield Call("find", lambda: port.find_theirs(pair, tags, uids))
+            found |= {o.id: by_tag.get(o.link_id) for o in mine if o.key is None}
+        others = [o for o in mine if o.key is not None]
+        by_key = yield from theirs.read(ctx, pair, {o.link_id: links[o.link_id] for o in others})
+        found |= {o.id: by_key.get(o.key or "") for o in others}
+    except SideError as error:
+        return {o.id: Unknown(key=o.key or "", reason=str(error)) for o in mine}
+    return found
 
 
 def _without_others(
@@ -435,5 +487,6 @@ def _effect_again(open_effect: OpenEffect, link: Link) -> Effect:
         fingerprint=open_effect.fingerprint,
         refusal=link.refusal,
         person=link.person,
+        organizer=link.organizer if kind.side is Side.CALENDAR else "",
         merged=open_effect.key is not None,
     )

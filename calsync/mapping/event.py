@@ -72,13 +72,15 @@ def read_event(
     span: Interval | None = None,
     subject_fallback: str | None = None,
     people: bool = False,
+    meeting: bool = False,
 ) -> Seen | Gone | Unknown:
     """What one event says. Never raises.
 
     ``titles``: whether subjects are carried for the room. For a series: ``exceptions`` are its
     changed instances, ``cancelled`` its cancelledOccurrences; where the cloud has no such list,
     ``instances`` are all its instances that touch ``span``. An occurrence or exception alone
-    gives Unknown: its master is what is read. ``people``: whether those who come are counted.
+    gives Unknown: its master is what is read. ``people``: whether those who come are counted;
+    ``meeting``: also where it is the organizer's.
     """
     key = event.get("id") if isinstance(event, dict) else None
     if not isinstance(key, str) or not key:
@@ -94,7 +96,7 @@ def read_event(
         if kind == "seriesMaster" or (kind is None and event.get("recurrence") is not None):
             parts = gather(event, exceptions, cancelled, instances, span)
         seen = _read(key, event, how, parts)
-        if people and isinstance(seen, Seen) and not seen.owned:
+        if isinstance(seen, Seen) and (meeting or (people and not seen.owned)):
             return replace(seen, seats=_people(event))
         return seen
     except (Poison, MappingError) as problem:
@@ -143,7 +145,7 @@ def _read(key: str, event: Mapping[str, Any], how: Reading, parts: Parts | None)
         uid=text_of(event, "iCalUId"),
         tag=tag[len(TAG_PREFIX) :] if isinstance(tag, str) and tag.startswith(TAG_PREFIX) else None,
         # Whose private meeting it is stays in Exchange: there it is busy time and nothing else.
-        person=NOBODY if owned or look.private else _person(event),
+        person=NOBODY if owned or look.private else organizer_of(event),
         modified=modified,
     )
 
@@ -160,7 +162,7 @@ def _single(span: Span, look: Look) -> Occupancy:
     )
 
 
-def _person(event: Mapping[str, Any]) -> Person:
+def organizer_of(event: Mapping[str, Any]) -> Person:
     """The organizer: whom a notice about this booking concerns."""
     organizer = event.get("organizer")
     address = organizer.get("emailAddress") if isinstance(organizer, dict) else None
@@ -179,10 +181,10 @@ def _people(event: Mapping[str, Any]) -> int | None:
     invited = event.get("attendees")
     if not isinstance(invited, list) or event.get("hideAttendees") is True:
         return None
-    addresses = {_person(event).address.casefold()}
+    addresses = {organizer_of(event).address.casefold()}
     for one in invited:
         if isinstance(one, dict) and one.get("type") in ("required", "optional"):
-            addresses.add(_person({"organizer": one}).address.casefold())
+            addresses.add(organizer_of({"organizer": one}).address.casefold())
     return len(addresses - {""}) or None
 
 

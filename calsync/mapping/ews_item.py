@@ -23,6 +23,8 @@ from calsync.mapping.ews_uid import uid_of
 #: Names of the two extended properties as ``adapters.ews.xml`` hands them on.
 TAG: Final = "calsync"
 REPLACES: Final = "calsync replaces"
+#: What bookings of several rooms that are one meeting have in common.
+MEETING: Final = "calsync meeting"
 GLOBAL_ID: Final = "CleanGlobalObjectId"
 
 _BUSY: Final = {
@@ -85,10 +87,9 @@ def as_event(
     event["organizer"] = {
         "emailAddress": {"name": box.get("Name"), "address": box.get("EmailAddress")}
     }
-    if "RequiredAttendees" in item or "OptionalAttendees" in item:
+    if any(name in item for name in _INVITED):
         event["attendees"] = [
-            *_invited(item.get("RequiredAttendees"), "required"),
-            *_invited(item.get("OptionalAttendees"), "optional"),
+            one for name, kind in _INVITED.items() for one in _invited(item.get(name), kind)
         ]
     if event["type"] == "seriesMaster":
         event["recurrence"] = from_ews(item.get("Recurrence"), event["originalStartTimeZone"])
@@ -100,13 +101,27 @@ def as_event(
     return event
 
 
+#: Who was asked to come; rooms and equipment stand in a list of their own.
+_INVITED: Final = {
+    "RequiredAttendees": "required",
+    "OptionalAttendees": "optional",
+    "Resources": "resource",
+}
+
+
 def _invited(listed: Any, kind: str) -> list[dict[str, Any]]:
-    """People who were asked to come; rooms and equipment stand in a list of their own."""
     rows = listed if isinstance(listed, list) else []
-    boxes = [_part(row, "Mailbox") for row in rows]
     return [
-        {"type": kind, "emailAddress": {"name": "", "address": box.get("EmailAddress")}}
-        for box in boxes
+        {
+            "type": kind,
+            "emailAddress": {"name": "", "address": _part(row, "Mailbox").get("EmailAddress")},
+            "status": {
+                "response": _ANSWERS.get(_text(row, "ResponseType"), "none"),
+                "time": row.get("LastResponseTime"),
+            },
+        }
+        for row in rows
+        if isinstance(row, Mapping)
     ]
 
 

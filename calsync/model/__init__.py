@@ -6,9 +6,13 @@ from calsync.model.observation import (
     Gone,
     Observation,
     Pull,
+    RoomAnswer,
     Seen,
     Unknown,
     former_mark,
+    is_theirs,
+    their_id,
+    their_key,
 )
 from calsync.model.occupancy import (
     Busy,
@@ -27,6 +31,7 @@ from calsync.model.plan import (
     ANSWERS,
     BOTH_STAY,
     MAIL,
+    NO_ORGANIZER,
     Conflict,
     ConflictKind,
     Done,
@@ -50,6 +55,7 @@ from calsync.model.rooms import (
     NOBODY,
     ClashPolicy,
     EditPolicy,
+    OrganizerFallback,
     Pair,
     Person,
     Reaction,
@@ -57,6 +63,7 @@ from calsync.model.rooms import (
     ResourceCalendar,
     Room,
     Side,
+    WriteAs,
 )
 from calsync.model.tally import NONE_YET, Tally
 
@@ -67,6 +74,7 @@ __all__ = [
     "MAIL",
     "NOBODY",
     "NONE_YET",
+    "NO_ORGANIZER",
     "Absence",
     "Alternative",
     "Busy",
@@ -93,6 +101,7 @@ __all__ = [
     "Nth",
     "Observation",
     "Occupancy",
+    "OrganizerFallback",
     "Outcome",
     "Override",
     "Pair",
@@ -107,6 +116,7 @@ __all__ = [
     "Refused",
     "ResourceCalendar",
     "Room",
+    "RoomAnswer",
     "Rule",
     "Ruling",
     "Seen",
@@ -117,5 +127,9 @@ __all__ = [
     "Unknown",
     "Weekday",
     "Window",
+    "WriteAs",
     "former_mark",
+    "is_theirs",
+    "their_id",
+    "their_key",
 ]

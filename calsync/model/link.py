@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from calsync.model.observation import RoomAnswer, is_theirs
 from calsync.model.occupancy import Occupancy
 from calsync.model.refusal import Refusal
 from calsync.model.rooms import NOBODY, Person, Side
@@ -32,7 +33,8 @@ class Half:
     ``seen`` is what a create in flight wants to make, where the other side shows something else
     by now.
     ``since``: when the item came to claim its present time on this side, by that side's
-    clock (its creation, later the last change that moved it).
+    clock (its creation, later the last change that moved it). ``answer``: what the room said to a
+    meeting that lies in a person's calendar; ``copy``: the key of the room's own copy of it.
     """
 
     presence: Presence = Presence.NEVER
@@ -47,6 +49,25 @@ class Half:
     reason: str = ""
     since: datetime | None = None
     sent: str = ""
+    answer: RoomAnswer = RoomAnswer.NONE
+    copy: str = ""
+
+    @property
+    def changeable(self) -> bool:
+        """True where a change takes effect: the room organizes it, or it is the organizer's copy in
+        a person's calendar. What people made there themselves is not ``owned``: for the room it can
+        be declined, and is never deleted."""
+        return self.owned or is_theirs(self.key)
+
+    @property
+    def waits(self) -> bool:
+        """True while the room has not answered a meeting in a person's calendar."""
+        return self.presence is Presence.PRESENT and self.answer is RoomAnswer.WAITING
+
+    @property
+    def declined(self) -> bool:
+        """True where the room said no to a meeting in a person's calendar."""
+        return self.presence is Presence.PRESENT and self.answer is RoomAnswer.DECLINED
 
 
 class LinkState(StrEnum):
@@ -68,6 +89,8 @@ class Link:
     ``refusal``: dates of this series that were refused, until the person has been told.
     ``passed``: what the calendar's item may be as the room's rules were applied to it, where the
     base does not say it yet; ``passed_seats``: for how many people. It is not judged again.
+    ``organizer``: the mailbox in which its event is, or is about to be, a meeting of the person who
+    booked; empty: the room's. ``hindrance``: why it cannot be made in that person's calendar.
     """
 
     id: str
@@ -90,6 +113,8 @@ class Link:
     passed: Occupancy | None = None
     passed_seats: int | None = None
     writes: Tally = NONE_YET
+    organizer: str = ""
+    hindrance: str = ""
 
     @property
     def claimed_on(self) -> Side:

@@ -16,6 +16,35 @@ from calsync.model.occupancy import Occupancy
 from calsync.model.rooms import NOBODY, Person
 
 
+class RoomAnswer(StrEnum):
+    """What the room answered to a meeting in a person's calendar. NONE: it is no such meeting."""
+
+    NONE = ""
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+
+
+#: Begins the key of an item that lies in a person's calendar, not in the room's.
+_THEIRS = "~"
+
+
+def their_key(id_: str) -> str:
+    """The key of an item that lies in a person's calendar. Whose is no part of it: keys are
+    logged."""
+    return _THEIRS + id_
+
+
+def is_theirs(key: str | None) -> bool:
+    """True where the key names an item in a person's calendar."""
+    return key is not None and key.startswith(_THEIRS)
+
+
+def their_id(key: str) -> str:
+    """The id that the side itself gave the item of such a key."""
+    return key.removeprefix(_THEIRS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """The item is there. ``fingerprint`` is that of ``occupancy``, computed once at the edge.
@@ -31,6 +60,9 @@ class Seen:
     claimed, where that was before it appeared here: on a third side, from which it was mirrored.
     ``late``: a create of ours made it that had been given up, after somebody threw away what
     another one made.
+    ``answer``: of a meeting in a person's calendar, what the room said; ``answered``: when, by the
+    server's clock, where it tells. ``copy``: the key of the room's own copy, where it is known.
+    ``organizer``: in whose mailbox it was found, where no link knows.
     """
 
     key: str
@@ -50,6 +82,10 @@ class Seen:
     claimed: datetime | None = None
     replaces: str = ""
     late: bool = False
+    answer: RoomAnswer = RoomAnswer.NONE
+    answered: datetime | None = None
+    copy: str = ""
+    organizer: str = ""
 
 
 def former_mark(key: str) -> str:
@@ -66,6 +102,8 @@ class Absence(StrEnum):
     REFUSED = "the booking was rejected"
     DELETED = "its deletion is recorded in a complete change feed"
     REMOVED = "it was deleted as calsync asked"
+    UNINVITED = "the room was taken off the meeting"
+    DROPPED = "the room does not hold it any more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,8 @@ class Effect:
     ``refusal`` belongs to declines and rejections, and to changes that give up refused dates.
     ``merged``: the target is not what the other side showed, so the base stays where it is
     until that side has it, too. ``tag`` is written onto a created item: the id of the link.
-    ``seats``: how many people it is for, where that is known.
+    ``seats``: how many people it is for, where that is known. ``organizer``: the mailbox of a
+    person, where the event is a meeting in that one's calendar.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Effect:
     owned: bool = True
     merged: bool = False
     seats: int | None = None
+    organizer: str = ""
 
     @property
     def tag(self) -> str:
@@ -120,6 +122,11 @@ class Refused:
 
     reason: str
     code: str = ""
+
+
+#: The code of a create that was refused because the person's calendar is not there, or not ours to
+#: write to: nothing was made.
+NO_ORGANIZER = "no-organizer"
 
 
 @dataclass(frozen=True, slots=True)

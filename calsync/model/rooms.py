@@ -44,6 +44,21 @@ class Reaction(StrEnum):
     DECLINE = "decline"
 
 
+class WriteAs(StrEnum):
+    """As what a booking of the platform stands in Exchange: an event of the room's own, or a
+    meeting in the calendar of the person who booked, to which the room is invited."""
+
+    ROOM = "room"
+    ORGANIZER = "organizer"
+
+
+class OrganizerFallback(StrEnum):
+    """What becomes of a booking whose person has no calendar that calsync may write to."""
+
+    REFUSE = "refuse"
+    ROOM = "room"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reactions:
     """One for each rule. ``length``: too short or too long."""
@@ -95,6 +110,7 @@ class Pair:
     ``reactions``: what Outlook's bookings get that break the room's rules; ``own_reactions``: what
     of it was said for this room, as text, where the rest comes from the settings;
     ``reactions_since``: since when it is like that (aware UTC), as far as the store knows.
+    ``write_as``, ``organizer_fallback``: as what its bookings stand in Exchange.
     """
 
     id: str
@@ -108,6 +124,8 @@ class Pair:
     reactions: Reactions = LET_BE
     own_reactions: str = ""
     reactions_since: datetime | None = field(default=None, compare=False)
+    write_as: WriteAs = WriteAs.ROOM
+    organizer_fallback: OrganizerFallback = OrganizerFallback.REFUSE
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def hindrance(link: Link, side: Side) -> str:
     there, other = shown(link, side), shown(link, side.other)
     if there is None and other is None:
         return "it is on neither side any more"
-    foreign = side is Side.BOOKING and not link.event.owned
+    foreign = side is Side.BOOKING and not link.event.changeable
     if foreign and there is not None and other is not None:
         return "the organiser owns the meeting: only the organiser can change it, in Outlook"
     return ""

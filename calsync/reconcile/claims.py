@@ -14,7 +14,7 @@ from calsync.reconcile.observe import last_seen
 from calsync.reconcile.order import Times
 from calsync.reconcile.wait import TAKEN_FROM, taken_from
 
-_GIVES_UP = frozenset({Verb.DELETE_BOOKING, Verb.DELETE_EVENT, Verb.BURY})
+_GIVES_UP = frozenset({Verb.DELETE_BOOKING, Verb.DELETE_EVENT, Verb.BURY, Verb.REJECT_BOOKING})
 _ABSENT = frozenset({Presence.NEVER, Presence.GONE})
 
 
@@ -97,6 +97,8 @@ def _takes_time(link: Link, decision: Decision) -> bool:
     target = decision.target
     assert target is not None
     if link.base is None or not same_schedule(link.base, target):
+        return True
+    if decision.verb is Verb.GIVE_BACK:
         return True
     side = TAKEN_FROM.get(decision.verb)
     if side is None:

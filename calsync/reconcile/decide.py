@@ -9,8 +9,9 @@
     deleted              delete event     delete or edit         bury              bury
     never                create booking   create booking         bury              nothing
 
-Any cell with *unknown*: nothing, with the reason. ``decide`` looks at one link alone; clashes
-with other links are judged afterwards (``plan``).
+Any cell with *unknown*: nothing, with the reason. A meeting in a person's calendar counts when the
+room has answered: until then what it says is not carried over (``_answered``). ``decide`` looks at
+one link alone; clashes with other links are judged afterwards (``plan``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from calsync.conflicts.clash import shown
-from calsync.conflicts.merge import merge, same_grid
+from calsync.conflicts.merge import merge, same_grid, same_schedule
 from calsync.conflicts.policy import edit_winner
 from calsync.model import (
     Change,
@@ -30,6 +31,7 @@ from calsync.model import (
     EditPolicy,
     Link,
     Occupancy,
+    Presence,
     Side,
 )
 from calsync.reconcile.classify import classify
@@ -54,6 +56,8 @@ class Verb(StrEnum):
     REVIVE_BOOKING = "create booking again"
     REVIVE_EVENT = "create event again"
     DECLINE_DATES = "decline dates"
+    REJECT_BOOKING = "reject booking"
+    GIVE_BACK = "give the move up"
 
 
 #: Verbs that put an item onto time it did not hold before (if its schedule differs).
@@ -66,6 +70,7 @@ FILLING = frozenset(
         Verb.WRITE_BOTH,
         Verb.REVIVE_BOOKING,
         Verb.REVIVE_EVENT,
+        Verb.GIVE_BACK,
     }
 )
 
@@ -83,6 +88,80 @@ class Decision:
 
 def decide(link: Link, policy: EditPolicy) -> Decision:
     """The cell of the table for ``link``. Pure; the changes come from its halves."""
+    if link.event.declined:
+        return _declined(link)
+    if link.event.waits and _follows(link):
+        # What stands there is what we wrote, and no edit of anybody's: people want something else.
+        return _write_event(link, shown(link, Side.BOOKING), shown(link, Side.CALENDAR))
+    return held(link, _cell(link, policy))
+
+
+def _follows(link: Link) -> bool:
+    """True where a meeting in a person's calendar still says what calsync wrote, to which the room
+    has not said yes, and the booking says something else by now."""
+    booking, event = link.booking, link.event
+    ours = event.fingerprint in event.sent.split()
+    there = booking.presence is Presence.PRESENT
+    return ours and there and booking.fingerprint != event.fingerprint
+
+
+#: What is not done before the room has answered: to say that it is agreed, or to carry over to the
+#: platform what the room may still refuse.
+_NOT_YET = frozenset({Verb.NOTHING, Verb.REBASE, Verb.WRITE_BOOKING})
+#: Why a meeting in a person's calendar is not agreed on yet.
+WAITS = "waits for the room's answer"
+
+
+def held(link: Link, decision: Decision) -> Decision:
+    """``decision``, as far as it can be carried out before the room has answered."""
+    if link.event.waits and decision.verb in _NOT_YET:
+        return Decision(verb=Verb.SKIP, why=WAITS)
+    return decision
+
+
+_SAID_NO = "the room declined it"
+
+
+def _declined(link: Link) -> Decision:
+    """The room said no to a meeting in a person's calendar. What the platform asked for is given
+    up there, too; what stood, or what its person moved in Outlook, stays theirs, without the room
+    (``hindrance``)."""
+    match classify(link, Side.BOOKING):
+        case Change.UNKNOWN:
+            return Decision(verb=Verb.SKIP, why=f"booking side unknown: {link.booking.reason}")
+        case Change.NEVER:
+            return Decision(verb=Verb.BURY, why=_SAID_NO)
+        case Change.DELETED if link.hindrance or link.origin is Side.CALENDAR:
+            return Decision(verb=Verb.BURY, why=_SAID_NO)
+        case Change.DELETED:
+            return Decision(verb=Verb.DELETE_EVENT, why=f"{_SAID_NO}: its meeting is given up")
+        case Change.UPDATED if link.booking.fingerprint != link.event.fingerprint:
+            # People changed the booking since: the room is asked again.
+            return _write_event(link, shown(link, Side.BOOKING), shown(link, Side.CALENDAR))
+        case Change.UPDATED if link.pending and _is_moved(link):
+            return Decision(verb=Verb.GIVE_BACK, why=_SAID_NO, target=link.base)
+        case Change.UNCHANGED if _follows(link) or _was_given_back(link):
+            # Its booking is back where it was; now the meeting follows.
+            why = "its move was refused by the room"
+            return Decision(verb=Verb.WRITE_EVENT, why=why, target=link.base)
+        case _ if link.origin is Side.CALENDAR:
+            return Decision(verb=Verb.DELETE_BOOKING, why=_SAID_NO)
+        case _:
+            return Decision(verb=Verb.REJECT_BOOKING, why=_SAID_NO)
+
+
+def _is_moved(link: Link) -> bool:
+    """True where people moved the booking away from the time that was agreed on."""
+    mine = shown(link, Side.BOOKING)
+    return link.base is not None and mine is not None and not same_schedule(link.base, mine)
+
+
+def _was_given_back(link: Link) -> bool:
+    moved = classify(link, Side.CALENDAR) is Change.UPDATED
+    return moved and link.pending and link.refusal is not None
+
+
+def _cell(link: Link, policy: EditPolicy) -> Decision:
     booking, event = classify(link, Side.BOOKING), classify(link, Side.CALENDAR)
     mine, theirs = shown(link, Side.BOOKING), shown(link, Side.CALENDAR)
     match (booking, event):
@@ -149,12 +228,27 @@ def _write_event(link: Link, mine: Occupancy | None, theirs: Occupancy | None) -
         return Decision(
             verb=Verb.DECLINE_DATES, why="dates given up on the booking side", dates=dates
         )
+    if _may_be_told(link, mine):
+        return Decision(verb=Verb.WRITE_EVENT, why="changed on the booking side", target=mine)
     return Decision(
         verb=Verb.WRITE_BOOKING,
         why=_NOT_OURS,
         target=theirs,
         conflict=_capability(link, mine),
     )
+
+
+def _may_be_told(link: Link, mine: Occupancy) -> bool:
+    """True where the meeting of an organizer, in that one's own calendar, may be brought to what
+    the platform wants. A date that the room gives up is not to be cancelled for everybody; and what
+    a private meeting is called is not known here, so it would be named anew."""
+    base = link.base
+    if not link.event.changeable or base is None or mine.private is not base.private:
+        return False
+    held, wanted = base.recurrence, mine.recurrence
+    if held is None or wanted is None:
+        return True
+    return not set(wanted.excluded) - set(held.excluded)
 
 
 def _capability(link: Link, lost: Occupancy) -> Conflict:
@@ -191,7 +285,7 @@ def dropped_dates(base: Occupancy | None, now: Occupancy) -> tuple[datetime, ...
 def _both_edited(link: Link, mine: Occupancy, theirs: Occupancy, policy: EditPolicy) -> Decision:
     if link.booking.fingerprint == link.event.fingerprint:
         return Decision(verb=Verb.REBASE, why="both sides made the same change", target=mine)
-    if not link.event.owned:
+    if not link.event.owned and not _may_be_told(link, mine):
         return _organisers(link, mine, theirs)
     winner = edit_winner(policy, link.origin)
     merged = merge(link.base, mine, theirs, winner or link.origin)

@@ -18,6 +18,7 @@ from calsync.model import (
     Presence,
     Refusal,
     Side,
+    is_theirs,
 )
 from calsync.reconcile.decide import Decision, Verb
 
@@ -32,6 +33,12 @@ _KINDS = {
     Verb.DELETE_EVENT: EffectKind.DELETE_EVENT,
     Verb.DECLINE_DATES: EffectKind.DECLINE_EVENT,
 }
+
+#: What whoever booked is told where the room said no. Why it did is in its mail to the organizer,
+#: which calsync does not read.
+ROOM_SAID_NO = (
+    "The room declined it in Exchange: it was taken, or its booking rules do not allow it."
+)
 
 
 def effect_id(link: Link) -> str:
@@ -67,14 +74,20 @@ def _effect(
             dates=decision.dates,
         )
     other = link.half(kind.side.other)
+    key, version = half.key, half.version
+    organizer = link.organizer if kind.side is Side.CALENDAR else ""
+    if kind is EffectKind.DECLINE_EVENT and is_theirs(key):
+        # The room declines its own copy. Of that no version is known, nor matters: the answer is
+        # about the meeting as it was read where it lies.
+        key, version, organizer = half.copy or None, "", ""
     return Effect(
         id=effect_id(link),
         kind=kind,
         link_id=link.id,
         revision=link.revision,
         why=decision.why,
-        key=half.key,
-        version=half.version,
+        key=key,
+        version=version,
         was=shown(link, kind.side),
         target=target,
         fingerprint=fingerprint(target) if target is not None else "",
@@ -82,9 +95,10 @@ def _effect(
         uid=other.uid,
         person=link.person,
         created=other.created,
-        owned=link.event.owned,
-        merged=decision.verb is Verb.WRITE_BOTH,
+        owned=link.event.changeable,
+        merged=decision.verb in (Verb.WRITE_BOTH, Verb.GIVE_BACK),
         seats=link.seats,
+        organizer=organizer,
     )
 
 
@@ -92,6 +106,25 @@ def declined(link: Link, refusal: Refusal, why: str) -> Effect:
     """The decline of what the room was invited to; Exchange itself tells the organizer."""
     decision = Decision(verb=Verb.DECLINE_DATES, why=why)
     return _effect(link, EffectKind.DECLINE_EVENT, decision, refusal)
+
+
+def turned_down(link: Link, reason: str, code: str, why: str) -> tuple[Link, Effect]:
+    """The link, in flight, and the rejection of its booking."""
+    refusal = Refusal(reason=reason, code=code)
+    link = in_flight(replace(link, refusal=refusal))
+    decision = Decision(verb=Verb.NOTHING, why=why)
+    return link, _effect(link, EffectKind.REJECT_BOOKING, decision, refusal)
+
+
+def given_back(link: Link, decision: Decision, reason: str) -> tuple[Link, Effect]:
+    """The link, in flight, and the write that takes its booking back to the time it had."""
+    refusal = Refusal(reason=reason)
+    link = in_flight(replace(link, refusal=refusal))
+    mine = shown(link, Side.BOOKING)
+    if decision.target is not None and mine is not None:
+        back = replace(decision.target, title=mine.title, busy=mine.busy, private=mine.private)
+        decision = replace(decision, target=back)
+    return link, _effect(link, EffectKind.CHANGE_BOOKING, decision, refusal)
 
 
 # --- clashes -------------------------------------------------------------------------------

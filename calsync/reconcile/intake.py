@@ -17,6 +17,7 @@ from calsync.model import (
     Side,
     Skip,
     Unknown,
+    is_theirs,
 )
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
 from calsync.reconcile.observe import accept, last_seen, may_be_remade
@@ -74,6 +75,7 @@ class Intake:
                 and (ob is None or _same(ob, b.version, base))
                 and (oe is None or _same(oe, e.version, base))
                 and not link.attempts
+                and not (e.waits or e.declined)
             ):
                 continue
             self._absorb(link, ob, oe)
@@ -136,6 +138,9 @@ class Intake:
             new = with_half(new, side, replace(half, presence=Presence.GONE))
             new = accept(new, side, obs, self._now) or new
             tomb = with_half(tomb, side, replace(half, key=None))
+        if is_theirs(new.event.key):
+            # Whose meeting it is, is not forgotten: what people made is never deleted.
+            new = replace(new, organizer=tomb.organizer, origin=tomb.origin)
         self.changed[tomb.id] = tomb
         self.changed[new.id] = new
 

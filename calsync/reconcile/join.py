@@ -146,6 +146,7 @@ def succeed(link: Link, side: Side) -> Link:
         seats=link.seats,
         booking=half if side is Side.BOOKING else Half(),
         event=half if side is Side.CALENDAR else Half(),
+        organizer=link.organizer if side is Side.CALENDAR else "",
     )
 
 

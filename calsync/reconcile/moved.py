@@ -28,6 +28,7 @@ from calsync.model import (
     Unknown,
     Window,
     former_mark,
+    is_theirs,
 )
 from calsync.reconcile.join import never_read
 from calsync.reconcile.observe import accept, last_seen
@@ -60,6 +61,7 @@ def awaited(links: Iterable[Link]) -> list[Link]:
         and link.event.key is not None
         and link.event.presence in _THERE
         and never_read(link) is not CALENDAR
+        and not is_theirs(link.event.key)  # It lies in a person's calendar, which stays.
     ]
 
 

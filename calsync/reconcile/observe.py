@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from calsync.conflicts.clash import shown
-from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.merge import same_grid, same_schedule
 from calsync.model import (
     NOBODY,
     Absence,
@@ -30,9 +30,11 @@ from calsync.model import (
     Observation,
     Occupancy,
     Presence,
+    RoomAnswer,
     Seen,
     Side,
     Unknown,
+    is_theirs,
 )
 from calsync.reconcile.rebase import with_half
 from calsync.reconcile.sent import as_sent
@@ -140,7 +142,8 @@ def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
     # Made private on this side: from now on nobody is named, whoever booked it.
     person = NOBODY if obs.occupancy.private else obs.person if mine else link.person
     seats = obs.seats if mine else link.seats
-    return replace(link, event=half, person=person, seats=seats)
+    organizer = obs.organizer or link.organizer
+    return replace(link, event=half, person=person, seats=seats, organizer=organizer)
 
 
 def _kept_for_create(link: Link, before: Link, side: Side) -> Link:
@@ -164,6 +167,19 @@ def _moved_claim(link: Link, before: Link, side: Side) -> Link:
     return replace(link, claim=side.other if back else side)
 
 
+_NOT_AGREED = frozenset({RoomAnswer.WAITING, RoomAnswer.DECLINED})
+#: For how long an answer of the room that seems older than the time of its meeting is not believed.
+#: A booking attendant takes seconds; when people moved it is known no better than by the last
+#: change of anything in it.
+ANSWERS_WITHIN = timedelta(minutes=10)
+
+
+def _is_of_before(answered: datetime, since: datetime, now: datetime) -> bool:
+    """True where the room said it of the time that the meeting had before: whether a server forgets
+    the answers when a meeting moves, no document says. (It may tell whole seconds only.)"""
+    return answered < since.replace(microsecond=0) and now - since < ANSWERS_WITHIN
+
+
 def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
     """The half that ``obs`` gives, with ``since`` moved on where the time it claims changed."""
     half = link.half(side)
@@ -177,6 +193,11 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
     elif not same_schedule(before, obs.occupancy):
         since = obs.modified or now
     same = link.base is not None and obs.fingerprint == link.base_fingerprint
+    # The answer to a series stands where only a date of it changed: that date has its own.
+    moved = half.presence is Presence.GONE or before is None or not same_grid(before, obs.occupancy)
+    answer = obs.answer
+    if (moved or half.answer is RoomAnswer.WAITING) and obs.answered is not None and since:
+        answer = RoomAnswer.WAITING if _is_of_before(obs.answered, since, now) else answer
     known = half.presence is Presence.PRESENT and half.key == obs.key
     return Half(
         presence=Presence.PRESENT,
@@ -187,11 +208,15 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         seen=None if same else obs.occupancy,
         # Of what was made anew under this key, the first making counts (``remade``).
         created=half.created if known else obs.created,
-        owned=obs.owned,
+        # (What people made in their own calendar is theirs, although it may be changed there.)
+        owned=obs.owned and not (is_theirs(obs.key) and link.origin is Side.CALENDAR),
         uid=obs.uid,
         since=since,
-        # A write is bound to the version it was decided on: it has missed every other.
-        sent=half.sent if obs.version == half.version else "",
+        # A write is bound to the version it was decided on: it has missed every other. To what the
+        # room has not said yes is remembered until then.
+        sent=half.sent if obs.version == half.version or answer in _NOT_AGREED else "",
+        answer=answer,
+        copy=obs.copy or half.copy,
     )
 
 

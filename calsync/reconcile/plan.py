@@ -20,6 +20,7 @@ from calsync.conflicts.rules import House, RuleVerdict
 from calsync.mapping.expand import busy_intervals, extent
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    NO_ORGANIZER,
     EditPolicy,
     Effect,
     EffectKind,
@@ -28,6 +29,7 @@ from calsync.model import (
     LinkState,
     Observation,
     Occupancy,
+    OrganizerFallback,
     Pair,
     Plan,
     Presence,
@@ -38,14 +40,25 @@ from calsync.model import (
 )
 from calsync.reconcile.anew import decide_anew
 from calsync.reconcile.claims import booked_since, claims_of, has_come_back
-from calsync.reconcile.decide import FILLING, Decision, Verb, decide
-from calsync.reconcile.effects import both_stay, conflict_of, effect_of, ends, in_flight, refused
+from calsync.reconcile.decide import FILLING, Decision, Verb, decide, held
+from calsync.reconcile.effects import (
+    ROOM_SAID_NO,
+    both_stay,
+    conflict_of,
+    effect_of,
+    ends,
+    given_back,
+    in_flight,
+    refused,
+    turned_down,
+)
 from calsync.reconcile.guard import USUAL, Limits, counted, worn_out
 from calsync.reconcile.intake import Intake
 from calsync.reconcile.join import heir, never_read
 from calsync.reconcile.obey import Judged, against_rules, judge_links, passing, warning
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase, with_half
+from calsync.reconcile.route import routed
 from calsync.reconcile.sent import sending
 from calsync.reconcile.wait import claim_taken, onto, too_early
 
@@ -168,10 +181,10 @@ class _Room:
         self.out.rulings.append(Ruling(joined.id, "join", "recognised by our tag"))
 
     def _decision(self, link: Link) -> Decision:
-        if self.rejoin is None:
+        if self.rejoin is None or link.event.declined:
             decision = decide(link, self.pair.edit_policy)
         else:
-            decision = decide_anew(link, self.rejoin)
+            decision = held(link, decide_anew(link, self.rejoin))
         if decision.verb in (Verb.CREATE_BOOKING, Verb.CREATE_EVENT):
             assert decision.target is not None
             side = Side.BOOKING if decision.verb is Verb.CREATE_BOOKING else Side.CALENDAR
@@ -255,6 +268,10 @@ class _Room:
             return
         link = self.changed.setdefault(verdict.loser.link.id, verdict.loser.link)
         claims = (verdict.loser, *verdict.winners)
+        if any(self.changed.get(c.link.id, c.link).event.waits for c in claims):
+            # Exchange is about to say who has the time.
+            self._hold(verdict)
+            return
         if verdict.ask and any(self.changed.get(c.link.id, c.link).in_flight for c in claims):
             # A write is in doubt that may have taken one of them off the time: there may be nothing
             # to ask. (Parked, nothing would look that write up.)
@@ -361,6 +378,11 @@ class _Room:
                 self.park(self._succeeded(link, _there(link)), decision.why)
             case Verb.REVIVE_BOOKING | Verb.REVIVE_EVENT:
                 self._give_new_life(link, decision)
+            case Verb.REJECT_BOOKING:
+                self._turn_down(link, decision.why, ROOM_SAID_NO)
+            case Verb.GIVE_BACK:
+                if self._may_be_written(link, decision.why, counts=True):
+                    self._file(*given_back(link, decision, ROOM_SAID_NO))
             case _:
                 self.send(claim_taken(link, decision), decision)
 
@@ -393,19 +415,41 @@ class _Room:
         self.parked.add(link.id)
         self.out.rulings.append(Ruling(link.id, "park", why))
 
-    def send(self, link: Link, decision: Decision) -> None:
-        """Turn the decision into the link's one effect in flight."""
+    def _may_be_written(self, link: Link, why: str, *, counts: bool) -> bool:
+        """False where it was written too often; it is parked then."""
         if link.attempts >= MAX_ATTEMPTS:
             self.park(
                 link,
-                f"the two sides still differ after {link.attempts} writes ({decision.why}); "
+                f"the two sides still differ after {link.attempts} writes ({why}); "
                 "change it on one side to try again",
             )
-            return
-        worn = "" if decision.verb in _ONCE else worn_out(link, self.limits, self.now)
+            return False
+        worn = worn_out(link, self.limits, self.now) if counts else ""
         if worn:
             self.park(link, worn)
+        return not worn
+
+    def _turn_down(self, link: Link, why: str, reason: str, code: str = "room-declined") -> None:
+        """Reject a booking of the platform. A meeting that stood, or that its person moved, is
+        left to that person."""
+        if not self._may_be_written(link, why, counts=True):
             return
+        if link.event.declined:
+            moved = link.event.fingerprint not in ("", link.base_fingerprint)
+            left = moved and link.booking.fingerprint != link.event.fingerprint
+            link = replace(link, hindrance=why if left or not link.pending else "")
+        self._file(*turned_down(link, reason, code, why))
+
+    def send(self, link: Link, decision: Decision) -> None:
+        """Turn the decision into the link's one effect in flight."""
+        if not self._may_be_written(link, decision.why, counts=decision.verb not in _ONCE):
+            return
+        if decision.verb is Verb.CREATE_EVENT and not (self.importing or self.rejoin):
+            # (What stood before the import is written to the room: a meeting would mail people.)
+            link = routed(link, self.pair)
+            if link.hindrance and self.pair.organizer_fallback is OrganizerFallback.REFUSE:
+                self._turn_down(link, NO_ORGANIZER, link.hindrance, NO_ORGANIZER)
+                return
         sent = in_flight(link)
         effect = effect_of(sent, decision)
         if self.importing and effect.kind is EffectKind.DECLINE_EVENT:

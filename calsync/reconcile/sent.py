@@ -29,14 +29,17 @@ def sending(link: Link, effect: Effect) -> Link:
         others = [one for one in half.sent.split() if one != sent]
         sent = " ".join([*others[1 - REMEMBERED :], sent])
     if half.presence is Presence.NEVER:
-        return with_half(link, side, Half(sent=sent, created=half.created))
+        kept = Half(sent=sent, created=half.created, reason=half.reason)
+        return with_half(link, side, kept)
     return with_half(link, side, replace(half, sent=sent))
 
 
 def as_sent(link: Link, before: Link, side: Side, now: Seen) -> Link | None:
     """Where ``side`` turns out to show just what we sent, that is what both sides agreed on: the
-    link with that as its base; None where people made it what it is. ``link``: with ``now`` as its
-    half, ``before``: without."""
+    link with that as its base; None where people made it what it is, or the room has to say yes.
+    ``link``: with ``now`` as its half, ``before``: without."""
     half = before.half(side)
+    if link.half(side).waits or link.half(side).declined:
+        return None  # The room has not agreed to it.
     ours = now.version != half.version and now.fingerprint in half.sent.split()
     return rebase(link, now.occupancy, now.fingerprint) if ours else None

@@ -10,6 +10,7 @@ from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import agreed, same_grid
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    NO_ORGANIZER,
     Absence,
     Done,
     Effect,
@@ -74,7 +75,13 @@ def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet
         case Later():
             # Nothing was tried, so nothing counts as an attempt.
             link = replace(link, in_flight=False, attempts=max(0, link.attempts - 1))
+            if outcome.reason == NEVER_ARRIVED:
+                link = _may_still_arrive(link, effect)
             return Settled(link=link, what=f"put off: {outcome.reason}")
+        case Refused(code=code) if code == NO_ORGANIZER and not _was_in_doubt(link, effect):
+            link = replace(link, in_flight=False, organizer="", hindrance=outcome.reason)
+            link = with_half(link, effect.kind.side, replace(link.half(effect.kind.side), sent=""))
+            return Settled(link=link, what=f"not made: {outcome.reason}")
         case Refused():
             link = replace(link, in_flight=False, state=LinkState.PARKED, reason=outcome.reason)
             return Settled(link=link, what=f"refused: {outcome.reason}")
@@ -82,11 +89,33 @@ def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet
             gone = Gone(key="", absence=Absence.READ)
             return _done(link, effect, Done(gone), now=now, quiet=quiet)
         case InDoubt():
+            link = _may_still_arrive(link, effect)
             if outcome.made:
                 link = _said_to_be_made(link, effect, now)
             return Settled(link=link, open=True, what=f"in doubt: {outcome.reason}")
         case _:
             assert_never(outcome)
+
+
+#: Why a create that was looked up is sent again.
+NEVER_ARRIVED = "it never arrived"
+#: Stands at an item that was not made as far as anybody knows, of which a create was in doubt.
+_LATE = "a create of it was in doubt"
+
+
+def _may_still_arrive(link: Link, effect: Effect) -> Link:
+    """Remember that a meeting in a person's calendar was in doubt: it may be carried out yet."""
+    half = link.event
+    if effect.kind is not EffectKind.CREATE_EVENT or not link.organizer:
+        return link
+    if half.presence is not Presence.NEVER:
+        return link
+    return with_half(link, Side.CALENDAR, replace(half, reason=_LATE))
+
+
+def _was_in_doubt(link: Link, effect: Effect) -> bool:
+    """True where a former try may have been carried out, so that no other way may be gone now."""
+    return effect.kind is not EffectKind.CREATE_EVENT or link.event.reason == _LATE
 
 
 def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool) -> Settled:
@@ -108,6 +137,8 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
         link = _agreed(link, state)
     elif effect.key is None:
         link = _created(link, before, effect, done, state, now)
+    elif effect.kind is EffectKind.CHANGE_EVENT and link.event.waits:
+        pass  # Agreed on when the room says yes; it goes back to the base when it says no.
     else:
         part = _part_made(link.base, effect.target, state.occupancy)
         link = _rebased(link, effect, part, complete=done.complete)
@@ -237,7 +268,7 @@ def resolve(
                 return Done(found, complete=found.fingerprint == wanted)
             if isinstance(found, Gone):
                 return Done(found)  # It did arrive, and somebody removed it since.
-            return Later(0.0, "it never arrived")
+            return Later(0.0, NEVER_ARRIVED)
         case EffectKind.CHANGE_EVENT | EffectKind.CHANGE_BOOKING:
             if isinstance(found, Seen) and found.fingerprint == wanted:
                 return Done(found)
@@ -255,5 +286,5 @@ def resolve(
     if found is None:
         return Stale(None)
     if isinstance(found, Seen) and found.version == version:
-        return Later(0.0, "it never arrived")
+        return Later(0.0, NEVER_ARRIVED)
     return Stale(found)

@@ -18,6 +18,7 @@ from calsync.model import (
     Presence,
     Seen,
     Side,
+    is_theirs,
 )
 
 #: Effects after which a booking that waits is confirmed: the calendar has it then.
@@ -51,7 +52,10 @@ def expected(link: Link, effect: Effect) -> NoticeKind | None:
 
 
 def confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:
-    """One answer to the person who booked: yes, or yes except for some dates, or "not moved"."""
+    """One answer to the person who booked: yes, or yes except for some dates, or "not moved". None
+    of a meeting that its person made in Outlook: who asks on the platform is not known."""
+    if link.origin is Side.CALENDAR and is_theirs(link.event.key):
+        return ()
     return (
         Notice(
             kind=NoticeKind.REJECTED if refuses_all(effect) else NoticeKind.CONFIRMED,
@@ -129,6 +133,13 @@ def cancellation(link: Link, effect: Effect) -> tuple[Notice, ...]:
             cause=Side.CALENDAR if by_calendar else Side.BOOKING,
         ),
     )
+
+
+def by_its_person(link: Link, notice: Notice) -> bool:
+    """True where the notice is news of a meeting in the calendar of the person who booked, which
+    was moved or cancelled there."""
+    theirs = is_theirs(link.event.key) and notice.cause is Side.CALENDAR
+    return theirs and link.event.reason != Absence.DROPPED.value
 
 
 def whole(key: str) -> str:

@@ -27,10 +27,14 @@ TAKEN_FROM = {
     Verb.WRITE_EVENT: Side.BOOKING,
     Verb.REVIVE_EVENT: Side.BOOKING,
 }
-_FILLS = {verb: side.other for verb, side in TAKEN_FROM.items()} | {Verb.WRITE_BOTH: Side.CALENDAR}
+_FILLS = {verb: side.other for verb, side in TAKEN_FROM.items()} | {
+    Verb.WRITE_BOTH: Side.CALENDAR,
+    Verb.GIVE_BACK: Side.BOOKING,
+}
 _WRITES_TO = {
     **_FILLS,
     Verb.DELETE_BOOKING: Side.BOOKING,
+    Verb.REJECT_BOOKING: Side.BOOKING,
     Verb.DELETE_EVENT: Side.CALENDAR,
     Verb.DECLINE_DATES: Side.CALENDAR,
 }

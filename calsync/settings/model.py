@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from datetime import date, time
 
 from calsync.mapping.reactions import read_reactions
-from calsync.model import ClashPolicy, EditPolicy, Reaction, Reactions
+from calsync.model import (
+    ClashPolicy,
+    EditPolicy,
+    OrganizerFallback,
+    Reaction,
+    Reactions,
+    WriteAs,
+)
 from calsync.settings import checks
 from calsync.settings.checks import checked
 from calsync.settings.notices import Channel, Notices, Smtp
@@ -248,6 +255,10 @@ class RoomEntry:
         default="", metadata=checked(checks.optional(checks.choice(*ClashPolicy)))
     )
     outlook_rules: str = field(default="", metadata=checked(checks.reactions))
+    write_as: str = field(default="room", metadata=checked(checks.choice(*WriteAs)))
+    organizer_fallback: str = field(
+        default="refuse", metadata=checked(checks.choice(*OrganizerFallback))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

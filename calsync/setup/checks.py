@@ -19,6 +19,7 @@ from calsync.model import Pair
 from calsync.settings import Connection
 from calsync.setup.expiry import expiry
 from calsync.setup.findings import Finding, Level
+from calsync.setup.organizers import check_organizers
 from calsync.setup.platform_checks import check_platform
 from calsync.setup.powershell import scope_commands
 from calsync.setup.server import Closing, server_scope, sign_in
@@ -219,6 +220,7 @@ def _room(
     yield _ok("read", where, "its calendar can be read")
     if write:
         yield _written(system, link, pair, where, now)
+    yield from check_organizers(system, link, pair, where)
     yield _zone(pair, where)
 
 

@@ -23,6 +23,7 @@ from calsync.model import (
     Presence,
     Seen,
     Side,
+    is_theirs,
 )
 from calsync.pacing import chunks
 from calsync.ports import SyncSide
@@ -53,7 +54,8 @@ class Removed:
 
 def find_ours(system: System, pair: Pair) -> list[Ours]:
     """What calsync wrote for the pair and is still there: it bears our tag, on the side where it
-    was not born. Raises SideError where that cannot be read."""
+    was not born. Meetings in people's calendars are theirs, and stay. Raises SideError where that
+    cannot be read."""
     found: list[Ours] = []
     links = system.home.store.links(pair.id)
     for side in (Side.CALENDAR, Side.BOOKING):
@@ -64,6 +66,7 @@ def find_ours(system: System, pair: Pair) -> list[Ours]:
             if link.origin is side.other
             and (half := link.half(side)).presence in (Presence.PRESENT, Presence.UNKNOWN)
             and (key := half.key) is not None
+            and not is_theirs(key)
         }
         for part in chunks(list(mine), _READ):
             for seen in port.read(pair, part):

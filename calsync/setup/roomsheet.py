@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from calsync.errors import UsageError
-from calsync.model import ClashPolicy, EditPolicy, Pair, Room
+from calsync.model import ClashPolicy, EditPolicy, OrganizerFallback, Pair, Room, WriteAs
 from calsync.settings import checks
 from calsync.setup.sheets import Line, Sheet, written
 
@@ -23,6 +23,8 @@ COLUMNS = (
     "edit_policy",
     "clash_policy",
     "outlook_rules",
+    "write_as",
+    "organizer_fallback",
 )
 #: What suggest adds for people; import does not read it.
 REMARKS = ("score", "reason")
@@ -47,6 +49,8 @@ class Entry:
     edit_policy: str = ""
     clash_policy: str = ""
     outlook_rules: str = ""
+    write_as: str = ""
+    organizer_fallback: str = ""
 
     def room_over(self, old: Room | None) -> Room:
         """The room that this line makes of ``old``."""
@@ -83,7 +87,8 @@ def row_of(room: Room, pair: Pair | None) -> list[object]:
         return [*own, *("" for _ in COLUMNS[len(own) :])]
     titles = "yes" if pair.titles else "no"
     joined = [pair.mailbox, pair.connection, titles, pair.edit_policy, pair.clash_policy]
-    return [*own, *(str(one) for one in joined), pair.own_reactions]
+    written_as = (pair.write_as, pair.organizer_fallback)
+    return [*own, *map(str, joined), pair.own_reactions, *map(str, written_as)]
 
 
 def read_entries(sheet: Sheet) -> list[Entry]:
@@ -154,6 +159,8 @@ def _entry(line: Line) -> tuple[Entry, list[str]]:
         edit_policy=checked("edit_policy", checks.choice(*EditPolicy)),
         clash_policy=checked("clash_policy", checks.choice(*ClashPolicy)),
         outlook_rules=checked("outlook_rules", checks.reactions),
+        write_as=checked("write_as", checks.choice(*WriteAs)),
+        organizer_fallback=checked("organizer_fallback", checks.choice(*OrganizerFallback)),
     )
     return entry, wrong
 

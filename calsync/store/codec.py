@@ -20,6 +20,7 @@ from calsync.model import (
     Person,
     Presence,
     Refusal,
+    RoomAnswer,
     Side,
     Tally,
 )
@@ -33,6 +34,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _SIDES = {side.value: side for side in Side}
 _PRESENCES = {presence.value: presence for presence in Presence}
 _STATES = {state.value: state for state in LinkState}
+_ROOM_ANSWERS = {answer.value: answer for answer in RoomAnswer}
 
 Row = Sequence[Any]
 
@@ -107,6 +109,10 @@ def link_row(link: Link, zone: str, at: int) -> tuple[object, ...]:
         link.passed_seats,
         link.writes.count,
         maybe_micros(link.writes.since),
+        link.organizer,
+        link.hindrance,
+        event.answer.value,
+        event.copy,
         starts,
         ends,
         is_unsettled(link),
@@ -172,7 +178,8 @@ def _seconds(occupancy: Occupancy, zone: str) -> tuple[int, int | None]:
 
 def is_unsettled(link: Link) -> bool:
     """True where a decision, or its retry, is due although nothing new was observed: a half is
-    not at the base, an outcome is open, or a booking still waits for its confirmation."""
+    not at the base, an outcome is open, a booking still waits for its confirmation, or the room has
+    not said yes."""
     if link.state is not LinkState.ACTIVE:
         return False
     return (
@@ -181,6 +188,8 @@ def is_unsettled(link: Link) -> bool:
         or link.base is None
         or _differs(link.booking, link.base_fingerprint)
         or _differs(link.event, link.base_fingerprint)
+        or link.event.waits
+        or link.event.declined
     )
 
 
@@ -199,7 +208,7 @@ def link_of(row: Row) -> Link:
         e_reason, e_since, e_sent,
         base_json, base_fingerprint, state, reason, revision, in_flight, attempts, pending,
         person_name, person_address, seats, claim, refusal, passed,
-        passed_seats, writes, writes_since,
+        passed_seats, writes, writes_since, organizer, hindrance, e_answer, e_copy,
     ) = row  # fmt: skip
     base = None if base_json is None else loads(base_json)
     return Link(
@@ -234,6 +243,8 @@ def link_of(row: Row) -> Link:
             reason=e_reason,
             since=maybe_instant(e_since),
             sent=e_sent,
+            answer=_ROOM_ANSWERS[e_answer],
+            copy=e_copy,
         ),
         base=base,
         base_fingerprint=base_fingerprint,
@@ -250,6 +261,8 @@ def link_of(row: Row) -> Link:
         passed=None if passed is None else loads(passed),
         passed_seats=passed_seats,
         writes=Tally(writes, instant(writes_since)) if writes_since is not None else NONE_YET,
+        organizer=organizer,
+        hindrance=hindrance,
     )
 
 

@@ -29,7 +29,8 @@ class Figures:
         self._sql = Statements.of(is_sqlite=db.is_sqlite).sql
 
     def count(self, calls: Mapping[str, int], now: datetime) -> None:
-        """Add calls by mailbox to today's (UTC)."""
+        """Add calls by mailbox to today's (UTC). Those of mailboxes that are no mapped room's are
+        let go: they are people's."""
         if not calls:
             return
         put = self._sql(
@@ -39,7 +40,10 @@ class Figures:
         old = self._sql("DELETE FROM mailbox_calls WHERE day < ?")
         today = _day(now)
         with self._db.write() as connection:
-            run_many(connection, put, [(box, today, count) for box, count in calls.items()])
+            rooms = set(connection.exec_driver_sql("SELECT mailbox FROM pair").scalars())
+            named = ((box.lower(), count) for box, count in calls.items())
+            rows = [(box, today, count) for box, count in named if box in rooms]
+            run_many(connection, put, rows)
             connection.exec_driver_sql(old, (today - _KEEP,))
 
     def calls(self, now: datetime) -> dict[str, tuple[int, int]]:

@@ -9,7 +9,17 @@ from uuid import uuid4
 
 from calsync.errors import UsageError
 from calsync.mapping.reactions import reactions_text, read_reactions
-from calsync.model import ClashPolicy, EditPolicy, EffectKind, Pair, Side, Tally, Window
+from calsync.model import (
+    ClashPolicy,
+    EditPolicy,
+    EffectKind,
+    OrganizerFallback,
+    Pair,
+    Side,
+    Tally,
+    Window,
+    WriteAs,
+)
 from calsync.ports import Clock, Commit, RoomState
 from calsync.store.codec import (
     LINK_COLUMNS,
@@ -25,7 +35,7 @@ from calsync.store.statements import Statements, run_many
 
 PAIR_COLUMNS = (
     "id, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy,"
-    " reactions, own_reactions, reactions_since"
+    " reactions, own_reactions, reactions_since, write_as, organizer_fallback"
 )
 ROOM_STATE_COLUMNS = (
     "pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported,"
@@ -40,7 +50,7 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def pair_of(row: Row) -> Pair:
     id_, room_id, connection, mailbox, zone, titles, edit_policy, clash_policy, *ruled = row
-    reactions, own_reactions, reactions_since = ruled
+    reactions, own_reactions, reactions_since, write_as, organizer_fallback = ruled
     return Pair(
         id=id_,
         room_id=room_id,
@@ -53,6 +63,8 @@ def pair_of(row: Row) -> Pair:
         reactions=read_reactions(reactions),
         own_reactions=own_reactions,
         reactions_since=maybe_instant(reactions_since),
+        write_as=WriteAs(write_as),
+        organizer_fallback=OrganizerFallback(organizer_fallback),
     )
 
 
@@ -212,7 +224,7 @@ class Mappings:
             connection.exec_driver_sql(
                 self._sql(
                     f"INSERT INTO pair ({PAIR_COLUMNS}, added) VALUES"
-                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                     " ON CONFLICT (id) DO UPDATE SET connection = excluded.connection,"
                     " zone = excluded.zone, titles = excluded.titles,"
                     " edit_policy = excluded.edit_policy, clash_policy = excluded.clash_policy,"
@@ -220,7 +232,8 @@ class Mappings:
                     " AND pair.removed IS NULL THEN pair.reactions_since"
                     " ELSE excluded.reactions_since END,"
                     " reactions = excluded.reactions,"
-                    " own_reactions = excluded.own_reactions, removed = NULL"
+                    " own_reactions = excluded.own_reactions, write_as = excluded.write_as,"
+                    " organizer_fallback = excluded.organizer_fallback, removed = NULL"
                 ),
                 (
                     pair.id,
@@ -234,6 +247,8 @@ class Mappings:
                     reactions_text(pair.reactions),
                     pair.own_reactions,
                     now,
+                    pair.write_as.value,
+                    pair.organizer_fallback.value,
                     now,
                 ),
             )

@@ -173,6 +173,7 @@ class People:
         found: set[str] = set()
         for table, column in (
             ("link", "person_address"),
+            ("link", "organizer"),
             ("hub_booking", "person_address"),
             ("notice", "recipient"),
         ):
@@ -192,6 +193,7 @@ class People:
         """Theirs by person, and those of their bookings."""
         select = f"SELECT {LINK_COLUMNS} FROM link WHERE"
         found = [*self._among(connection, f"{select} person_address IN", spelled)]
+        found += self._among(connection, f"{select} organizer IN", spelled)
         found += self._among(connection, f"{select} booking_key IN", keys)
         links = {link.id: link for link in map(link_of, found)}
         return [links[id_] for id_ in sorted(links)]
@@ -307,7 +309,9 @@ class People:
         select = f"SELECT id, {', '.join(occupancies('link'))} FROM link WHERE id IN"
         rows = [tuple(row) for row in self._among(connection, select, sorted(strip))]
         redact_links(connection, self._sql, rows)
-        nobody = "UPDATE link SET person_name = '', person_address = '' WHERE id = ?"
+        nobody = (
+            "UPDATE link SET person_name = '', person_address = '', organizer = '' WHERE id = ?"
+        )
         run_many(connection, self._sql(nobody), [(link.id,) for link in kept.links])
         # What lost, and what was written over, is of no use but to be brought back: it comes back
         # without a title. What waits for an answer still shows one that names nobody.

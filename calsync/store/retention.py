@@ -144,7 +144,8 @@ def redact_links(connection: Connection, sql: Callable[[str], str], rows: Sequen
     """Take person and titles from links. Rows: the id, and every occupancy of the link."""
     sets = "".join(f"{name} = ?, " for name in occupancies("link"))
     update = sql(
-        f"UPDATE link SET {sets}person_name = '', person_address = '', redacted = TRUE WHERE id = ?"
+        f"UPDATE link SET {sets}person_name = '', person_address = '', organizer = '',"
+        " redacted = TRUE WHERE id = ?"
     )
     bare = [(*(untitled(text) for text in seen), link_id) for link_id, *seen in rows]
     run_many(connection, update, bare)

@@ -44,6 +44,8 @@ pair = Table(
     Column("reactions", Text, nullable=False, server_default=text("''")),
     Column("own_reactions", Text, nullable=False, server_default=text("''")),
     Column("reactions_since", BigInteger),
+    Column("write_as", String, nullable=False, server_default=text("'room'")),
+    Column("organizer_fallback", String, nullable=False, server_default=text("'refuse'")),
     Column("added", BigInteger, nullable=False),
     Column("removed", BigInteger),
     Column("retired", Boolean, nullable=False, server_default=text("FALSE")),
@@ -116,6 +118,9 @@ COMING = (
     " AND event_presence = 'present'"
 )
 
+#: Links whose event is a meeting in the calendar of the person who booked.
+ASKED = "event_answer <> ''"
+
 #: Links, tombstones included. ``starts`` is NULL where neither base nor a half says when;
 #: ``ends`` is NULL for an endless series. ``redacted``: titles and person were dropped.
 link = Table(
@@ -143,6 +148,10 @@ link = Table(
     Column("passed_seats", Integer),
     Column("writes", Integer, nullable=False, server_default=text("0")),
     Column("writes_since", BigInteger),
+    Column("organizer", Text, nullable=False, server_default=text("''")),
+    Column("hindrance", Text, nullable=False, server_default=text("''")),
+    Column("event_answer", String, nullable=False, server_default=text("''")),
+    Column("event_copy", String, nullable=False, server_default=text("''")),
     Column("starts", BigInteger),
     Column("ends", BigInteger),
     Column("unsettled", Boolean, nullable=False),
@@ -153,6 +162,13 @@ link = Table(
     Index("ix_link_pair_id_ends", "pair_id", "ends"),
     Index(
         "ix_link_coming", "ends", "starts", sqlite_where=text(COMING), postgresql_where=text(COMING)
+    ),
+    Index(
+        "ix_link_asked",
+        "pair_id",
+        "event_uid",
+        sqlite_where=text(ASKED),
+        postgresql_where=text(ASKED),
     ),
     Index(
         "ix_link_unsettled",

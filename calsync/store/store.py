@@ -143,6 +143,22 @@ class SqlStore:
         before = f"pair_id = ? AND state <> 'buried' AND {column}"
         return self._select_links_in(before, (pair_id,), uids)
 
+    def links_asked(
+        self, pair_id: str, *, uids: Sequence[str], copies: Sequence[str]
+    ) -> list[Link]:
+        """Links whose event is a meeting in a person's calendar, buried ones included: those with
+        one of these global ids, and those of which the room's own copy has one of these keys."""
+        found: dict[str, Link] = {}
+        for column, values in (("event_uid", uids), ("event_copy", copies)):
+            before = f"pair_id = ? AND {schema.ASKED} AND {column}"
+            found |= {one.id: one for one in self._select_links_in(before, (pair_id,), values)}
+        return list(found.values())
+
+    def all_asked(self, pair_id: str) -> list[Link]:
+        """Links whose event is a meeting in a person's calendar; not buried ones."""
+        where = f"WHERE pair_id = ? AND {schema.ASKED} AND state <> 'buried'"
+        return self._select_links(where, (pair_id,))
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         """Links not buried whose extent (first start to last end; endless = open) meets it."""
         return self._select_links(

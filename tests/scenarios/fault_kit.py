@@ -37,9 +37,11 @@ from calsync.engine.cycle import CycleReport, cycle
 from calsync.engine.notify import Delivered, deliver_notices
 from calsync.model import Interval, Pair
 from calsync.reconcile.observe import LAG
+from calsync.sandbox.ews.accounts import DEFAULT_PASSWORD, DEFAULT_USER
 from calsync.settings import Settings, parse
 
 SECRET_ENV = "CALSYNC_FAULT_SECRET"
+PASSWORD_ENV = "CALSYNC_FAULT_PASSWORD"
 SENDER = "calsync@contoso.example"
 ADA, BOB = "ada@contoso.example", "bob@contoso.example"
 COMMAND = (sys.executable, "-m", "calsync.cli.main")
@@ -65,6 +67,8 @@ class Company:
         self.url, self.tenant = facts["url"], facts["tenant"]
         self.client_id, self.secret = facts["client_id"], facts["client_secret"]
         self.nursery = Nursery()
+        #: By which front calsync works on it, where a test goes through both.
+        self.exchange = "graph"
         self.session = requests.Session()
         self.session.trust_env = False
 
@@ -139,6 +143,7 @@ def company() -> Iterator[Company]:
     try:
         facts = json.loads(process.stdout.readline())
         os.environ[SECRET_ENV] = facts["client_secret"]
+        os.environ[PASSWORD_ENV] = DEFAULT_PASSWORD
         made = Company(facts)
         for address in (ADA, BOB, SENDER):
             made.control("POST", "people", {"address": address})
@@ -156,7 +161,7 @@ def company() -> Iterator[Company]:
 
 def settings_text(firm: Company, database: Path | str, rooms: dict[str, str], **more: Any) -> str:
     """A settings file. ``rooms``: id to mailbox. ``more``: graph_url, login_url, tenant_id,
-    secret_env, notices (the sender), poll, titles, extra (appended)."""
+    secret_env, notices (the sender), poll, titles, exchange (``ews``), extra (appended)."""
     notices = more.get("notices")
     titles = str(more.get("titles", False)).lower()
     lines = [
@@ -165,11 +170,7 @@ def settings_text(firm: Company, database: Path | str, rooms: dict[str, str], **
         f"[worker]\npoll_floor = {more.get('poll', 1.0)}\npoll_ceiling = {more.get('poll', 1.0)}"
         f'\nthreads = 4\nshutdown_grace = "{more.get("grace", "4s")}"',
         *([f'[notices]\nenabled = true\nsender = "{notices}"'] if notices else []),
-        '[[connections]]\nname = "sandbox"\ncloud = "custom"\n'
-        f'tenant_id = "{more.get("tenant_id", firm.tenant)}"\nclient_id = "{firm.client_id}"\n'
-        f'login_url = "{more.get("login_url", firm.url)}"\n'
-        f'graph_url = "{more.get("graph_url", firm.url)}"\n'
-        f'client_secret_env = "{more.get("secret_env", SECRET_ENV)}"',
+        _connection(firm, more),
     ]
     for room, mailbox in rooms.items():
         lines.append(
@@ -177,6 +178,22 @@ def settings_text(firm: Company, database: Path | str, rooms: dict[str, str], **
             f'capacity = 8\nmailbox = "{mailbox}"\ntitles = {titles}'
         )
     return "\n\n".join([*lines, more.get("extra", "")]) + "\n"
+
+
+def _connection(firm: Company, more: dict[str, Any]) -> str:
+    if more.get("exchange") == "ews":
+        return (
+            '[[connections]]\nname = "sandbox"\nkind = "ews"\nauth = "basic"\n'
+            f'endpoint = "{firm.url}/EWS/Exchange.asmx"\n'
+            f'user = "{DEFAULT_USER}@contoso.example"\npassword_env = "{PASSWORD_ENV}"'
+        )
+    return (
+        '[[connections]]\nname = "sandbox"\ncloud = "custom"\n'
+        f'tenant_id = "{more.get("tenant_id", firm.tenant)}"\nclient_id = "{firm.client_id}"\n'
+        f'login_url = "{more.get("login_url", firm.url)}"\n'
+        f'graph_url = "{more.get("graph_url", firm.url)}"\n'
+        f'client_secret_env = "{more.get("secret_env", SECRET_ENV)}"'
+    )
 
 
 # --- calsync in this process -----------------------------------------------------------------

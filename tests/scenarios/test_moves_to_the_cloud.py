@@ -528,7 +528,7 @@ def test_rooms_move_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFi
             assert code
             assert "Known connections" in said
             code, said = say("rooms", "move", *ids, "--to", CLOUD, "--dry-run", "--json")
-            shown = json.loads(said[said.index("{") :])
+            shown = json.JSONDecoder().raw_decode(said[said.index("{") :])[0]
             assert [(one["linked"], one["found"]) for one in shown["rooms"]] == [(8, 8), (0, 0)]
             assert "MailboxNotEnabledForRESTAPI" in shown["rooms"][1]["why_not"]
             assert shown["moves"] == []

@@ -221,6 +221,22 @@ class MemorySide:
     def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         return []
 
+    # People have no calendars here (see ``memory_people``).
+
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        return {}
+
+    def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        return []
+
+    def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
+        return {}
+
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
+        return {}
+
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for effect in effects:

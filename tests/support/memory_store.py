@@ -65,6 +65,16 @@ class MemoryStore:
         there = [lk for lk in self.links(pair_id) if lk.state is not LinkState.BURIED]
         return [lk for lk in there if lk.half(side).uid in uids]
 
+    def links_asked(
+        self, pair_id: str, *, uids: Sequence[str], copies: Sequence[str]
+    ) -> list[Link]:
+        asked = [lk for lk in self.links(pair_id) if lk.event.answer]
+        return [lk for lk in asked if lk.event.uid in uids or lk.event.copy in copies]
+
+    def all_asked(self, pair_id: str) -> list[Link]:
+        asked = [lk for lk in self.links(pair_id) if lk.event.answer]
+        return [lk for lk in asked if lk.state is not LinkState.BURIED]
+
     def links_meeting(self, pair_id: str, span: Interval) -> list[Link]:
         return [
             lk
@@ -178,7 +188,7 @@ def _meets(occ: object, span: Interval) -> bool:
 def _unsettled(lk: Link) -> bool:
     if lk.state is not LinkState.ACTIVE:
         return False
-    if lk.in_flight or lk.pending or lk.base is None:
+    if lk.in_flight or lk.pending or lk.base is None or lk.event.waits or lk.event.declined:
         return True
     return any(
         half.presence is not Presence.PRESENT or half.fingerprint != lk.base_fingerprint

@@ -23,10 +23,11 @@ from calsync.adapters.ews.xml import (
 )
 from calsync.adapters.graph.errors import Meaning
 from calsync.adapters.graph.seal import UID_AGAIN, UID_END, Mark, Seal, said_by_uid
+from calsync.adapters.graph.theirs import mark_of
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.errors import AccessDenied, BadAnswer, MailboxMissing, SideError
 from calsync.mapping.event import TAG_PREFIX
-from calsync.mapping.ews_item import GLOBAL_ID, TAG, Value
+from calsync.mapping.ews_item import GLOBAL_ID, MEETING, TAG, Value
 from calsync.mapping.ews_uid import global_id_of
 from calsync.model import Pair, Reaction
 from calsync.pacing import chunks
@@ -40,7 +41,8 @@ class Box:
     """The mailbox of a pair, with what is needed to call it. ``now`` is aware UTC.
 
     ``subject_fallback``: the subject written where titles are not carried for the room.
-    ``seal``: what makes a tag ours.
+    ``seal``: what makes a tag ours. ``at``: the mailbox of a person in which the meeting with the
+    room lies, so that whoever is invited hears of writes; empty: the room's own.
     """
 
     caller: Caller
@@ -49,10 +51,11 @@ class Box:
     now: datetime
     subject_fallback: str
     seal: Seal
+    at: str = ""
 
     @property
     def mailbox(self) -> str:
-        return self.pair.mailbox
+        return self.at or self.pair.mailbox
 
     @property
     def counts_people(self) -> bool:
@@ -61,7 +64,7 @@ class Box:
 
     @property
     def place(self) -> Element:
-        """The room's calendar, as a folder id of a request (one element for one request)."""
+        """The calendar, as a folder id of a request (one element for one request)."""
         return requests.folder(self.mailbox, impersonated=self.server.impersonate)
 
     def sealed(self, tag: str) -> str:
@@ -89,7 +92,9 @@ class Box:
         """Items in full, a message for each id in order. Raises where a whole request failed."""
         found: list[Message] = []
         for piece in chunks(ids, BATCH):
-            payload = requests.get_items(piece, people=self.counts_people)
+            payload = requests.get_items(
+                piece, people=self.counts_people or bool(self.at), rooms=bool(self.at)
+            )
             answer = self._ask("GetItem", payload, operation)
             messages = self.checked(answer)
             if len(messages) != len(piece):
@@ -147,6 +152,15 @@ class Box:
                         found.setdefault(tag, []).append((key, made))
         return found
 
+    def of_bookings(self, uid: str) -> list[str]:
+        """ItemIds of meetings made for bookings of this uid."""
+        tests = [(MEETING, self.sealed(mark_of(uid)))]
+        return [
+            key
+            for message in self._find(tests, self.place)
+            for key in ids_of(message, "m:RootFolder", "t:Items")
+        ]
+
     def of_meetings(self, uids: Sequence[str]) -> list[str]:
         """ItemIds of what belongs to these meetings: the identity that stays when an item is made
         anew, and that a date held alone shares with its series."""
@@ -178,12 +192,12 @@ class Box:
     # -- writing ----------------------------------------------------------------------------
 
     def create(self, items: Sequence[Element]) -> Answer:
-        return self._write("CreateItem", requests.create_items(self.place, items), "create event")
+        payload = requests.create_items(self.place, items, tell=bool(self.at))
+        return self._write("CreateItem", payload, "create event")
 
     def update(self, key: str, change_key: str, fields: Mapping[str, Value]) -> Answer:
-        return self._write(
-            "UpdateItem", requests.update_item(key, change_key, fields), "change event"
-        )
+        payload = requests.update_item(key, change_key, fields, tell=bool(self.at))
+        return self._write("UpdateItem", payload, "change event")
 
     def touch(self, key: str, change_key: str) -> Answer:
         """A change that nobody sees, under the version that was decided on."""
@@ -192,7 +206,9 @@ class Box:
     def delete(self, keys: Sequence[str], change_key: str = "") -> Answer:
         """``change_key``: of a single item. That a server looks at it is not documented."""
         ids = [requests.item_id(key, change_key) for key in keys]
-        payload = requests.delete_items(ids, recoverable=self.server.impersonate)
+        payload = requests.delete_items(
+            ids, recoverable=self.server.impersonate, tell=bool(self.at)
+        )
         return self._write("DeleteItem", payload, "delete event")
 
     def decline(self, key: str, change_key: str, *, comment: str, tell: bool) -> Answer:

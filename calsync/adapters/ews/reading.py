@@ -14,6 +14,7 @@ from calsync.adapters.ews.errors import Verdict, as_error, judge
 from calsync.adapters.ews.requests import BATCH, item_id, occurrence_id
 from calsync.adapters.ews.xml import Message, Unreadable, is_id, items_of, read_item, unique
 from calsync.adapters.graph.errors import Meaning
+from calsync.adapters.graph.theirs import with_answer, with_dates_refused
 from calsync.errors import Unavailable
 from calsync.mapping import dates
 from calsync.mapping.event import needs_instances, read_event
@@ -146,7 +147,12 @@ def observed(box: Box, key: str, found: Found) -> Observation:
     return Unknown(key=key, reason=verdict.what, poison=poison)
 
 
-def read_found(box: Box, found: Found) -> Observation:
+def as_it_lies(box: Box, found: Found) -> Observation:
+    """What a meeting in a person's calendar says, whether the room is asked to it or not."""
+    return read_found(box, found, asked=False)
+
+
+def read_found(box: Box, found: Found, *, asked: bool = True) -> Observation:
     """The observation of an item that was read."""
     item = found.item or {}
     if item.get("kind") != "CalendarItem":
@@ -154,6 +160,8 @@ def read_found(box: Box, found: Found) -> Observation:
         return Unknown(key=key, reason="something else than a meeting lies there", poison=True)
     event = as_event(item, found.exceptions)
     listed = _listed(box, event) if _by_dates(event) else None
+    if box.at:
+        event = with_dates_refused(event, box.pair.mailbox)
     seen = read_event(
         event,
         titles=box.pair.titles,
@@ -161,7 +169,10 @@ def read_found(box: Box, found: Found) -> Observation:
         instances=listed,
         subject_fallback=box.subject_fallback,
         people=box.counts_people,
+        meeting=box.counts_people and bool(box.at),
     )
+    if box.at and asked:
+        seen = with_answer(event, seen, box.pair.mailbox)
     return _marked(box, seen) if isinstance(seen, Seen) else seen
 
 

@@ -1,7 +1,8 @@
 """The requests that calsync makes, as XML that Microsoft's schema accepts, attribute for attribute.
 
-Whoever is invited or told is never left to a default: each operation says SendToNone (EWS:
-SendMeetingInvitations and its kin; left out, the request is refused).
+Whoever is invited or told is never left to a default: each operation says SendToNone, or, for a
+meeting in a person's calendar, that all are told (EWS: SendMeetingInvitations and its kin; left
+out, the request is refused).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from calsync.adapters.ews.xml import EXTENDED, LEAVING, MADE, Element, el
-from calsync.mapping.ews_item import GLOBAL_ID, REPLACES, TAG, Value
+from calsync.mapping.ews_item import GLOBAL_ID, MEETING, REPLACES, TAG, Value
 
 #: Largest page of SyncFolderItems (messages.xsd, MaxSyncChangesReturnedType).
 MAX_CHANGES: Final = 512
@@ -43,6 +44,8 @@ _ITEM_FIELDS: Final = (
 )
 #: Only where the room's rules ask for how many people it is; no more than their number is kept.
 _PEOPLE_FIELDS: Final = ("calendar:RequiredAttendees", "calendar:OptionalAttendees")
+#: Only of meetings in people's calendars: what the room answered stands there.
+_ROOM_FIELDS: Final = ("calendar:Resources",)
 _EXTENDED_FIELDS: Final = (TAG, REPLACES, GLOBAL_ID)
 #: By these what lies outside the window is passed over, before anything else is asked of it.
 _TIME_FIELDS: Final = ("calendar:Start", "calendar:End", "calendar:CalendarItemType")
@@ -56,6 +59,9 @@ _URIS: Final = {
     "End": "calendar:End",
     "IsAllDayEvent": "calendar:IsAllDayEvent",
     "LegacyFreeBusyStatus": "calendar:LegacyFreeBusyStatus",
+    "Location": "calendar:Location",
+    "IsResponseRequested": "calendar:IsResponseRequested",
+    "Resources": "calendar:Resources",
     "Recurrence": "calendar:Recurrence",
     "StartTimeZone": "calendar:StartTimeZone",
     "EndTimeZone": "calendar:EndTimeZone",
@@ -98,9 +104,11 @@ def sync_items(place: Element, state: str, *, page: int, times: bool) -> Element
     return made
 
 
-def get_items(ids: Sequence[Element], *, people: bool = False) -> Element:
-    """Items in full (``item_id``, ``occurrence_id``). ``people``: with those who are invited."""
+def get_items(ids: Sequence[Element], *, people: bool = False, rooms: bool = False) -> Element:
+    """Items in full (``item_id``, ``occurrence_id``). ``people``: with those who are invited;
+    ``rooms``: and with the rooms that are."""
     fields = (*_ITEM_FIELDS, *_PEOPLE_FIELDS) if people else _ITEM_FIELDS
+    fields = (*fields, *_ROOM_FIELDS) if rooms else fields
     return el(
         "m:GetItem",
         _shape("m:ItemShape", fields, _EXTENDED_FIELDS),
@@ -229,6 +237,7 @@ def calendar_item(
     *,
     tag: str = "",
     replaces: str = "",
+    meeting: str = "",
     uid: str = "",
     by: str = "",
     only: str = "",
@@ -238,7 +247,7 @@ def calendar_item(
     made = el("t:CalendarItem")
     for name in ("Subject", "Sensitivity", "ReminderIsSet"):
         _add(made, name, fields, only)
-    for name, value in ((TAG, tag), (REPLACES, replaces), (MADE, by)):
+    for name, value in ((TAG, tag), (REPLACES, replaces), (MEETING, meeting), (MADE, by)):
         if value:
             made.append(
                 el(
@@ -265,21 +274,48 @@ def _field(name: str, value: str | dict[str, Any]) -> Element:
         return el(f"t:{name}", value)
     if name.endswith("TimeZone"):
         return el(f"t:{name}", **value)
-    return el(f"t:{name}", *(_field(part, inner) for part, inner in value.items()))
+    parts = [
+        _field(part, one)
+        for part, inner in value.items()
+        for one in (inner if isinstance(inner, list) else [inner])
+    ]
+    return el(f"t:{name}", *parts)
 
 
-def create_items(place: Element, items: Sequence[Element]) -> Element:
-    """Plain appointments in the room's own calendar: nobody is invited, nobody is mailed."""
+def room_invited(mailbox: str) -> dict[str, Value]:
+    """Fields that make an item of a person a meeting that asks the room to come."""
+    return {
+        "Location": mailbox,
+        "IsResponseRequested": "true",
+        **rooms_invited([mailbox]),
+    }
+
+
+def rooms_invited(mailboxes: Sequence[str]) -> dict[str, Value]:
+    """The rooms that a meeting asks to come: all of them, it replaces the list."""
+    rows = [{"Mailbox": {"EmailAddress": mailbox}} for mailbox in mailboxes]
+    return {"Resources": {"Attendee": rows}}
+
+
+def _told(tell: bool) -> str:
+    return "SendToAllAndSaveCopy" if tell else "SendToNone"
+
+
+def create_items(place: Element, items: Sequence[Element], *, tell: bool = False) -> Element:
+    """Plain appointments in the room's own calendar: nobody is invited, nobody is mailed. ``tell``:
+    meetings in a person's, of which the room is told."""
     return el(
         "m:CreateItem",
         el("m:SavedItemFolderId", place),
         el("m:Items", *items),
-        SendMeetingInvitations="SendToNone",
+        SendMeetingInvitations=_told(tell),
     )
 
 
-def update_item(key: str, change_key: str, fields: Mapping[str, Value]) -> Element:
-    """Change these fields if the item is still at ``change_key``."""
+def update_item(
+    key: str, change_key: str, fields: Mapping[str, Value], *, tell: bool = False
+) -> Element:
+    """Change these fields if the item is still at ``change_key``. ``tell``: all who are invited."""
     updates = []
     for name, value in fields.items():
         uri = el("t:FieldURI", FieldURI=_URIS[name])
@@ -293,7 +329,7 @@ def update_item(key: str, change_key: str, fields: Mapping[str, Value]) -> Eleme
             "m:ItemChanges", el("t:ItemChange", item_id(key, change_key), el("t:Updates", *updates))
         ),
         ConflictResolution="NeverOverwrite",
-        SendMeetingInvitationsOrCancellations="SendToNone",
+        SendMeetingInvitationsOrCancellations=_told(tell),
     )
 
 
@@ -314,14 +350,15 @@ def touch_item(key: str, change_key: str) -> Element:
     )
 
 
-def delete_items(ids: Sequence[Element], *, recoverable: bool) -> Element:
-    """``recoverable``: into Deleted Items, where people see it; a delegate may not do that
-    (ErrorCannotDeleteObject), so it goes to the recoverable items of the mailbox."""
+def delete_items(ids: Sequence[Element], *, recoverable: bool, tell: bool = False) -> Element:
+    """``tell``: those who are invited, that it is cancelled. ``recoverable``: into Deleted Items,
+    where people see it; a delegate may not do that (ErrorCannotDeleteObject), so it goes to the
+    recoverable items of the mailbox."""
     return el(
         "m:DeleteItem",
         el("m:ItemIds", *ids),
         DeleteType="MoveToDeletedItems" if recoverable else "SoftDelete",
-        SendMeetingCancellations="SendToNone",
+        SendMeetingCancellations=_told(tell),
     )
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from threading import Lock
 
+from calsync.adapters.ews import joint
 from calsync.adapters.ews.box import Box
 from calsync.adapters.ews.late import late_keys
 from calsync.adapters.ews.reading import read_changed, read_keys
@@ -15,8 +18,15 @@ from calsync.adapters.ews.sync import read_round
 from calsync.adapters.ews.transport import Server
 from calsync.adapters.ews.writes import carry_out, create_all
 from calsync.adapters.graph.seal import Seal
+from calsync.adapters.graph.theirs import (
+    is_held,
+    may_be_shared,
+    observed,
+    organized,
+    outcome_of,
+)
 from calsync.adapters.wrap.port import Caller
-from calsync.errors import UsageError
+from calsync.errors import SideError, UsageError
 from calsync.mapping.expand import extent
 from calsync.model import (
     Absence,
@@ -24,7 +34,6 @@ from calsync.model import (
     Effect,
     EffectKind,
     Gone,
-    InDoubt,
     Later,
     Observation,
     Outcome,
@@ -33,7 +42,9 @@ from calsync.model import (
     ResourceCalendar,
     Seen,
     Side,
+    Unknown,
     Window,
+    their_id,
 )
 from calsync.pacing import chunks
 from calsync.ports import Capabilities, Clock
@@ -69,6 +80,7 @@ class EwsSide:
         self._seal = Seal(tag_key)
         self._subject_fallback = subject_fallback
         self._page = page
+        self._making = Lock()
         self._unheard: dict[str, dict[str, int]] = {}
         self._late: dict[str, set[str]] = {}
 
@@ -119,18 +131,11 @@ class EwsSide:
         else (a server might not keep it) the oldest. What somebody else organizes never is. What
         people deleted since lies in Deleted Items, where it is their own and not a delegate's: it
         was made, and is gone."""
-        box = self._box(pair)
-        listed = box.tagged(list(dict.fromkeys(tags))) if tags else {}
-        keys = [key for found in listed.values() for key in found]
-        seen = {one.key: one for one in (read_keys(box, keys) if keys else ())}
-        made: dict[str, Observation] = {}
-        for tag, found in listed.items():
-            ours = [one for key in found if isinstance(one := seen[key], Seen) and one.owned]
-            if ours:
-                best = min(ours, key=lambda one: (one.tag is None, one.created, one.key))
-                made[tag] = replace(best, tag=tag)
-                self._unheard.setdefault(pair.id, {})[best.key] = 0
-        return made | _thrown_away(box, [tag for tag in tags if tag not in made])
+        made = _found(self._box(pair), tags)
+        for seen in made.values():
+            if isinstance(seen, Seen):
+                self._unheard.setdefault(pair.id, {})[seen.key] = 0
+        return made
 
     def elsewhere(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
         box = self._box(pair)
@@ -141,19 +146,61 @@ class EwsSide:
                 self._unheard.setdefault(pair.id, {})[one.key] = 0
         return found
 
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        def look(mailbox: str, uid: str) -> list[Observation]:
+            box = self._box(pair, mailbox)
+            keys = box.of_meetings([uid])
+            return read_keys(box, keys) if keys else []
+
+        return organized(uids, look)
+
+    def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        box = self._box(pair)
+        keys = box.of_meetings(uids)
+        return read_keys(box, keys) if keys else []
+
+    def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
+        found: dict[str, Observation] = {}
+        for mailbox in sorted(set(keys.values())):
+            mine = [key for key in keys if keys[key] == mailbox]
+            try:
+                read = read_keys(self._box(pair, mailbox), [their_id(key) for key in mine])
+                found |= {key: observed(seen) for key, seen in zip(mine, read, strict=True)}
+            except SideError as error:
+                found |= {key: Unknown(key=key, reason=error.what) for key in mine}
+        return found
+
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
+        found: dict[str, Observation] = {}
+        for tag, mailbox in tags.items():
+            try:
+                box = self._box(pair, mailbox)
+                seen = _found(box, [tag]).get(tag)
+                if seen is None and may_be_shared(uids.get(tag, "")):
+                    seen = joint.found(box, uids[tag])
+            except SideError as error:
+                seen = Unknown(key="", reason=error.what)
+            if seen is not None:
+                found[tag] = observed(seen) if seen.key else seen
+        return found
+
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         box = self._box(pair)
         outcomes: list[Outcome] = []
         for run in _runs(effects):
-            if any(isinstance(outcome, InDoubt | Later) for outcome in outcomes):
+            if is_held(run[0], zip(effects, outcomes, strict=False)):
                 outcomes += [Later(0.0, "not begun: one before it is open") for _ in run]
+            elif run[0].organizer:
+                outcomes.append(self._in_their_calendar(pair, run[0]))
             elif run[0].kind is EffectKind.CREATE_EVENT:
                 outcomes += create_all(box, run)
             else:
                 outcomes.append(carry_out(box, run[0]))
         for effect, outcome in zip(effects, outcomes, strict=True):
             now = outcome.now if isinstance(outcome, Done) else None
-            if isinstance(now, Seen) and now.key != effect.key:
+            if isinstance(now, Seen) and now.key != effect.key and not effect.organizer:
                 self._unheard.setdefault(pair.id, {})[now.key] = 0
         return outcomes
 
@@ -174,6 +221,15 @@ class EwsSide:
             for one in seen
         ]
 
+    def _in_their_calendar(self, pair: Pair, effect: Effect) -> Outcome:
+        """A write to a meeting in the calendar of a person."""
+        key = None if effect.key is None else their_id(effect.key)
+        box = self._box(pair, effect.organizer)
+        together = effect.kind is EffectKind.CREATE_EVENT and may_be_shared(effect.uid)
+        # Two rooms of one meeting are not to make it at the same time.
+        with self._making if together else nullcontext():
+            return outcome_of(carry_out(box, replace(effect, key=key)), box.at)
+
     def _silent(self, pair: Pair, told: set[str]) -> list[str]:
         """Items that we made or found, and that no round has told of since: a state that never held
         an item tells nothing of its deletion, either. They are looked at until the feed knows
@@ -184,7 +240,7 @@ class EwsSide:
             self._unheard[pair.id] = left
         return list(left)
 
-    def _box(self, pair: Pair) -> Box:
+    def _box(self, pair: Pair, at: str = "") -> Box:
         if pair.connection != self._connection:
             raise UsageError(
                 f"pair {pair.id} belongs to connection {pair.connection!r}, not to"
@@ -198,6 +254,7 @@ class EwsSide:
             now=self._clock.now(),
             subject_fallback=self._subject_fallback,
             seal=self._seal,
+            at=at,
         )
 
 
@@ -215,16 +272,31 @@ def _runs(effects: Sequence[Effect]) -> Iterable[Sequence[Effect]]:
     and 20 of them fit into one request. Two creates of one link are told apart by asking first."""
     run: list[Effect] = []
     for effect in effects:
-        if effect.kind is EffectKind.CREATE_EVENT and effect.tag not in {one.tag for one in run}:
+        create = effect.kind is EffectKind.CREATE_EVENT and not effect.organizer
+        if create and effect.tag not in {one.tag for one in run}:
             run.append(effect)
             continue
         yield from chunks(run, BATCH)
         run = []
-        if effect.kind is EffectKind.CREATE_EVENT:
+        if create:
             run.append(effect)
         else:
             yield [effect]
     yield from chunks(run, BATCH)
+
+
+def _found(box: Box, tags: Sequence[str]) -> dict[str, Observation]:
+    """What bears these tags; of what was deleted since, that it is gone."""
+    listed = box.tagged(list(dict.fromkeys(tags))) if tags else {}
+    keys = [key for found in listed.values() for key in found]
+    seen = {one.key: one for one in (read_keys(box, keys) if keys else ())}
+    made: dict[str, Observation] = {}
+    for tag, found in listed.items():
+        ours = [one for key in found if isinstance(one := seen[key], Seen) and one.owned]
+        if ours:
+            best = min(ours, key=lambda one: (one.tag is None, one.created, one.key))
+            made[tag] = replace(best, tag=tag)
+    return made | _thrown_away(box, [tag for tag in tags if tag not in made])
 
 
 def _thrown_away(box: Box, tags: Sequence[str]) -> dict[str, Observation]:

@@ -17,8 +17,9 @@ from typing import Any, assert_never
 
 from calsync.adapters.ews.box import Box, verdicts
 from calsync.adapters.ews.errors import Verdict, as_outcome, wait_of
+from calsync.adapters.ews.joint import joined, withdrawn
 from calsync.adapters.ews.reading import UNREADABLE, Found, fetch, read_found, read_keys
-from calsync.adapters.ews.requests import calendar_item
+from calsync.adapters.ews.requests import calendar_item, room_invited
 from calsync.adapters.ews.series import (
     bring,
     change_key,
@@ -29,10 +30,25 @@ from calsync.adapters.ews.series import (
 )
 from calsync.adapters.ews.xml import Element, items_of, read_item
 from calsync.adapters.graph.errors import Meaning
+from calsync.adapters.graph.theirs import (
+    CLOSED,
+    mark_of,
+    may_be_shared,
+    no_organizer,
+    not_made_by_us,
+    only_as_new,
+)
 from calsync.adapters.graph.words import refusal_text
 from calsync.adapters.graph.writes import guarded
 from calsync.adapters.wrap.port import Answer
-from calsync.errors import BadAnswer, MappingError, SideError, Unavailable
+from calsync.errors import (
+    AccessDenied,
+    BadAnswer,
+    MailboxMissing,
+    MappingError,
+    SideError,
+    Unavailable,
+)
 from calsync.mapping.event import bare, event_body
 from calsync.mapping.ews_item import fields_of
 from calsync.model import (
@@ -54,6 +70,8 @@ from calsync.model import (
 #: Seconds until it makes sense to try again after a read failed, and after a closed door.
 _NOT_SENT_S, _CLOSED_S = 5.0, 300.0
 _COMMENT_LIMIT = 2_000
+#: There is no meeting yet that a room could be added to.
+_NOT_JOINED = Later(0.0, "no meeting to join")
 
 
 def carry_out(box: Box, effect: Effect) -> Outcome:
@@ -118,11 +136,15 @@ def guarded_item(box: Box, effect: Effect) -> Element | Refused:
         fields = fields_of(body)
     except MappingError as error:
         return Refused(str(error), code="unsayable")
+    if box.at:
+        fields = {name: value for name, value in fields.items() if name != "ReminderIsSet"}
+        fields |= room_invited(box.pair.mailbox)
     replaces = _replaced(effect)
     return calendar_item(
         fields,
         tag=box.sealed(effect.tag),
         replaces=replaces,
+        meeting=box.sealed(mark_of(effect.uid)) if box.at and may_be_shared(effect.uid) else "",
         uid=box.uid_of(effect.tag, replaces),
         by=uuid.uuid4().hex,
     )
@@ -144,9 +166,18 @@ def _create(
         there = _made_before(box, [effects[index] for index in items])
     except (Unavailable, BadAnswer) as error:
         return Later(_NOT_SENT_S, error.what)
+    except (AccessDenied, MailboxMissing) as error:
+        if box.at:
+            return no_organizer(error.what)
+        raise
     for index in items:
         if (found := there.get(effects[index].id)) is not None:
             outcomes[index] = guarded(partial(_completed, box, effects[index], *found))
+    for index in items if box.at else ():
+        if index not in outcomes and may_be_shared(effects[index].uid):
+            together = guarded(partial(_joined, box, effects[index]))
+            if together is not _NOT_JOINED:
+                outcomes[index] = together
     due = [index for index in items if index not in outcomes]
     if not due:
         return Later(0.0)
@@ -156,16 +187,22 @@ def _create(
     said = _created_ids(answer)
     for index, verdict, ids in zip(due, verdicts(answer, len(due)), said, strict=False):
         if verdict is not None:
-            outcomes[index] = _not_created(verdict)
+            outcomes[index] = _not_created(box, verdict)
         else:
             keys[index], made[index] = ids
     _look_at(box, effects, keys, made, outcomes)
     return InDoubt("it was made, but could not be read yet")
 
 
-def _not_created(verdict: Verdict) -> Outcome:
+def _joined(box: Box, effect: Effect) -> Outcome:
+    return joined(box, effect) or _NOT_JOINED
+
+
+def _not_created(box: Box, verdict: Verdict) -> Outcome:
     if verdict.code == "ErrorBatchProcessingStopped":
         return Later(0.0, "one before it stopped the request")
+    if box.at and verdict.meaning in CLOSED:
+        return no_organizer(verdict.what)
     if verdict.meaning in (Meaning.GONE, Meaning.STALE):
         # There is no item yet that could be gone: it is the calendar that is not shown to us.
         return Later(_CLOSED_S, verdict.what)
@@ -272,7 +309,7 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
         return Later(_NOT_SENT_S, error.what)
     match now:
         case Seen():
-            if now.version != effect.version:
+            if effect.version and now.version != effect.version:
                 return Stale(now)
             return found.item, now
         case Gone():
@@ -305,6 +342,8 @@ def _change(box: Box, effect: Effect) -> Outcome:
         )
     target = _target(effect)
     change = change_of(box, now.occupancy, target)
+    if change.recreate and box.at:
+        return only_as_new()
     if change.recreate:
         return _replace(box, effect, item, now)
     if now.occupancy.recurrence is not None or target.recurrence is not None:
@@ -358,8 +397,12 @@ def _delete(box: Box, effect: Effect) -> Outcome:
     match found:
         case Stale(now=Gone() as gone):
             return Done(gone)
+        case tuple() if box.at and found[1].tag is None:
+            return not_made_by_us()
         case tuple():
-            return _removed_as_read(box, *found)
+            item, now = found
+            left = withdrawn(box, now.key, item) if box.at else None
+            return left or _removed_as_read(box, item, now)
         case _:
             return found
 

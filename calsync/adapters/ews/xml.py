@@ -13,7 +13,7 @@ from typing import Any, Final
 from lxml import etree
 
 from calsync.errors import BadAnswer
-from calsync.mapping.ews_item import GLOBAL_ID, REPLACES, TAG
+from calsync.mapping.ews_item import GLOBAL_ID, MEETING, REPLACES, TAG
 
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 M: Final = "http://schemas.microsoft.com/exchange/services/2006/messages"
@@ -32,6 +32,7 @@ MADE: Final = "calsync made"
 EXTENDED: Final[dict[str, dict[str, str]]] = {
     TAG: {**_OURS, "PropertyName": "calsync"},
     REPLACES: {**_OURS, "PropertyName": "calsyncReplaces"},
+    MEETING: {**_OURS, "PropertyName": "calsyncMeeting"},
     LEAVING: {**_OURS, "PropertyName": "calsyncLeaving"},
     MADE: {**_OURS, "PropertyName": "calsyncMade"},
     # PidLidCleanGlobalObjectId [MS-OXOCAL] 2.2.1.28
@@ -219,7 +220,8 @@ _PARTS: Final = {
     "Recurrence", "Organizer", "Mailbox", "StartTimeZone", "EndTimeZone",
 }  # fmt: skip
 _LISTS: Final = {
-    "ModifiedOccurrences", "DeletedOccurrences", "RequiredAttendees", "OptionalAttendees",
+    "ModifiedOccurrences", "DeletedOccurrences",
+    "RequiredAttendees", "OptionalAttendees", "Resources",
 }  # fmt: skip
 
 

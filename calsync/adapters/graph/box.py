@@ -12,6 +12,7 @@ from calsync.adapters.graph.batch import Part, run_batch
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.links import event_path, is_id, user_path
 from calsync.adapters.graph.seal import Mark, Seal
+from calsync.adapters.graph.theirs import mark_of
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.mapping import zones
 from calsync.model import Occupancy, Pair, Reaction
@@ -19,6 +20,9 @@ from calsync.model import Occupancy, Pair, Reaction
 #: Our mark on events we create: a named single-value extended property. The GUID is calsync's
 #: own property set; name and GUID may never change, they are stored in customers' mailboxes.
 TAG_PROPERTY = "String {aa2c9132-e0dd-43a3-8ccf-417a4d60af36} Name calsync"
+
+#: What bookings of several rooms that are one meeting have in common.
+MEETING_PROPERTY = "String {aa2c9132-e0dd-43a3-8ccf-417a4d60af36} Name calsyncMeeting"
 
 #: What is asked of an event: the compared fields, identity, and who may change it. Never the body.
 FIELDS = (
@@ -40,7 +44,8 @@ class Box:
     """The mailbox of a pair, with what is needed to call it. ``now`` is aware UTC.
 
     ``subject_fallback``: the subject written where titles are not carried for the room.
-    ``seal``: what makes a tag ours.
+    ``seal``: what makes a tag ours. ``at``: the mailbox of a person in which the meeting with the
+    room lies; empty: the room's own.
     """
 
     caller: Caller
@@ -49,10 +54,11 @@ class Box:
     now: datetime
     subject_fallback: str
     seal: Seal
+    at: str = ""
 
     @property
     def mailbox(self) -> str:
-        return self.pair.mailbox
+        return self.at or self.pair.mailbox
 
     @property
     def counts_people(self) -> bool:
@@ -61,7 +67,12 @@ class Box:
 
     @property
     def _plain(self) -> str:
-        return f"?$select={FIELDS},{PEOPLE}" if self.counts_people else f"?$select={FIELDS}"
+        return f"?$select={self._fields}"
+
+    @property
+    def _fields(self) -> str:
+        """Of a person's meeting the attendees are read, too: what the room said stands there."""
+        return f"{FIELDS},{PEOPLE}" if self.counts_people or self.at else FIELDS
 
     @property
     def _with_parts(self) -> str:
@@ -153,10 +164,16 @@ class Box:
 
     def tagged(self, tag: str) -> str:
         """Address of the list of events that carry our tag."""
-        value = self.sealed(tag).replace("'", "''")
+        return self._marked(TAG_PROPERTY, self.sealed(tag))
+
+    def of_bookings(self, uid: str) -> str:
+        """Address of the list of meetings made for bookings of this uid."""
+        return self._marked(MEETING_PROPERTY, self.sealed(mark_of(uid)))
+
+    def _marked(self, name: str, text: str) -> str:
+        value = text.replace("'", "''")
         wanted = (
-            f"singleValueExtendedProperties/Any(ep: ep/id eq '{TAG_PROPERTY}'"
-            f" and ep/value eq '{value}')"
+            f"singleValueExtendedProperties/Any(ep: ep/id eq '{name}' and ep/value eq '{value}')"
         )
         return f"{user_path(self.mailbox)}/events?$select=id&$filter={quote(wanted, safe='')}"
 
@@ -188,7 +205,8 @@ class Box:
     def instances(self, key: str, start: datetime, end: datetime) -> str:
         """Address of the instances of a series that meet a span (aware UTC)."""
         span = f"startDateTime={start:%Y-%m-%dT%H:%M:%SZ}&endDateTime={end:%Y-%m-%dT%H:%M:%SZ}"
-        return f"{event_path(self.mailbox, key)}/instances?{span}&$select={FIELDS}&$top=500"
+        fields = self._fields if self.at else FIELDS
+        return f"{event_path(self.mailbox, key)}/instances?{span}&$select={fields}&$top=500"
 
     def _write(
         self, method: str, target: str, operation: str, body: dict[str, Any] | None, etag: str = ""

@@ -13,6 +13,7 @@ from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.errors import Meaning, as_error, check, judge
 from calsync.adapters.graph.links import is_id
 from calsync.adapters.graph.seal import said_by_uid
+from calsync.adapters.graph.theirs import dates_refused, with_answer, with_dates_refused
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import BadAnswer
 from calsync.mapping import zones
@@ -31,7 +32,12 @@ _MOST_PAGES = 200
 _AGAIN = "~"
 
 
-def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
+def as_it_lies(box: Box, raw: Mapping[str, Any]) -> Observation:
+    """What a meeting in a person's calendar says, whether the room is asked to it or not."""
+    return read_raw(box, raw, asked=False)
+
+
+def read_raw(box: Box, raw: Mapping[str, Any], *, asked: bool = True) -> Observation:
     """What one event says. A master is read with its exceptions and removed dates: from its own
     members, or from its instances where the cloud (or the answer) lacks these, or where nothing
     else tells when it takes place."""
@@ -48,6 +54,10 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         except _Refused as error:
             # Of this one item: the mailbox itself answers, and asking again says the same.
             return Unknown(key=str(raw.get("id", "")), reason=error.what, poison=True)
+    if box.at:
+        raw = with_dates_refused(raw, box.pair.mailbox)
+    if box.at and listed is not None:
+        listed = dates_refused(listed, box.pair.mailbox)
     seen = read_event(
         raw,
         titles=box.pair.titles,
@@ -56,7 +66,10 @@ def read_raw(box: Box, raw: Mapping[str, Any]) -> Observation:
         span=span,
         subject_fallback=box.subject_fallback,
         people=box.counts_people,
+        meeting=box.counts_people and bool(box.at),
     )
+    if box.at and asked:
+        seen = with_answer(raw, seen, box.pair.mailbox)
     return _marked(box, seen) if isinstance(seen, Seen) else seen
 
 

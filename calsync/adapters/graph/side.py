@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
+from threading import Lock
 
+from calsync.adapters.graph import joint
 from calsync.adapters.graph.batch import SIZE, Part, run_batch
 from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.clouds import Cloud
@@ -14,9 +18,16 @@ from calsync.adapters.graph.events import find_tag, keys_of, read_keys, read_raw
 from calsync.adapters.graph.links import AllowedOrigin, user_path
 from calsync.adapters.graph.places import resource_calendars
 from calsync.adapters.graph.seal import Seal
+from calsync.adapters.graph.theirs import (
+    is_held,
+    may_be_shared,
+    observed,
+    organized,
+    outcome_of,
+)
 from calsync.adapters.graph.writes import carry_out, create_body, created, guarded
 from calsync.adapters.wrap.port import Caller
-from calsync.errors import UsageError
+from calsync.errors import SideError, UsageError
 from calsync.model import (
     Effect,
     EffectKind,
@@ -28,7 +39,9 @@ from calsync.model import (
     Pull,
     ResourceCalendar,
     Side,
+    Unknown,
     Window,
+    their_id,
 )
 from calsync.pacing import chunks
 from calsync.ports import Capabilities, Clock
@@ -63,6 +76,7 @@ class GraphSide:
         self._seal = Seal(tag_key)
         self._subject_fallback = subject_fallback
         self._page_size = page_size
+        self._making = Lock()
         self._origin = AllowedOrigin(cloud.graph)
 
     @property
@@ -119,19 +133,69 @@ class GraphSide:
         keys = keys_of(box, uids)
         return read_keys(box, keys) if keys else []
 
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        def look(mailbox: str, uid: str) -> list[Observation]:
+            box = self._box(pair, mailbox)
+            keys = keys_of(box, [uid])
+            return read_keys(box, keys) if keys else []
+
+        return organized(uids, look)
+
+    def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        return self.elsewhere(pair, uids)
+
+    def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
+        found: dict[str, Observation] = {}
+        for mailbox in sorted(set(keys.values())):
+            mine = [key for key in keys if keys[key] == mailbox]
+            try:
+                box = self._box(pair, mailbox)
+                read = read_keys(box, [their_id(key) for key in mine])
+                found |= {key: observed(seen) for key, seen in zip(mine, read, strict=True)}
+            except SideError as error:
+                found |= {key: Unknown(key=key, reason=error.what) for key in mine}
+        return found
+
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
+        found: dict[str, Observation] = {}
+        for tag, mailbox in tags.items():
+            try:
+                box = self._box(pair, mailbox)
+                seen = find_tag(box, tag)
+                if seen is None and may_be_shared(uids.get(tag, "")):
+                    seen = joint.found(box, uids[tag])
+            except SideError as error:
+                seen = Unknown(key="", reason=error.what)
+            if seen is not None:
+                found[tag] = observed(seen) if seen.key else seen
+        return found
+
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         box = self._box(pair)
         outcomes: list[Outcome] = []
         for run in _runs(effects):
-            if any(isinstance(outcome, InDoubt | Later) for outcome in outcomes):
+            if is_held(run[0], zip(effects, outcomes, strict=False)):
                 outcomes += [Later(0.0, "not begun: one before it is open") for _ in run]
+            elif len(run) == 1 and run[0].organizer:
+                outcomes.append(self._in_their_calendar(pair, run[0]))
             elif len(run) == 1:
                 outcomes.append(carry_out(box, run[0]))
             else:
                 outcomes += _create_many(box, run)
         return outcomes
 
-    def _box(self, pair: Pair) -> Box:
+    def _in_their_calendar(self, pair: Pair, effect: Effect) -> Outcome:
+        """A write to a meeting in the calendar of a person."""
+        box = self._box(pair, effect.organizer)
+        key = None if effect.key is None else their_id(effect.key)
+        together = effect.kind is EffectKind.CREATE_EVENT and may_be_shared(effect.uid)
+        # Two rooms of one meeting are not to make it at the same time.
+        with self._making if together else nullcontext():
+            return outcome_of(carry_out(box, replace(effect, key=key)), box.at)
+
+    def _box(self, pair: Pair, at: str = "") -> Box:
         if pair.connection != self._connection:
             raise UsageError(
                 f"pair {pair.id} belongs to connection {pair.connection!r}, not to"
@@ -145,6 +209,7 @@ class GraphSide:
             now=self._clock.now(),
             subject_fallback=self._subject_fallback,
             seal=self._seal,
+            at=at,
         )
 
 
@@ -165,6 +230,7 @@ def _runs(effects: Sequence[Effect]) -> Iterable[Sequence[Effect]]:
 def _is_single_create(effect: Effect) -> bool:
     return (
         effect.kind is EffectKind.CREATE_EVENT
+        and not effect.organizer
         and effect.target is not None
         and effect.target.recurrence is None
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from calsync.adapters.graph.box import TAG_PROPERTY, Box
+from calsync.adapters.graph.box import MEETING_PROPERTY, TAG_PROPERTY, Box
 from calsync.adapters.graph.errors import Meaning, as_outcome, judge
 from calsync.adapters.graph.events import (
     by_transaction,
@@ -22,6 +22,7 @@ from calsync.adapters.graph.events import (
     transaction_id,
     utc,
 )
+from calsync.adapters.graph.joint import joined, withdrawn
 from calsync.adapters.graph.links import is_id
 from calsync.adapters.graph.series import (
     bring,
@@ -30,6 +31,15 @@ from calsync.adapters.graph.series import (
     occurrence_ids,
     still_held,
     told_in,
+)
+from calsync.adapters.graph.theirs import (
+    CLOSED,
+    invitation,
+    mark_of,
+    may_be_shared,
+    no_organizer,
+    not_made_by_us,
+    only_as_new,
 )
 from calsync.adapters.graph.words import refusal_text
 from calsync.adapters.wrap.port import Answer, NotSent
@@ -90,7 +100,9 @@ def guarded(act: Callable[[], Outcome]) -> Outcome:
 def _carry_out(box: Box, effect: Effect) -> Outcome:
     match effect.kind:
         case EffectKind.CREATE_EVENT:
-            return created(box, effect, box.post_event(create_body(box, effect)))
+            together = box.at and may_be_shared(effect.uid)
+            outcome = joined(box, effect) if together else None
+            return outcome or created(box, effect, box.post_event(create_body(box, effect)))
         case EffectKind.CHANGE_EVENT:
             return _change(box, effect)
         case EffectKind.DELETE_EVENT:
@@ -119,6 +131,12 @@ def create_body(box: Box, effect: Effect) -> dict[str, Any]:
     )
     body["transactionId"] = transaction_id(box, effect.tag, effect.key)
     body["singleValueExtendedProperties"] = [{"id": TAG_PROPERTY, "value": box.sealed(effect.tag)}]
+    if box.at:
+        del body["isReminderOn"]  # A meeting of theirs reminds them as any other.
+        body |= invitation(box.pair.mailbox)
+        if may_be_shared(effect.uid):
+            value = box.sealed(mark_of(effect.uid))
+            body["singleValueExtendedProperties"].append({"id": MEETING_PROPERTY, "value": value})
     return body
 
 
@@ -128,6 +146,8 @@ def created(box: Box, effect: Effect, answer: Answer) -> Outcome:
         verdict = judge(answer)
         if verdict.meaning is Meaning.DUPLICATE:
             return _adopt(box, effect, answer)
+        if box.at and verdict.meaning in CLOSED:
+            return no_organizer(f"{verdict.row.what} ({verdict.code or answer.status})")
         if verdict.meaning in (Meaning.GONE, Meaning.STALE):
             # There is no item yet that could be gone: it is the mailbox that is not shown to us.
             return Later(_CLOSED_S, f"{verdict.row.what} ({verdict.code or answer.status})")
@@ -244,7 +264,7 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
     now = read_raw(box, raw)
     match now:
         case Seen():
-            if now.version != effect.version:
+            if effect.version and now.version != effect.version:
                 return Stale(now)
             return raw, now
         case Gone():
@@ -267,6 +287,8 @@ def _change(box: Box, effect: Effect) -> Outcome:
     change = series_change(
         now.occupancy, target, subject_fallback=box.subject_fallback, room_zone=box.pair.zone
     )
+    if change.recreate and box.at:
+        return only_as_new()
     if change.recreate:
         return _replace(box, effect, raw, now)
     if now.occupancy.recurrence is not None or target.recurrence is not None:
@@ -332,6 +354,10 @@ def _delete(box: Box, effect: Effect) -> Outcome:
             return Done(gone)
         case tuple():
             raw, now = found
+            if box.at and now.tag is None:
+                return not_made_by_us()
+            if box.at and (left := withdrawn(box, now.key, raw)) is not None:
+                return left
             return _removed(box, now.key, box.delete(now.key, etag=etag(raw)))
         case _:
             return found

@@ -25,7 +25,17 @@ from calsync.adapters.notify import dates, ics
 from calsync.adapters.notify.letter import Letter, split_subject
 from calsync.conflicts.merge import same_grid
 from calsync.errors import UsageError
-from calsync.model import MAIL, Notice, NoticeKind, Occupancy, Pair, Refusal, Room
+from calsync.model import (
+    MAIL,
+    Notice,
+    NoticeKind,
+    Occupancy,
+    OrganizerFallback,
+    Pair,
+    Refusal,
+    Room,
+    WriteAs,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -94,6 +104,8 @@ class Words:
         values = self._values(pair, room, notice, language)
         subject, text = split_subject(self._rendered(name, language, values))
         dated = self._manners.calendar and not shared and notice.kind in _DATED
+        if pair.write_as is WriteAs.ORGANIZER:
+            dated = dated and pair.organizer_fallback is OrganizerFallback.ROOM
         calendar = self._file(notice, values, language) if dated else b""
         return Letter(
             subject=subject,

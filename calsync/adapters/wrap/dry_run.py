@@ -62,6 +62,20 @@ class DryRun(_ReadOnly):
         super().__init__(inner)
         self._calendar = inner
 
+    def meetings_of(self, pair: Pair, uids: Mapping[str, str]) -> Mapping[str, Observation]:
+        return self._calendar.meetings_of(pair, uids)
+
+    def copies(self, pair: Pair, uids: Sequence[str]) -> list[Observation]:
+        return self._calendar.copies(pair, uids)
+
+    def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
+        return self._calendar.read_theirs(pair, keys)
+
+    def find_theirs(
+        self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
+    ) -> Mapping[str, Observation]:
+        return self._calendar.find_theirs(pair, tags, uids)
+
     def resource_calendars(self) -> Iterable[ResourceCalendar]:
         return self._calendar.resource_calendars()
 

@@ -44,6 +44,7 @@ from calsync.model import (
     Presence,
     Recurrence,
     Refusal,
+    RoomAnswer,
     Rule,
     Side,
     Tally,
@@ -226,6 +227,28 @@ def test_links_by_the_global_id_of_their_item(store: SqlStore, fence: int) -> No
     assert store.links_by_uid(PAIR.id, Side.CALENDAR, ["u", "v"]) == [one]
     assert store.links_by_uid(PAIR.id, Side.CALENDAR, []) == []
     assert store.links_by_uid("another pair", Side.CALENDAR, ["u"]) == []
+
+
+def test_meetings_in_peoples_calendars_are_found_by_their_uid_and_the_rooms_copy(
+    store: SqlStore, fence: int
+) -> None:
+    def asked(number: int, **more: object) -> Link:
+        link = equal_link(number)
+        half = replace(link.event, uid=f"u{number}", answer=RoomAnswer.WAITING, **more)  # type: ignore[arg-type]
+        return replace(link, event=half, organizer="ada@x.test")
+
+    one, two = asked(1), asked(2, copy="c2")
+    buried = replace(asked(3), state=LinkState.BURIED)
+    plain = equal_link(4)
+    plain = replace(plain, event=replace(plain.event, uid="u4"))
+    store.commit(Commit(pair_id=PAIR.id, fence=fence, links=[one, two, buried, plain]))
+    found = store.links_asked(PAIR.id, uids=["u1", "u3", "u4"], copies=["c2", ""])
+    assert sorted(link.id for link in found) == sorted(link.id for link in (one, two, buried))
+    assert store.links_asked(PAIR.id, uids=[], copies=[]) == []
+    assert {link.id for link in store.all_asked(PAIR.id)} == {one.id, two.id}
+    assert store.links_asked("another pair", uids=["u1"], copies=["c2"]) == []
+    # What waits for the room is looked at in every cycle.
+    assert {link.id for link in store.unsettled(PAIR.id)} == {one.id, two.id}
 
 
 def test_two_links_may_both_lack_a_key(store: SqlStore, fence: int) -> None:
@@ -490,7 +513,13 @@ _links = st.builds(
     pair_id=st.just(PAIR.id),
     origin=st.sampled_from(Side),
     booking=_halves,
-    event=_halves,
+    # Only events are meetings that a room answers.
+    event=st.builds(
+        lambda half, answer, copy: replace(half, answer=answer, copy=copy),
+        _halves,
+        st.sampled_from(RoomAnswer),
+        _text,
+    ),
     base=st.none() | _occupancies(),
     base_fingerprint=_text,
     state=st.sampled_from(LinkState),
@@ -506,6 +535,8 @@ _links = st.builds(
     passed=st.none() | _occupancies(),
     passed_seats=st.none() | st.integers(0, 999),
     writes=st.just(NONE_YET) | st.builds(Tally, st.integers(1, 999), _instants),
+    organizer=_text,
+    hindrance=_text,
 )
 
 
@@ -513,12 +544,12 @@ def test_the_law_below_covers_every_field() -> None:
     """A new field of the model needs a column, and a place in the law below."""
     assert {field.name for field in fields(Half)} == {
         "presence", "key", "version", "mark", "fingerprint", "seen", "created", "owned", "uid",
-        "reason", "since", "sent",
+        "reason", "since", "sent", "answer", "copy",
     }  # fmt: skip
     assert {field.name for field in fields(Link)} == {
         "id", "pair_id", "origin", "booking", "event", "base", "base_fingerprint", "state",
         "reason", "revision", "in_flight", "attempts", "pending", "person", "seats", "claim",
-        "refusal", "passed", "passed_seats", "writes",
+        "refusal", "passed", "passed_seats", "writes", "organizer", "hindrance",
     }  # fmt: skip
 
 

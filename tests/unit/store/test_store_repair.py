@@ -151,15 +151,17 @@ def test_a_request_that_failed_decides_nothing(db: Database, clock: Fixed, room:
 # --- figures ---------------------------------------------------------------------------------
 
 
-def test_calls_are_counted_by_mailbox_and_day(db: Database) -> None:
+def test_calls_are_counted_by_mailbox_and_day(db: Database, clock: Fixed, room: Pair) -> None:
+    other = replace(room, id="q", room_id="s", mailbox="S@x.test")
+    Mappings(db, clock).save_pair(other)
     figures = Figures(db)
     figures.count({}, NOW)
-    figures.count({"a@x": 3, "b@x": 1}, NOW)
-    figures.count({"a@x": 4}, NOW)
-    figures.count({"a@x": 5}, NOW - timedelta(days=1))
-    assert figures.calls(NOW) == {"a@x": (7, 5), "b@x": (1, 0)}
-    assert figures.calls(NOW + timedelta(days=1)) == {"a@x": (0, 7), "b@x": (0, 1)}
-    figures.count({"c@x": 1}, NOW + timedelta(days=100))
+    figures.count({"r@x.test": 3, "S@x.test": 1, "anna@x.test": 9}, NOW)
+    figures.count({"r@x.test": 4}, NOW)
+    figures.count({"r@x.test": 5}, NOW - timedelta(days=1))
+    assert figures.calls(NOW) == {"r@x.test": (7, 5), "s@x.test": (1, 0)}, "rooms only"
+    assert figures.calls(NOW + timedelta(days=1)) == {"r@x.test": (0, 7), "s@x.test": (0, 1)}
+    figures.count({"r@x.test": 1}, NOW + timedelta(days=100))
     assert figures.calls(NOW) == {}
 
 

@@ -10,7 +10,7 @@ from calsync.store.words import OCCUPANCIES, occupancies
 #: Who booked, or was told: taken by name where a booking is forgotten, hidden or erased.
 PEOPLE = {
     *("link.person_name", "link.person_address", "notice.recipient", "notice.recipient_name"),
-    *("hub_booking.person_name", "hub_booking.person_address"),
+    *("hub_booking.person_name", "hub_booking.person_address", "link.organizer"),
     # Kept for two days, and searched when a person is erased.
     "hub_answer.body",
 }
@@ -49,6 +49,7 @@ OURS = {
         "channel",
         "reactions",
         "own_reactions",
+        "hindrance",
     ),
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from calsync.engine.calls import run_inline
 from calsync.engine.push import _look_up
-from calsync.model import Absence, EffectKind, Gone, Observation, Pair, Unknown
+from calsync.model import Absence, EffectKind, Gone, Link, Observation, Pair, Side, Unknown
 from calsync.ports import OpenEffect
 
 PAIR = Pair(id="p1", room_id="r1", connection="c", mailbox="r1@x.example", zone="UTC")
@@ -44,7 +44,9 @@ def look_up(tagged: Observation | None) -> list[Observation | None]:
         fingerprint="f",
     )
     port: Any = Port(tagged)
-    return run_inline(_look_up(port, PAIR, [change]))
+    context: Any = None  # Only where it lies in a person's calendar.
+    link = Link(id="l1", pair_id="p1", origin=Side.BOOKING)
+    return run_inline(_look_up(context, port, PAIR, [change], {"l1": link}))
 
 
 @pytest.mark.parametrize("tagged", [None, Gone(key="in the bin", absence=Absence.DELETED)])

@@ -14,6 +14,7 @@ from requests.adapters import BaseAdapter
 
 from calsync import bootstrap
 from calsync.engine.cycle import CycleReport
+from calsync.model import LinkState, Presence
 from calsync.sandbox import Control
 from calsync.sandbox.items import expand
 from simulation.admin import Admin
@@ -434,14 +435,25 @@ class History:
         )
 
     def _open(self) -> int:
+        """Writes in doubt, and items that are to be read again: an item that may be another one,
+        made anew, is known to be a second one only after two minutes."""
         with self.company.process.shelter():
-            pairs = self.company.home.store.pairs()
-            return sum(len(self.company.home.store.open_effects(p.id)) for p in pairs)
+            store = self.company.home.store
+            pairs = store.pairs()
+            unread = sum(
+                link.state is LinkState.ACTIVE and link.event.presence is Presence.UNKNOWN
+                for pair in pairs
+                for link in store.unsettled(pair.id)
+            )
+            return unread + sum(len(store.open_effects(pair.id)) for pair in pairs)
 
     def _unrest(self) -> str:
         states = self.company.process.system.context.states.values()
         what = [s.error or s.halted for s in states if s.error or s.halted]
-        return "; ".join(what) or f"{self._open()} effects open, writes {self.judge._writes()}"
+        return (
+            "; ".join(what)
+            or f"{self._open()} effects or readings open, writes {self.judge._writes()}"
+        )
 
     def _poll(self, *, full: bool) -> None:
         """Let every room's next turn come, and all of its calls."""

@@ -146,10 +146,12 @@ class Judge:
         touched = {a.name for a in acts if a.side is side and a.room == place.id}
         self._gone(side, place, before, now)
         known = {one.key: one for one in before}
-        named = {one.name: one for one in before}
         for image in now:
-            # An item that is made anew shows under another key what stood there before.
-            was = known.get(image.key) or named.get(image.name)
+            # An item that is made anew shows under another key what stood there before; where a
+            # create was doubled, one of the two.
+            same = [one for one in reversed(before) if one.name == image.name]
+            as_it_was = [one for one in same if one.version == image.version]
+            was = known.get(image.key) or next(iter([*as_it_was, *same]), None)
             if image.name in touched or (was is None and image.name.startswith("x900")):
                 self._own_overlaps(image, now)
             elif was is None or was != image:

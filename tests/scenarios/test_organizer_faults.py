@@ -23,6 +23,7 @@ from tests.scenarios.organizer_kit import (
     strike,
     tomorrow,
 )
+from tests.support import front
 
 NOTHING: Counter[object] = Counter()
 #: Reads in the person's calendar before a create is sent: by EWS it is looked for first.
@@ -33,11 +34,11 @@ class Crash(BaseException):
     """The process ends here."""
 
 
-@pytest.fixture(scope="module", params=["graph", "ews"])
-def firm(request: pytest.FixtureRequest) -> Iterator[Company]:
-    """All of it by either front of Exchange."""
+@pytest.fixture(scope="module")
+def firm() -> Iterator[Company]:
+    """By either front of Exchange (``make scenarios``)."""
     with company() as made:
-        made.exchange = request.param
+        made.exchange = front.chosen()
         yield made
 
 

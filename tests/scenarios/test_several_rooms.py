@@ -14,15 +14,16 @@ import pytest
 from calsync.adapters.hub.desk import Precondition
 from tests.scenarios.fault_kit import BOB, Company, Office, company, office
 from tests.scenarios.organizer_kit import Person, patch, person, slow, stands, strike, tomorrow
+from tests.support import front
 
 NOTHING: Counter[object] = Counter()
 
 
-@pytest.fixture(scope="module", params=["graph", "ews"])
-def firm(request: pytest.FixtureRequest) -> Iterator[Company]:
-    """All of it by either front of Exchange."""
+@pytest.fixture(scope="module")
+def firm() -> Iterator[Company]:
+    """By either front of Exchange (``make scenarios``)."""
     with company() as made:
-        made.exchange = request.param
+        made.exchange = front.chosen()
         yield made
 
 

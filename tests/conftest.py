@@ -47,6 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     is named on the command line is run whatever it is."""
     if any("::" in name for name in config.args):
         return
+    # What takes long begins first: at the end one process would run it while the other waits.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     wanted = config.getoption("--long")
     left = [item for item in items if (item.get_closest_marker("long") is not None) is not wanted]
     if left:

@@ -324,6 +324,7 @@ LOST = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "params"), LOST)
 def test_two_hundred_creates_whose_answer_is_lost_make_no_duplicate(
     lab: Lab, kind: str, params: dict[str, Any]

@@ -23,6 +23,10 @@ class Night(NamedTuple):
     logs: kit.Found
 
 
+#: One run of a whole company serves all of them.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Night:
     folder, heard = tmp_path_factory.mktemp("privacy"), Heard()

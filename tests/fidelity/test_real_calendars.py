@@ -34,7 +34,10 @@ from tests.support.company import (
 
 FOLDER = shared_folder()
 FILES = sorted((FOLDER / "data" / "calendars").glob("*.ics")) if FOLDER else []
-pytestmark = pytest.mark.skipif(not FILES, reason="shared/data/calendars not found")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not FILES, reason="shared/data/calendars not found"),
+]
 
 LOW, HIGH = date(2004, 1, 1), date(2031, 1, 1)
 #: Reaches from before LOW to after HIGH, whatever the day of the test.

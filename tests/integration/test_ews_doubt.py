@@ -122,6 +122,7 @@ def test_a_create_that_lost_its_tag_is_known_by_its_uid(lab: EwsLab) -> None:
     other.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "params"),
     [

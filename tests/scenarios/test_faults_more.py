@@ -266,6 +266,7 @@ STORM = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "seed", [0, 1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)]
 )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from calsync.mapping.canon import unchanged
 from calsync.model import Occupancy, Override, Recurrence, Side
 
 T = TypeVar("T", bound=Hashable)
@@ -144,8 +145,8 @@ def _merge_date(
     """One date of a series, field by field. ``states``: as it was, and as the booking side and the
     calendar show it, each with its series. A field in which a date is as its series says follows
     the series: who changed the title of all of it changed it here, too."""
-    was, mine, theirs = (one or _as_ruled(series, day) for one, series in states)
-    value = _as_ruled(ruled, day)
+    was, mine, theirs = (one or unchanged(series, day) for one, series in states)
+    value = unchanged(ruled, day)
 
     def time(one: Override) -> tuple[datetime, datetime, bool]:
         return one.start, one.end, one.all_day
@@ -162,9 +163,10 @@ def _merge_date(
         )
         chosen = pick(name, *own)
         if chosen is not _FOLLOWS:
-            value = replace(value, **{field: chosen})  # type: ignore[arg-type]  # by name
+            given: dict[str, Any] = {field: chosen}
+            value = replace(value, **given)
     value = replace(value, title=_title(value))
-    return None if value == replace(_as_ruled(ruled, day), title=_title(ruled)) else value
+    return None if value == replace(unchanged(ruled, day), title=_title(ruled)) else value
 
 
 def _following(one: Override, own: Occupancy, ruled: Occupancy) -> Override:
@@ -184,18 +186,6 @@ def _dates_following(own: Occupancy, ruled: Occupancy) -> Recurrence | None:
         return None
     changed = tuple(_following(one, own, ruled) for one in series.overrides)
     return replace(series, overrides=changed)
-
-
-def _as_ruled(series: Occupancy, day: datetime) -> Override:
-    return Override(
-        recurrence_id=day,
-        start=day,
-        end=day + series.duration,
-        all_day=series.all_day,
-        busy=series.busy,
-        title=series.title,
-        private=series.private,
-    )
 
 
 def _title(shown: Occupancy | Override) -> str | None:

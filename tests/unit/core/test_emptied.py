@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from calsync.engine.pull import Gathered, _moved_out
-from calsync.model import Absence, Gone, Observation, Unknown
-from tests.unit.core.values import CALENDAR, PAIR, WINDOW, link, occ, seen, there
+from calsync.engine.questions import ask
+from calsync.model import Absence, Gone, Observation, Plan, Unknown
+from calsync.ports import RoomState
+from calsync.reconcile.guard import USUAL
+from tests.unit.core.values import CALENDAR, NOW, PAIR, WINDOW, link, occ, seen, there
 
 BEFORE, INSIDE = occ(-48, -47), occ(9, 10)
 
@@ -43,3 +49,15 @@ def test_it_is_right_where_the_only_one_was_moved_out_and_made_anew(
     found.links[known.id] = known
     found.missing[CALENDAR] = {"e"}
     assert _moved_out(found, CALENDAR, PAIR, WINDOW) is right
+
+
+@pytest.mark.parametrize(("ahead", "asked"), [(0, False), (1, True)])
+def test_an_empty_side_is_asked_about_where_something_lies_ahead(ahead: int, asked: bool) -> None:
+    """Found by simulation (seed 200908): of what is over today nothing can be lost, and the admin
+    was asked again and again."""
+    store = SimpleNamespace(future_items=lambda pair_id, now: ahead)
+    context: Any = SimpleNamespace(
+        store=store, limits=USUAL, state=lambda pair: RoomState(pair_id=pair.id, imported=True)
+    )
+    halt = ask(context, PAIR, Plan(), Gathered(emptied="calendar"), NOW)
+    assert (halt is not None) is asked

@@ -1,7 +1,7 @@
 """``python -m planted``: is every planted bug caught?
 
 The run that has to catch it is that of a pull request: so many histories from seed 0 on. Which of
-them did is kept in ``seeds.json``, and tried first: the run holds that history. It counts only where
+them did is kept in ``seeds.json`` (``--remember``), and tried first: the run holds that history. It counts only where
 the code without the bug passes it. Where it does not catch the bug any more, the whole run is made.
 """
 
@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="bugs at a time")
     parser.add_argument("--first", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--report", type=Path, help="write a table in Markdown there")
+    parser.add_argument("--remember", action="store_true", help="keep which seeds caught them")
     parser.add_argument("--fresh", action="store_true", help="forget which seeds caught them")
     options = parser.parse_args(arguments)
     bugs = [bug for bug in BUGS if options.only in bug.name]
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             verdict = one.result()
             verdicts.append(verdict)
             print(_line(verdict), flush=True)
-            if verdict.seed is not None and not options.first:
+            if options.remember and verdict.seed is not None and not options.first:
                 known[verdict.bug.name] = verdict.seed
                 _remember(known)
     missed = [v for v in verdicts if v.seed is None]

@@ -196,7 +196,7 @@ def _with_theirs(
     """The feed of the room's calendar, with what it tells of meetings in people's calendars read
     where these lie."""
     told = theirs.sort_out(ctx, pair, pull.observations, [*pull.hints, *pull.missing])
-    pull = replace(pull, missing=tuple(key for key in pull.missing if key not in told.ours))
+    missing = tuple(key for key in pull.missing if key not in told.ours)
     if pull.complete:
         for link in ctx.store.all_asked(pair.id):
             lacks = is_theirs(link.event.key) and link.id not in told.links
@@ -209,7 +209,7 @@ def _with_theirs(
     found.hinted[Side.CALENDAR].update(
         key for link_id in told.dropped if (key := told.links[link_id].event.key) is not None
     )
-    return replace(pull, observations=(*told.rest, *read))
+    return replace(pull, observations=(*told.rest, *read), missing=missing)
 
 
 def _moved_out(found: Gathered, side: Side, pair: Pair, window: Window) -> bool:

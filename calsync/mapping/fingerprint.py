@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final
@@ -50,8 +51,12 @@ def fingerprint(occ: Occupancy) -> str:
     return blake2b(dumps(occ).encode("ascii"), digest_size=16).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def loads(text: str) -> Occupancy:
-    """The occupancy of a text that ``dumps`` made. Raises ValueError or KeyError for others."""
+    """The occupancy of a text that ``dumps`` made. Raises ValueError or KeyError for others.
+
+    The newest ones are kept: a room's few changed bookings are read at every step of its cycle.
+    """
     raw: dict[str, Any] = json.loads(text)
     zone = raw.get("zone", "UTC")
     series = raw.get("series")

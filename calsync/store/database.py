@@ -15,17 +15,20 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from enum import Enum, auto
 from pathlib import Path
 from time import monotonic
+from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Connection as CoreConnection
 from sqlalchemy import Engine, NullPool, PoolProxiedConnection, QueuePool, create_engine, event, exc
 from sqlalchemy.engine import URL, make_url
 
-from calsync.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StoreError
+from calsync.errors import DatabaseBusy, DatabaseUnusable, StoreError
 from calsync.store.connection import Connection
+from calsync.store.failures import busy, of_postgresql, of_sqlite, unusable
 
 log = logging.getLogger("calsync.store")
 
@@ -79,7 +82,7 @@ class Database:
             try:
                 return create_engine(self._url, pool_pre_ping=True, hide_parameters=True)
             except ImportError as error:
-                raise _unusable(
+                raise unusable(
                     self.where,
                     f"its driver is not installed ({error.name})",
                     f"Install it beside calsync: pip install {error.name}",
@@ -116,43 +119,41 @@ class Database:
         # some 4 % less processor time, and the memory grew for days.
         run("PRAGMA wal_autocheckpoint = 8000")
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state of the database and changes nothing."""
-        with self._once(), self._lent() as driver:
-            if self.is_sqlite:
-                driver.execute("BEGIN")
-            yield Connection(driver)
+        return _Transaction(self, _Kind.READ)
 
-    @contextmanager
-    def glance(self) -> Iterator[Connection]:
+    def glance(self) -> AbstractContextManager[Connection]:
         """For one single SELECT, which sees one state by itself: no transaction is begun. Idle
         rooms are looked at this way."""
-        with self._once(), self._lent() as driver:
-            yield Connection(driver)
+        return _Transaction(self, _Kind.GLANCE)
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> AbstractContextManager[Connection]:
         """A transaction that holds the write lock from its start; rolled back by any exception.
 
         Raises DatabaseBusy, DatabaseFull, DatabaseUnusable or StoreError; nothing was changed
         then. ``sqlalchemy.exc.IntegrityError`` passes: which rule was broken is the caller's to
         explain.
         """
-        with self._once(), self._turn(), self._lent() as driver:
-            self._check_file()
-            if self.is_sqlite:
-                self._take_write_lock(driver)
-            yield Connection(driver)
-            driver.commit()
+        return _Transaction(self, _Kind.WRITE)
 
     @contextmanager
     def rebuild(self) -> Iterator[CoreConnection]:
         """As ``write``, with SQLAlchemy's own connection, which Alembic wants."""
-        with self._once(), self._turn(), self._translated():
-            self._check_file()
-            with self.engine.begin() as connection:
-                yield connection
+        self._claim_thread()
+        try:
+            self._take_turn()
+            try:
+                self._check_file()
+                with self.engine.begin() as connection:
+                    yield connection
+            finally:
+                self._leave_turn()
+        except Exception as error:
+            self._translate(error)
+            raise
+        finally:
+            self._local.busy = False
 
     def scrub(self, *, whole: bool = False) -> bool:
         """Let what was deleted leave the files, too: empty the write-ahead log, which holds pages
@@ -165,12 +166,11 @@ class Database:
         if self.path is None:
             return True
         try:
-            with self._once(), self._turn(), self._lent() as driver:
-                self._check_file()
+            with _Transaction(self, _Kind.UPKEEP) as connection:
                 if whole:
-                    driver.execute("VACUUM")
-                busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                return not busy
+                    connection.exec_driver_sql("VACUUM")
+                found = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").first()
+                return found is not None and not found[0]
         except DatabaseBusy:
             return False
 
@@ -188,28 +188,21 @@ class Database:
         """A file that was deleted or replaced still takes what we write, and loses it when we
         end: better to refuse."""
         if _identity(self.path) != self._file:
-            raise _unusable(
+            raise unusable(
                 self.where,
                 "its file was deleted or replaced while calsync ran",
                 "Stop calsync, put the file or its backup back, and start calsync again",
             )
 
-    @contextmanager
-    def _lent(self) -> Iterator[Any]:
-        """The driver's part of a connection of the pool. What is not committed is rolled back."""
-        with self._translated():
-            try:
-                # The one that was used last: its cache is warm, and the others' stay small.
-                lent = self._idle.pop()
-            except IndexError:
-                lent = self.engine.pool.connect()
-            driver: Any = lent.dbapi_connection
-            try:
-                yield driver
-            finally:
-                self._give_back(lent, driver)
+    def _lend(self) -> PoolProxiedConnection:
+        try:
+            # The one that was used last: its cache is warm, and the others' stay small.
+            return self._idle.pop()
+        except IndexError:
+            return self.engine.pool.connect()
 
     def _give_back(self, lent: PoolProxiedConnection, driver: Any) -> None:
+        """What is not committed is rolled back."""
         if self.path is None:
             lent.close()
             return
@@ -251,52 +244,128 @@ class Database:
         finally:
             connection.execute(f"PRAGMA busy_timeout = {whole}")
 
-    @contextmanager
-    def _once(self) -> Iterator[None]:
+    def _claim_thread(self) -> None:
         """A second transaction inside the first would wait for itself: say so instead."""
         if getattr(self._local, "busy", False):
             raise RuntimeError("a transaction of this thread is already open")
         self._local.busy = True
-        try:
-            yield
-        finally:
-            self._local.busy = False
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self.is_sqlite:
-            yield
-            return
+    def _take_turn(self) -> None:
         # Longer than the wait for other processes: the queue in front of us also waits for them.
-        if not self._writer.acquire(timeout=self._busy_timeout * 4):
-            raise _busy(self.where)
-        try:
-            yield
-        finally:
+        if self.is_sqlite and not self._writer.acquire(timeout=self._busy_timeout * 4):
+            raise busy(self.where)
+
+    def _leave_turn(self) -> None:
+        if self.is_sqlite:
             self._writer.release()
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except exc.TimeoutError as error:
-            raise _busy(self.where) from error
-        except exc.IntegrityError:
-            raise
-        except exc.DBAPIError as error:
-            raise self._explained(error.orig) from error
-        except self._driver.IntegrityError as error:
-            raise exc.IntegrityError(None, None, error) from error
-        except self._driver.ProgrammingError:
-            # A bug of ours: it stays what it is.
-            raise
-        except self._driver.Error as error:
-            raise self._explained(error) from error
+    def _translate(self, error: BaseException) -> None:
+        """Raise what an admin can act upon in place of an error of the driver's."""
+        driver = self._driver
+        match error:
+            case exc.TimeoutError():
+                raise busy(self.where) from error
+            case exc.IntegrityError():
+                pass
+            case exc.DBAPIError():
+                raise self._explained(error.orig) from error
+            case driver.IntegrityError():
+                raise exc.IntegrityError(None, None, error) from error
+            case driver.ProgrammingError():
+                pass  # A bug of ours: it stays what it is.
+            case driver.Error():
+                raise self._explained(error) from error
 
     def _explained(self, error: BaseException | None) -> StoreError:
         if isinstance(error, sqlite3.Error):
-            return _of_sqlite(error, self.where)
-        return _of_postgresql(error, self.where)
+            return of_sqlite(error, self.where)
+        return of_postgresql(error, self.where)
+
+
+class _Kind(Enum):
+    """What a transaction is for."""
+
+    GLANCE = auto()
+    READ = auto()
+    WRITE = auto()
+    #: Statements that no transaction may hold (VACUUM), in the writers' turn.
+    UPKEEP = auto()
+
+
+class _Transaction:
+    """One transaction of a thread, in a connection that it borrows. See ``Database.write``.
+
+    A plain object: there is one for every look at an idle room, and nested generators cost more
+    than such a look.
+    """
+
+    __slots__ = ("_database", "_driver", "_kind", "_lent")
+
+    _driver: Any
+
+    def __init__(self, database: Database, kind: _Kind) -> None:
+        self._database = database
+        self._kind = kind
+
+    def __enter__(self) -> Connection:
+        database = self._database
+        database._claim_thread()
+        try:
+            if self._in_turn:
+                database._take_turn()
+            try:
+                self._lent = database._lend()
+                self._driver = self._lent.dbapi_connection
+                try:
+                    self._begin()
+                except BaseException:
+                    database._give_back(self._lent, self._driver)
+                    raise
+            except BaseException:
+                if self._in_turn:
+                    database._leave_turn()
+                raise
+        except BaseException as error:
+            database._local.busy = False
+            database._translate(error)
+            raise
+        return Connection(self._driver)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        database = self._database
+        try:
+            try:
+                if error is None and self._kind is _Kind.WRITE:
+                    self._driver.commit()
+            finally:
+                database._give_back(self._lent, self._driver)
+                if self._in_turn:
+                    database._leave_turn()
+                database._local.busy = False
+        except Exception as failed:
+            database._translate(failed)
+            raise
+        if error is not None:
+            database._translate(error)
+
+    def _begin(self) -> None:
+        database = self._database
+        if self._in_turn:
+            database._check_file()
+        if database.is_sqlite:
+            if self._kind is _Kind.READ:
+                self._driver.execute("BEGIN")
+            elif self._kind is _Kind.WRITE:
+                database._take_write_lock(self._driver)
+
+    @property
+    def _in_turn(self) -> bool:
+        return self._kind is _Kind.WRITE or self._kind is _Kind.UPKEEP
 
 
 def _parse(url: str) -> URL:
@@ -361,68 +430,3 @@ def _warn_of_readers(path: Path) -> None:
             "%s: other users of this machine can read or change the database: chmod 600 it",
             path,
         )
-
-
-# --- errors ----------------------------------------------------------------------------------
-
-
-def _busy(where: str) -> DatabaseBusy:
-    return DatabaseBusy(
-        "the database stayed locked by somebody else; nothing was changed",
-        where=where,
-        todo="End other programs that have it open (backups, SQL shells); calsync tries again",
-    )
-
-
-def _full(where: str, detail: str) -> DatabaseFull:
-    return DatabaseFull(
-        f"the disk or quota behind the database is full, or failed ({detail}); nothing was changed",
-        where=where,
-        todo="Free some space and check the disk; calsync goes on by itself",
-    )
-
-
-def _unusable(where: str, detail: str, todo: str) -> DatabaseUnusable:
-    return DatabaseUnusable(f"the database cannot be used: {detail}", where=where, todo=todo)
-
-
-def _of_sqlite(error: sqlite3.Error, where: str) -> StoreError:
-    # Extended codes keep the primary one in their low byte (https://www.sqlite.org/rescode.html).
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    detail = str(error)
-    match code:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return _busy(where)
-        case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
-            return _full(where, detail)
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return _unusable(
-                where, detail, "Give calsync the right to write to this file and its folder"
-            )
-        case sqlite3.SQLITE_CANTOPEN:
-            return _unusable(where, detail, "Check that the folder exists and calsync may use it")
-        case sqlite3.SQLITE_NOTADB:
-            return _unusable(
-                where,
-                detail,
-                "This is not a calsync database: give another [database] url, or restore a backup",
-            )
-        case sqlite3.SQLITE_CORRUPT:
-            return _unusable(where, detail, "Restore the newest backup; calsync then catches up")
-        case _:
-            return StoreError(f"the database refused a statement: {detail}", where=where)
-
-
-def _of_postgresql(error: BaseException | None, where: str) -> StoreError:
-    # SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
-    state = str(getattr(error, "sqlstate", "") or "")
-    detail = str(error).split("\n", 1)[0]
-    if state in ("55P03", "40P01", "40001"):
-        return _busy(where)
-    if state.startswith("53"):
-        return _full(where, detail)
-    if state == "25006":
-        return _unusable(where, detail, "The server is read-only: connect to the primary")
-    if not state or state.startswith(("08", "28", "3D", "57P")):
-        return _unusable(where, detail, "Check that the server runs and lets calsync in")
-    return StoreError(f"the database refused a statement: {detail}", where=where)

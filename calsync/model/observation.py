@@ -104,6 +104,7 @@ class Absence(StrEnum):
     REMOVED = "it was deleted as calsync asked"
     UNINVITED = "the room was taken off the meeting"
     DROPPED = "the room does not hold it any more"
+    RESHAPED = "its booking is carried in other items now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import merge, same_grid, same_schedule
 from calsync.conflicts.policy import edit_winner
 from calsync.model import (
+    Absence,
     Change,
     Conflict,
     ConflictKind,
@@ -207,6 +208,8 @@ def _cell(link: Link, policy: EditPolicy) -> Decision:
             return _delete_or_edit(link, Side.CALENDAR, mine, policy)
 
         # Gone, and nothing on the other side.
+        case (Change.DELETED, Change.DELETED) if _cancelled_unheard(link):
+            return _outlived(link)
         case (Change.DELETED, Change.DELETED | Change.NEVER):
             return Decision(verb=Verb.BURY, why="gone on both sides")
         case (Change.NEVER, Change.DELETED):
@@ -328,6 +331,26 @@ def _organisers(link: Link, mine: Occupancy, theirs: Occupancy) -> Decision:
     if merge(link.base, mine, theirs, Side.BOOKING).value != theirs:
         conflict = _capability(link, mine)
     return Decision(verb=Verb.WRITE_BOOKING, why=_NOT_OURS, target=theirs, conflict=conflict)
+
+
+def _cancelled_unheard(link: Link) -> bool:
+    """True where people removed the item from the calendar while its booking was changed so that
+    other items carry it now: it lives on in them."""
+    ours = link.in_flight or link.attempts or link.event.reason == Absence.REMOVED.value
+    return link.booking.reason == Absence.RESHAPED.value and not ours
+
+
+def _outlived(link: Link) -> Decision:
+    conflict = Conflict(
+        kind=ConflictKind.DELETE_EDIT,
+        link_id=link.id,
+        other_link_id=None,
+        policy="capability",
+        winner=Side.BOOKING,
+        reason="deleted on the calendar side, changed on the other so that other items carry it",
+        lost=None,
+    )
+    return Decision(verb=Verb.BURY, why=conflict.reason, conflict=conflict)
 
 
 def _delete_or_edit(

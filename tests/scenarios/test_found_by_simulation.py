@@ -298,3 +298,29 @@ def test_a_change_between_two_steps_of_a_write_is_kept(company: Company, hall: P
     ends = {str(one.end)[11:16] for one in company.tenant.instances(hall.address, *DECEMBER)}
     assert ends == {"09:00", "08:30", "08:45"}
     company.at_rest(hall)
+
+
+def test_a_series_cancelled_while_it_is_cut_into_parts_is_on_record(
+    company: Company, hall: Place
+) -> None:
+    """Its rule becomes one that Exchange has no word for, so other events carry it from now on; who
+    cancelled the former one at the same time cancelled in vain, and nothing said so."""
+    booking = company.book(
+        hall,
+        title="One",
+        start="2026-12-01T09:00:00",
+        duration="PT1H",
+        recurrenceRule={"frequency": "daily", "count": 3},
+    )
+    company.sync(hall)
+    (item,) = company.tenant.items(hall.address)
+    company.change(
+        booking, recurrenceRule={"frequency": "monthly", "byMonthDay": [1, 15], "count": 4}
+    )
+    company.tenant.act("cancel", room=hall.address, iCalUId=item["event"]["iCalUId"])
+    company.sync(hall)
+    assert len(company.bookings(hall)) == 1
+    assert len(company.tenant.items(hall.address)) == 2
+    (conflict,) = company.home.reports.conflicts()
+    assert "deleted on the calendar side" in conflict.conflict.reason
+    company.at_rest(hall)

@@ -52,12 +52,18 @@ def current_parts(booking: Booking, room_zone: str) -> dict[str, Occupancy]:
 
 
 def gone(booking: Booking, suffix: str) -> Gone:
-    rejected = booking.status is BookingStatus.REJECTED
     return Gone(
-        key=part_key(booking.id, suffix),
-        absence=Absence.REFUSED if rejected else Absence.DELETED,
-        mark=booking.mark,
+        key=part_key(booking.id, suffix), absence=_why_gone(booking, suffix), mark=booking.mark
     )
+
+
+def _why_gone(booking: Booking, suffix: str) -> Absence:
+    if booking.status is BookingStatus.REJECTED:
+        return Absence.REFUSED
+    # Of a booking that stands, the part of one date goes with it; all else lives on in others.
+    if booking.status.live and not suffix.startswith("x"):
+        return Absence.RESHAPED
+    return Absence.DELETED
 
 
 def missing(key: str, mark: int | None = None) -> Gone:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    Absence,
     Busy,
     Conflict,
     ConflictKind,
@@ -317,3 +319,27 @@ def test_a_tombstone_has_keys_and_marks_and_nothing_else() -> None:
     for side in Side:
         assert tomb.half(side) == replace(item.half(side), seen=None)
         assert tomb.half(side).presence is Presence.PRESENT
+
+
+@pytest.mark.parametrize(
+    ("of_booking", "of_event", "changes", "recorded"),
+    [
+        (Absence.RESHAPED, Absence.READ, {}, True),
+        (Absence.RESHAPED, Absence.CANCELLED, {}, True),
+        (Absence.DELETED, Absence.READ, {}, False),
+        (Absence.RESHAPED, Absence.REMOVED, {}, False),
+        (Absence.RESHAPED, Absence.READ, {"in_flight": True}, False),
+        (Absence.RESHAPED, Absence.READ, {"attempts": 1}, False),
+    ],
+)
+def test_a_cancel_that_other_items_outlive_is_on_record(
+    of_booking: Absence, of_event: Absence, changes: dict[str, Any], recorded: bool
+) -> None:
+    """What calsync removed itself, or may have, is nobody's cancel."""
+    both = link(gone(reason=of_booking.value), gone(reason=of_event.value), base=NINE)
+    decision = decided(replace(both, **changes))
+    assert decision.verb is Verb.BURY
+    assert (decision.conflict is not None) is recorded
+    if decision.conflict is not None:
+        kept = decision.conflict
+        assert (kept.kind, kept.winner) == (ConflictKind.DELETE_EDIT, BOOKING)

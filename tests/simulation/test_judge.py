@@ -22,8 +22,8 @@ BEGIN, FINISH = datetime(2026, 11, 26), datetime(2027, 1, 1)
 def test_a_side_is_empty_that_shows_nothing_of_what_is_synced(
     side: str, days: list[int], empty: bool
 ) -> None:
-    """Seed 202027: nothing was left ahead, and the admin, asked about it, found bookings of the week
-    before and said no for ever."""
+    """Seed 202027: nothing was left ahead, and the admin, who was asked about it, found bookings of
+    the week before and said no for ever."""
     starts = [BEGIN + timedelta(days=day) for day in days]
     image = SimpleNamespace(taken=[(start, start + timedelta(hours=1)) for start in starts])
     people: Any = SimpleNamespace(

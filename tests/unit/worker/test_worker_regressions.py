@@ -38,7 +38,8 @@ class Ledger:
         ]
 
     def claim_notices(self, limit, *, closed=()):
-        got = [r for r in self.rows if r.state is NoticeState.QUEUED][:limit]
+        queued = [r for r in self.rows if r.state is NoticeState.QUEUED]
+        got = [r for r in queued if r.notice.channel not in closed][:limit]
         for r in got:
             self.rows[r.id] = replace(r, state=NoticeState.SENDING, tries=r.tries + 1)
         return [self.rows[r.id] for r in got]
@@ -145,3 +146,20 @@ def test_a_wait_that_was_asked_for_in_mid_cycle_runs_from_then(slow: float, left
     report = w.cycle()
     assert w.calendar.pull == pull
     assert report.wait == left
+
+
+def test_a_channel_that_asked_to_be_left_alone_is_left_alone_from_then() -> None:
+    w, ledger = World(), Ledger(2)
+    ledger.rows[0] = replace(ledger.rows[0], notice=replace(ledger.rows[0].notice, channel="ops"))
+
+    class Slow:
+        def deliver(self, pair, room, notice):
+            if notice.channel == "ops":
+                return DeliveryReport(delivery=Delivery.NOT_SENT, retry_after=60.0)
+            w.tick(40.0)
+            return DeliveryReport(delivery=Delivery.SENT)
+
+    steps = deliver_notices(
+        *(ledger, Slow()), pairs={"p1": w.pair}, rooms={}, limit=2, monotonic=w.clock.monotonic
+    )
+    assert run_inline(steps).waits == {"ops": 20.0}

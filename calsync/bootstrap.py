@@ -18,12 +18,12 @@ from calsync import __version__
 from calsync.adapters.booking_http.side import HttpSide
 from calsync.adapters.booking_http.transport import Transport as PlatformTransport
 from calsync.adapters.feeds.keys import FeedKeys
-from calsync.adapters.graph.seal import Seal
 from calsync.adapters.hub.service import BookingService
 from calsync.adapters.hub.side import HubSide
 from calsync.adapters.notify import assembly
 from calsync.adapters.notify.rationed import Rationed
 from calsync.adapters.notify.switchboard import Switchboard
+from calsync.adapters.shared.seal import Seal
 from calsync.adapters.webhooks.endpoints import Endpoints
 from calsync.adapters.webhooks.guard import Guard
 from calsync.adapters.webhooks.post import Post

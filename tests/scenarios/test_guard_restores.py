@@ -544,6 +544,30 @@ def test_our_database_of_a_moment_when_a_booking_waited(
         assert one.mails() == []
 
 
+@pytest.mark.parametrize("dates", [1, 3])
+def test_our_database_of_a_moment_when_a_booking_waited_that_is_changed_since(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+    dates: int,
+) -> None:
+    """No listing tells of the event that was made in the lost life (a page was empty by mistake);
+    the create finds it. What it shows passed for what people had made of it since, and took their
+    change of the booking back (found by simulation)."""
+    rule = {"recurrenceRule": {"frequency": "daily", "count": dates}} if dates > 1 else {}
+    with desk(firm, tmp_path) as one:
+        mine = one.made.booking("hall", day(40), **rule)
+        kept = one.backup_database()
+        one.made.rest()
+        one.restore_database(kept)
+        one.later()
+        one.made.home.bookings.patch(mine, {"duration": "PT2H"}, ANY)
+        firm.fault("empty_list", f"{one.mailbox}.*deltatoken")
+        one.made.cycle()
+        assert firm.fired() == 1
+        one.made.rest()
+        assert one.made.equal() == Counter(taken(day(40 + n), 120) for n in range(dates))
+
+
 def test_our_database_of_a_moment_before_a_refusal(
     firm: Company,  # noqa: F811
     tmp_path: Path,

@@ -398,10 +398,15 @@ class People:
         if side is Side.BOOKING:
             self.hints.append(place.id)
 
+    def window(self) -> tuple[datetime, datetime]:
+        """What is synced now (UTC, naive)."""
+        now = self.company.home.clock.now()
+        window = self.company.process.system.context.span.window(now)
+        return window.start.replace(tzinfo=None), window.end.replace(tzinfo=None)
+
     def began(self) -> datetime:
         """Where the window that is synced begins now (UTC, naive): nobody needs what is over."""
-        now = self.company.home.clock.now()
-        return self.company.process.system.context.span.window(now).start.replace(tzinfo=None)
+        return self.window()[0]
 
     def _seen(self, side: Side, place: Place, name: str) -> Image | None:
         """What a person who acts has before them: of a meeting the organizer's own item,

@@ -52,12 +52,12 @@ _CHANGES = frozenset({EffectKind.CHANGE_EVENT.value, EffectKind.CHANGE_BOOKING.v
 
 @dataclass(slots=True, kw_only=True)
 class Pushed:
-    """What pushing did: ``executed`` effects took effect; ``wait`` seconds were asked for;
-    ``stale``: somebody was faster than one of them."""
+    """What pushing did: ``executed`` effects took effect; a side asked to be left alone ``until``
+    then (monotonic seconds); ``stale``: somebody was faster than one of them."""
 
     executed: int = 0
     stale: bool = False
-    wait: float = 0.0
+    until: float = 0.0
     reasons: list[str] = field(default_factory=list)
 
 
@@ -188,7 +188,7 @@ def _record(
             case Later():
                 # A person's calendar that is closed holds up nobody else in the room.
                 asked = 0.0 if effect.organizer else outcome.seconds
-                pushed.wait = max(pushed.wait, asked)
+                pushed.until = max(pushed.until, ctx.clock.monotonic() + asked)
                 pushed.reasons.append(outcome.reason)
             case InDoubt():
                 pushed.reasons.append(outcome.reason)

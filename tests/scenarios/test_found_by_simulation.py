@@ -324,3 +324,24 @@ def test_a_series_cancelled_while_it_is_cut_into_parts_is_on_record(
     (conflict,) = company.home.reports.conflicts()
     assert "deleted on the calendar side" in conflict.conflict.reason
     company.at_rest(hall)
+
+
+def test_a_side_with_nothing_left_but_dropped_dates_is_rightly_empty(
+    company: Company, hall: Place
+) -> None:
+    """Seed 202027: the dates of a series that were still to come had been taken out of it. It was
+    looked for in the calendar by its whole extent, and the admin was asked again and again."""
+    made = company.book(
+        hall,
+        title="One",
+        start="2026-12-01T09:00:00",
+        duration="PT1H",
+        recurrenceRule={"frequency": "weekly", "count": 3},
+    )
+    company.sync(hall)
+    for day in ("2026-12-08T09:00:00", "2026-12-15T09:00:00"):
+        company.drop_date(made, day)
+    company.sync(hall)
+    company.tenant.clock.forward(days=14)
+    company.sync(hall, full=True)
+    company.at_rest(hall)

@@ -29,6 +29,7 @@ class Bug:
 
 
 _WRITES = "calsync/adapters/graph/writes.py"
+_OUTCOMES = "calsync/adapters/shared/outcomes.py"
 _EWS = "calsync/adapters/ews"
 _DELTA = "calsync/adapters/graph/delta.py"
 _BOX = "calsync/adapters/graph/box.py"
@@ -147,7 +148,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a lost reply to a write counts as never sent",
-        _WRITES,
+        _OUTCOMES,
         "        return InDoubt(error.what)\n    except (NotSignedIn, ForbiddenLink)",
         "        return Later(1.0, error.what)\n    except (NotSignedIn, ForbiddenLink)",
     ),

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from calsync.errors import StoreError
+from calsync.ports import Commit
 from tests.support import front
 from tests.support.company import Company, Place, a_company, a_tenant
 
@@ -379,4 +381,43 @@ def test_what_is_over_when_the_admin_answers_goes_all_the_same(
     company.system.context.states.clear()
     company.sync(hall)
     assert [one["title"] for one in company.bookings(hall)] == ["Three"]
+    company.at_rest(hall)
+
+
+def test_who_moves_a_booking_back_after_a_death_before_the_commit_is_on_record(
+    company: Company, hall: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A move of the calendar was carried over, and calsync died before it had stored that. Somebody
+    saw it on the platform and moved the booking back, with another title: compared with what had
+    been agreed on, only the title was new, so the move was carried over again, and nothing said
+    that anybody had wanted anything else."""
+    made = company.tenant.act(
+        "book_direct", room=hall.address, subject="One", start="2026-12-01T09:00:00"
+    )
+    company.sync(hall)
+    (booking,) = company.bookings(hall)
+    company.tenant.act(
+        "move", room=hall.address, iCalUId=made["iCalUId"], start="2026-12-02T09:00:00"
+    )
+    commit = company.system.context.store.commit
+
+    def dies(done: Commit) -> None:
+        if done.took_effect:
+            raise StoreError("the process dies")
+        commit(done)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(company.system.context.store, "commit", dies)
+        with pytest.raises(StoreError):
+            company.cycle(hall)
+    (moved,) = company.bookings(hall)
+    assert moved["startUtc"] != booking["startUtc"]
+    company.change(moved, start=booking["start"], title="Two")
+    company.sync(hall)
+    (now,) = company.bookings(hall)
+    assert (now["title"], now["startUtc"]) == ("Two", moved["startUtc"])
+    (record,) = company.home.reports.conflicts()
+    assert "while a write of it was in doubt" in record.conflict.reason
+    assert record.conflict.lost is not None
+    assert f"{record.conflict.lost.start:%F}" == "2026-12-01"
     company.at_rest(hall)

@@ -17,6 +17,7 @@ from calsync.mapping.expand import busy_intervals
 from calsync.model import (
     ANSWERS,
     Absence,
+    Conflict,
     Done,
     Effect,
     EffectKind,
@@ -170,11 +171,13 @@ def _record(
     settled: list[str] = []
     notices: list[Notice] = []
     doubtful: list[Notice] = []
+    conflicts: list[Conflict] = []
     entries = []
     for effect, said, outcome in zip(effects, reported, outcomes, strict=True):
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
         links[link.id] = changed[link.id] = result.link
+        conflicts += result.conflicts
         for notice in result.notices:
             told = doubtful if may_be_told(ctx, link, kind=notice.kind) else notices
             told.extend(addressed(ctx, pair, notice, link))
@@ -201,6 +204,7 @@ def _record(
             fence=ctx.fence(pair),
             links=list(changed.values()),
             settled=settled,
+            conflicts=conflicts,
             notices=notices,
             doubtful=doubtful,
             audit=entries,

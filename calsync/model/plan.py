@@ -105,9 +105,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """The item changed since the decision: nothing was written. ``now`` if it was read."""
+    """The item changed since the decision: nothing was written. ``now`` if it was read. ``tried``:
+    it was looked up after a write in doubt, which may have been carried out before that change."""
 
     now: Seen | Gone | None = None
+    tried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

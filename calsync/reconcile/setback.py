@@ -7,7 +7,7 @@ complete listing is looked through for what no late reading explains, and the ad
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -111,13 +111,14 @@ def signs(
     *,
     told: bool = False,
     silent: bool = False,
+    hinted: Container[str] = frozenset(),
 ) -> SetBack | None:
     """What a complete listing of ``side`` says against time going on; None where nothing does.
 
     ``before``: the links as stored; ``after``: those that the plan changed (an item that lives on
     under another key is not missing). Every odd one in ``seen`` is a targeted read, but for items
-    under new keys, which nothing shows in a late state. ``silent``: the feed told of nothing that
-    the listing lacks.
+    under new keys, which nothing shows in a late state. ``silent``: the feed, asked just before the
+    listing, told of nothing that it lacks but of what is ``hinted`` (keys): people took that away.
     """
     before = tuple(before)
     older, missing, held = [], [], []
@@ -132,7 +133,7 @@ def signs(
             older.append(link.id)
         elif isinstance(obs, Gone) and obs.absence in (Absence.READ, Absence.DELETED):
             if now.presence is Presence.GONE:
-                missing.append(link)
+                missing += [] if half.key in hinted else [link]
             else:
                 held.append(half.created)
         elif isinstance(obs, Seen) and link.state is LinkState.ACTIVE:

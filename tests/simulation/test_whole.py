@@ -118,6 +118,30 @@ def test_who_acts_while_a_write_is_under_way_may_be_written_over(tmp_path: Path)
     history.close()
 
 
+def test_an_act_on_one_of_two_items_of_a_booking_is_told_of_that_one(tmp_path: Path) -> None:
+    """While calsync puts another item in a booking's place both are there for a moment, each with
+    a uid of its own (seed 201852): who changed one was said to have changed the other."""
+    history = History(Plan(seed=0, steps=1, rooms=1), tmp_path)
+    try:
+        company, people = history.company, history.people
+        place = company.places[0]
+        box = company.box(place)
+        with company.process.shelter():
+            for number in (1, 2):
+                start = f"2026-11-2{number + 2}T09:00:00"
+                raw = {"room": place.address, "subject": f"n1.{number}", "start": start}
+                people.views.uids[company.control.act(kind="book_direct", **raw)["iCalUId"]] = "n1"
+            assert len({item.uid for item in box.items.values()}) == 2
+            for image in people.images(Side.CALENDAR, place):
+                assert people._edit(Random(0), Side.CALENDAR, place, image)
+                (now,) = (i for i in people.images(Side.CALENDAR, place) if i.key == image.key)
+                act = people.acts[-1]
+                assert (act.before, act.after) == (image.features(), now.features())
+                assert act.before != act.after
+    finally:
+        history.close()
+
+
 def test_the_list_of_faults() -> None:
     assert [fault.number for fault in FAULTS] == list(range(1, 63))
     of_the_wire = {f.number for f in FAULTS if f.where.value == "wire"}

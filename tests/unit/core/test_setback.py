@@ -254,6 +254,27 @@ def test_what_the_side_says_itself_is_a_sign_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("hinted", "missing"),
+    [((), ("x1", "x2")), (("e1",), None), (("e3",), ("x1", "x2")), (("e1", "e2"), None)],
+)
+def test_of_what_the_feed_told_nothing_is_no_sign(
+    hinted: tuple[str, ...], missing: tuple[str, ...] | None
+) -> None:
+    """Found by simulation (seed 201852): of two that are gone it had told one."""
+    observations: dict[str, Observation] = {"e1": lost(1), "e2": lost(2), "e3": shows(3)}
+    links = after(THREE, observations)
+    found = signs(THREE, links, observations, CALENDAR, silent=True, hinted=hinted)
+    assert (found and found.missing) == missing
+
+
+def test_newest_of_which_the_feed_told_are_no_sign() -> None:
+    observations: dict[str, Observation] = {"e1": shows(1, made=1), "e2": lost(2), "e3": lost(3)}
+    links = after(THREE, observations)
+    assert signs(THREE, links, observations, CALENDAR) is not None
+    assert signs(THREE, links, observations, CALENDAR, hinted=("e3",)) is None
+
+
+@pytest.mark.parametrize(
     ("found", "reason"),
     [
         (

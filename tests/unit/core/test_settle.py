@@ -100,6 +100,52 @@ def test_stale_and_read_is_a_reading(side: Side) -> None:
     assert late.link == replace(agreed(NINE), attempts=3), "a late one is dropped as ever"
 
 
+@pytest.mark.parametrize(
+    ("now", "recorded"),
+    [
+        (replace(NINE, title="renamed"), True),
+        (NINE, True),
+        (replace(TEN, title="renamed"), False),
+        (occ(11, 12), False),
+    ],
+    ids=["back, and renamed", "back", "as ours, and renamed", "moved elsewhere"],
+)
+@pytest.mark.parametrize("side", Side)
+def test_who_may_have_undone_a_write_in_doubt_is_on_record(
+    side: Side, now: Occupancy, recorded: bool
+) -> None:
+    """Found by simulation (seed 203453): a move of the calendar was carried over, and calsync died
+    before it could say so; who then moved the booking back seemed not to have moved it at all."""
+    moved = (there(NINE), there(TEN)) if side is BOOKING else (there(TEN), there(NINE))
+    item = flying(link(*moved, base=NINE))
+    found = seen(now, mark=9, version="v9")
+    result = settled(item, change(side), Stale(found, tried=True))
+    assert bool(result.conflicts) is recorded
+    assert all((c.winner, c.lost) == (side.other, now) for c in result.conflicts)
+    assert result.link.half(side).seen == (None if now == NINE else now)
+    assert settled(item, change(side), Stale(found)).conflicts == (), "it never was in doubt"
+    late = replace(found, mark=1)
+    assert settled(item, change(side), Stale(late, tried=True)).conflicts == (), "a late reading"
+
+
+def test_a_series_half_written_to_the_calendar_is_undone_by_nobody() -> None:
+    """Its steps are taken one by one, and a process may die between two."""
+    moved = there(daily(11, 12))
+    for item, side, recorded in (
+        (link(moved, there(daily(9, 10)), base=daily(9, 10)), CALENDAR, False),
+        (link(there(daily(9, 10)), moved, base=daily(9, 10)), BOOKING, True),
+    ):
+        found = Stale(seen(daily(9, 10), mark=9), tried=True)
+        assert bool(settled(item, change(side, daily(11, 12)), found).conflicts) is recorded
+
+
+def test_what_was_to_be_written_is_known_while_the_other_side_shows_it() -> None:
+    on = link(there(NINE), there(occ(13, 14)), base=NINE)
+    assert (
+        settled(flying(on), change(BOOKING), Stale(seen(NINE, mark=9), tried=True)).conflicts == ()
+    )
+
+
 def test_put_off_is_no_attempt() -> None:
     result = settled(flying(agreed(NINE)), change(CALENDAR), Later(5.0, "throttled"))
     assert result.link == replace(agreed(NINE), attempts=2)

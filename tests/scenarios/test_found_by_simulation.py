@@ -324,3 +324,24 @@ def test_a_series_cancelled_while_it_is_cut_into_parts_is_on_record(
     (conflict,) = company.home.reports.conflicts()
     assert "deleted on the calendar side" in conflict.conflict.reason
     company.at_rest(hall)
+
+
+def test_a_restored_mailbox_has_an_item_under_its_former_key(company: Company, hall: Place) -> None:
+    """Its items were made anew since the backup, so they had other keys meanwhile. What came back
+    under the former one, and was moved there, was taken for another booking beside its own."""
+    book(company, hall)
+    company.sync(hall)
+    (before,) = company.bookings(hall)
+    (item,) = company.tenant.items(hall.address)
+    where = {"room": hall.address, "iCalUId": item["event"]["iCalUId"]}
+    company.tenant.control("POST", f"rooms/{hall.address}/backup")
+    company.tenant.act("recreate", **where)
+    company.sync(hall)
+    company.tenant.control(
+        "POST", f"rooms/{hall.address}/restore", {"ids": "same", "tokens": "kept"}
+    )
+    company.tenant.act("move", start="2026-12-01T14:00:00", **where)
+    company.sync(hall)
+    (now,) = company.bookings(hall)
+    assert (now["id"], now["start"]) == (before["id"], "2026-12-01T15:00:00")
+    company.at_rest(hall)

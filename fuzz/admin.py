@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from calsync.adapters.graph.words import line, refusal_text
 from calsync.adapters.notify.graph_mail import GraphMail
 from calsync.adapters.notify.wording import Manners, Words
+from calsync.adapters.shared.words import line, refusal_text
 from calsync.adapters.wrap.port import Answer, Call
 from calsync.bounded_json import read_json
 from calsync.cli.choke import describe

@@ -18,10 +18,10 @@ from calsync.adapters.graph.errors import as_error, as_outcome, check, judge
 from calsync.adapters.graph.links import AllowedOrigin, event_path, is_id, user_path
 from calsync.adapters.graph.parts import longest_wait, read_answer, read_part
 from calsync.adapters.graph.places import resource_calendars
-from calsync.adapters.graph.retry_after import CAP_S, retry_after
-from calsync.adapters.graph.seal import Seal
 from calsync.adapters.graph.side import GraphSide
 from calsync.adapters.graph.signin import explain
+from calsync.adapters.shared.retry_after import CAP_S, retry_after
+from calsync.adapters.shared.seal import Seal
 from calsync.adapters.wrap.port import Answer, Call
 from calsync.bounded_json import read_json
 from calsync.errors import (

@@ -18,7 +18,7 @@ from calsync.adapters.booking_http import answers, cursors
 from calsync.adapters.booking_http.directory import NEEDED
 from calsync.adapters.booking_http.side import HttpSide
 from calsync.adapters.booking_http.transport import Transport
-from calsync.adapters.graph.seal import Seal
+from calsync.adapters.shared.seal import Seal
 from calsync.adapters.webhooks.guard import Guard
 from calsync.adapters.wrap.port import Answer, Call
 from calsync.errors import (

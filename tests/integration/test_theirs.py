@@ -225,7 +225,7 @@ def test_the_room_taken_off_the_meeting(lab: Lab) -> None:
     ],
 )
 def test_what_the_status_of_the_room_says(said: object, answer: RoomAnswer) -> None:
-    from calsync.adapters.graph.theirs import answer_of
+    from calsync.adapters.shared.theirs import answer_of
 
     room = {"emailAddress": {"address": "Hall@x.test"}, "type": "resource"}
     found = answer_of({"attendees": [{**room, "status": {"response": said}}]}, "hall@x.test")
@@ -233,7 +233,7 @@ def test_what_the_status_of_the_room_says(said: object, answer: RoomAnswer) -> N
 
 
 def test_whose_status_it_is() -> None:
-    from calsync.adapters.graph.theirs import answer_of
+    from calsync.adapters.shared.theirs import answer_of
 
     def one(address: str, kind: str, said: str) -> dict[str, Any]:
         status = {"response": said, "time": "2026-12-01T09:00:00.0000000Z"}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from calsync.adapters.graph.box import TAG_PROPERTY
-from calsync.adapters.graph.seal import Seal
+from calsync.adapters.shared.seal import Seal
 from calsync.model import Link, Presence
 from calsync.sandbox.items import Item
 from tests.support.company import Company, Place, Tenant, a_company, a_tenant

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from calsync.adapters.booking_http.answers import body_of, code_of, fail
 from calsync.adapters.booking_http.directory import Directory
 from calsync.adapters.booking_http.documents import Held, Unread, read_booking
-from calsync.adapters.graph.seal import Seal
+from calsync.adapters.shared.seal import Seal
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.errors import BadAnswer
 from calsync.model import Pair

@@ -24,9 +24,9 @@ from calsync.adapters.booking_http.documents import (
     read_instant,
 )
 from calsync.adapters.booking_http.writes import Writer
-from calsync.adapters.graph.seal import Seal
 from calsync.adapters.hub.overlap import union
 from calsync.adapters.hub.view import missing, part_key, split_key
+from calsync.adapters.shared.seal import Seal
 from calsync.adapters.wrap.port import Caller
 from calsync.errors import BadAnswer, CursorExpired
 from calsync.mapping.booking import format_utc

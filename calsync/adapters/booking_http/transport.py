@@ -24,8 +24,8 @@ from urllib3.exceptions import HTTPError as WireError
 from urllib3.util.connection import create_connection
 
 from calsync import __version__
-from calsync.adapters.graph.bounds import BoundedAdapter, read_body
-from calsync.adapters.graph.retry_after import retry_after
+from calsync.adapters.shared.bounds import BoundedAdapter, read_body
+from calsync.adapters.shared.retry_after import retry_after
 from calsync.adapters.webhooks.guard import Forbidden, Guard, Target
 from calsync.adapters.wrap.port import Answer, Call, NotSent
 from calsync.bounded_json import read_json

@@ -21,9 +21,9 @@ from calsync.adapters.ews.xml import (
     read_item,
     text_of,
 )
-from calsync.adapters.graph.errors import Meaning
-from calsync.adapters.graph.seal import UID_AGAIN, UID_END, Mark, Seal, said_by_uid
-from calsync.adapters.graph.theirs import mark_of
+from calsync.adapters.shared.meaning import Meaning
+from calsync.adapters.shared.seal import UID_AGAIN, UID_END, Mark, Seal, said_by_uid
+from calsync.adapters.shared.theirs import mark_of
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.errors import AccessDenied, BadAnswer, MailboxMissing, SideError
 from calsync.mapping.event import TAG_PREFIX

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from calsync.adapters.ews.xml import Message
-from calsync.adapters.graph.errors import Meaning, Row
+from calsync.adapters.shared.meaning import Meaning, Row
 from calsync.errors import (
     AccessDenied,
     BadAnswer,

@@ -29,7 +29,7 @@ from calsync.adapters.ews.notifications import (
 )
 from calsync.adapters.ews.sessions import AFFINITY_COOKIE
 from calsync.adapters.ews.transport import NETWORK, Transport, messages_of, refusal_of
-from calsync.adapters.graph.errors import Meaning
+from calsync.adapters.shared.meaning import Meaning
 from calsync.adapters.wrap.port import Call, Caller
 from calsync.errors import (
     AccessDenied,

@@ -11,7 +11,7 @@ from calsync.adapters.ews.errors import as_outcome
 from calsync.adapters.ews.reading import as_it_lies, fetch, read_found, read_keys
 from calsync.adapters.ews.requests import rooms_invited
 from calsync.adapters.ews.series import change_key
-from calsync.adapters.graph.theirs import others_of, rooms_of
+from calsync.adapters.shared.theirs import others_of, rooms_of
 from calsync.conflicts.merge import same_grid
 from calsync.errors import BadAnswer, Unavailable
 from calsync.mapping.ews_item import as_event

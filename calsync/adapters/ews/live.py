@@ -13,7 +13,7 @@ from typing import Any, Final
 import requests
 from requests.adapters import HTTPAdapter
 
-from calsync.adapters.graph.bounds import pools_reading
+from calsync.adapters.shared.bounds import pools_reading
 from calsync.errors import BadAnswer
 
 #: Seconds after which a reader for whom nothing comes looks up.

@@ -12,7 +12,7 @@ from calsync.adapters.ews.errors import as_error
 from calsync.adapters.ews.rooms import answered
 from calsync.adapters.ews.transport import Server
 from calsync.adapters.ews.xml import find
-from calsync.adapters.graph.errors import Meaning
+from calsync.adapters.shared.meaning import Meaning
 from calsync.adapters.wrap.port import Answer, Caller
 from calsync.errors import SideError
 

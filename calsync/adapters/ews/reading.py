@@ -13,8 +13,8 @@ from calsync.adapters.ews.box import Box
 from calsync.adapters.ews.errors import Verdict, as_error, judge
 from calsync.adapters.ews.requests import BATCH, item_id, occurrence_id
 from calsync.adapters.ews.xml import Message, Unreadable, is_id, items_of, read_item, unique
-from calsync.adapters.graph.errors import Meaning
-from calsync.adapters.graph.theirs import with_answer, with_dates_refused
+from calsync.adapters.shared.meaning import Meaning
+from calsync.adapters.shared.theirs import with_answer, with_dates_refused
 from calsync.errors import Unavailable
 from calsync.mapping import dates
 from calsync.mapping.event import needs_instances, read_event

@@ -18,7 +18,7 @@ from calsync.adapters.ews.errors import Verdict, as_error, as_outcome, judge
 from calsync.adapters.ews.reading import fetch, instant, read_found
 from calsync.adapters.ews.requests import BATCH, occurrence_id
 from calsync.adapters.ews.xml import find, id_of, items_of, read_item
-from calsync.adapters.graph.errors import Meaning
+from calsync.adapters.shared.meaning import Meaning
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import SideError
 from calsync.mapping import dates, zones

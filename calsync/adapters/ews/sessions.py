@@ -26,7 +26,7 @@ from requests.adapters import BaseAdapter
 
 from calsync import __version__
 from calsync.adapters.ews.signin import SignIn, auth_of
-from calsync.adapters.graph.bounds import read_body
+from calsync.adapters.shared.bounds import read_body
 
 #: Name in the settings → build by which exchangelib names the schema. Exchange SE and 2019 are
 #: addressed as 2016, whose schema is the last (EWS is frozen since 2018).

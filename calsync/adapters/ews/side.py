@@ -17,16 +17,17 @@ from calsync.adapters.ews.rooms import directory
 from calsync.adapters.ews.sync import read_round
 from calsync.adapters.ews.transport import Server
 from calsync.adapters.ews.writes import carry_out, create_all
-from calsync.adapters.graph.seal import Seal
-from calsync.adapters.graph.theirs import (
+from calsync.adapters.shared.seal import Seal
+from calsync.adapters.shared.theirs import (
+    find_each,
     is_held,
     may_be_shared,
-    observed,
     organized,
     outcome_of,
+    read_each,
 )
 from calsync.adapters.wrap.port import Caller
-from calsync.errors import SideError, UsageError
+from calsync.errors import UsageError
 from calsync.mapping.expand import extent
 from calsync.model import (
     Absence,
@@ -42,7 +43,6 @@ from calsync.model import (
     ResourceCalendar,
     Seen,
     Side,
-    Unknown,
     Window,
     their_id,
 )
@@ -164,31 +164,19 @@ class EwsSide:
         return read_keys(box, keys) if keys else []
 
     def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
-        found: dict[str, Observation] = {}
-        for mailbox in sorted(set(keys.values())):
-            mine = [key for key in keys if keys[key] == mailbox]
-            try:
-                read = read_keys(self._box(pair, mailbox), [their_id(key) for key in mine])
-                found |= {key: observed(seen) for key, seen in zip(mine, read, strict=True)}
-            except SideError as error:
-                found |= {key: Unknown(key=key, reason=error.what) for key in mine}
-        return found
+        return read_each(keys, lambda mailbox, ids: read_keys(self._box(pair, mailbox), ids))
 
     def find_theirs(
         self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
     ) -> Mapping[str, Observation]:
-        found: dict[str, Observation] = {}
-        for tag, mailbox in tags.items():
-            try:
-                box = self._box(pair, mailbox)
-                seen = _found(box, [tag]).get(tag)
-                if seen is None and may_be_shared(uids.get(tag, "")):
-                    seen = joint.found(box, uids[tag])
-            except SideError as error:
-                seen = Unknown(key="", reason=error.what)
-            if seen is not None:
-                found[tag] = observed(seen) if seen.key else seen
-        return found
+        def look(mailbox: str, tag: str) -> Observation | None:
+            box = self._box(pair, mailbox)
+            seen = _found(box, [tag]).get(tag)
+            if seen is None and may_be_shared(uids.get(tag, "")):
+                seen = joint.found(box, uids[tag])
+            return seen
+
+        return find_each(tags, look)
 
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         box = self._box(pair)

@@ -27,9 +27,9 @@ from calsync.adapters.ews.sessions import Carrier, Service, Sessions
 from calsync.adapters.ews.signin import SignIn, Token, talks_twice
 from calsync.adapters.ews.xml import Envelope, Message, read_envelope
 from calsync.adapters.graph.auth import MsalTokens
-from calsync.adapters.graph.bounds import WHOLE_ANSWER_S, BoundedAdapter, read_body
-from calsync.adapters.graph.errors import Meaning
-from calsync.adapters.graph.retry_after import retry_after
+from calsync.adapters.shared.bounds import WHOLE_ANSWER_S, BoundedAdapter, read_body
+from calsync.adapters.shared.meaning import Meaning
+from calsync.adapters.shared.retry_after import retry_after
 from calsync.adapters.wrap.port import Answer, Call, NotSent
 from calsync.errors import BadAnswer, CalsyncError, NotSignedIn, SideError, Unavailable
 from calsync.ports import Clock

@@ -29,8 +29,9 @@ from calsync.adapters.ews.series import (
     still_held,
 )
 from calsync.adapters.ews.xml import Element, items_of, read_item
-from calsync.adapters.graph.errors import Meaning
-from calsync.adapters.graph.theirs import (
+from calsync.adapters.shared.meaning import Meaning
+from calsync.adapters.shared.outcomes import CLOSED_S, NOT_SENT_S, guarded
+from calsync.adapters.shared.theirs import (
     CLOSED,
     mark_of,
     may_be_shared,
@@ -38,8 +39,7 @@ from calsync.adapters.graph.theirs import (
     not_made_by_us,
     only_as_new,
 )
-from calsync.adapters.graph.words import refusal_text
-from calsync.adapters.graph.writes import guarded
+from calsync.adapters.shared.words import refusal_text
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import (
     AccessDenied,
@@ -67,8 +67,6 @@ from calsync.model import (
     former_mark,
 )
 
-#: Seconds until it makes sense to try again after a read failed, and after a closed door.
-_NOT_SENT_S, _CLOSED_S = 5.0, 300.0
 _COMMENT_LIMIT = 2_000
 #: There is no meeting yet that a room could be added to.
 _NOT_JOINED = Later(0.0, "no meeting to join")
@@ -165,7 +163,7 @@ def _create(
     try:
         there = _made_before(box, [effects[index] for index in items])
     except (Unavailable, BadAnswer) as error:
-        return Later(_NOT_SENT_S, error.what)
+        return Later(NOT_SENT_S, error.what)
     except (AccessDenied, MailboxMissing) as error:
         if box.at:
             return no_organizer(error.what)
@@ -205,7 +203,7 @@ def _not_created(box: Box, verdict: Verdict) -> Outcome:
         return no_organizer(verdict.what)
     if verdict.meaning in (Meaning.GONE, Meaning.STALE):
         # There is no item yet that could be gone: it is the calendar that is not shown to us.
-        return Later(_CLOSED_S, verdict.what)
+        return Later(CLOSED_S, verdict.what)
     return as_outcome(verdict)
 
 
@@ -306,7 +304,7 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
             return _unread(box, key, found.verdict)
         now = read_found(box, found)
     except (Unavailable, BadAnswer) as error:
-        return Later(_NOT_SENT_S, error.what)
+        return Later(NOT_SENT_S, error.what)
     match now:
         case Seen():
             if effect.version and now.version != effect.version:
@@ -315,7 +313,7 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
         case Gone():
             return Stale(now)
         case _:
-            return Later(_NOT_SENT_S, now.reason)
+            return Later(NOT_SENT_S, now.reason)
 
 
 def _unread(box: Box, key: str, verdict: Verdict | None) -> Outcome:
@@ -323,10 +321,10 @@ def _unread(box: Box, key: str, verdict: Verdict | None) -> Outcome:
     if verdict.meaning is Meaning.GONE:
         if box.answers():
             return Stale(Gone(key=key, absence=Absence.READ))
-        return Later(_CLOSED_S, "neither the event nor its calendar can be found")
+        return Later(CLOSED_S, "neither the event nor its calendar can be found")
     outcome = as_outcome(verdict)
     if isinstance(outcome, InDoubt) or verdict is UNREADABLE:
-        return Later(max(wait_of(verdict), _NOT_SENT_S), verdict.what)
+        return Later(max(wait_of(verdict), NOT_SENT_S), verdict.what)
     return outcome
 
 
@@ -427,7 +425,7 @@ def _removed(box: Box, key: str, version: str) -> Outcome:
     if verdict.meaning is Meaning.GONE:
         if box.answers():
             return Done(Gone(key=key, absence=Absence.READ))
-        return Later(_CLOSED_S, "neither the event nor its calendar can be found")
+        return Later(CLOSED_S, "neither the event nor its calendar can be found")
     return as_outcome(verdict)
 
 

@@ -20,10 +20,10 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError as WireError
 
-from calsync.adapters.graph.bounds import BoundedAdapter, read_body
 from calsync.adapters.graph.clouds import Cloud
-from calsync.adapters.graph.retry_after import retry_after
 from calsync.adapters.graph.signin import explain
+from calsync.adapters.shared.bounds import BoundedAdapter, read_body
+from calsync.adapters.shared.retry_after import retry_after
 from calsync.bounded_json import read_json
 from calsync.errors import (
     BadAnswer,

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from calsync.adapters.graph.batch import Part, run_batch
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.links import event_path, is_id, user_path
-from calsync.adapters.graph.seal import Mark, Seal
-from calsync.adapters.graph.theirs import mark_of
+from calsync.adapters.shared.seal import Mark, Seal
+from calsync.adapters.shared.theirs import mark_of
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.mapping import zones
 from calsync.model import Occupancy, Pair, Reaction

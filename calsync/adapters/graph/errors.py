@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any
 
+from calsync.adapters.shared.meaning import Meaning, Row
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import (
     AccessDenied,
@@ -26,36 +26,6 @@ from calsync.errors import (
     Unavailable,
 )
 from calsync.model import InDoubt, Later, Outcome, Refused, Stale
-
-
-class Meaning(Enum):
-    """What a refusal is about. What follows is decided in ``as_error`` and ``as_outcome``."""
-
-    SIGN_IN = auto()
-    DENIED = auto()
-    MAILBOX = auto()
-    GONE = auto()
-    STALE = auto()
-    DUPLICATE = auto()
-    ORGANIZER = auto()
-    INPUT = auto()
-    CURSOR = auto()
-    THROTTLED = auto()
-    PASSING = auto()
-    FULL = auto()
-    DEPENDENCY = auto()
-    REDIRECT = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table: codes that mean the same, in words an admin can act on."""
-
-    codes: tuple[str, ...]
-    meaning: Meaning
-    what: str
-    todo: str = ""
-
 
 _SCOPE = (
     "Check the app's role assignment for this mailbox (Test-ServicePrincipalAuthorization);"

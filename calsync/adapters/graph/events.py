@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from calsync.adapters.graph.box import Box
-from calsync.adapters.graph.errors import Meaning, as_error, check, judge
+from calsync.adapters.graph.errors import as_error, check, judge
 from calsync.adapters.graph.links import is_id
-from calsync.adapters.graph.seal import said_by_uid
-from calsync.adapters.graph.theirs import dates_refused, with_answer, with_dates_refused
+from calsync.adapters.shared.meaning import Meaning
+from calsync.adapters.shared.seal import said_by_uid
+from calsync.adapters.shared.theirs import dates_refused, with_answer, with_dates_refused
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import BadAnswer
 from calsync.mapping import zones

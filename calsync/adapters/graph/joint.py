@@ -15,7 +15,7 @@ from calsync.adapters.graph.errors import as_outcome, judge
 from calsync.adapters.graph.events import as_it_lies, pages, read_keys, read_raw
 from calsync.adapters.graph.links import is_id
 from calsync.adapters.graph.series import etag, told_in
-from calsync.adapters.graph.theirs import others_of, rooms_of
+from calsync.adapters.shared.theirs import others_of, rooms_of
 from calsync.conflicts.merge import same_grid
 from calsync.errors import AccessDenied, BadAnswer, MailboxMissing, Unavailable
 from calsync.model import Absence, Done, Effect, Gone, InDoubt, Later, Outcome, Seen, Stale

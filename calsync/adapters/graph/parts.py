@@ -9,7 +9,7 @@ from typing import Any
 from requests.structures import CaseInsensitiveDict
 
 from calsync.adapters.graph.errors import is_throttled
-from calsync.adapters.graph.retry_after import retry_after
+from calsync.adapters.shared.retry_after import retry_after
 from calsync.adapters.wrap.port import Answer
 
 

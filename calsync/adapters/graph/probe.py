@@ -11,8 +11,9 @@ from secrets import token_hex
 from typing import Any
 
 from calsync.adapters.graph.box import TAG_PROPERTY, Box
-from calsync.adapters.graph.errors import Meaning, as_error, check, judge
+from calsync.adapters.graph.errors import as_error, check, judge
 from calsync.adapters.graph.links import is_id, user_path
+from calsync.adapters.shared.meaning import Meaning
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.errors import BadAnswer, SideError
 

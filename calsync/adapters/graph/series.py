@@ -12,9 +12,10 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from calsync.adapters.graph.box import Box
-from calsync.adapters.graph.errors import Meaning, as_outcome, judge
+from calsync.adapters.graph.errors import as_outcome, judge
 from calsync.adapters.graph.events import instances, read_raw, utc
 from calsync.adapters.graph.links import is_id
+from calsync.adapters.shared.meaning import Meaning
 from calsync.adapters.wrap.port import Answer
 from calsync.errors import SideError
 from calsync.mapping import zones

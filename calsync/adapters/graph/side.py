@@ -17,17 +17,19 @@ from calsync.adapters.graph.delta import PAGE_SIZE, read_round
 from calsync.adapters.graph.events import find_tag, keys_of, read_keys, read_raw, read_series
 from calsync.adapters.graph.links import AllowedOrigin, user_path
 from calsync.adapters.graph.places import resource_calendars
-from calsync.adapters.graph.seal import Seal
-from calsync.adapters.graph.theirs import (
+from calsync.adapters.graph.writes import carry_out, create_body, created
+from calsync.adapters.shared.outcomes import guarded
+from calsync.adapters.shared.seal import Seal
+from calsync.adapters.shared.theirs import (
+    find_each,
     is_held,
     may_be_shared,
-    observed,
     organized,
     outcome_of,
+    read_each,
 )
-from calsync.adapters.graph.writes import carry_out, create_body, created, guarded
 from calsync.adapters.wrap.port import Caller
-from calsync.errors import SideError, UsageError
+from calsync.errors import UsageError
 from calsync.model import (
     Effect,
     EffectKind,
@@ -39,7 +41,6 @@ from calsync.model import (
     Pull,
     ResourceCalendar,
     Side,
-    Unknown,
     Window,
     their_id,
 )
@@ -145,32 +146,19 @@ class GraphSide:
         return self.elsewhere(pair, uids)
 
     def read_theirs(self, pair: Pair, keys: Mapping[str, str]) -> Mapping[str, Observation]:
-        found: dict[str, Observation] = {}
-        for mailbox in sorted(set(keys.values())):
-            mine = [key for key in keys if keys[key] == mailbox]
-            try:
-                box = self._box(pair, mailbox)
-                read = read_keys(box, [their_id(key) for key in mine])
-                found |= {key: observed(seen) for key, seen in zip(mine, read, strict=True)}
-            except SideError as error:
-                found |= {key: Unknown(key=key, reason=error.what) for key in mine}
-        return found
+        return read_each(keys, lambda mailbox, ids: read_keys(self._box(pair, mailbox), ids))
 
     def find_theirs(
         self, pair: Pair, tags: Mapping[str, str], uids: Mapping[str, str]
     ) -> Mapping[str, Observation]:
-        found: dict[str, Observation] = {}
-        for tag, mailbox in tags.items():
-            try:
-                box = self._box(pair, mailbox)
-                seen = find_tag(box, tag)
-                if seen is None and may_be_shared(uids.get(tag, "")):
-                    seen = joint.found(box, uids[tag])
-            except SideError as error:
-                seen = Unknown(key="", reason=error.what)
-            if seen is not None:
-                found[tag] = observed(seen) if seen.key else seen
-        return found
+        def look(mailbox: str, tag: str) -> Observation | None:
+            box = self._box(pair, mailbox)
+            seen = find_tag(box, tag)
+            if seen is None and may_be_shared(uids.get(tag, "")):
+                seen = joint.found(box, uids[tag])
+            return seen
+
+        return find_each(tags, look)
 
     def apply(self, pair: Pair, effects: Sequence[Effect]) -> list[Outcome]:
         box = self._box(pair)

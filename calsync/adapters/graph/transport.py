@@ -26,10 +26,10 @@ from urllib3.exceptions import HTTPError as WireError
 
 from calsync import __version__
 from calsync.adapters.graph.auth import TokenSource
-from calsync.adapters.graph.bounds import WHOLE_ANSWER_S, BoundedAdapter, read_body
 from calsync.adapters.graph.clouds import Cloud
 from calsync.adapters.graph.links import AllowedOrigin
 from calsync.adapters.graph.parts import longest_wait, read_answer
+from calsync.adapters.shared.bounds import WHOLE_ANSWER_S, BoundedAdapter, read_body
 from calsync.adapters.wrap.port import Answer, Call, NotSent
 from calsync.bounded_json import read_json
 from calsync.errors import BadAnswer, NotSignedIn, SideError, Unavailable, UsageError

@@ -6,13 +6,13 @@ on: whether Graph honours If-Match on PATCH is not documented, so it is sent and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
 from calsync.adapters.graph.box import MEETING_PROPERTY, TAG_PROPERTY, Box
-from calsync.adapters.graph.errors import Meaning, as_outcome, judge
+from calsync.adapters.graph.errors import as_outcome, judge
 from calsync.adapters.graph.events import (
     by_transaction,
     find_tag,
@@ -32,7 +32,9 @@ from calsync.adapters.graph.series import (
     still_held,
     told_in,
 )
-from calsync.adapters.graph.theirs import (
+from calsync.adapters.shared.meaning import Meaning
+from calsync.adapters.shared.outcomes import CLOSED_S, NOT_SENT_S, guarded
+from calsync.adapters.shared.theirs import (
     CLOSED,
     invitation,
     mark_of,
@@ -41,15 +43,12 @@ from calsync.adapters.graph.theirs import (
     not_made_by_us,
     only_as_new,
 )
-from calsync.adapters.graph.words import refusal_text
-from calsync.adapters.wrap.port import Answer, NotSent
+from calsync.adapters.shared.words import refusal_text
+from calsync.adapters.wrap.port import Answer
 from calsync.errors import (
     BadAnswer,
-    ForbiddenLink,
     MappingError,
-    NotSignedIn,
     SideError,
-    Throttled,
     Unavailable,
 )
 from calsync.mapping import zones
@@ -69,32 +68,12 @@ from calsync.model import (
     Stale,
 )
 
-#: Seconds until it makes sense to try again after no connection, and after a closed door.
-_NOT_SENT_S, _CLOSED_S = 5.0, 300.0
 _COMMENT_LIMIT = 2_000
 
 
 def carry_out(box: Box, effect: Effect) -> Outcome:
     """One effect, whatever happens as an outcome. Never raises a SideError or MappingError."""
     return guarded(lambda: _carry_out(box, effect))
-
-
-def guarded(act: Callable[[], Outcome]) -> Outcome:
-    """Errors as outcomes. A lost or unreadable answer may follow an execution; all else not."""
-    try:
-        return act()
-    except NotSent as error:
-        return Later(_NOT_SENT_S, error.what)
-    except Throttled as error:
-        return Later(error.retry_after, error.what)
-    except (Unavailable, BadAnswer) as error:
-        return InDoubt(error.what)
-    except (NotSignedIn, ForbiddenLink) as error:
-        return Later(_CLOSED_S, str(error))
-    except SideError as error:
-        return Later(_CLOSED_S, str(error))
-    except MappingError as error:
-        return Refused(str(error), code="unsayable")
 
 
 def _carry_out(box: Box, effect: Effect) -> Outcome:
@@ -150,7 +129,7 @@ def created(box: Box, effect: Effect, answer: Answer) -> Outcome:
             return no_organizer(f"{verdict.row.what} ({verdict.code or answer.status})")
         if verdict.meaning in (Meaning.GONE, Meaning.STALE):
             # There is no item yet that could be gone: it is the mailbox that is not shown to us.
-            return Later(_CLOSED_S, f"{verdict.row.what} ({verdict.code or answer.status})")
+            return Later(CLOSED_S, f"{verdict.row.what} ({verdict.code or answer.status})")
         return as_outcome(verdict)
     raw = answer.body or {}
     if raw.get("type") == "seriesMaster" and box.cloud.series_parts:
@@ -256,9 +235,9 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
         if verdict.meaning is Meaning.GONE:
             if box.answers():
                 return Stale(Gone(key=key, absence=Absence.READ))
-            return Later(_CLOSED_S, "neither the event nor its mailbox can be found")
+            return Later(CLOSED_S, "neither the event nor its mailbox can be found")
         if verdict.meaning in (Meaning.PASSING, Meaning.THROTTLED):
-            return Later(answer.retry_after or _NOT_SENT_S, verdict.row.what)
+            return Later(answer.retry_after or NOT_SENT_S, verdict.row.what)
         return as_outcome(verdict)
     raw = answer.body or {}
     now = read_raw(box, raw)
@@ -270,7 +249,7 @@ def _fresh(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outcome:
         case Gone():
             return Stale(now)
         case _:
-            return Later(_NOT_SENT_S, now.reason)
+            return Later(NOT_SENT_S, now.reason)
 
 
 def _change(box: Box, effect: Effect) -> Outcome:
@@ -309,7 +288,7 @@ def _read_first(box: Box, effect: Effect) -> tuple[dict[str, Any], Seen] | Outco
     try:
         return _fresh(box, effect)
     except (Unavailable, BadAnswer) as error:
-        return Later(_NOT_SENT_S, error.what)
+        return Later(NOT_SENT_S, error.what)
 
 
 def _replace(box: Box, effect: Effect, raw: dict[str, Any], now: Seen) -> Outcome:
@@ -370,7 +349,7 @@ def _removed(box: Box, key: str, answer: Answer) -> Outcome:
     if verdict.meaning is Meaning.GONE:
         if box.answers():
             return Done(Gone(key=key, absence=Absence.READ))
-        return Later(_CLOSED_S, "neither the event nor its mailbox can be found")
+        return Later(CLOSED_S, "neither the event nor its mailbox can be found")
     return as_outcome(verdict)
 
 

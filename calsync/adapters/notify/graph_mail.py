@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from calsync.adapters.graph.errors import Meaning, judge
+from calsync.adapters.graph.errors import judge
 from calsync.adapters.graph.links import user_path
-from calsync.adapters.graph.words import line
 from calsync.adapters.notify.letter import Letter, is_address
 from calsync.adapters.notify.mail import ICS
+from calsync.adapters.shared.meaning import Meaning
+from calsync.adapters.shared.words import line
 from calsync.adapters.wrap.port import Answer, Call, Caller, NotSent
 from calsync.errors import ForbiddenLink, NotSignedIn, SideError, Throttled
 from calsync.model import Person

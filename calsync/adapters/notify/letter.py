@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from calsync.adapters.graph.words import line
+from calsync.adapters.shared.words import line
 
 #: Characters of a whole message, far above any that calsync makes.
 LONGEST = 20_000

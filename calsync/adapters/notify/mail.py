@@ -11,8 +11,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import blake2b
 
-from calsync.adapters.graph.words import line
 from calsync.adapters.notify.letter import Letter
+from calsync.adapters.shared.words import line
 from calsync.model import Person
 
 #: What the file for a calendar is called.

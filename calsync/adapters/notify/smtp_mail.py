@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from calsync.adapters.graph.words import line
 from calsync.adapters.notify.letter import Letter, is_address
 from calsync.adapters.notify.mail import Sender, Unwritable, ascii_address, message
+from calsync.adapters.shared.words import line
 from calsync.errors import CalsyncError
 from calsync.model import Person
 from calsync.ports import Delivery, DeliveryReport

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from calsync.adapters.graph.words import line
 from calsync.adapters.notify import dates, ics
 from calsync.adapters.notify.letter import Letter, split_subject
+from calsync.adapters.shared.words import line
 from calsync.conflicts.merge import same_grid
 from calsync.errors import UsageError
 from calsync.model import (

@@ -17,7 +17,7 @@ from calsync.adapters.ews.errors import TABLE, as_error, as_outcome, judge, judg
 from calsync.adapters.ews.signin import Kerberos, Password, Token, auth_of
 from calsync.adapters.ews.transport import Server, Transport, messages_of, refusal_of
 from calsync.adapters.ews.xml import Message, Unreadable, parse, read_envelope, safe
-from calsync.adapters.graph.errors import Meaning
+from calsync.adapters.shared.meaning import Meaning
 from calsync.adapters.wrap import Call, NotSent
 from calsync.errors import (
     AccessDenied,

@@ -12,8 +12,8 @@ from graph_fakes import NOW, StillClock, Tokens, refusal
 from calsync import errors
 from calsync.adapters.graph.clouds import GLOBAL
 from calsync.adapters.graph.errors import TABLE, as_error, as_outcome, check, judge
-from calsync.adapters.graph.retry_after import CAP_S, retry_after
 from calsync.adapters.graph.transport import Transport
+from calsync.adapters.shared.retry_after import CAP_S, retry_after
 from calsync.adapters.wrap import Answer, Call
 from calsync.model import InDoubt, Later, Refused, Stale
 

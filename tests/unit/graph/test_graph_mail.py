@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from graph_fakes import Script, ok, refusal
 
-from calsync.adapters.graph.words import line, refusal_text, span, when
 from calsync.adapters.notify.graph_mail import GraphMail
 from calsync.adapters.notify.wording import Words
+from calsync.adapters.shared.words import line, refusal_text, span, when
 from calsync.adapters.wrap import Answer, NotSent
 from calsync.errors import BadAnswer, ForbiddenLink, NotSignedIn, Throttled, Unavailable
 from calsync.model import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calsync.adapters.graph.seal import Mark, Seal
+from calsync.adapters.shared.seal import Mark, Seal
 
 BOX = "room@contoso.example"
 OURS = Seal(b"one secret")

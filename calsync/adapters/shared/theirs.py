@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-from calsync.adapters.graph.errors import Meaning
+from calsync.adapters.shared.meaning import Meaning
 from calsync.errors import SideError
 from calsync.mapping.event import organizer_of
 from calsync.mapping.event_fields import instant_of, ticks
@@ -31,6 +31,7 @@ from calsync.model import (
     Seen,
     Stale,
     Unknown,
+    their_id,
     their_key,
 )
 
@@ -143,6 +144,38 @@ def with_answer(raw: Mapping[str, Any], seen: Observation, mailbox: str) -> Obse
 def observed(seen: Observation) -> Observation:
     """The observation under the key by which the engine knows it."""
     return replace(seen, key=their_key(seen.key))
+
+
+def read_each(
+    keys: Mapping[str, str], read: Callable[[str, list[str]], Sequence[Observation]]
+) -> dict[str, Observation]:
+    """Meetings by key, mailbox by mailbox, as ``read`` shows those of one mailbox by their ids. One
+    that does not open takes nothing from the others."""
+    found: dict[str, Observation] = {}
+    for mailbox in sorted(set(keys.values())):
+        mine = [key for key in keys if keys[key] == mailbox]
+        try:
+            shown = read(mailbox, [their_id(key) for key in mine])
+            found |= {key: observed(seen) for key, seen in zip(mine, shown, strict=True)}
+        except SideError as error:
+            found |= {key: Unknown(key=key, reason=error.what) for key in mine}
+    return found
+
+
+def find_each(
+    tags: Mapping[str, str], look: Callable[[str, str], Observation | None]
+) -> dict[str, Observation]:
+    """What ``look`` finds under each tag in its mailbox. Unknown, without a key, where the mailbox
+    does not open."""
+    found: dict[str, Observation] = {}
+    for tag, mailbox in tags.items():
+        try:
+            seen = look(mailbox, tag)
+        except SideError as error:
+            seen = Unknown(key="", reason=error.what)
+        if seen is not None:
+            found[tag] = observed(seen) if seen.key else seen
+    return found
 
 
 def outcome_of(outcome: Outcome, mailbox: str) -> Outcome:

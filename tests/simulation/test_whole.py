@@ -78,6 +78,16 @@ def test_every_invariant_holds_on_an_exchange_server(seed: int, tmp_path: Path) 
     assert again.digest == result.digest
 
 
+def test_a_copy_takes_over_the_booking_of_what_it_was_copied_from(tmp_path: Path) -> None:
+    """Our database is set back to when the create of n2 was in doubt. Its event, copied as x0, was
+    deleted since: all that bears the tag is the copy, and nobody can tell the two apart."""
+    steps = frozenset({60, 85, 86, 87, 99, 100, 116, 171, 196})
+    result = run(Plan(seed=60366, steps=200, only=steps), tmp_path)
+    assert result.error == "", "\n".join(result.lines[-40:])
+    told = "\n".join(result.lines)
+    assert told.index("dies after create") < told.index("books x0") < told.index("our database)")
+
+
 def test_the_same_seed_gives_the_same_trace(tmp_path: Path) -> None:
     first, second = (run(Plan(seed=7, steps=40), tmp_path) for _ in range(2))
     assert first.lines

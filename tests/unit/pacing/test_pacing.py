@@ -138,7 +138,7 @@ def test_what_exchange_online_allows():
 
 
 def test_what_every_exchange_server_allows():
-    """At most 10 open requests of one account (EWS throttling), and no count that they could reach."""
+    """At most 10 open requests of one account (EWS throttling); no count that they could reach."""
     assert EWS_WHOLE.in_flight == 10
     budget = Budget(EWS_WHOLE)
     for call in range(10 * 60 * 10):  # a minute of ten at a time, each a tenth of a second

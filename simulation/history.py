@@ -334,12 +334,21 @@ class History:
             ),
             None,
         )
+        if place is not None and self._is_shut(place):
+            return True
         if operation in ("change", "delete", "answer"):
             touched = place is not None and self.people.touch(self.rng, place.address)
             if touched and operation in self._unconditional:
                 self.people.unseen.add(self.people.acts[-1].name)
             return touched
         return self.people.act(self.rng, place)
+
+    def _is_shut(self, place: Place) -> bool:
+        """The room's permission may go while a cycle is under way: what is not found from then on
+        is still there (fault 21)."""
+        rng = Random(f"{self.plan.seed}/shut/{self.tally.calls.total()}")
+        shuts = self.weather.about(21) and rng.random() < 0.3
+        return shuts and self.troubles.shut(rng, place)
 
     # -- rest -------------------------------------------------------------------------------
 

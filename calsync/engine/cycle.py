@@ -130,7 +130,7 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
         full = (yield from answer_requests(ctx, pair, quiet=quiet)) or full
     started = ctx.clock.now()
     full = full or state.window is None
-    window = ctx.span.window(started) if full or state.window is None else state.window
+    window = _rolled_on(ctx, state, started) if full or state.window is None else state.window
     found = yield from gather(ctx, pair, window, full=full)
     report.observed = len(found.booking) + len(found.calendar)
     state = replace(
@@ -150,6 +150,16 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
         ctx.slept.discard(pair.id)
         return
     yield from _work(ctx, pair, found, state, report, full=full)
+
+
+def _rolled_on(ctx: Context, state: RoomState, now: datetime) -> Window:
+    """The window that is synced from now on. Where nothing is known since the last reading, which
+    was doubted, or of which an admin was asked, it still begins where that one did: what people
+    took away before it was over has to go on the other side, too."""
+    window = ctx.span.window(now)
+    if state.window is not None or state.synced_at is None:
+        return window
+    return Window(min(window.start, ctx.span.window(state.synced_at).start), window.end)
 
 
 def _work(

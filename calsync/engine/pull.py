@@ -463,14 +463,19 @@ def _load_tagged(ctx: Context, pair: Pair, found: Gathered) -> None:
 
 
 def _read_twins(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
-    """New items with the global id of one that is linked under another key: that one is read
-    before they count as new, for it may have been made anew as one of them, or they beside it."""
+    """New items, and such as are back from behind a tombstone, with the global id of one that is
+    linked under another key: that one is read before they count as new, for it may have been made
+    anew as one of them, or they beside it; a restored mailbox has its items under former keys."""
     for side in Side:
         port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
         if not port.capabilities.remakes or not found.seen(side):
             continue
         seen = found.seen(side)
-        linked = {lk.half(side).key for lk in found.links.values() if never_read(lk) is not side}
+        linked = {
+            lk.half(side).key
+            for lk in found.links.values()
+            if lk.state is not LinkState.BURIED and never_read(lk) is not side
+        }
         new = [o for key, o in seen.items() if key not in linked and isinstance(o, Seen) and o.uid]
         if not new:
             continue

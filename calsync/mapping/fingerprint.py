@@ -51,7 +51,7 @@ def fingerprint(occ: Occupancy) -> str:
     return blake2b(dumps(occ).encode("ascii"), digest_size=16).hexdigest()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def loads(text: str) -> Occupancy:
     """The occupancy of a text that ``dumps`` made. Raises ValueError or KeyError for others.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable
 
 from calsync.model import MAIL, Notice, Pair, Room
@@ -39,7 +39,8 @@ class Rationed:
         self._per_room, self._per_person = per_room, per_person
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._sent: dict[tuple[str, str], deque[float]] = {}
+        # Lists of a few: an empty deque alone takes 600 bytes, and people are many.
+        self._sent: dict[tuple[str, str], list[float]] = {}
         self._told: dict[str, float] = {}
         self._before: Callable[[], Iterable[tuple[str, str, str, float]]] | None = before
 
@@ -61,7 +62,7 @@ class Rationed:
             with self._lock:
                 self._forget(now)
                 for key, _ in counters:
-                    self._sent.setdefault(key, deque()).append(now)
+                    self._sent.setdefault(key, []).append(now)
         return report
 
     def _counters(
@@ -81,7 +82,7 @@ class Rationed:
         ask, self._before = self._before, None
         for pair_id, channel, recipient, age in ask():
             for key, _ in self._counters(pair_id, channel, recipient):
-                self._sent.setdefault(key, deque()).append(now - age)
+                insort(self._sent.setdefault(key, []), now - age)
 
     def _forget(self, now: float) -> None:
         """People who were told once and never again must not be kept for ever."""
@@ -92,8 +93,7 @@ class Rationed:
         times = self._sent.get(key)
         if times is None:
             return 0
-        while times and times[0] <= now - _DAY_S:
-            times.popleft()
+        del times[: bisect_right(times, now - _DAY_S)]
         if not times:
             del self._sent[key]
         return len(times)

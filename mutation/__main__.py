@@ -164,7 +164,7 @@ class _Run:
     def _choose(self, task: Task, killers: Sequence[str]) -> list[str]:
         """Its tests in the order that kills soonest: what killed it or its neighbours before,
         then by the time that each test has taken for a kill in this module so far; no more of
-        them than the budget allows."""
+        them than the budget allows, but always those of files that import the module itself."""
         result = self.results.of(task.mutant)
         tests = self._seeing(task.mutant)
         if result is not None and result.budget >= self.budget:
@@ -180,10 +180,10 @@ class _Run:
         chosen: list[str] = []
         spent = 0.0
         for test in sorted(tests, key=key):
-            if chosen and spent >= self.budget:
-                break
-            chosen.append(test)
-            spent += self.trace.seconds[test]
+            direct = task.module.name in self.imports[test.partition("::")[0]]
+            if direct or not chosen or spent < self.budget:
+                chosen.append(test)
+                spent += self.trace.seconds[test]
         return chosen
 
     def _done(self, task: Task, verdict: Verdict, tests: Sequence[str]) -> None:

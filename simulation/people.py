@@ -76,7 +76,7 @@ class Act:
 class People:
     """``unseen``: whose change met a write of calsync on its way to a server that takes no
     preconditions: it answers as if nothing had been, and what it wrote over cannot be read any
-    more."""
+    more. ``copied``: of what people pasted in Outlook, whose tag it bears."""
 
     company: Company
     views: Views
@@ -88,6 +88,7 @@ class People:
     gone: list[tuple[Place, str, str]] = field(default_factory=list)
     copies: int = 0
     unseen: set[str] = field(default_factory=set)
+    copied: dict[str, str] = field(default_factory=dict)
     _names: int = 0
 
     # -- one act ----------------------------------------------------------------------------
@@ -367,6 +368,8 @@ class People:
             transaction_id=None, props={**item.props, "subject": subject},
         )  # fmt: skip
         self.views.uids[made.uid] = name
+        source = image.name if (image := self.views.item(box, item)) is not None else ""
+        self.copied[name] = self.copied.get(source, source)
         world.put(box, made)
         self._done(Kind.BOOK, Side.CALENDAR, place, name, None)
         return True
@@ -401,10 +404,15 @@ class People:
         if side is Side.BOOKING:
             self.hints.append(place.id)
 
+    def window(self) -> tuple[datetime, datetime]:
+        """What is synced now (UTC, naive)."""
+        now = self.company.home.clock.now()
+        window = self.company.process.system.context.span.window(now)
+        return window.start.replace(tzinfo=None), window.end.replace(tzinfo=None)
+
     def began(self) -> datetime:
         """Where the window that is synced begins now (UTC, naive): nobody needs what is over."""
-        now = self.company.home.clock.now()
-        return self.company.process.system.context.span.window(now).start.replace(tzinfo=None)
+        return self.window()[0]
 
     def _seen(self, side: Side, place: Place, name: str, uid: str = "") -> Image | None:
         """What a person who acts has before them: of a meeting the organizer's own item,

@@ -17,7 +17,7 @@ from calsync.sandbox.items import Item, Override, When, when
 from calsync.sandbox.mailbox import Mailbox
 from calsync.sandbox.recurrence import Pattern, Recurrence
 from simulation.company import Company, Place
-from simulation.faults import Fault, Tally, Weather, Where
+from simulation.faults import BY_NUMBER, Fault, Tally, Weather, Where
 from simulation.people import People
 from simulation.process import disk_error
 from simulation.restores import Restores
@@ -100,6 +100,13 @@ class Troubles:
 
         self.undo.append(give_back)
         return True
+
+    def shut(self, rng: Random, place: Place) -> bool:
+        """As the world's own, at a time of somebody else's choice."""
+        shuts = self._permission(rng, place)
+        if shuts:
+            self._struck(BY_NUMBER[21], place.id)
+        return shuts
 
     def _scope(self, rng: Random, place: Place) -> bool:
         """The role reaches the room no more; Exchange says so in either of two ways."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from calsync.mapping.booking_rules import NO_RULES, BookingRules, violations
+from calsync.mapping.booking_rules import BookingRules, violations
 from calsync.model import Alternative, Interval, Room
 
 #: Times are offered on the quarters of the hour, at most this far from the wanted one.
@@ -28,7 +28,7 @@ class Asked:
 
 def allows(rules: BookingRules, room: Room, asked: Asked) -> bool:
     """True where the room's own rules take such a booking."""
-    return rules == NO_RULES or not violations(
+    return not violations(
         rules,
         asked.wanted,
         zone=room.zone,
@@ -122,13 +122,17 @@ def _length(rules: BookingRules, wanted: Interval) -> timedelta:
 
 
 def _nearest(rules: BookingRules, asked: Asked) -> datetime:
-    """The quarter of an hour nearest to what was wanted that is neither too soon nor too far ahead:
-    at the same time of day where that can be."""
+    """The quarter of an hour in which what was wanted begins, or that of the nearest day that is
+    neither too soon nor too far ahead."""
     start, now = asked.wanted[0].start.astimezone(UTC), asked.now
     first = now + (rules.notice or timedelta(0))
     if start < first:
-        start += max(-(-(first - start) // _DAY), 0) * _DAY
+        start += _whole_days(first - start)
     if rules.ahead is not None and start > now + rules.ahead:
-        start -= -(-(start - now - rules.ahead) // _DAY) * _DAY
-    minutes = start.minute % 15
-    return start.replace(second=0, microsecond=0) - timedelta(minutes=minutes)
+        start -= _whole_days(start - now - rules.ahead)
+    return start.replace(minute=start.minute // 15 * 15, second=0, microsecond=0)
+
+
+def _whole_days(time: timedelta) -> timedelta:
+    """The least number of them that is no shorter."""
+    return -(-time // _DAY) * _DAY

@@ -119,10 +119,8 @@ def _that_count(house: House) -> BookingRules:
 def _dates(occ: Occupancy, zone: str, at: datetime) -> list[Instance]:
     """The blocking instances that are not over ``at`` that time, of a series those of the next
     years."""
-    first, last = extent(occ, zone)
-    low = max(first, at)
-    end = low + JUDGED if last is None or occ.recurrence is not None else last
-    found = instances(occ, Interval(low, end), zone) if low < end else ()
+    low = max(extent(occ, zone)[0], at)
+    found = instances(occ, Interval(low, low + JUDGED), zone)
     return [one for one in found if one.busy.blocks and one.start < one.end]
 
 
@@ -155,7 +153,7 @@ def _of_all(rules: BookingRules, house: House, act: Act, *, new: bool) -> list[V
     """What no date breaks by itself: too many people, or no end."""
     series = act.occupancy.recurrence
     return violations(
-        replace(rules, opening=(), notice=None, shortest=None, longest=None),
+        rules,
         [],
         zone="UTC",
         all_day=False,
@@ -207,14 +205,12 @@ def _said(broken: Iterable[_Broken], rules: BookingRules) -> str:
 
 
 def _declined(
-    occ: Occupancy, wanted: Sequence[Instance], refused: Iterable[_Broken]
+    occ: Occupancy, wanted: Sequence[Instance], refused: Sequence[_Broken]
 ) -> tuple[datetime, ...]:
     """The dates that have to go; none where all of it has to."""
-    found: set[datetime] = set()
-    for one in refused:
-        if one.whole or occ.recurrence is None:
-            return ()
-        found |= {date for date in one.dates if date is not None}
+    if occ.recurrence is None or any(one.whole for one in refused):
+        return ()
+    found = {date for one in refused for date in one.dates if date is not None}
     if len(found) >= len(wanted) or len(found) > MOST_DATES:
         return ()
     return tuple(sorted(found))

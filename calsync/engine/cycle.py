@@ -56,7 +56,8 @@ MAX_ROUNDS = 6
 
 @dataclass(slots=True, kw_only=True)
 class CycleReport:
-    """What a cycle did. ``wait``: seconds a side asked for; ``error``: why it was cut short."""
+    """What a cycle did. ``wait``: seconds a side asked for, of which so many are left at its end;
+    ``until``: the same in monotonic seconds; ``error``: why it was cut short."""
 
     pair_id: str
     observed: int = 0
@@ -65,6 +66,7 @@ class CycleReport:
     conflicts: list[Conflict] = field(default_factory=list)
     halt: Halt | None = None
     wait: float = 0.0
+    until: float = 0.0
     error: str = ""
     unsettled: bool = False
 
@@ -104,6 +106,8 @@ def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]
         raise
     except CalsyncError as error:
         report.error = str(error)
+    # What was asked for in the middle of the cycle has run since.
+    report.wait = max(report.wait, report.until - ctx.clock.monotonic())
     if report.error and report.halt is None:
         _failed(ctx, pair, report)
     return report
@@ -208,7 +212,7 @@ def _work(
             break
         pushed = yield from push(ctx, pair, plan.effects, links, window=window, quiet=quiet)
         report.effects += pushed.executed
-        report.wait = max(report.wait, pushed.wait)
+        report.until = max(report.until, pushed.until)
         if not pushed.executed:
             report.error = "; ".join(sorted(set(pushed.reasons)))
             break

@@ -95,10 +95,12 @@ class Done:
 
     ``complete`` is False where only a part of the target could be written yet (a series
     whose master was made but not all of its exceptions): the rest is derived again.
+    ``earlier``: this try made nothing, for an earlier one had made ``now``.
     """
 
     now: Seen | Gone
     complete: bool = True
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,13 +109,11 @@ _LATE = "a create of it was in doubt"
 
 
 def _may_still_arrive(link: Link, effect: Effect) -> Link:
-    """Remember that a meeting in a person's calendar was in doubt: it may be carried out yet."""
-    half = link.event
-    if effect.kind is not EffectKind.CREATE_EVENT or not link.organizer:
+    """Remember that a create was in doubt: it may be carried out yet."""
+    half = link.half(effect.kind.side)
+    if effect.key is not None or half.presence is not Presence.NEVER:
         return link
-    if half.presence is not Presence.NEVER:
-        return link
-    return with_half(link, Side.CALENDAR, replace(half, reason=_LATE))
+    return with_half(link, effect.kind.side, replace(half, reason=_LATE))
 
 
 def _was_in_doubt(link: Link, effect: Effect) -> bool:
@@ -227,7 +225,7 @@ def _created(
     link: Link, before: Link, effect: Effect, done: Done, state: Seen, now: datetime
 ) -> Link:
     side, target = effect.kind.side, effect.target
-    if target is None or _several(before, side):
+    if target is None or _several(before, side) or _of_another_life(before, effect, done, state):
         # Which of several tries made what people have changed since, nobody can tell.
         return link
     if not same_grid(target, state.occupancy):
@@ -235,6 +233,14 @@ def _created(
         half = replace(link.half(side), since=state.modified or now)
         link = replace(with_half(link, side, half), claim=side)
     return _rebased(link, effect, made(target, state.occupancy), complete=done.complete)
+
+
+def _of_another_life(before: Link, effect: Effect, done: Done, state: Seen) -> bool:
+    """True where an earlier try made it, of which nobody here knows: our database was restored, and
+    what was to be made then may be older than what people want now."""
+    unknown = done.earlier and before.half(effect.kind.side).reason != _LATE
+    target = effect.target
+    return unknown and target is not None and made(target, state.occupancy) != state.occupancy
 
 
 def _rebased(link: Link, effect: Effect, done: Occupancy, *, complete: bool) -> Link:

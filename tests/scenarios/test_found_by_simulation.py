@@ -328,6 +328,27 @@ def test_a_series_cancelled_while_it_is_cut_into_parts_is_on_record(
     company.at_rest(hall)
 
 
+def test_a_side_with_nothing_left_but_dropped_dates_is_rightly_empty(
+    company: Company, hall: Place
+) -> None:
+    """Seed 202027: the dates of a series that were still to come had been taken out of it. It was
+    looked for in the calendar by its whole extent, and the admin was asked again and again."""
+    made = company.book(
+        hall,
+        title="One",
+        start="2026-12-01T09:00:00",
+        duration="PT1H",
+        recurrenceRule={"frequency": "weekly", "count": 3},
+    )
+    company.sync(hall)
+    for day in ("2026-12-08T09:00:00", "2026-12-15T09:00:00"):
+        company.drop_date(made, day)
+    company.sync(hall)
+    company.tenant.clock.forward(days=14)
+    company.sync(hall, full=True)
+    company.at_rest(hall)
+
+
 def test_one_that_is_gone_unsaid_beside_one_of_which_the_feed_told_is_no_restore(
     company: Company, hall: Place
 ) -> None:
@@ -420,4 +441,71 @@ def test_who_moves_a_booking_back_after_a_death_before_the_commit_is_on_record(
     assert "while a write of it was in doubt" in record.conflict.reason
     assert record.conflict.lost is not None
     assert f"{record.conflict.lost.start:%F}" == "2026-12-01"
+    company.at_rest(hall)
+
+
+def test_a_restored_mailbox_has_an_item_under_its_former_key(company: Company, hall: Place) -> None:
+    """Its items were made anew since the backup, so they had other keys meanwhile. What came back
+    under the former one, and was moved there, was taken for another booking beside its own."""
+    book(company, hall)
+    company.sync(hall)
+    (before,) = company.bookings(hall)
+    (item,) = company.tenant.items(hall.address)
+    where = {"room": hall.address, "iCalUId": item["event"]["iCalUId"]}
+    company.tenant.control("POST", f"rooms/{hall.address}/backup")
+    company.tenant.act("recreate", **where)
+    company.sync(hall)
+    company.tenant.control(
+        "POST", f"rooms/{hall.address}/restore", {"ids": "same", "tokens": "kept"}
+    )
+    company.tenant.act("move", start="2026-12-01T14:00:00", **where)
+    company.sync(hall)
+    (now,) = company.bookings(hall)
+    assert (now["id"], now["start"]) == (before["id"], "2026-12-01T15:00:00")
+    company.at_rest(hall)
+
+
+@pytest.mark.parametrize("more", [False, True], ids=["looked up", "seen in the same cycle"])
+def test_a_series_made_anew_by_us_while_exchange_makes_it_anew(
+    company: Company, hall: Place, more: bool
+) -> None:
+    """A removed date comes back, so we make the series anew and remove its former event. Exchange
+    had just made that anew, too, and a copy of the mailbox did not know it yet: the write was in
+    doubt, and what was left of the former series came to the platform as another booking."""
+    series = company.book(
+        hall,
+        title="One",
+        start="2026-12-01T09:00:00",
+        duration="PT1H",
+        recurrenceRule={"frequency": "daily", "count": 3},
+    )
+    company.sync(hall)
+    company.drop_date(series, "2026-12-02T09:00:00")
+    company.sync(hall)
+    (item,) = company.tenant.items(hall.address)
+    company.change(company.bookings(hall)[0], recurrenceOverrides=None)
+    if more:
+        where = {"room": hall.address, "start": "2026-12-09T09:00:00"}
+        company.tenant.act("book_direct", subject="Two", **where)
+    answer = company.tenant.server.answer
+    made: list[str] = []
+
+    def meddle(method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+        response = answer(method, target, headers, body)
+        if front.is_create(method, body) and target.endswith(("/events", ".asmx")) and not made:
+            made.append(target)
+            uid = item["event"]["iCalUId"]
+            company.tenant.act("recreate", room=hall.address, iCalUId=uid)
+            arm(company, "stale_read", method="GET", path="/events/", params={"seconds": 110})
+        return response
+
+    company.tenant.server.answer = meddle  # type: ignore[method-assign]  # somebody acts meanwhile
+    for _ in range(6):
+        company.cycle(hall)
+        company.tenant.clock.forward(seconds=90)
+    assert made
+    company.sync(hall)
+    assert [one["title"] for one in company.bookings(hall)] == (["One", "Two"] if more else ["One"])
+    assert company.bookings(hall)[0]["id"] == series["id"]
+    assert len(company.tenant.items(hall.address)) == 1 + more
     company.at_rest(hall)

@@ -334,3 +334,55 @@ def test_dates_follow_their_series_onto_another_grid(winner: Side) -> None:
     both = merge(SERIES, moved, replace(SERIES, title="new"), winner)
     shorter = _on(1, end=DAYS[1] + timedelta(minutes=25), title="new")
     assert both.value == _with(shorter, zone="UTC", title="new")
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_a_date_given_back_follows_its_series(winner: Side) -> None:
+    """The one side gave it back at another hour; the other one had renamed the series."""
+    assert SERIES.recurrence is not None
+    base = replace(SERIES, recurrence=replace(SERIES.recurrence, excluded=(DAYS[1],)))
+    back = _on(1, end=DAYS[1] + timedelta(minutes=25))
+    for sides in (
+        (replace(base, title="new"), _with(back)),
+        (_with(back), replace(base, title="new")),
+    ):
+        both = merge(base, *sides, winner)
+        assert both.value == _with(replace(back, title="new"), title="new")
+        assert both.conflicts == ()
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_a_date_made_all_day_is_all_day(winner: Side) -> None:
+    day = DAYS[1].replace(hour=0)
+    whole = _on(1, start=day, end=day + timedelta(days=1), all_day=True)
+    both = merge(SERIES, _with(whole), replace(SERIES, title="new"), winner)
+    assert both.value == _with(replace(whole, title="new"), title="new")
+
+
+def test_what_both_sides_show_on_a_date_stays_whoever_names_the_series() -> None:
+    """The date had its own title; the booking side gave the whole series that title, the calendar
+    gave it another one, and wins."""
+    own = _with(_on(1, title="its own"))
+    mine = replace(SERIES, title="its own")
+    both = merge(own, mine, replace(own, title="new"), Side.CALENDAR)
+    assert both.value == replace(own, title="new")
+    assert both.conflicts == ("title",)
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_two_names_of_a_series_are_one_conflict_however_many_dates_follow(winner: Side) -> None:
+    end = DAYS[1] + timedelta(minutes=25)
+    mine, theirs = (_with(_on(1, end=end, title=t), title=t) for t in ("mine", "theirs"))
+    both = merge(SERIES, mine, theirs, winner)
+    assert both.value == (mine if winner is Side.BOOKING else theirs)
+    assert both.conflicts == ("title",)
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_a_date_put_back_while_its_series_is_made_private_is_none_of_its_own(winner: Side) -> None:
+    """Also where the title that the series has no more would have been changed, too."""
+    shorter = _with(_on(1, end=DAYS[1] + timedelta(minutes=25)))
+    hidden = _on(1, end=DAYS[1] + timedelta(minutes=25), title=None, private=True)
+    private = _with(hidden, title=None, private=True)
+    both = merge(shorter, replace(SERIES, title="new"), private, winner)
+    assert both.value == replace(SERIES, title=None, private=True)

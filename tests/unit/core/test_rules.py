@@ -1,4 +1,4 @@
-"""What an act in Outlook gets under a room's rules; what is offered instead."""
+"""What an act in Outlook gets under a room's rules."""
 
 from __future__ import annotations
 
@@ -7,22 +7,29 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calsync.conflicts.alternatives import Asked, allows, free_alternatives, free_times, looked_at
-from calsync.conflicts.rules import MOST_DATES, Act, House, RuleVerdict, judge_act, time_of
-from calsync.mapping.booking_rules import NO_RULES, BookingRules, Opening
+from calsync.adapters.hub.overlap import CHECKED
+from calsync.conflicts.rules import (
+    JUDGED,
+    MOST_DATES,
+    Act,
+    House,
+    RuleVerdict,
+    bare,
+    judge_act,
+    time_of,
+)
+from calsync.mapping.booking_rules import BookingRules, Opening
 from calsync.mapping.reactions import reactions_text, read_reactions
 from calsync.mapping.rule_words import opening_hours
 from calsync.model import (
     LET_BE,
     Busy,
     Frequency,
-    Interval,
     Occupancy,
     Override,
     Reaction,
     Reactions,
     Recurrence,
-    Room,
     Rule,
     Weekday,
 )
@@ -112,6 +119,48 @@ def test_seats(seats: int | None, capacity: int | None, broken: bool) -> None:
     assert (rules_of(verdict) == ("seatsWithinCapacity",)) is broken
 
 
+ALL_BROKEN = replace(
+    OFFICE, notice=timedelta(days=9), longest=timedelta(minutes=30), ahead=timedelta(1), seats=True
+)
+
+
+@pytest.mark.parametrize(
+    ("reaction", "rule", "rules"),
+    [
+        ("length", "maxDuration", ALL_BROKEN),
+        ("length", "minDuration", replace(ALL_BROKEN, longest=None, shortest=timedelta(hours=2))),
+        ("opening_hours", "openingHours", ALL_BROKEN),
+        ("notice", "minNotice", ALL_BROKEN),
+        ("ahead", "maxAhead", ALL_BROKEN),
+        ("seats", "seatsWithinCapacity", ALL_BROKEN),
+    ],
+)
+def test_a_rule_that_is_to_have_no_reaction_is_let_be_and_no_other(
+    reaction: str, rule: str, rules: BookingRules
+) -> None:
+    broken = rules_of(judged(occ(7, 9), rules, seats=9))
+    assert len(broken) == 5
+    left = replace(ALL, **{reaction: Reaction.NOTHING})
+    assert rules_of(judged(occ(7, 9), rules, left, seats=9)) == tuple(
+        one for one in broken if one != rule
+    )
+
+
+def test_a_reaction_to_a_rule_that_the_room_does_not_have_is_idle() -> None:
+    assert judged(occ(3, 9), OFFICE, seats=9) is None
+
+
+@pytest.mark.parametrize(
+    ("since", "judges"),
+    [(None, True), (-1, True), (0, False), (1, False)],
+)
+def test_what_was_done_before_the_rules_were_these_is_let_be(
+    since: int | None, judges: bool
+) -> None:
+    moment = None if since is None else NOW + timedelta(minutes=since)
+    assert House(rules=OFFICE, reactions=ALL, since=moment).judges(NOW) is judges
+
+
 def test_the_strictest_choice_counts_and_the_message_names_its_rules() -> None:
     rules = replace(OFFICE, longest=timedelta(minutes=30))
     some = Reactions(opening_hours=WARN, length=DECLINE)
@@ -141,6 +190,29 @@ def test_only_new_time_is_judged() -> None:
     assert rules_of(judged(occ(3, 21, 2), OFFICE, held=held)) == ("openingHours",)
 
 
+def test_time_between_what_it_held_is_new() -> None:
+    """A Saturday with two of its dates, or a long one and one within it, in any order."""
+    apart = [time_of(occ(7, hour), ZONE, NOW)[0] for hour in (12, 9)]
+    assert rules_of(judged(occ(7, 9.5, 3), OFFICE, held=apart)) == ("openingHours",)
+    assert judged(occ(7, 12.25, 0.5), OFFICE, held=apart) is None
+    assert judged(occ(7, 9.25, 0.5), OFFICE, held=apart) is None
+    nested = [time_of(occ(7, *hours), ZONE, NOW)[0] for hours in ((9, 1), (8, 6))]
+    assert judged(occ(7, 12), OFFICE, held=nested) is None
+
+
+def test_an_endless_series_is_judged_for_having_no_end_when_it_takes_new_time_only() -> None:
+    endless, rules = series(3, 9, count=None), BookingRules(ahead=timedelta(days=2000))
+    assert rules_of(judged(endless, rules)) == ("maxAhead",)
+    assert judged(endless, rules, held=time_of(endless, ZONE, NOW)) is None
+
+
+def test_a_series_is_judged_as_far_ahead_as_the_platforms_own() -> None:
+    held = time_of(series(3, 9, count=None), ZONE, NOW)
+    assert (held[0].start, JUDGED) == (NOW.replace(day=3, hour=8), CHECKED)
+    assert NOW + JUDGED - timedelta(days=1) <= held[-1].start < NOW + JUDGED
+    assert time_of(None, ZONE, NOW) == []
+
+
 def test_of_a_series_the_dates_that_break_a_rule_are_declined() -> None:
     verdict = judged(series(3, 9, count=7), OFFICE)  # Tuesday to Monday
     assert verdict is not None
@@ -166,7 +238,21 @@ def test_what_is_left_of_a_series_is_warned_about_in_the_same_message() -> None:
     verdict = judged(series(3, 9, count=7), rules, replace(ALL, length=WARN))
     assert verdict is not None
     assert [d.day for d in verdict.dates] == [7, 8]
-    assert "What is left of the series stands, but: a booking of this room lasts" in verdict.reason
+    hours = "the room is not open then (open Mo-Fr 08:00-18:00)"
+    closed = f"The rules of the room do not allow it: {hours}."
+    length = "a booking of this room lasts 30 minutes at most"
+    assert verdict.reason == f"{closed} What is left of the series stands, but: {length}."
+    only = judged(series(3, 9, count=7), OFFICE)
+    assert only is not None
+    assert only.reason == closed
+
+
+def test_too_many_people_are_too_many_on_every_date() -> None:
+    """Not only on those that the room is closed on."""
+    verdict = judged(series(3, 9, count=7), replace(OFFICE, seats=True), seats=9)
+    assert verdict is not None
+    assert verdict.rules == ("openingHours", "seatsWithinCapacity")
+    assert (verdict.dates, verdict.rest) == ((), None)
 
 
 @pytest.mark.parametrize(
@@ -199,88 +285,15 @@ def test_a_series_that_ends_within_the_limit_loses_only_what_is_beyond() -> None
     assert [d.day for d in verdict.dates] == [9, 10, 11, 12]
 
 
-# --- what is offered -----------------------------------------------------------------------------
-
-HERE = Room(id="here", name="Here", zone=ZONE, building="B", capacity=6)
-
-
-def span(day: int, hour: float, hours: float = 1.0) -> Interval:
-    start = datetime(2026, 3, day, tzinfo=UTC) + timedelta(hours=hour)
-    return Interval(start, start + timedelta(hours=hours))
-
-
-def offered(
-    rules: BookingRules, wanted: Interval, *busy: Interval, seats: int | None = None
-) -> list[str]:
-    asked = Asked(wanted=[wanted], now=NOW, seats=seats)
-    looked = looked_at(rules, asked)
-    assert looked is not None
-    found = free_times(rules, busy, asked, room=HERE)
-    assert all(looked.start <= start and end <= looked.end for start, end in found)
-    return [f"{start:%d %H:%M}-{end:%H:%M}" for start, end in found]
-
-
-@pytest.mark.parametrize(
-    ("rules", "wanted", "times"),
-    [
-        (OFFICE, span(3, 18), ["03 14:00-15:00", "03 15:00-16:00", "03 16:00-17:00"]),
-        (OFFICE, span(7, 9), ["06 14:00-15:00", "06 15:00-16:00", "06 16:00-17:00"]),
-        (
-            BookingRules(notice=timedelta(days=2)),
-            span(3, 9),
-            ["05 08:00-09:00", "05 09:00-10:00", "05 10:00-11:00"],
-        ),
-        (
-            BookingRules(ahead=timedelta(days=1)),
-            span(9, 9),
-            ["03 08:00-09:00", "03 09:00-10:00", "03 10:00-11:00"],
-        ),
-        (
-            BookingRules(longest=timedelta(minutes=30)),
-            span(3, 9, 4),
-            ["03 08:30-09:00", "03 09:00-09:30", "03 09:30-10:00"],
-        ),
-    ],
-)
-def test_the_nearest_times_that_the_rules_allow(
-    rules: BookingRules, wanted: Interval, times: list[str]
-) -> None:
-    assert offered(rules, wanted) == times
-
-
-def test_times_that_are_taken_or_over_are_not_offered() -> None:
-    busy = [span(3, 14, 2)]
-    assert offered(OFFICE, span(3, 18), *busy) == [
-        "03 12:00-13:00",
-        "03 13:00-14:00",
-        "03 16:00-17:00",
-    ]
-    assert offered(NO_RULES, span(2, 11.25), span(2, 11.25))[0] == "02 12:15-13:15"
-
-
-def test_no_time_is_offered_where_the_room_is_too_small_or_it_is_a_series_or_days() -> None:
-    assert offered(replace(OFFICE, seats=True), span(3, 18), seats=9) == []
-    for asked in (
-        Asked(wanted=[span(3, 9), span(4, 9)], now=NOW),
-        Asked(wanted=[span(3, 0, 24)], now=NOW, all_day=True),
-    ):
-        assert looked_at(OFFICE, asked) is None
-        assert free_times(OFFICE, [], asked, room=HERE) == ()
-
-
-def test_rooms_are_offered_whose_own_rules_take_it() -> None:
-    rooms = [HERE, *(replace(HERE, id=n, name=n) for n in ("open", "shut"))]
-    asked = Asked(wanted=[span(3, 18)], now=NOW)
-    rules = {"shut": OFFICE}
-    found = free_alternatives(
-        rooms,
-        {r.id: [] for r in rooms},
-        asked.wanted,
-        room=HERE,
-        seats=None,
-        fits=lambda r: allows(rules.get(r.id, NO_RULES), r, asked),
+def test_what_is_kept_of_an_act_says_when_it_was_and_not_what() -> None:
+    slot = datetime(2026, 3, 4, 9)
+    longer = Override(
+        recurrence_id=slot, start=slot, end=slot.replace(hour=11), title="t", private=True
     )
-    assert [a.room_id for a in found] == ["open"]
+    told = replace(series(3, 9, count=3, overrides=(longer,)), title="t", private=True)
+    kept = replace(longer, title=None, private=False)
+    assert bare(told) == series(3, 9, count=3, overrides=(kept,))
+    assert bare(replace(occ(3, 9), title="t", private=True)) == occ(3, 9)
 
 
 # --- words ---------------------------------------------------------------------------------------

@@ -358,6 +358,23 @@ def test_a_uid_whose_booking_lives_is_that_booking() -> None:
     assert returned([NAMED, item(1)], {"e1": known}, CALENDAR) == {}, "the item of another link"
 
 
+def test_what_was_made_anew_and_stands_under_its_former_key_was_not_deleted() -> None:
+    """The tombstone is that of a key, not of a booking."""
+    alive = item(1)
+    alive = replace(alive, event=replace(alive.event, uid="u"))
+    back = seen(WAS, key="e", mark=6, uid="u")
+    observations: dict[str, Observation] = {"e": back, "e1": lost(1)}
+    assert returned([NAMED, alive], observations, CALENDAR) == {}
+    found = signs([NAMED, alive], after([alive], observations), observations, CALENDAR)
+    assert found == SetBack(side=CALENDAR, older=("x1",))
+    # Where that booking still has its item, or had lost it before, the tombstone is its own.
+    assert returned([NAMED, alive], {**observations, "e1": shows(1)}, CALENDAR) == {"t": back}
+    gone = replace(alive, event=replace(alive.event, presence=Presence.GONE))
+    assert returned([NAMED, gone], observations, CALENDAR) == {"t": back}
+    nameless = [TOMB, item(1)]
+    assert returned(nameless, observations, CALENDAR) == {"t": back}
+
+
 def test_the_former_key_says_more_than_the_uid() -> None:
     own, other = seen(WAS, key="e", mark=6, uid="u"), seen(IS, key="new", mark=5, uid="u")
     for order in ({"e": own, "new": other}, {"new": other, "e": own}):

@@ -31,7 +31,7 @@ from calsync.model import (
     Side,
     Stale,
 )
-from calsync.reconcile.settle import Settled, settle
+from calsync.reconcile.settle import NEVER_ARRIVED, Settled, settle
 from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
@@ -325,6 +325,31 @@ def test_of_several_tries_any_may_have_made_it() -> None:
     assert unclear.event.seen == RENAMED
 
 
+def in_doubt(item: Link, made: Effect) -> Link:
+    """The link after a try of which nobody knows, and a look-up that did not find it."""
+    doubted = settled(item, made, InDoubt("its reply was lost")).link
+    later = settled(doubted, made, Later(0.0, NEVER_ARRIVED)).link
+    return flying(later)
+
+
+def test_what_a_lost_life_of_our_database_made_is_not_what_people_made_of_it() -> None:
+    found = Done(seen(RENAMED, key="e"), complete=False, earlier=True)
+    unknown = settled(to_make(), create(), found).link
+    assert (unknown.base, unknown.event.seen) == (None, RENAMED)
+    known = settled(in_doubt(to_make(), create()), create(), found).link
+    assert known.base == NINE, "that try made it, and people changed it since"
+    equal = Done(seen(NINE, key="e", mark=1), earlier=True)
+    assert settled(to_make(), create(), equal).link.base == NINE
+
+
+def test_a_create_in_doubt_of_the_booking_side_is_remembered_too() -> None:
+    item = flying(link(Half(sent=fingerprint(NINE)), there(NINE, key="e")))
+    made = effect(K.CREATE_BOOKING, target=NINE)
+    found = Done(seen(RENAMED, key="b"), complete=False, earlier=True)
+    assert settled(item, made, found).link.base is None
+    assert settled(in_doubt(item, made), made, found).link.base == NINE
+
+
 DATES = [DAY + timedelta(days=n, hours=9) for n in range(3)]
 
 
@@ -360,6 +385,11 @@ def test_of_a_series_made_in_part_the_missing_exceptions_are_still_to_be_made(
     result = settled(to_make(SERIES), create(SERIES), part)
     assert result.link.base == base
     assert result.what == "confirmed in part"
+
+
+def test_a_part_of_what_is_to_be_made_is_agreed_on_whoever_remembers_that_it_was_made() -> None:
+    part = Done(seen(daily(9, 10), key="e"), complete=False, earlier=True)
+    assert settled(to_make(SERIES), create(SERIES), part).link.base == daily(9, 10)
 
 
 def test_a_change_made_in_part_agrees_on_what_the_side_shows() -> None:

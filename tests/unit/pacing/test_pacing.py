@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calsync.pacing import MAILBOX, WHOLE, Budget, Limit, backoff, chunks, next_interval
+from calsync.pacing import EWS_WHOLE, MAILBOX, WHOLE, Budget, Limit, backoff, chunks, next_interval
 
 ACTS = st.lists(
     st.tuples(
@@ -135,6 +135,16 @@ def test_what_exchange_online_allows():
     """Microsoft Graph, "Service-specific throttling limits": Outlook service, and all of Graph."""
     assert (MAILBOX.in_flight, MAILBOX.calls, MAILBOX.window) == (4, 10_000, 10 * 60)
     assert (WHOLE.in_flight, WHOLE.calls, WHOLE.window) == (math.inf, 130_000, 10)
+
+
+def test_what_every_exchange_server_allows():
+    """At most 10 open requests of one account (EWS throttling); no count that they could reach."""
+    assert EWS_WHOLE.in_flight == 10
+    budget = Budget(EWS_WHOLE)
+    for call in range(10 * 60 * 10):  # a minute of ten at a time, each a tenth of a second
+        assert budget.ready_at(call / 100) == call / 100
+        budget.take(call / 100)
+        budget.give()
 
 
 def test_a_budget_forgets():

@@ -26,6 +26,16 @@ def test_a_wait_is_never_shorter_than_its_step_and_never_far_longer(
         assert wait >= asked
 
 
+def test_a_receiver_is_believed_up_to_a_day() -> None:
+    assert next_try(1, jitter=0.5, asked=23 * 3600.0) == 23 * 3600
+    assert next_try(1, jitter=0.5, asked=1e12) == 24 * 3600
+
+
+@pytest.mark.parametrize(("jitter", "wait"), [(0.0, 300.0), (0.5, 330.0), (1.0, 360.0)])
+def test_chance_spreads_a_wait_over_a_fifth_of_it(jitter: float, wait: float) -> None:
+    assert next_try(2, jitter=jitter) == pytest.approx(wait)
+
+
 def test_after_the_last_step_there_is_none() -> None:
     assert next_try(len(STEPS), jitter=0.5) is None
 

@@ -34,7 +34,6 @@ from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
     NOW,
-    agreed,
     at,
     daily,
     gone,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from requests.adapters import BaseAdapter
 
 from calsync import bootstrap
 from calsync.engine.cycle import CycleReport
-from calsync.model import LinkState, Presence
+from calsync.model import LinkState, Presence, Side
 from calsync.sandbox import Control
 from calsync.sandbox.items import expand
 from simulation.admin import Admin
@@ -167,7 +168,7 @@ class History:
         assert callable(point)
         tenant = Wire(
             control, time, self.weather, self.tally, self.story,
-            rng=lambda: self.rng, midway=self._midway, point=point,
+            rng=lambda: self.rng, midway=self._midway, under_way=self._under_way, point=point,
         )  # fmt: skip
         if self._served is None:
             return tenant
@@ -349,6 +350,29 @@ class History:
         rng = Random(f"{self.plan.seed}/shut/{self.tally.calls.total()}")
         shuts = self.weather.about(21) and rng.random() < 0.3
         return shuts and self.troubles.shut(rng, place)
+
+    def _under_way(self, operation: str) -> Callable[[Callable[[], object]], None]:
+        """A write that arrives late (fault 3) to a server that takes no precondition writes over
+        what people did to its item since it was sent."""
+        since = len(self.people.acts)
+
+        def carry_out(handle: Callable[[], object]) -> None:
+            names = {
+                self.company.box(place).items[one.key].uid: one.name
+                for place in self.company.places
+                for one in self.people.images(Side.CALENDAR, place)
+            }
+            log = self.company.control.world.log
+            before = len(log)
+            handle()
+            if operation not in self._unconditional:
+                return
+            uids = {line.get("iCalUId") for line in log[before:] if line["who"] == "app"}
+            written = {name for uid, name in names.items() if uid in uids}
+            acts = self.people.acts[since:]
+            self.people.unseen |= {a.name for a in acts if a.side is Side.CALENDAR} & written
+
+        return carry_out
 
     # -- rest -------------------------------------------------------------------------------
 

@@ -23,7 +23,8 @@ After a restore (faults 50 and 62) a judge who sees only both stores can demand 
 * Without a sign nobody can know. Where a calendar merely lacks something, and shows nothing older,
   nothing that was deleted, and not the two newest gone, that counts as deleted by people.
 * Where calsync's own memory went back, too, the calendars are the witness: what is gone from them
-  stays gone, two that overlap there are mirrored, and records of the lost time are lost.
+  stays gone, two that overlap there are mirrored, and records of the lost time are lost. A copy
+  that bears the tag of an item which is gone is that item moved, for all that anybody can know.
 * All the rest holds as ever: no message twice, each booking once, both sides equal, nothing wrong
   with either, quiet. In a round without a restore none of this is excused.
 """
@@ -98,6 +99,7 @@ class Judge:
             self._left(act)
         for place in self.company.places:
             self._name_the_nameless(place)
+            self._name_the_taken_over(place)
             for side in Side:
                 self._watch(side, place, acts)
             self.were_there |= {one.name for one in self.shown[Side.CALENDAR, place.id]}
@@ -118,6 +120,22 @@ class Judge:
             fits = [b for b in lacking if b.times == event.times]
             if len(fits) == 1:
                 self.views.name(self.company.box(place), event.key, fits[0].name)
+
+    def _name_the_taken_over(self, place: Place) -> None:
+        """Where calsync's own memory went back to when a create was in doubt, and what that had
+        made is gone since, all that bears its tag is what people pasted. An item that was made anew
+        and moved shows just the same, so the booking follows it: it is the copy's from then on."""
+        if self.remembers or not self.people.copied:
+            return
+        events = _by_name(self.people.images(Side.CALENDAR, place))
+        booked = _by_name(self.people.images(Side.BOOKING, place))
+        for name, source in self.people.copied.items():
+            copy, booking = events.get(name), booked.get(source)
+            if copy is None or booking is None or source in events or name in booked:
+                continue
+            if copy.times == booking.times:
+                self.views.name_booking(booking.key, name)
+                self.company.changed()
 
     def _left(self, act: Act) -> None:
         """A title that people replaced on this side must not come back there by itself."""
@@ -789,12 +807,15 @@ class Judge:
             demand(before == after, "8 quiescence", f"{before} -> {after} at rest (full: {full})")
 
     def is_empty(self, place: Place, question: str) -> bool:
-        """What an admin finds who looks at the side of which the guard says that it is empty."""
+        """What an admin finds who looks at the side of which the guard says that it is empty. What
+        is over, or lies beyond what is synced, was not missed there, and is no answer to that."""
         side = next(s for s in Side if f"the {s.value} side" in question)
-        if side is Side.CALENDAR:
-            return not self.people.images(side, place)
-        with self.company.hub.read() as tx:
-            return not tx.live_bookings([place.id], ALWAYS)
+        begin, finish = self.people.window()
+        return not any(
+            start < finish and end > begin
+            for image in self.people.images(side, place)
+            for start, end in image.taken
+        )
 
     def _writes(self) -> tuple[int, int, int]:
         """App writes to mailboxes; the hub's change number; conflict records."""

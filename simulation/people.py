@@ -76,7 +76,7 @@ class Act:
 class People:
     """``unseen``: whose change met a write of calsync on its way to a server that takes no
     preconditions: it answers as if nothing had been, and what it wrote over cannot be read any
-    more."""
+    more. ``copied``: of what people pasted in Outlook, whose tag it bears."""
 
     company: Company
     views: Views
@@ -88,6 +88,7 @@ class People:
     gone: list[tuple[Place, str, str]] = field(default_factory=list)
     copies: int = 0
     unseen: set[str] = field(default_factory=set)
+    copied: dict[str, str] = field(default_factory=dict)
     _names: int = 0
 
     # -- one act ----------------------------------------------------------------------------
@@ -139,12 +140,14 @@ class People:
             found = tx.live_bookings([place.id], ALWAYS)
         return self.views.bookings(sorted(found, key=lambda b: b.id), place.zone)
 
-    def image(self, side: Side, place: Place, name: str) -> Image | None:
+    def image(self, side: Side, place: Place, name: str, uid: str = "") -> Image | None:
+        """``uid``: which one is meant where a booking stands in two items for a moment, its former
+        one and what calsync makes in its place."""
         found = [one for one in self.images(side, place) if one.name == name]
         if side is Side.CALENDAR and len(found) > 1:
             # A create that a proxy doubled: what people do, they do to the one found by its uid.
             box = self.company.box(place)
-            item = box.find_uid(box.items[found[0].key].uid)
+            item = box.find_uid(uid or box.items[found[0].key].uid)
             found.sort(key=lambda one: item is None or one.key != item.key)
         return next(iter(found), None)
 
@@ -282,7 +285,7 @@ class People:
     def _edit_outlook(self, rng: Random, place: Place, image: Image) -> bool:
         box = self.company.box(place)
         item = box.items[image.key]
-        seen = self._seen(Side.CALENDAR, place, image.name) or image
+        seen = self._seen(Side.CALENDAR, place, image.name, item.uid) or image
         raw: dict[str, Any] = {"room": place.address, "iCalUId": item.uid}
         choice = rng.random()
         if image.series and choice < 0.5:
@@ -302,7 +305,7 @@ class People:
             title = self._title(rng, image.name, (image.version or 0) + 1 + self._step())
             raw |= {"kind": "retitle", "subject": title}
         self.company.control.act(**raw)
-        self._done(Kind.EDIT, Side.CALENDAR, place, image.name, seen)
+        self._done(Kind.EDIT, Side.CALENDAR, place, image.name, seen, uid=item.uid)
         return True
 
     # -- ending -----------------------------------------------------------------------------
@@ -365,6 +368,8 @@ class People:
             transaction_id=None, props={**item.props, "subject": subject},
         )  # fmt: skip
         self.views.uids[made.uid] = name
+        source = image.name if (image := self.views.item(box, item)) is not None else ""
+        self.copied[name] = self.copied.get(source, source)
         world.put(box, made)
         self._done(Kind.BOOK, Side.CALENDAR, place, name, None)
         return True
@@ -380,8 +385,9 @@ class People:
         before: Image | None,
         *,
         asks: bool = False,
+        uid: str = "",
     ) -> None:
-        after = self._seen(side, place, name) if kind is not Kind.CANCEL else None
+        after = self._seen(side, place, name, uid) if kind is not Kind.CANCEL else None
         was = before.features() if before else None
         now = after.features() if after else None
         self.acts.append(
@@ -398,15 +404,20 @@ class People:
         if side is Side.BOOKING:
             self.hints.append(place.id)
 
+    def window(self) -> tuple[datetime, datetime]:
+        """What is synced now (UTC, naive)."""
+        now = self.company.home.clock.now()
+        window = self.company.process.system.context.span.window(now)
+        return window.start.replace(tzinfo=None), window.end.replace(tzinfo=None)
+
     def began(self) -> datetime:
         """Where the window that is synced begins now (UTC, naive): nobody needs what is over."""
-        now = self.company.home.clock.now()
-        return self.company.process.system.context.span.window(now).start.replace(tzinfo=None)
+        return self.window()[0]
 
-    def _seen(self, side: Side, place: Place, name: str) -> Image | None:
+    def _seen(self, side: Side, place: Place, name: str, uid: str = "") -> Image | None:
         """What a person who acts has before them: of a meeting the organizer's own item,
         which the room's copy may follow a minute later."""
-        image = self.image(side, place, name)
+        image = self.image(side, place, name, uid)
         if side is Side.BOOKING or (image is not None and image.own):
             return image
         uid = next((u for u, n in self.views.uids.items() if n == name), "")

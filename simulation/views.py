@@ -87,6 +87,11 @@ class Views:
         self.uids[box.items[key].uid] = name
         del self._items[box.address, key]
 
+    def name_booking(self, key: str, name: str) -> None:
+        """Say whose a booking is."""
+        self.ids[key] = name
+        del self._bookings[key]
+
     def item(self, box: Mailbox, item: Item) -> Image | None:
         """None where nothing of it lives (declined, cancelled)."""
         place = (box.address, item.key)

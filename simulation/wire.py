@@ -89,8 +89,9 @@ def _mailbox(target: str, body: bytes) -> str:
 
 class Wire(BaseAdapter):
     """Carries the requests of one process. ``seen`` is told of every write that reached the
-    tenant; ``midway`` lets people act just before a request is handled; ``point`` is where the
-    process may die."""
+    tenant; ``midway`` lets people act just before a request is handled; ``under_way`` is told of
+    one that is carried out late, and gives what carries it out; ``point`` is where the process may
+    die."""
 
     def __init__(
         self,
@@ -102,9 +103,11 @@ class Wire(BaseAdapter):
         *,
         rng: Callable[[], Random],
         midway: Callable[[str, str], bool],
+        under_way: Callable[[str], Callable[[Callable[[], object]], None]],
         point: Callable[[str], None],
     ) -> None:
         super().__init__()
+        self._under_way = under_way
         self._control, self._clock = control, clock
         self._weather, self._tally, self._story = weather, tally, story
         self._rng, self._midway, self._point = rng, midway, point
@@ -214,7 +217,8 @@ class Wire(BaseAdapter):
     def _late(self, sent: _Sent) -> requests.Response:
         """The server goes on with it after we gave up."""
         seconds = TIMEOUT_S + self._rng().choice((1.0, 5.0, 30.0, 90.0))
-        self._control.world.later(seconds, lambda: _ignore(self._handle(sent)))
+        carry_out = self._under_way(sent.operation)
+        self._control.world.later(seconds, lambda: carry_out(lambda: self._handle(sent)))
         self._clock.forward(TIMEOUT_S)
         raise requests.ReadTimeout("no answer yet")
 
@@ -470,7 +474,3 @@ def _response(
 
 def _cut() -> requests.ConnectionError:
     return requests.ConnectionError("Connection aborted: the remote end closed it")
-
-
-def _ignore(_: object) -> None:
-    return None

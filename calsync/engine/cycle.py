@@ -56,7 +56,8 @@ MAX_ROUNDS = 6
 
 @dataclass(slots=True, kw_only=True)
 class CycleReport:
-    """What a cycle did. ``wait``: seconds a side asked for; ``error``: why it was cut short."""
+    """What a cycle did. ``wait``: seconds a side asked for, of which so many are left at its end;
+    ``until``: the same in monotonic seconds; ``error``: why it was cut short."""
 
     pair_id: str
     observed: int = 0
@@ -65,6 +66,7 @@ class CycleReport:
     conflicts: list[Conflict] = field(default_factory=list)
     halt: Halt | None = None
     wait: float = 0.0
+    until: float = 0.0
     error: str = ""
     unsettled: bool = False
 
@@ -104,6 +106,8 @@ def cycle(ctx: Context, pair: Pair, *, full: bool = False) -> Steps[CycleReport]
         raise
     except CalsyncError as error:
         report.error = str(error)
+    # What was asked for in the middle of the cycle has run since.
+    report.wait = max(report.wait, report.until - ctx.clock.monotonic())
     if report.error and report.halt is None:
         _failed(ctx, pair, report)
     return report
@@ -126,7 +130,7 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
         full = (yield from answer_requests(ctx, pair, quiet=quiet)) or full
     started = ctx.clock.now()
     full = full or state.window is None
-    window = ctx.span.window(started) if full or state.window is None else state.window
+    window = _rolled_on(ctx, state, started) if full or state.window is None else state.window
     found = yield from gather(ctx, pair, window, full=full)
     report.observed = len(found.booking) + len(found.calendar)
     state = replace(
@@ -146,6 +150,16 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
         ctx.slept.discard(pair.id)
         return
     yield from _work(ctx, pair, found, state, report, full=full)
+
+
+def _rolled_on(ctx: Context, state: RoomState, now: datetime) -> Window:
+    """The window that is synced from now on. Where nothing is known since the last reading, which
+    was doubted, or of which an admin was asked, it still begins where that one did: what people
+    took away before it was over has to go on the other side, too."""
+    window = ctx.span.window(now)
+    if state.window is not None or state.synced_at is None:
+        return window
+    return Window(min(window.start, ctx.span.window(state.synced_at).start), window.end)
 
 
 def _work(
@@ -198,7 +212,7 @@ def _work(
             break
         pushed = yield from push(ctx, pair, plan.effects, links, window=window, quiet=quiet)
         report.effects += pushed.executed
-        report.wait = max(report.wait, pushed.wait)
+        report.until = max(report.until, pushed.until)
         if not pushed.executed:
             report.error = "; ".join(sorted(set(pushed.reasons)))
             break

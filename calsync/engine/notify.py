@@ -57,17 +57,19 @@ def deliver_notices(
     limit: int = 20,
     closed: Collection[str] = frozenset(),
     now: Callable[[], datetime] | None = None,
+    monotonic: Callable[[], float] = lambda: 0.0,
 ) -> Steps[Delivered]:
     """Try queued notices, oldest first, until ``limit`` were tried; none of a channel that is
     ``closed``, or that closed meanwhile.
 
     One is claimed at a time: whatever ends the process leaves at most one in doubt. ``now``: the
-    time, so that nothing is told that time has overtaken.
+    time, so that nothing is told that time has overtaken. ``monotonic``: seconds, so that what is
+    left of a wait is known where it goes on for long by another channel.
     """
     sent, doubts = 0, 0
-    waits: dict[str, float] = {}
+    until: dict[str, float] = {}
     for _ in range(limit):
-        claimed = store.claim_notices(1, closed=frozenset(closed) | waits.keys())
+        claimed = store.claim_notices(1, closed=frozenset(closed) | until.keys())
         if not claimed:
             break
         (stored,) = claimed
@@ -97,9 +99,10 @@ def deliver_notices(
         doubts = doubts + 1 if report.delivery is Delivery.IN_DOUBT else 0
         if report.delivery is Delivery.NOT_SENT and not alone:
             # The next through this channel would not get further.
-            waits[stored.notice.channel] = pause
+            until[stored.notice.channel] = monotonic() + pause
         elif doubts >= MOST_DOUBTS:
-            waits[stored.notice.channel] = AFTER_DOUBTS
+            until[stored.notice.channel] = monotonic() + AFTER_DOUBTS
+    waits = {channel: max(0.0, end - monotonic()) for channel, end in until.items()}
     return Delivered(sent, max(waits.values(), default=0.0), waits)
 
 

@@ -13,7 +13,7 @@ from calsync.engine import theirs
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.errors import CursorAhead, CursorExpired
-from calsync.mapping.expand import busy_intervals, extent
+from calsync.mapping.expand import busy_intervals, extent, instances
 from calsync.model import (
     Absence,
     Gone,
@@ -160,7 +160,7 @@ def _take(
         here = [lk for lk in linked if _expected(lk, side, pair, window)]
         # What a feed told before this listing, and it lacks, may be gone since.
         listed = {obs.key for obs in pull.observations}
-        if any(not is_theirs(lk.half(side).key) for lk in here) and not seen:
+        if not seen and any(_is_listed(lk, side, pair, window) for lk in here):
             # The guard asks the admin; the reads below are what an approval will act on.
             found.emptied = side.value
         missing = {k for lk in here if (k := lk.half(side).key) is not None and k not in listed}
@@ -216,7 +216,7 @@ def _moved_out(found: Gathered, side: Side, pair: Pair, window: Window) -> bool:
     """True where an empty listing is right: all that was expected lies outside the window now,
     under its own key or, where it was made anew there, under another one."""
     seen = {key: o for key, o in found.seen(side).items() if isinstance(o, Seen)}
-    if any(in_window(obs.occupancy, window, pair.zone) for obs in seen.values()):
+    if any(_has_date(obs.occupancy, window, pair.zone) for obs in seen.values()):
         return False
     uids = {obs.uid for obs in seen.values() if obs.uid}
     anew = {half.key for lk in found.links.values() if (half := lk.half(side)).uid in uids}
@@ -237,6 +237,18 @@ def _expected(link: Link, side: Side, pair: Pair, window: Window) -> bool:
     far as we know, and its time lies in the window. What ended before is not looked for."""
     there = shown(link, side)
     return there is not None and in_window(there, window, pair.zone)
+
+
+def _is_listed(link: Link, side: Side, pair: Pair, window: Window) -> bool:
+    """True where a listing that lacks the link's item is odd."""
+    there = None if is_theirs(link.half(side).key) else shown(link, side)
+    return there is not None and _has_date(there, window, pair.zone)
+
+
+def _has_date(occ: Occupancy, window: Window, zone: str) -> bool:
+    """True where the item shows in a listing of the window: a series by its dates, for all that lie
+    there may be left out of it."""
+    return next(instances(occ, window, zone), None) is not None
 
 
 def _confirm(
@@ -451,14 +463,19 @@ def _load_tagged(ctx: Context, pair: Pair, found: Gathered) -> None:
 
 
 def _read_twins(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
-    """New items with the global id of one that is linked under another key: that one is read
-    before they count as new, for it may have been made anew as one of them, or they beside it."""
+    """New items, and such as are back from behind a tombstone, with the global id of one that is
+    linked under another key: that one is read before they count as new, for it may have been made
+    anew as one of them, or they beside it; a restored mailbox has its items under former keys."""
     for side in Side:
         port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
         if not port.capabilities.remakes or not found.seen(side):
             continue
         seen = found.seen(side)
-        linked = {lk.half(side).key for lk in found.links.values() if never_read(lk) is not side}
+        linked = {
+            lk.half(side).key
+            for lk in found.links.values()
+            if lk.state is not LinkState.BURIED and never_read(lk) is not side
+        }
         new = [o for key, o in seen.items() if key not in linked and isinstance(o, Seen) and o.uid]
         if not new:
             continue

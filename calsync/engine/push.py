@@ -17,6 +17,7 @@ from calsync.mapping.expand import busy_intervals
 from calsync.model import (
     ANSWERS,
     Absence,
+    Conflict,
     Done,
     Effect,
     EffectKind,
@@ -41,10 +42,12 @@ from calsync.model import (
     is_theirs,
 )
 from calsync.ports import LONGEST_QUEUE, Capabilities, Commit, OpenEffect, SyncSide
+from calsync.reconcile.join import link_id, never_read
 from calsync.reconcile.moved import is_gone
 from calsync.reconcile.observe import LAG, too_new_to_be_gone
 from calsync.reconcile.order import waves
 from calsync.reconcile.rebase import bury, with_half
+from calsync.reconcile.remade import outlived
 from calsync.reconcile.settle import resolve, settle
 
 _CHANGES = frozenset({EffectKind.CHANGE_EVENT.value, EffectKind.CHANGE_BOOKING.value})
@@ -52,12 +55,12 @@ _CHANGES = frozenset({EffectKind.CHANGE_EVENT.value, EffectKind.CHANGE_BOOKING.v
 
 @dataclass(slots=True, kw_only=True)
 class Pushed:
-    """What pushing did: ``executed`` effects took effect; ``wait`` seconds were asked for;
-    ``stale``: somebody was faster than one of them."""
+    """What pushing did: ``executed`` effects took effect; a side asked to be left alone ``until``
+    then (monotonic seconds); ``stale``: somebody was faster than one of them."""
 
     executed: int = 0
     stale: bool = False
-    wait: float = 0.0
+    until: float = 0.0
     reasons: list[str] = field(default_factory=list)
 
 
@@ -152,6 +155,7 @@ def _record(
     pushed: Pushed,
     *,
     quiet: bool,
+    more: Sequence[Link] = (),
 ) -> None:
     now, reported = ctx.clock.now(), outcomes
     outcomes = [
@@ -165,16 +169,18 @@ def _record(
         for effect, outcome in zip(effects, outcomes, strict=True)
     ]
     outcomes = _without_copies(ctx, pair, effects, outcomes)
-    changed = _make_way(ctx, pair, effects, outcomes)
+    changed = _make_way(ctx, pair, effects, outcomes) | {link.id: link for link in more}
     links.update(changed)
     settled: list[str] = []
     notices: list[Notice] = []
     doubtful: list[Notice] = []
+    conflicts: list[Conflict] = []
     entries = []
     for effect, said, outcome in zip(effects, reported, outcomes, strict=True):
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
         links[link.id] = changed[link.id] = result.link
+        conflicts += result.conflicts
         for notice in result.notices:
             told = doubtful if may_be_told(ctx, link, kind=notice.kind) else notices
             told.extend(addressed(ctx, pair, notice, link))
@@ -188,7 +194,7 @@ def _record(
             case Later():
                 # A person's calendar that is closed holds up nobody else in the room.
                 asked = 0.0 if effect.organizer else outcome.seconds
-                pushed.wait = max(pushed.wait, asked)
+                pushed.until = max(pushed.until, ctx.clock.monotonic() + asked)
                 pushed.reasons.append(outcome.reason)
             case InDoubt():
                 pushed.reasons.append(outcome.reason)
@@ -201,6 +207,7 @@ def _record(
             fence=ctx.fence(pair),
             links=list(changed.values()),
             settled=settled,
+            conflicts=conflicts,
             notices=notices,
             doubtful=doubtful,
             audit=entries,
@@ -309,6 +316,7 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[None]:
         port = _port(ctx, pair, side)
         found = yield from _look_up(ctx, port, pair, mine, links)
         found = _without_others(ctx, pair, mine, found)
+        found, ended = yield from _outlived(ctx, port, pair, mine, found, links)
         effects = [_effect_again(o, links[o.link_id]) for o in mine]
         window = ctx.state(pair).window
         if window is not None:
@@ -317,7 +325,7 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[None]:
             resolve(EffectKind(o.kind), version=o.version, wanted=o.fingerprint, found=f)
             for o, f in zip(mine, found, strict=True)
         ]
-        _record(ctx, pair, effects, outcomes, links, Pushed(), quiet=quiet)
+        _record(ctx, pair, effects, outcomes, links, Pushed(), quiet=quiet, more=ended)
 
 
 def settle_gone(ctx: Context, pair: Pair, links: Sequence[Link]) -> None:
@@ -377,6 +385,50 @@ def _look_up(
     except SideError as error:
         found |= {o.id: Unknown(key=o.key or "", reason=str(error)) for o in effects}
     return [found[o.id] for o in asked]
+
+
+def _outlived(
+    ctx: Context,
+    port: SyncSide,
+    pair: Pair,
+    effects: Sequence[OpenEffect],
+    found: list[Observation | None],
+    links: Mapping[str, Link],
+) -> Steps[tuple[list[Observation | None], list[Link]]]:
+    """``found``, and links on which items end in whose place ours were made. Nothing is under their
+    keys any more, but Exchange may have made them anew just before they could be removed."""
+    side = port.side
+    in_place = {
+        effect.id: links[effect.link_id]
+        for effect, obs in zip(effects, found, strict=True)
+        if effect.key is not None and isinstance(obs, Seen) and obs.key != effect.key
+    }
+    uids = sorted({uid for link in in_place.values() if (uid := link.half(side).uid)})
+    if not uids or not port.capabilities.remakes:
+        return found, []
+    try:
+        rows: list[Observation] = yield Call("elsewhere", lambda: port.elsewhere(pair, uids))
+    except SideError as error:
+        rows = [Unknown(key="", reason=str(error))]
+    unread = next((row for row in rows if isinstance(row, Unknown) and not row.poison), None)
+    if unread is not None:
+        return [
+            unread if effect.id in in_place else obs
+            for effect, obs in zip(effects, found, strict=True)
+        ], []
+    ours = {obs.key for obs in found if obs is not None}
+    left = {row.key: row for row in rows if isinstance(row, Seen) and row.owned}
+    held = {link.half(side).key: link for link in ctx.store.links_by_key(pair.id, side, list(left))}
+    ended = []
+    for was in in_place.values():
+        for key, row in left.items():
+            known = held.get(key)
+            if row.uid != was.half(side).uid or key in ours or (known and not never_read(known)):
+                continue
+            id_ = link_id(pair.id, side, key, f"{was.id}:former")
+            new = known or Link(id=id_, pair_id=pair.id, origin=side)
+            ended.append(outlived(new, was, side, row, ctx.clock.now()))
+    return found, ended
 
 
 def _lies_with_a_person(effect: OpenEffect, links: Mapping[str, Link]) -> bool:

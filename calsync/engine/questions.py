@@ -93,6 +93,7 @@ def signs_of(found: Gathered | None, links: Mapping[str, Link], plan: Plan) -> l
             side,
             told=side in found.told,
             silent=side in found.silent,
+            hinted=found.hinted[side],
         )
         for side in Side
         if side in found.complete

@@ -95,17 +95,21 @@ class Done:
 
     ``complete`` is False where only a part of the target could be written yet (a series
     whose master was made but not all of its exceptions): the rest is derived again.
+    ``earlier``: this try made nothing, for an earlier one had made ``now``.
     """
 
     now: Seen | Gone
     complete: bool = True
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """The item changed since the decision: nothing was written. ``now`` if it was read."""
+    """The item changed since the decision: nothing was written. ``now`` if it was read. ``tried``:
+    it was looked up after a write in doubt, which may have been carried out before that change."""
 
     now: Seen | Gone | None = None
+    tried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

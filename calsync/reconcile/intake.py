@@ -22,7 +22,14 @@ from calsync.model import (
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
 from calsync.reconcile.observe import accept, last_seen, may_be_remade
 from calsync.reconcile.rebase import bury, with_half
-from calsync.reconcile.remade import Vanished, came_late, made_twice, replaced, under_new_key
+from calsync.reconcile.remade import (
+    Vanished,
+    came_late,
+    made_twice,
+    outlived,
+    replaced,
+    under_new_key,
+)
 
 
 class Intake:
@@ -40,6 +47,7 @@ class Intake:
         self._returned: list[tuple[Link, dict[Side, Seen | Unknown]]] = []
         self._unread: dict[tuple[Side, str], Link] = {}
         self._vanished: dict[Side, Vanished] = {}
+        self._former: dict[tuple[Side, str], Link] = {}
         self._shown: dict[Side, Mapping[str, Observation]] = {}
         self.tagged: dict[tuple[Side, str], str] = {}
 
@@ -201,8 +209,11 @@ class Intake:
         # stand before the event that carries its tag asks for it.
         for side, found in ((Side.BOOKING, new_bookings), (Side.CALENDAR, new_events)):
             # A copy bears the tag of what it was copied from: whose item it is by its own identity
-            # is asked first.
-            for obs in sorted(found, key=lambda one: not self._vanished[side].identified(one)):
+            # is asked first; of two that are one link's, what was made in place of the other.
+            for obs in sorted(
+                found,
+                key=lambda one: (not _replaces(one), not self._vanished[side].identified(one)),
+            ):
                 self._adopt(joiner, side, obs)
 
     def _adopt(self, joiner: Joiner, side: Side, obs: Observation) -> None:
@@ -211,7 +222,9 @@ class Intake:
         link = None
         # Unless its other side has come in this plan, too, and was joined to it.
         if isinstance(obs, Seen) and (
-            self._replaces(joiner, side, obs, unread) or self._late(joiner, side, obs, unread)
+            self._replaces(joiner, side, obs, unread)
+            or self._late(joiner, side, obs, unread)
+            or self._outlives(joiner, side, obs, unread)
         ):
             return
         if isinstance(obs, Seen) and (unread is None or never_read(unread) is side):
@@ -262,9 +275,23 @@ class Intake:
         if both is None:
             return False
         self._give_way(joiner, side, unread)
+        self._vanished[side].found(link.id)
+        if both[0].state is LinkState.BURIED and (uid := both[0].half(side).uid):
+            self._former[side, uid] = next((one for one in self.all if one.id == link.id), link)
         for one in both:
             joiner.links[one.id] = self.changed[one.id] = one
         self.rulings.append(Ruling(link.id, "join", "made in place of its former item"))
+        return True
+
+    def _outlives(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
+        """True where it is the item in whose place ours was made, though nothing was found under
+        its key: Exchange had made it anew just before."""
+        was = self._former.get((side, obs.uid)) if obs.owned else None
+        if was is None:
+            return False
+        one = outlived(unread or joiner.fresh(side, obs), was, side, obs, self._now)
+        joiner.links[one.id] = self.changed[one.id] = one
+        self.rulings.append(Ruling(was.id, "join", "its former item was made anew: removed"))
         return True
 
     def _late(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
@@ -312,6 +339,10 @@ class Intake:
         for link in under_new_key(now, side, obs, self._now):
             self.changed[link.id] = link
         self.rulings.append(Ruling(was.id, "join", "made anew under another key"))
+
+
+def _replaces(obs: Observation) -> bool:
+    return isinstance(obs, Seen) and bool(obs.replaces)
 
 
 def _same(obs: Observation, version: str, base: str) -> bool:

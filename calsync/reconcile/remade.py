@@ -63,6 +63,10 @@ class Vanished:
             names.append(("content", half.fingerprint))
         return names
 
+    def found(self, link_id: str) -> None:
+        """Its item turned out to be another one."""
+        self._links.pop(link_id, None)
+
     def identified(self, obs: Observation) -> bool:
         """Whether a vanished item had the identity of this one."""
         return isinstance(obs, Seen) and bool(obs.uid) and ("uid", obs.uid) in self._by
@@ -153,6 +157,15 @@ def came_late(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
     """The link on which an item ends that was made when its booking had been given up."""
     taken = accept(link, side, obs, now) or link
     return _superfluous(taken, side, obs.occupancy, obs.fingerprint)
+
+
+def outlived(link: Link, was: Link, side: Side, obs: Seen, now: datetime) -> Link:
+    """The link on which an item ends that was to be removed when another was made in its place, and
+    that bears another key by now. ``was``: the link of both, before it had the new one. What people
+    changed meanwhile is kept on record."""
+    taken = accept(link, side, obs, now) or link
+    before = last_seen(was, side) or obs.occupancy
+    return _superfluous(taken, side, before, fingerprint(before))
 
 
 def _superfluous(link: Link, side: Side, base: Occupancy, base_fingerprint: str) -> Link:

@@ -7,7 +7,7 @@ complete listing is looked through for what no late reading explains, and the ad
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -34,6 +34,9 @@ BACK = (
     "it was deleted, and is back since a backup was restored: delete it there, or move it to keep"
     " it"
 )
+
+_THERE = (Presence.PRESENT, Presence.UNKNOWN)
+_NOT_THERE = (Absence.READ, Absence.DELETED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,28 +114,31 @@ def signs(
     *,
     told: bool = False,
     silent: bool = False,
+    hinted: Container[str] = frozenset(),
 ) -> SetBack | None:
     """What a complete listing of ``side`` says against time going on; None where nothing does.
 
     ``before``: the links as stored; ``after``: those that the plan changed (an item that lives on
     under another key is not missing). Every odd one in ``seen`` is a targeted read, but for items
-    under new keys, which nothing shows in a late state. ``silent``: the feed told of nothing that
-    the listing lacks.
+    under new keys, which nothing shows in a late state. ``silent``: the feed, asked just before the
+    listing, told of nothing that it lacks but of what is ``hinted`` (keys): people took that away.
     """
     before = tuple(before)
     older, missing, held = [], [], []
     again = list(returned(before, seen, side))
+    formerly = _under_former_keys(before, seen, side)
     for link in before:
         half = link.half(side)
         obs = seen.get(half.key) if half.key is not None else None
         now = after.get(link.id, link).half(side)
-        if obs is None or half.presence not in (Presence.PRESENT, Presence.UNKNOWN):
+        if obs is None or half.presence not in _THERE:
             continue
-        if is_older(link, side, obs) or _is_older_anew(half, now):
+        back = isinstance(obs, Gone) and half.uid in formerly
+        if back or is_older(link, side, obs) or _is_older_anew(half, now):
             older.append(link.id)
-        elif isinstance(obs, Gone) and obs.absence in (Absence.READ, Absence.DELETED):
+        elif isinstance(obs, Gone) and obs.absence in _NOT_THERE:
             if now.presence is Presence.GONE:
-                missing.append(link)
+                missing += [] if half.key in hinted else [link]
             else:
                 held.append(half.created)
         elif isinstance(obs, Seen) and link.state is LinkState.ACTIVE:
@@ -169,10 +175,13 @@ def returned(links: Iterable[Link], seen: Mapping[str, Observation], side: Side)
     links = tuple(links)
     found: dict[str, Seen] = {}
     buried: dict[str, Link] = {}
+    formerly = _under_former_keys(links, seen, side)
     held = {link.half(side).key for link in links}
     for link in links:
         half = link.half(side)
         obs = seen.get(half.key) if half.key is not None else None
+        if link.state is LinkState.BURIED and half.uid in formerly:
+            continue
         if obs is not None and is_again(link, side, obs) and isinstance(obs, Seen):
             found[link.id] = obs
         elif link.state is LinkState.BURIED and half.uid:
@@ -187,6 +196,22 @@ def returned(links: Iterable[Link], seen: Mapping[str, Observation], side: Side)
         if tomb is not None and obs.mark <= tomb.half(side).mark:
             found.setdefault(tomb.id, obs)
     return found
+
+
+def _under_former_keys(
+    links: Iterable[Link], seen: Mapping[str, Observation], side: Side
+) -> set[str]:
+    """Uids of items that are gone under their present keys, and live under those that they had
+    before they were made anew: nothing was deleted."""
+    left, lives = set(), set()
+    for link in links:
+        half = link.half(side)
+        obs = seen.get(half.key) if half.key is not None else None
+        if obs is not None and is_again(link, side, obs):
+            lives.add(half.uid)
+        elif isinstance(obs, Gone) and obs.absence in _NOT_THERE and half.presence in _THERE:
+            left.add(half.uid)
+    return (left & lives) - {""}
 
 
 def _newest(missing: list[Link], held: list[datetime | None], side: Side) -> list[Link]:

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import assert_never
 
 from calsync.conflicts.clash import shown
-from calsync.conflicts.merge import agreed, same_grid
+from calsync.conflicts.merge import agreed, merge, same_grid
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     NO_ORGANIZER,
     Absence,
+    Conflict,
+    ConflictKind,
     Done,
     Effect,
     EffectKind,
@@ -37,6 +39,7 @@ from calsync.reconcile.told import cancellation, change, confirmation, refuses_a
 
 #: Effects that refuse what a person asked; the reason stays on the link until they are told.
 _REFUSING = frozenset({EffectKind.CHANGE_BOOKING, EffectKind.REJECT_BOOKING})
+_CHANGES = frozenset({EffectKind.CHANGE_EVENT, EffectKind.CHANGE_BOOKING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Settled:
     link: Link
     open: bool = False
     notices: tuple[Notice, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     what: str = ""
 
 
@@ -70,8 +74,9 @@ def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet
         case Stale(now=seen):
             assert seen is not None
             link = replace(link, in_flight=False)
-            taken = accept(link, effect.kind.side, seen, now) or link
-            return Settled(link=taken, what="stale: changed meanwhile")
+            taken = accept(link, effect.kind.side, seen, now)
+            undone = _perhaps_undone(link, effect, seen) if taken and outcome.tried else ()
+            return Settled(link=taken or link, conflicts=undone, what="stale: changed meanwhile")
         case Later():
             # Nothing was tried, so nothing counts as an attempt.
             link = replace(link, in_flight=False, attempts=max(0, link.attempts - 1))
@@ -104,18 +109,43 @@ _LATE = "a create of it was in doubt"
 
 
 def _may_still_arrive(link: Link, effect: Effect) -> Link:
-    """Remember that a meeting in a person's calendar was in doubt: it may be carried out yet."""
-    half = link.event
-    if effect.kind is not EffectKind.CREATE_EVENT or not link.organizer:
+    """Remember that a create was in doubt: it may be carried out yet."""
+    half = link.half(effect.kind.side)
+    if effect.key is not None or half.presence is not Presence.NEVER:
         return link
-    if half.presence is not Presence.NEVER:
-        return link
-    return with_half(link, Side.CALENDAR, replace(half, reason=_LATE))
+    return with_half(link, effect.kind.side, replace(half, reason=_LATE))
 
 
 def _was_in_doubt(link: Link, effect: Effect) -> bool:
     """True where a former try may have been carried out, so that no other way may be gone now."""
     return effect.kind is not EffectKind.CREATE_EVENT or link.event.reason == _LATE
+
+
+def _perhaps_undone(link: Link, effect: Effect, now: Seen | Gone) -> tuple[Conflict, ...]:
+    """The record of what may have been lost: a write was in doubt, and people changed the item,
+    before it came or after. Where it shows what was agreed on before, they may have put that back;
+    nobody can tell, and the change of the other side, which is certain, is carried over again."""
+    side = effect.kind.side
+    wanted, half = shown(link, side.other), link.half(side.other)
+    if wanted is None or not isinstance(now, Seen) or half.fingerprint != effect.fingerprint:
+        return ()
+    if side is Side.CALENDAR and wanted.recurrence is not None:
+        return ()  # A series is written step by step: what is still to be done nobody put back.
+    mine, theirs = (now.occupancy, wanted) if side is Side.BOOKING else (wanted, now.occupancy)
+    merged = merge(link.base, mine, theirs, side.other)
+    if merged.conflicts or merged.value == now.occupancy:
+        return ()  # Recorded when it is decided; or nothing is taken back.
+    return (
+        Conflict(
+            kind=ConflictKind.EDIT,
+            link_id=link.id,
+            other_link_id=None,
+            policy="in doubt",
+            winner=side.other,
+            reason=f"the {side.value} side was changed while a write of it was in doubt",
+            lost=now.occupancy,
+        ),
+    )
 
 
 def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool) -> Settled:
@@ -195,7 +225,7 @@ def _created(
     link: Link, before: Link, effect: Effect, done: Done, state: Seen, now: datetime
 ) -> Link:
     side, target = effect.kind.side, effect.target
-    if target is None or _several(before, side):
+    if target is None or _several(before, side) or _of_another_life(before, effect, done, state):
         # Which of several tries made what people have changed since, nobody can tell.
         return link
     if not same_grid(target, state.occupancy):
@@ -203,6 +233,14 @@ def _created(
         half = replace(link.half(side), since=state.modified or now)
         link = replace(with_half(link, side, half), claim=side)
     return _rebased(link, effect, made(target, state.occupancy), complete=done.complete)
+
+
+def _of_another_life(before: Link, effect: Effect, done: Done, state: Seen) -> bool:
+    """True where an earlier try made it, of which nobody here knows: our database was restored, and
+    what was to be made then may be older than what people want now."""
+    unknown = done.earlier and before.half(effect.kind.side).reason != _LATE
+    target = effect.target
+    return unknown and target is not None and made(target, state.occupancy) != state.occupancy
 
 
 def _rebased(link: Link, effect: Effect, done: Occupancy, *, complete: bool) -> Link:
@@ -287,4 +325,4 @@ def resolve(
         return Stale(None)
     if isinstance(found, Seen) and found.version == version:
         return Later(0.0, NEVER_ARRIVED)
-    return Stale(found)
+    return Stale(found, tried=kind in _CHANGES and isinstance(found, Seen))

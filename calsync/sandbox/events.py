@@ -155,6 +155,15 @@ def _change_whole(world: World, item: Item, fields: Fields) -> Item:
     if rule is None or (moved and world.switches.series_change_drops_exceptions):
         # Outlook: changing the series loses the exceptions made to it.
         changed = replace(changed, overrides={}, cancelled=frozenset(), declined=frozenset())
+    elif moved:
+        # No exception is left of a date that the pattern does not give any more ([MS-OXCICAL]
+        # 2.1.3.1.1.20.13 keeps none such).
+        changed = replace(
+            changed,
+            overrides={day: one for day, one in item.overrides.items() if rule.has(day)},
+            cancelled=frozenset(filter(rule.has, item.cancelled)),
+            declined=frozenset(filter(rule.has, item.declined)),
+        )
     return changed
 
 

@@ -339,6 +339,7 @@ class Worker:
                 rooms=rooms,
                 closed=self._closed.keys(),
                 now=self.ctx.clock.now,
+                monotonic=self._clock.monotonic,
             )
         )
 

@@ -67,6 +67,24 @@ def test_a_create_in_doubt_is_found_or_adopted_never_repeated(
     assert len(lab.live()) == 1
 
 
+def test_a_series_that_an_earlier_create_made_is_not_written_over(lab: EwsLab) -> None:
+    """Its dates were added, and with them went what people had made of it since."""
+    one = effect(CREATE, "a", target=with_exceptions())
+    lab.fault("reply_lost", method="CreateItem")
+    assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
+    (made,) = lab.live()
+    lab.people.graph("PATCH", f"/users/{ROOM}/events/{made['id']}", {"subject": "Theirs"})
+    (again,) = lab.side.apply(lab.pair, [one])
+    assert isinstance(again, Done), again
+    assert isinstance(again.now, Seen)
+    assert (again.complete, again.earlier) == (False, True)
+    assert again.now.occupancy == weekly(title="Theirs")
+    lab.people.graph("PATCH", f"/users/{ROOM}/events/{made['id']}", {"subject": "Review"})
+    (equal,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=weekly())])
+    assert isinstance(equal, Done)
+    assert (equal.complete, equal.earlier) == (True, True)
+
+
 def test_a_create_in_doubt_that_people_deleted_since_is_gone_and_not_made_again(
     lab: EwsLab,
 ) -> None:

@@ -68,6 +68,24 @@ def test_a_create_in_doubt_is_found_or_adopted_never_repeated(
     assert len(live(lab)) == 1
 
 
+def test_a_series_that_an_earlier_create_made_is_not_written_over(lab: GraphLab) -> None:
+    """Its dates were added, and with them went what people had made of it since."""
+    one = effect(CREATE, "a", target=with_exceptions())
+    lab.fault("reply_lost", method="POST", path="events")
+    assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
+    (made,) = live(lab)
+    lab.graph("PATCH", f"/users/{lab.room}/events/{made['id']}", {"subject": "Theirs"})
+    (again,) = lab.side.apply(lab.pair, [one])
+    assert isinstance(again, Done), again
+    assert isinstance(again.now, Seen)
+    assert (again.complete, again.earlier) == (False, True)
+    assert again.now.occupancy == weekly(title="Theirs")
+    lab.graph("PATCH", f"/users/{lab.room}/events/{made['id']}", {"subject": "Review"})
+    (equal,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=weekly())])
+    assert isinstance(equal, Done)
+    assert (equal.complete, equal.earlier) == (True, True)
+
+
 def test_a_create_without_its_tag_is_found_by_its_time(lab: GraphLab) -> None:
     """No id in the refusal, no tag on the event, and no filter by transactionId."""
     lab.switch(duplicate_existing_id=False)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from calsync.sandbox.recurrence import INDEXES, PATTERNS, Pattern, Recurrence, settle
 
-from .client import ROOM, Graph, daily, event, weekly
+from .client import ROOM, Graph, at, daily, event, weekly
 
 KINDS = {"daily": DAILY, "weekly": WEEKLY, "Monthly": MONTHLY, "Yearly": YEARLY}
 
@@ -211,3 +211,26 @@ def test_moving_an_occurrence_past_its_neighbour(graph: Graph) -> None:
     )
     assert shown["cancelledOccurrences"] == [f"OID.{master['id']}.2026-12-03"]
     assert [one["id"] for one in shown["exceptionOccurrences"]] == [days[1]["id"]]
+
+
+@pytest.mark.parametrize("drops", [True, False])
+def test_no_exception_outlives_its_date_in_the_pattern(graph: Graph, drops: bool) -> None:
+    """Where a series keeps its exceptions as it moves, those of dates that it leaves go all the
+    same: one stood before the start of its series for ever (seed 60713)."""
+    graph.switch(series_change_drops_exceptions=drops)
+    master = graph.ok("POST", f"{ROOM}/events", event(recurrence=daily("2026-12-01")))
+    path = f"{ROOM}/events/{master['id']}/instances?startDateTime=2026-12-01&endDateTime=2026-12-19"
+    days = graph.ok("GET", path)["value"]
+    for number in (0, 3):
+        day = f"2026-12-0{number + 1}"
+        graph.ok("PATCH", f"{ROOM}/events/{days[number]['id']}", event(day, "20:00", "20:25"))
+    for number in (1, 4):
+        graph.ok("DELETE", f"{ROOM}/events/{days[number]['id']}")
+    later = {"start": at("2026-12-04"), "end": at("2026-12-04", "11:00")}
+    recurrence = daily("2026-12-04")
+    graph.ok("PATCH", f"{ROOM}/events/{master['id']}", later | {"recurrence": recurrence})
+    shown = graph.ok("GET", path)["value"]
+    found = sorted(one["start"]["dateTime"][:16] for one in shown)
+    kept = [] if drops else ["2026-12-04T19:00"]
+    usual = [f"2026-12-0{n}T09:00" for n in (6, 7, 8)]
+    assert found == (kept + usual if kept else ["2026-12-04T09:00", "2026-12-05T09:00", *usual])

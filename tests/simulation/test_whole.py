@@ -18,11 +18,13 @@ import msal.individual_cache
 import msal.token_cache
 import pytest
 
+from calsync.model import Side
 from planted.bugs import BUGS
 from simulation import receiver
 from simulation.crashes import crash_everywhere
 from simulation.faults import FAULTS, Tally, Weather
-from simulation.history import Plan, run
+from simulation.history import History, Plan, run
+from simulation.people import Shape
 from simulation.wire import _STRIKES
 
 
@@ -76,6 +78,16 @@ def test_every_invariant_holds_on_an_exchange_server(seed: int, tmp_path: Path) 
     assert again.digest == result.digest
 
 
+def test_a_copy_takes_over_the_booking_of_what_it_was_copied_from(tmp_path: Path) -> None:
+    """Our database is set back to when the create of n2 was in doubt. Its event, copied as x0, was
+    deleted since: all that bears the tag is the copy, and nobody can tell the two apart."""
+    steps = frozenset({60, 85, 86, 87, 99, 100, 116, 171, 196})
+    result = run(Plan(seed=60366, steps=200, only=steps), tmp_path)
+    assert result.error == "", "\n".join(result.lines[-40:])
+    told = "\n".join(result.lines)
+    assert told.index("dies after create") < told.index("books x0") < told.index("our database)")
+
+
 def test_the_same_seed_gives_the_same_trace(tmp_path: Path) -> None:
     first, second = (run(Plan(seed=7, steps=40), tmp_path) for _ in range(2))
     assert first.lines
@@ -87,6 +99,57 @@ def test_one_death_anywhere_changes_nothing(tmp_path: Path) -> None:
     outcome = crash_everywhere(2, tmp_path, pairs=1, every=9)
     assert outcome.error == ""
     assert outcome.deaths > 5
+
+
+def test_who_acts_while_a_write_is_under_way_may_be_written_over(tmp_path: Path) -> None:
+    """A request whose sender has given up is carried out all the same (fault 3, seed 201781)."""
+    history = History(Plan(seed=0, rooms=1), tmp_path)
+    people, (place,) = history.people, history.company.places
+    for name, day in (("n1", 2), ("n2", 3), ("n3", 4)):
+        assert people._book_outlook(Random(1), place, name, Shape(f"2026-12-0{day}T09:00:00", 60))
+    uids = {name: uid for uid, name in people.views.uids.items()}
+
+    def act(name: str) -> None:
+        image = people.image(Side.CALENDAR, place, name)
+        assert image is not None
+        assert people._edit_outlook(Random(name), place, image)
+
+    act("n1")
+    carry_out = history._under_way("change")
+    act("n2")
+    act("n3")
+    world = history.company.control.world
+    written = [uids["n1"], uids["n2"]]
+    for unconditional, unseen in ((set(), set()), ({"change"}, {"n2"})):
+        history._unconditional = unconditional
+        carry_out(lambda: [world.note("app", "change", iCalUId=uid) for uid in written])
+        # Before it was sent, n1 was changed; and n3 is another item.
+        assert people.unseen == unseen
+    history.close()
+
+
+def test_an_act_on_one_of_two_items_of_a_booking_is_told_of_that_one(tmp_path: Path) -> None:
+    """While calsync puts another item in a booking's place both are there for a moment, each with
+    a uid of its own (seed 201852): who changed one was said to have changed the other."""
+    history = History(Plan(seed=0, steps=1, rooms=1), tmp_path)
+    try:
+        company, people = history.company, history.people
+        place = company.places[0]
+        box = company.box(place)
+        with company.process.shelter():
+            for number in (1, 2):
+                start = f"2026-11-2{number + 2}T09:00:00"
+                raw = {"room": place.address, "subject": f"n1.{number}", "start": start}
+                people.views.uids[company.control.act(kind="book_direct", **raw)["iCalUId"]] = "n1"
+            assert len({item.uid for item in box.items.values()}) == 2
+            for image in people.images(Side.CALENDAR, place):
+                assert people._edit(Random(0), Side.CALENDAR, place, image)
+                (now,) = (i for i in people.images(Side.CALENDAR, place) if i.key == image.key)
+                act = people.acts[-1]
+                assert (act.before, act.after) == (image.features(), now.features())
+                assert act.before != act.after
+    finally:
+        history.close()
 
 
 def test_the_list_of_faults() -> None:

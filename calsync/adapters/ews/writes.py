@@ -170,7 +170,7 @@ def _create(
         raise
     for index in items:
         if (found := there.get(effects[index].id)) is not None:
-            outcomes[index] = guarded(partial(_completed, box, effects[index], *found))
+            outcomes[index] = guarded(partial(_adopted, box, effects[index], *found))
     for index in items if box.at else ():
         if index not in outcomes and may_be_shared(effects[index].uid):
             together = guarded(partial(_joined, box, effects[index]))
@@ -264,6 +264,15 @@ def _seen(box: Box, found: Found | None) -> tuple[dict[str, Any], Seen] | None:
         return None
     seen = read_found(box, found)
     return (found.item, seen) if isinstance(seen, Seen) else None
+
+
+def _adopted(box: Box, effect: Effect, item: dict[str, Any], now: Seen) -> Outcome:
+    """What an earlier try made."""
+    if effect.key is not None:
+        return _completed(box, effect, item, now)
+    # People may have changed it since: its dates are not written over what they did.
+    ours = now.fingerprint == effect.fingerprint
+    return Done(replace(now, tag=effect.tag), complete=ours, earlier=True)
 
 
 def _completed(

@@ -196,8 +196,12 @@ def _adopt(box: Box, effect: Effect, answer: Answer) -> Outcome:
             series = target.recurrence is not None
             found = fetch(box, seen.key, zone=told_in(target)) if series else None
             if found is not None and isinstance(found[1], Seen):
-                return _completed(box, effect, found[0], found[1])
-            return Done(replace(seen, tag=effect.tag), complete=found is None)
+                if effect.key is not None:
+                    return _completed(box, effect, found[0], found[1])
+                # People may have changed it since: its dates are not written over what they did.
+                seen = found[1]
+            ours = seen.fingerprint == effect.fingerprint
+            return Done(replace(seen, tag=effect.tag), complete=ours, earlier=True)
         case Gone():
             return Done(seen)
         case _:

@@ -185,7 +185,7 @@ def outcome_of(outcome: Outcome, mailbox: str) -> Outcome:
         case Later() | Refused() | InDoubt() if mailbox in outcome.reason:
             return replace(outcome, reason=outcome.reason.replace(mailbox, "a person's mailbox"))
         case Done(now=Seen() | Gone() as now):
-            return Done(_keyed(now), complete=outcome.complete)
+            return replace(outcome, now=_keyed(now))
         case Stale(now=Seen() | Gone() as now):
             return Stale(_keyed(now))
         case _:

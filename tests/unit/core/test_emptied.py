@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from calsync.engine.pull import Gathered, _moved_out
+from calsync.engine.pull import Gathered, _is_listed, _moved_out
 from calsync.engine.questions import ask
-from calsync.model import Absence, Gone, Observation, Plan, Unknown
+from calsync.model import Absence, Gone, Observation, Occupancy, Plan, Unknown
 from calsync.ports import RoomState
 from calsync.reconcile.guard import USUAL
-from tests.unit.core.values import CALENDAR, NOW, PAIR, WINDOW, link, occ, seen, there
+from tests.unit.core.values import (
+    CALENDAR,
+    DAY,
+    NOW,
+    PAIR,
+    WINDOW,
+    agreed,
+    daily,
+    link,
+    occ,
+    seen,
+    there,
+)
 
 BEFORE, INSIDE = occ(-48, -47), occ(9, 10)
+#: Three days from the one before the window; without those that lie in it.
+REACHING = daily(-15, -14)
+DROPPED = daily(-15, -14, excluded=(DAY + timedelta(hours=9), DAY + timedelta(hours=33)))
 
 
 @pytest.mark.parametrize(
@@ -23,10 +39,20 @@ BEFORE, INSIDE = occ(-48, -47), occ(9, 10)
         ([seen(BEFORE)], True),
         ([seen(INSIDE)], False),
         ([seen(BEFORE), seen(INSIDE)], False),
+        ([seen(DROPPED)], True),
+        ([seen(REACHING)], False),
         ([seen(BEFORE), Gone(key="k", absence=Absence.READ)], False),
         ([Unknown(key="k", reason="timeout")], False),
     ],
-    ids=["moved out", "still here", "one of two", "one is gone", "not readable"],
+    ids=[
+        "moved out",
+        "still here",
+        "one of two",
+        "all its dates here dropped",
+        "a series",
+        "one is gone",
+        "not readable",
+    ],
 )
 def test_it_is_right_where_all_that_was_expected_moved_out(
     shown: list[Observation], right: bool
@@ -49,6 +75,15 @@ def test_it_is_right_where_the_only_one_was_moved_out_and_made_anew(
     found.links[known.id] = known
     found.missing[CALENDAR] = {"e"}
     assert _moved_out(found, CALENDAR, PAIR, WINDOW) is right
+
+
+@pytest.mark.parametrize(
+    ("was", "odd"), [(BEFORE, False), (INSIDE, True), (DROPPED, False), (REACHING, True)]
+)
+def test_a_series_is_listed_by_its_dates(was: Occupancy, odd: bool) -> None:
+    """Found by simulation (seed 202027): of a series only dropped dates were left, and the admin
+    was asked again and again."""
+    assert _is_listed(agreed(was), CALENDAR, PAIR, WINDOW) is odd
 
 
 @pytest.mark.parametrize(("ahead", "asked"), [(0, False), (1, True)])

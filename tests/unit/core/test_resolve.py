@@ -54,7 +54,7 @@ def looked_up(kind: EffectKind, found: Seen | Gone | Unknown | None) -> Outcome:
         (CREATES, OTHER, Done(OTHER, complete=False)),
         (CHANGES, ARRIVED, Done(ARRIVED)),
         (CHANGES, STILL, NOT_YET),
-        (CHANGES, OTHER, Stale(OTHER)),
+        (CHANGES, OTHER, Stale(OTHER, tried=True)),
         (CHANGES, AWAY, Stale(AWAY)),
         (CHANGES, None, Stale(None)),
         (REMOVALS, AWAY, Done(AWAY)),

@@ -254,6 +254,27 @@ def test_what_the_side_says_itself_is_a_sign_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("hinted", "missing"),
+    [((), ("x1", "x2")), (("e1",), None), (("e3",), ("x1", "x2")), (("e1", "e2"), None)],
+)
+def test_of_what_the_feed_told_nothing_is_no_sign(
+    hinted: tuple[str, ...], missing: tuple[str, ...] | None
+) -> None:
+    """Found by simulation (seed 201852): of two that are gone it had told one."""
+    observations: dict[str, Observation] = {"e1": lost(1), "e2": lost(2), "e3": shows(3)}
+    links = after(THREE, observations)
+    found = signs(THREE, links, observations, CALENDAR, silent=True, hinted=hinted)
+    assert (found and found.missing) == missing
+
+
+def test_newest_of_which_the_feed_told_are_no_sign() -> None:
+    observations: dict[str, Observation] = {"e1": shows(1, made=1), "e2": lost(2), "e3": lost(3)}
+    links = after(THREE, observations)
+    assert signs(THREE, links, observations, CALENDAR) is not None
+    assert signs(THREE, links, observations, CALENDAR, hinted=("e3",)) is None
+
+
+@pytest.mark.parametrize(
     ("found", "reason"),
     [
         (
@@ -335,6 +356,23 @@ def test_a_uid_whose_booking_lives_is_that_booking() -> None:
     assert returned([NAMED, alive], {"new": obs}, CALENDAR) == {}
     known = seen(WAS, key="e1", mark=6, uid="u")
     assert returned([NAMED, item(1)], {"e1": known}, CALENDAR) == {}, "the item of another link"
+
+
+def test_what_was_made_anew_and_stands_under_its_former_key_was_not_deleted() -> None:
+    """The tombstone is that of a key, not of a booking."""
+    alive = item(1)
+    alive = replace(alive, event=replace(alive.event, uid="u"))
+    back = seen(WAS, key="e", mark=6, uid="u")
+    observations: dict[str, Observation] = {"e": back, "e1": lost(1)}
+    assert returned([NAMED, alive], observations, CALENDAR) == {}
+    found = signs([NAMED, alive], after([alive], observations), observations, CALENDAR)
+    assert found == SetBack(side=CALENDAR, older=("x1",))
+    # Where that booking still has its item, or had lost it before, the tombstone is its own.
+    assert returned([NAMED, alive], {**observations, "e1": shows(1)}, CALENDAR) == {"t": back}
+    gone = replace(alive, event=replace(alive.event, presence=Presence.GONE))
+    assert returned([NAMED, gone], observations, CALENDAR) == {"t": back}
+    nameless = [TOMB, item(1)]
+    assert returned(nameless, observations, CALENDAR) == {"t": back}
 
 
 def test_the_former_key_says_more_than_the_uid() -> None:

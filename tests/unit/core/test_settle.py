@@ -31,7 +31,7 @@ from calsync.model import (
     Side,
     Stale,
 )
-from calsync.reconcile.settle import Settled, settle
+from calsync.reconcile.settle import NEVER_ARRIVED, Settled, settle
 from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
@@ -98,6 +98,52 @@ def test_stale_and_read_is_a_reading(side: Side) -> None:
     assert not result.link.in_flight
     late = settled(flying(agreed(NINE)), change(side), Stale(seen(RENAMED, mark=1)))
     assert late.link == replace(agreed(NINE), attempts=3), "a late one is dropped as ever"
+
+
+@pytest.mark.parametrize(
+    ("now", "recorded"),
+    [
+        (replace(NINE, title="renamed"), True),
+        (NINE, True),
+        (replace(TEN, title="renamed"), False),
+        (occ(11, 12), False),
+    ],
+    ids=["back, and renamed", "back", "as ours, and renamed", "moved elsewhere"],
+)
+@pytest.mark.parametrize("side", Side)
+def test_who_may_have_undone_a_write_in_doubt_is_on_record(
+    side: Side, now: Occupancy, recorded: bool
+) -> None:
+    """Found by simulation (seed 203453): a move of the calendar was carried over, and calsync died
+    before it could say so; who then moved the booking back seemed not to have moved it at all."""
+    moved = (there(NINE), there(TEN)) if side is BOOKING else (there(TEN), there(NINE))
+    item = flying(link(*moved, base=NINE))
+    found = seen(now, mark=9, version="v9")
+    result = settled(item, change(side), Stale(found, tried=True))
+    assert bool(result.conflicts) is recorded
+    assert all((c.winner, c.lost) == (side.other, now) for c in result.conflicts)
+    assert result.link.half(side).seen == (None if now == NINE else now)
+    assert settled(item, change(side), Stale(found)).conflicts == (), "it never was in doubt"
+    late = replace(found, mark=1)
+    assert settled(item, change(side), Stale(late, tried=True)).conflicts == (), "a late reading"
+
+
+def test_a_series_half_written_to_the_calendar_is_undone_by_nobody() -> None:
+    """Its steps are taken one by one, and a process may die between two."""
+    moved = there(daily(11, 12))
+    for item, side, recorded in (
+        (link(moved, there(daily(9, 10)), base=daily(9, 10)), CALENDAR, False),
+        (link(there(daily(9, 10)), moved, base=daily(9, 10)), BOOKING, True),
+    ):
+        found = Stale(seen(daily(9, 10), mark=9), tried=True)
+        assert bool(settled(item, change(side, daily(11, 12)), found).conflicts) is recorded
+
+
+def test_what_was_to_be_written_is_known_while_the_other_side_shows_it() -> None:
+    on = link(there(NINE), there(occ(13, 14)), base=NINE)
+    assert (
+        settled(flying(on), change(BOOKING), Stale(seen(NINE, mark=9), tried=True)).conflicts == ()
+    )
 
 
 def test_put_off_is_no_attempt() -> None:
@@ -279,6 +325,31 @@ def test_of_several_tries_any_may_have_made_it() -> None:
     assert unclear.event.seen == RENAMED
 
 
+def in_doubt(item: Link, made: Effect) -> Link:
+    """The link after a try of which nobody knows, and a look-up that did not find it."""
+    doubted = settled(item, made, InDoubt("its reply was lost")).link
+    later = settled(doubted, made, Later(0.0, NEVER_ARRIVED)).link
+    return flying(later)
+
+
+def test_what_a_lost_life_of_our_database_made_is_not_what_people_made_of_it() -> None:
+    found = Done(seen(RENAMED, key="e"), complete=False, earlier=True)
+    unknown = settled(to_make(), create(), found).link
+    assert (unknown.base, unknown.event.seen) == (None, RENAMED)
+    known = settled(in_doubt(to_make(), create()), create(), found).link
+    assert known.base == NINE, "that try made it, and people changed it since"
+    equal = Done(seen(NINE, key="e", mark=1), earlier=True)
+    assert settled(to_make(), create(), equal).link.base == NINE
+
+
+def test_a_create_in_doubt_of_the_booking_side_is_remembered_too() -> None:
+    item = flying(link(Half(sent=fingerprint(NINE)), there(NINE, key="e")))
+    made = effect(K.CREATE_BOOKING, target=NINE)
+    found = Done(seen(RENAMED, key="b"), complete=False, earlier=True)
+    assert settled(item, made, found).link.base is None
+    assert settled(in_doubt(item, made), made, found).link.base == NINE
+
+
 DATES = [DAY + timedelta(days=n, hours=9) for n in range(3)]
 
 
@@ -314,6 +385,11 @@ def test_of_a_series_made_in_part_the_missing_exceptions_are_still_to_be_made(
     result = settled(to_make(SERIES), create(SERIES), part)
     assert result.link.base == base
     assert result.what == "confirmed in part"
+
+
+def test_a_part_of_what_is_to_be_made_is_agreed_on_whoever_remembers_that_it_was_made() -> None:
+    part = Done(seen(daily(9, 10), key="e"), complete=False, earlier=True)
+    assert settled(to_make(SERIES), create(SERIES), part).link.base == daily(9, 10)
 
 
 def test_a_change_made_in_part_agrees_on_what_the_side_shows() -> None:

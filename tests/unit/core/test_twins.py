@@ -7,9 +7,19 @@ from datetime import timedelta
 
 import pytest
 
-from calsync.model import Absence, EffectKind, Gone, LinkState, Presence
+from calsync.model import (
+    Absence,
+    EffectKind,
+    Gone,
+    LinkState,
+    Plan,
+    Presence,
+    Seen,
+    Side,
+    former_mark,
+)
 from calsync.reconcile.observe import LAG, may_be_remade
-from tests.unit.core.planning import NINE, kinds, planned, stored
+from tests.unit.core.planning import NINE, RENAMED, TEN, kinds, planned, stored
 from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
@@ -96,3 +106,51 @@ def test_what_bears_no_global_id_waits_for_nothing() -> None:
 def test_the_booking_side_is_told_apart_in_the_same_way() -> None:
     held = replace(HELD, booking=replace(HELD.booking, uid="u"))
     assert may_be_remade(held, BOOKING, NEW, heard=None, now=NOW)
+
+
+# --- made in its place, while Exchange made it anew, too (seed 100861) -------------------------
+
+#: A change of the booking, for which the event had to be made a second time, is in doubt.
+MOVING = replace(
+    link(there(TEN, key="b"), there(NINE, key="e", uid="u"), base=NINE, in_flight=True),
+    origin=BOOKING,
+)
+OURS = seen(TEN, key="ours", uid="v", tag="x", replaces=former_mark("e"), mark=9)
+ANEW = seen(NINE, key="anew", uid="u", mark=9)
+
+
+def ends(plan: Plan, obs: Seen) -> None:
+    assert stored(plan)["x"].event.key == obs.key
+    assert stored(plan)["x"].base == obs.occupancy
+    (effect,) = plan.effects
+    assert (effect.kind, effect.key) == (EffectKind.DELETE_EVENT, "anew")
+    (left,) = (lk for lk in plan.links if lk.event.key == "anew")
+    assert (left.origin, left.booking.presence) == (Side.BOOKING, Presence.GONE)
+
+
+@pytest.mark.parametrize("key", ["ours", "a key that comes first"])
+@pytest.mark.parametrize("doubt", [True, False])
+def test_of_two_the_one_that_replaces_is_the_booking_and_the_other_ends(
+    key: str, doubt: bool
+) -> None:
+    """Whichever is looked at first, and also where nobody knows of the write any more."""
+    ours = replace(OURS, key=key)
+    was = replace(MOVING, in_flight=doubt)
+    was = replace(was, event=replace(was.event, sent=OURS.fingerprint))
+    plan = planned(was, calendar=[ours, ANEW, NOT_FOUND])
+    ends(plan, ours)
+    assert plan.conflicts == []
+
+
+def test_what_people_changed_on_the_other_is_on_record() -> None:
+    was = replace(MOVING, event=replace(MOVING.event, sent=OURS.fingerprint))
+    plan = planned(was, calendar=[OURS, seen(RENAMED, key="anew", uid="u", mark=9), NOT_FOUND])
+    ends(plan, OURS)
+    (conflict,) = plan.conflicts
+    assert conflict.lost == RENAMED
+
+
+def test_what_others_organize_is_not_removed() -> None:
+    was = replace(MOVING, event=replace(MOVING.event, sent=OURS.fingerprint))
+    plan = planned(was, calendar=[OURS, replace(ANEW, owned=False), NOT_FOUND])
+    assert [e.kind for e in plan.effects] != [EffectKind.DELETE_EVENT]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
+import pytest
+
 from calsync.engine.calls import run_inline
 from calsync.engine.notify import deliver_notices
 from calsync.errors import StoreError
-from calsync.model import Notice, NoticeKind, Person
+from calsync.model import Later, Notice, NoticeKind, Person
 from calsync.ports import Delivery, DeliveryReport, NoticeState, StoredNotice
 from calsync.worker.control import Worker
 from calsync.worker.plan import PollSettings
@@ -36,7 +38,8 @@ class Ledger:
         ]
 
     def claim_notices(self, limit, *, closed=()):
-        got = [r for r in self.rows if r.state is NoticeState.QUEUED][:limit]
+        queued = [r for r in self.rows if r.state is NoticeState.QUEUED]
+        got = [r for r in queued if r.notice.channel not in closed][:limit]
         for r in got:
             self.rows[r.id] = replace(r, state=NoticeState.SENDING, tries=r.tries + 1)
         return [self.rows[r.id] for r in got]
@@ -117,3 +120,46 @@ def test_the_answer_of_a_replaced_job_is_not_given_to_its_successor() -> None:
     done(run())
     worker._handle_one(1.0)
     assert got == []
+
+
+@pytest.mark.parametrize(("slow", "left"), [(0.0, 60.0), (40.0, 20.0), (4000.0, 0.0)])
+def test_a_wait_that_was_asked_for_in_mid_cycle_runs_from_then(slow: float, left: float) -> None:
+    """Found by simulation (seed 201820): an hour that Exchange had asked for was counted from the
+    end of the cycle, which was an hour later, and the room was not polled for another one."""
+    w = World()
+    w.rest()
+    apply, pull = w.calendar.apply, w.calendar.pull
+
+    def first_is_throttled(pair, effects):
+        w.calendar.apply, w.calendar.pull = apply, after_a_while
+        return [Later(60.0, "asked to wait"), *apply(pair, effects[1:])]
+
+    def after_a_while(*asked):
+        w.tick(slow)
+        w.calendar.pull = pull
+        return pull(*asked)
+
+    w.calendar.apply = first_is_throttled
+    for number in range(2):
+        # Their people wait for an answer: the calendar is read once more before the cycle ends.
+        w.booking.put(f"b{number}", single(number), pending=True)
+    report = w.cycle()
+    assert w.calendar.pull == pull
+    assert report.wait == left
+
+
+def test_a_channel_that_asked_to_be_left_alone_is_left_alone_from_then() -> None:
+    w, ledger = World(), Ledger(2)
+    ledger.rows[0] = replace(ledger.rows[0], notice=replace(ledger.rows[0].notice, channel="ops"))
+
+    class Slow:
+        def deliver(self, pair, room, notice):
+            if notice.channel == "ops":
+                return DeliveryReport(delivery=Delivery.NOT_SENT, retry_after=60.0)
+            w.tick(40.0)
+            return DeliveryReport(delivery=Delivery.SENT)
+
+    steps = deliver_notices(
+        *(ledger, Slow()), pairs={"p1": w.pair}, rooms={}, limit=2, monotonic=w.clock.monotonic
+    )
+    assert run_inline(steps).waits == {"ops": 20.0}

@@ -17,13 +17,13 @@ then the earlier claim, then the calendar, then the id.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
 from calsync.conflicts.merge import same_schedule
-from calsync.mapping.expand import instances
+from calsync.mapping.expand import extent, instances
 from calsync.model import ClashPolicy, Interval, Link, LinkState, Occupancy, Presence, Side, Window
 
 
@@ -136,7 +136,19 @@ def judge(
             for i in instances(claim.occupancy, window, zone)
             if i.busy.blocks and i.start < i.end
         )
-    return _resolve(ranked, _meetings(ranked, slots), slots, policy)
+    meetings = _meetings(ranked, slots)
+    return _resolve(
+        ranked, meetings, slots, policy, goes_on=lambda occ: _goes_on(occ, window, zone)
+    )
+
+
+def _goes_on(occ: Occupancy, window: Window, zone: str) -> bool:
+    """True where it has dates behind the window: they may be free."""
+    last = extent(occ, zone)[1]
+    if last is None or last <= window.end:
+        return last is None
+    later = instances(occ, Interval(window.end, last), zone)
+    return any(i.busy.blocks and i.start >= window.end for i in later)
 
 
 def _meetings(ranked: Sequence[Claim], slots: list[_Slot]) -> list[tuple[_Slot, _Slot]]:
@@ -160,8 +172,11 @@ def _resolve(
     meetings: list[tuple[_Slot, _Slot]],
     slots: list[_Slot],
     policy: ClashPolicy,
+    *,
+    goes_on: Callable[[Occupancy], bool],
 ) -> list[Verdict]:
-    """From the strongest down: a slot is lost to a stronger slot that still stands."""
+    """From the strongest down: a slot is lost to a stronger slot that still stands. ``goes_on``:
+    whether a series has dates that are not judged yet."""
     losses: dict[int, list[tuple[_Slot, _Slot]]] = {}
     for strong, weak in sorted(meetings, key=lambda m: m[1].claim):
         if not strong.lost:
@@ -173,8 +188,7 @@ def _resolve(
     verdicts = []
     for rank, lost in losses.items():
         dates = sorted({w.recurrence_id for w, _ in lost if w.recurrence_id is not None})
-        recurrence = ranked[rank].occupancy.recurrence
-        whole = recurrence is not None and not recurrence.rule.endless and len(dates) >= total[rank]
+        whole = len(dates) >= total[rank] and not goes_on(ranked[rank].occupancy)
         verdicts.append(
             Verdict(
                 loser=ranked[rank],

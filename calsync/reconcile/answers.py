@@ -7,10 +7,10 @@ table decides as the admin did, and the next cycle carries that out with all its
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from calsync.conflicts.clash import Claim, Verdict, shown
-from calsync.mapping.expand import busy_intervals, instances
+from calsync.mapping.expand import busy_intervals, extent, instances
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Effect,
@@ -163,10 +163,7 @@ def _claim(link: Link, occupancy: Occupancy, now: datetime) -> Claim:
 
 def _count(occupancy: Occupancy, zone: str) -> int:
     """Dates of a series that ends; more than anybody books where it hardly does."""
-    first = occupancy.start.replace(year=max(1, occupancy.start.year - 1))
-    span = Window(_aware(first), _aware(first.replace(year=first.year + 12)))
-    return sum(1 for _ in instances(occupancy, span, zone, limit=10_000))
-
-
-def _aware(wall: datetime) -> datetime:
-    return wall.replace(tzinfo=UTC)
+    first, last = extent(occupancy, zone)
+    assert last is not None  # it ends
+    span = Window(first, last + timedelta(days=1))
+    return sum(1 for _ in instances(occupancy, span, zone))

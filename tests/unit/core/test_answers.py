@@ -4,11 +4,21 @@ for the time that it takes of the other."""
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calsync.model import EffectKind, Link, LinkState, Presence, Side
+from calsync.model import (
+    EffectKind,
+    Frequency,
+    Link,
+    LinkState,
+    Presence,
+    Recurrence,
+    Rule,
+    Side,
+    Window,
+)
 from calsync.reconcile.answers import freed, hindrance, holds, keep, overlap, refuse
 from calsync.reconcile.decide import Verb, decide
 from tests.unit.core.values import (
@@ -182,6 +192,24 @@ def test_a_series_whose_every_date_meets_is_rejected_whole() -> None:
         EffectKind.REJECT_BOOKING,
         (),
     )
+
+
+@pytest.mark.parametrize(("count", "whole"), [(3, True), (4, False), (400, False)])
+def test_a_series_is_refused_as_a_whole_only_where_no_date_is_left(count: int, whole: bool) -> None:
+    """Also of one that begins on a day that not every year has."""
+    start = datetime(2028, 2, 29, 9)
+    rule = Rule(frequency=Frequency.DAILY, count=count)
+    leap = replace(occ(9, 10), start=start, end=start.replace(hour=10))
+    series = link(
+        there(replace(leap, recurrence=Recurrence(rule=rule)), key="b"), id="m", **parked()
+    )
+    three = replace(leap, recurrence=Recurrence(rule=replace(rule, count=3)))
+    meets = link(None, there(three, key="e", owned=False), id="t", origin=CALENDAR)
+    year = Window(datetime(2028, 1, 1, tzinfo=UTC), datetime(2029, 1, 1, tzinfo=UTC))
+    sent = refuse(series, meets, window=year, zone="UTC", now=NOW)
+    assert sent is not None
+    assert sent[1].refusal is not None
+    assert len(sent[1].refusal.dates) == (0 if whole else 3)
 
 
 def test_what_does_not_meet_is_not_refused() -> None:

@@ -286,6 +286,19 @@ def test_an_endless_series_is_never_lost_as_a_whole() -> None:
     assert verdict.dates == tuple(DAY + timedelta(days=n, hours=9) for n in range(28))
 
 
+@pytest.mark.parametrize(
+    ("count", "excluded", "whole"), [(28, (), True), (29, (), False), (29, (28,), True)]
+)
+def test_a_series_with_dates_behind_the_window_is_not_lost_as_a_whole(
+    count: int, excluded: tuple[int, ...], whole: bool
+) -> None:
+    """The window is of 28 days. What comes later is judged when it comes into sight."""
+    away = tuple(DAY + timedelta(days=n, hours=9) for n in excluded)
+    series = claim("series", BOOKING, 5, daily(9, 10, count=count, excluded=away))
+    (verdict,) = verdicts(series, claim("other", CALENDAR, 0, daily(9, 10, count=28)))
+    assert len(verdict.dates) == (0 if whole else 28)
+
+
 def test_a_date_that_two_meetings_take_is_lost_once() -> None:
     series = claim("series", BOOKING, 9, daily(9, 11))
     pair = [claim("x", CALENDAR, 0, occ(9, 10)), claim("y", CALENDAR, 1, occ(10, 11))]

@@ -30,6 +30,7 @@ from calsync.reconcile.remade import (
     replaced,
     under_new_key,
 )
+from calsync.reconcile.sent import as_tried
 
 
 class Intake:
@@ -248,6 +249,8 @@ class Intake:
             return
         if joined and isinstance(obs, Seen):
             why = "recognised by our tag" if obs.tag == link.id else "the same on both sides"
+            if taken.base is None:
+                taken = as_tried(taken, link, side, obs)
             taken = replace(taken, in_flight=False, origin=_origin(taken, side, obs))
             taken = replace(taken, state=LinkState.ACTIVE, reason="")
             self.rulings.append(Ruling(link.id, "join", why))

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from calsync.conflicts.clash import shown
+from calsync.mapping.fingerprint import fingerprint
 from calsync.model import Effect, Half, Link, Presence, Seen, Side
-from calsync.reconcile.rebase import rebase, with_half
+from calsync.reconcile.rebase import made, rebase, with_half
 
 #: How many different contents are remembered, newest last. Each was decided on one state of the
 #: item, of which people and calsync disagree at most as often as a link may be written.
@@ -43,3 +45,15 @@ def as_sent(link: Link, before: Link, side: Side, now: Seen) -> Link | None:
         return None  # The room has not agreed to it.
     ours = now.version != half.version and now.fingerprint in half.sent.split()
     return rebase(link, now.occupancy, now.fingerprint) if ours else None
+
+
+def as_tried(link: Link, before: Link, side: Side, now: Seen) -> Link:
+    """``link`` with what a create in doubt was to make as its base, where ``side`` shows its item
+    before it was looked up: what is missing of a new series is still to be made, and what else
+    differs is what people changed since. ``before``: without ``now``."""
+    target, half = shown(before, side.other), before.half(side)
+    ours = before.in_flight and before.base is None and now.tag == before.id
+    if not ours or target is None or half.sent != before.half(side.other).fingerprint:
+        return link  # Which content was sent is not known any more.
+    done = made(target, now.occupancy)
+    return rebase(link, done, fingerprint(done))

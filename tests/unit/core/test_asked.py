@@ -144,6 +144,7 @@ def test_what_the_room_declined(
     one = asked(booking, event, DECLINED, **more)
     decision = decide(one, EditPolicy.ORIGIN)
     assert decision.verb is wanted
+    assert decision.why, "the history says why"
     if wanted in (Verb.GIVE_BACK,):
         assert decision.target == NINE
     unread = replace(one, booking=replace(one.booking, presence=Presence.UNKNOWN))
@@ -180,12 +181,13 @@ def test_what_an_organizer_made_in_outlook_may_be_told_from_the_platform(
 ) -> None:
     """A date that the room alone gives up is not cancelled for everybody, and what is private has
     no name here that could be written."""
-    made = there(base or NINE, key="~e", owned=False, answer=ACCEPTED)
-    one = link(there(mine, key="b"), made, base=base, origin=Side.CALENDAR)
-    decision = decide(one, EditPolicy.BOOKING)
-    assert (decision.verb is Verb.WRITE_EVENT) is told
-    if not told:
-        assert (decision.verb, decision.target) == (Verb.WRITE_BOOKING, base or NINE)
+    for answer in (ACCEPTED, DECLINED) if base else (ACCEPTED,):
+        made = there(base or NINE, key="~e", owned=False, answer=answer)
+        one = link(there(mine, key="b"), made, base=base, origin=Side.CALENDAR)
+        decision = decide(one, EditPolicy.BOOKING)
+        assert (decision.verb is Verb.WRITE_EVENT) is told
+        if not told:
+            assert (decision.verb, decision.target) == (Verb.WRITE_BOOKING, base or NINE)
 
 
 # --- the answer --------------------------------------------------------------------------------

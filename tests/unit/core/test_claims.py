@@ -78,6 +78,11 @@ def test_what_people_took_away_and_back(before: Link, now: Link, back: bool) -> 
     assert has_come_back(before, now) is back
 
 
+def test_what_came_back_claims_its_time_anew_though_nothing_is_to_be_done_about_it() -> None:
+    found = claims_of([agreed(NINE)], {"x": to(Verb.NOTHING)}, NOW, came_back={"x"})
+    assert [(c.occupancy, c.new) for c in found] == [(NINE, True)]
+
+
 def test_a_move_that_is_given_up_takes_its_former_time_anew() -> None:
     item = link(there(TEN, since=at(5)), there(TEN, since=at(6)), base=NINE)
     (claim,) = claims_of([item], {"x": to(Verb.GIVE_BACK, NINE)}, NOW)

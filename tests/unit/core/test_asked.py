@@ -256,7 +256,10 @@ def test_declined_it_is_rejected_with_a_reason() -> None:
     assert one.kind is EffectKind.REJECT_BOOKING
     assert one.refusal is not None
     assert "The room declined it" in one.refusal.reason
+    assert (one.refusal.code, one.why) == ("room-declined", "the room declined it")
     assert found.links[0].hindrance == "", "so its meeting is given up"
+    theirs = plan(asked(NINE, TEN, DECLINED, pending=True))
+    assert theirs.links[0].hindrance, "its person moved it: so it is theirs"
     stood = plan(asked(NINE, NINE, DECLINED))
     assert stood.links[0].hindrance, "what stood stays with its person"
 

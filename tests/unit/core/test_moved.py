@@ -10,6 +10,7 @@ import pytest
 from calsync.mapping.ews_uid import global_id_of, identity, uid_of
 from calsync.model import Half, Link, LinkState, Presence, Seen, Unknown, former_mark
 from calsync.reconcile.moved import awaited, put_in_place, rematch, under_new_keys, unlikely
+from calsync.reconcile.rebase import bury
 from tests.unit.core.values import NOW, WINDOW, agreed, at, buried, gone, link, occ, seen, there
 from tests.unit.core.values import unknown as unread
 
@@ -242,6 +243,8 @@ def test_a_mailbox_that_lacks_too_much_is_not_it(lost: int, there_are: int, asks
 
 def test_what_is_gone_already_is_not_looked_for() -> None:
     gone_ = link(there(occ(1, 2), key="b"), gone(key="e"), base=occ(1, 2))
+    theirs = link(there(occ(1, 2), key="b"), there(occ(1, 2), key="~e"), base=occ(1, 2))
+    assert awaited([theirs, bury(agreed(occ(1, 2)))]) == []
     assert awaited([gone_, buried(id="t"), agreed(occ(3, 4), id="y")]) == [
         agreed(occ(3, 4), id="y")
     ]

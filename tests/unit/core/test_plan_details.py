@@ -16,6 +16,7 @@ from calsync.model import (
     Link,
     LinkState,
     Plan,
+    Side,
     WriteAs,
 )
 from calsync.reconcile.join import heir
@@ -101,20 +102,25 @@ def test_the_record_says_on_how_many_dates_both_stood() -> None:
 # --- joined anew ---------------------------------------------------------------------------------
 
 
-def test_what_a_lost_life_made_again_is_known_by_the_name_it_was_to_have() -> None:
-    """The booking was changed while its event was deleted; a database that is lost had made the
-    event anew already."""
-    item = link(there(TEN, key="b"), gone(key="e"), base=NINE)
-    new = heir(item, BOOKING)
-    assert kinds(planned(item)) == [(K.CREATE_EVENT, new.id)]
-    plan = planned(item, calendar=[seen(TEN, key="e2", tag=new.id)])
+@pytest.mark.parametrize("lives", [BOOKING, CALENDAR])
+def test_what_a_lost_life_made_again_is_known_by_the_name_it_was_to_have(lives: Side) -> None:
+    """It was changed on one side while it was deleted on the other; a database that is lost had
+    made it anew there already."""
+    stands, away = there(TEN, key="k"), gone(key="old")
+    halves = (stands, away) if lives is BOOKING else (away, stands)
+    item = link(*halves, base=NINE, origin=lives)
+    new = heir(item, lives)
+    made = K.CREATE_EVENT if lives is BOOKING else K.CREATE_BOOKING
+    assert kinds(planned(item)) == [(made, new.id)]
+    shows = [seen(TEN, key="new", tag=new.id)]
+    plan = planned(item, **{"calendar" if lives is BOOKING else "booking": shows})
     assert plan.effects == []
     kept = stored(plan)
-    assert (kept[new.id].event.key, kept[new.id].base) == ("e2", TEN)
+    assert (kept[new.id].half(lives.other).key, kept[new.id].base) == ("new", TEN)
     assert kept["x"].state is LinkState.BURIED
     assert [(r.link_id, r.verb) for r in plan.rulings] == [(new.id, "join"), (new.id, "rebase")]
     others = [lk for i, lk in kept.items() if i not in (new.id, "x")]
-    assert {(lk.state, lk.event.key) for lk in others} <= {(LinkState.BURIED, None)}
+    assert {(lk.state, lk.half(lives.other).key) for lk in others} <= {(LinkState.BURIED, None)}
 
 
 def test_what_bears_another_name_is_somebody_elses() -> None:
@@ -129,6 +135,15 @@ def test_what_stood_before_is_made_in_the_room_and_mails_nobody(more: dict[str, 
     item = link(there(NINE, key="b"), person=ANNA)
     (made,) = reconcile([item], {}, {}, pair=pair, window=WINDOW, now=NOW, **more).effects
     assert (made.kind, made.organizer) == (K.CREATE_EVENT, "" if more else ANNA.address)
+
+
+def test_nothing_is_declined_by_a_first_import() -> None:
+    theirs = there(NINE, key="e", owned=False)
+    item = link(gone(key="b"), theirs, base=NINE, origin=CALENDAR)
+    plan = planned(item, importing=True)
+    assert (plan.effects, stored(plan)["x"].state) == ([], LinkState.PARKED)
+    assert "mails its organizer" in stored(plan)["x"].reason
+    assert kinds(planned(item)) == [(K.DECLINE_EVENT, "x")]
 
 
 def test_what_is_set_apart_holds_its_time_against_what_comes() -> None:

@@ -66,7 +66,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a change that met a newer version counts as done",
         _SETTLE,
-        "    if isinstance(found, Seen) and found.version == version:\n        return Later(0.0, NEVER_ARRIVED)\n    return Stale(found)",
+        "    if isinstance(found, Seen) and found.version == version:\n        return Later(0.0, NEVER_ARRIVED)\n    return Stale(found, tried=kind in _CHANGES and isinstance(found, Seen))",
         "    return Done(found)",
     ),
     # -- cursors and commits

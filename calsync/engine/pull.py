@@ -165,7 +165,7 @@ def _take(
             found.emptied = side.value
         missing = {k for lk in here if (k := lk.half(side).key) is not None and k not in listed}
         found.missing[side] = missing
-        hints = sorted({*hints, *missing})
+        hints = sorted({*hints, *missing, *(k for k in seen if k not in listed)})
         # What is older than what was accepted is a late reading, or time went back.
         hints += [
             k

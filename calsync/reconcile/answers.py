@@ -52,6 +52,10 @@ def keep(link: Link, side: Side) -> list[Link]:
     link = freed(link)
     there, other = shown(link, side), shown(link, side.other)
     if other is not None:
+        half = link.half(side)
+        if half.presence is Presence.NEVER:
+            # That it is not there is right, as if it had been deleted: "never" would make it there.
+            link = with_half(link, side, replace(half, presence=Presence.GONE))
         # What the other side shows counts as agreed on: so all that differs was done on this one.
         return [rebase(link, other, fingerprint(other))]
     if there is not None and link.half(side.other).presence is Presence.GONE:

@@ -132,9 +132,10 @@ class Ledger:
             return connection.exec_driver_sql(sql, values).rowcount > 0
 
     def doubt(self, *, start: bool = True) -> int:
-        """Everything left in SENDING becomes DOUBTFUL. At a ``start``, so does what has waited for
-        longer than a notice waits while calsync runs: where this database is a restored backup, it
-        was sent in the life that the backup does not know. How many."""
+        """Everything left in SENDING becomes DOUBTFUL. At a ``start``, so does what has waited, for
+        its first try or since its last one, for longer than a notice waits while calsync runs:
+        where this database is a restored backup, it was sent in the life that the backup does not
+        know. How many."""
         if not start and not self._any_sending():
             return 0
         now = self._clock.now()
@@ -144,7 +145,7 @@ class Ledger:
         )
         waiting = self._sql(
             f"UPDATE notice SET state = 'doubtful', changed_at = ?, reason = '{_WAITED}'"
-            " WHERE state = 'queued' AND tries = 0 AND queued_at < ?"
+            " WHERE state = 'queued' AND changed_at < ?"
         )
         # The outbox of webhooks takes a message once, however often it is handed over.
         again = self._sql(

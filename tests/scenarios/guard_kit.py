@@ -178,7 +178,8 @@ class Desk:
         """The same, in the file: what a backup of yesterday holds."""
         with closing(sqlite3.connect(self.database)) as live:
             live.execute("UPDATE room_sync SET synced_at = synced_at - ?", (hours * 3.6e9,))
-            live.execute("UPDATE notice SET queued_at = queued_at - ?", (hours * 3.6e9,))
+            for moment in ("queued_at", "changed_at"):
+                live.execute(f"UPDATE notice SET {moment} = {moment} - ?", (hours * 3.6e9,))
             live.commit()
 
     def wait_an_hour(self) -> None:

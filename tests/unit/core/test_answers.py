@@ -11,6 +11,7 @@ import pytest
 from calsync.model import (
     EffectKind,
     Frequency,
+    Link,
     LinkState,
     Presence,
     Recurrence,
@@ -66,6 +67,21 @@ def test_a_deletion_that_is_kept_is_carried_over() -> None:
     was = link(gone(key="b"), there(occ(14, 15), key="e"), base=occ(11, 12), **parked())
     (now,) = keep(was, BOOKING)
     assert decide(now, PAIR.edit_policy).verb is Verb.DELETE_EVENT
+
+
+@pytest.mark.parametrize(
+    ("was", "side", "verb"),
+    [
+        (link(None, there(occ(14, 15), key="e"), **parked()), BOOKING, Verb.DELETE_EVENT),
+        (link(there(occ(14, 15), key="b"), None, **parked()), CALENDAR, Verb.DELETE_BOOKING),
+    ],
+)
+def test_that_it_is_not_there_may_be_kept_as_well(was: Link, side: Side, verb: Verb) -> None:
+    """Found by simulation (seed 203347): what was deleted, and was back after a restore, had a link
+    of its own. "It is deleted on the other side, too", said the answer, and made it on this one."""
+    assert hindrance(was, side) == ""
+    (now,) = keep(was, side)
+    assert decide(now, PAIR.edit_policy).verb is verb
 
 
 def test_an_edit_that_is_kept_against_a_deletion_is_made_again_under_a_new_link() -> None:

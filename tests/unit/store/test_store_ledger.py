@@ -134,6 +134,24 @@ def test_webhooks_are_handed_over_again_where_nobody_knows(store: SqlStore) -> N
     assert claimed(store) == ["#webhooks"]
 
 
+@pytest.mark.parametrize(("tries", "seconds", "doubtful"), [
+    (0, 3590, 0), (0, 3610, 1), (1, 3590, 0), (1, 3610, 1), (2, 3590, 0)
+])  # fmt: skip
+def test_what_nobody_tried_for_an_hour_may_have_left_in_a_life_forgotten(
+    store: SqlStore, clock: FixedClock, tries: int, seconds: int, doubtful: int
+) -> None:
+    """Found by simulation (seed 203298): the mailbox that sends was closed as the backup was made.
+    What had been tried in vain in it was sent again after each restore."""
+    store.queue_notices(PAIR.id, [told()])
+    for _ in range(tries):
+        clock.wait(seconds=1800)
+        (one,) = store.claim_notices(1)
+        store.settle_notice(one.id, NoticeState.QUEUED, "the client secret is wrong")
+    clock.wait(seconds=seconds)
+    assert store.doubt_notices() == doubtful
+    assert len(claimed(store)) == 1 - doubtful
+
+
 def test_what_left_within_a_day_is_remembered(store: SqlStore, clock: FixedClock) -> None:
     store.queue_notices(PAIR.id, [told(1), told(2), told(3)])
     sent, doubtful, failed = store.claim_notices(9)

@@ -285,6 +285,9 @@ def test_up_to_so_many_dates_are_declined_one_by_one() -> None:
     assert few is not None
     assert more is not None
     assert (len(few.dates), len(more.dates)) == (MOST_DATES, 0)
+    assert few.rest is not None
+    assert few.rest.recurrence is not None
+    assert few.rest.recurrence.excluded == few.dates == tuple(sorted(few.dates))
 
 
 def test_a_series_that_ends_within_the_limit_loses_only_what_is_beyond() -> None:

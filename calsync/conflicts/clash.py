@@ -145,8 +145,8 @@ def judge(
 def _goes_on(occ: Occupancy, window: Window, zone: str) -> bool:
     """True where it has dates behind the window: they may be free."""
     last = extent(occ, zone)[1]
-    if last is None or last <= window.end:
-        return last is None
+    if last is None:
+        return True
     later = instances(occ, Interval(window.end, last), zone)
     return any(i.busy.blocks and i.start >= window.end for i in later)
 

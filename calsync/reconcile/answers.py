@@ -7,7 +7,7 @@ table decides as the admin did, and the next cycle carries that out with all its
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from calsync.conflicts.clash import Claim, Verdict, shown
 from calsync.mapping.expand import busy_intervals, extent, instances
@@ -165,5 +165,4 @@ def _count(occupancy: Occupancy, zone: str) -> int:
     """Dates of a series that ends; more than anybody books where it hardly does."""
     first, last = extent(occupancy, zone)
     assert last is not None  # it ends
-    span = Window(first, last + timedelta(days=1))
-    return sum(1 for _ in instances(occupancy, span, zone))
+    return sum(1 for _ in instances(occupancy, Window(first, last), zone))

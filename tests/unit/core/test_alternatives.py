@@ -76,6 +76,12 @@ def test_rooms_of_one_name_are_offered_in_the_order_of_their_ids() -> None:
         assert [a.room_id for a in found] == ["t1", "t2", "t3"]
 
 
+def test_three_rooms_are_offered_if_nobody_asks_for_more() -> None:
+    rooms = [room(f"r{n}", 6) for n in range(5)]
+    found = free_alternatives(rooms, {r.id: [] for r in rooms}, [SLOT], room=LOST, seats=None)
+    assert [a.name for a in found] == ["r0", "r1", "r2"]
+
+
 def test_names_say_more_than_ids() -> None:
     rooms = [replace(room("1", 6), name="b"), replace(room("2", 6), name="a")]
     found = free_alternatives(rooms, {"1": [], "2": []}, [SLOT], room=LOST, seats=None)

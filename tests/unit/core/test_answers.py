@@ -155,6 +155,7 @@ def test_an_invitation_that_gives_way_is_declined_and_the_rooms_own_item_deleted
     own = refused(invited(10, 12, owned=True), booked(9, 11))
     assert own is not None
     assert (own[1].kind, own[1].refusal) == (EffectKind.DELETE_EVENT, None)
+    assert (own[0].in_flight, own[0].revision) == (True, own[1].revision)
 
 
 def test_the_reason_of_the_admin_reaches_the_person() -> None:
@@ -164,6 +165,10 @@ def test_the_reason_of_the_admin_reaches_the_person() -> None:
     assert effect.refusal is not None
     assert effect.refusal.reason == "It was moved to room loft."
     assert now.refusal == effect.refusal
+    plain = refused(booked(9, 11), invited(10, 12))
+    assert plain is not None
+    assert plain[1].refusal is not None
+    assert plain[1].refusal.reason == "The room was already booked at that time."
 
 
 @pytest.mark.parametrize("count", [4, None])

@@ -44,7 +44,7 @@ from calsync.reconcile.plan import reconcile
 from calsync.reconcile.route import may_be_our_own, routed
 from calsync.reconcile.settle import settle
 from calsync.reconcile.told import by_its_person
-from tests.unit.core.planning import ANNA, BERT
+from tests.unit.core.planning import ANNA, BERT, RENAMED
 from tests.unit.core.values import (
     NOW,
     PAIR,
@@ -94,6 +94,7 @@ def plan(*links: Link, pair: Any = ASKED, **more: Any) -> Plan:
         (TEN, NINE, {}, Verb.WRITE_EVENT),
         (TEN, NOON, {}, Verb.WRITE_EVENT),
         (NINE, TEN, {"ours": True}, Verb.WRITE_EVENT),
+        (TEN, TEN, {"ours": True}, Verb.SKIP),
         (gone(key="b"), NINE, {}, Verb.DELETE_EVENT),
         (gone(key="b"), TEN, {}, Verb.DELETE_EVENT),
     ],
@@ -131,6 +132,9 @@ def test_only_what_waits_or_was_declined_is_decided_otherwise() -> None:
         (NINE, TEN, {"pending": True, "refusal": Refusal(reason="no")}, Verb.WRITE_EVENT),
         (gone(key="b"), NINE, {}, Verb.DELETE_EVENT),
         (gone(key="b"), NINE, {"hindrance": "left"}, Verb.BURY),
+        (gone(key="b"), NINE, {"origin": Side.CALENDAR}, Verb.BURY),
+        (RENAMED, RENAMED, {"pending": True}, Verb.REJECT_BOOKING),
+        (TEN, TEN, {"pending": True, "base": None}, Verb.REJECT_BOOKING),
         (Half(), NINE, {"base": None}, Verb.BURY),
     ],
 )
@@ -140,10 +144,50 @@ def test_what_the_room_declined(
     one = asked(booking, event, DECLINED, **more)
     decision = decide(one, EditPolicy.ORIGIN)
     assert decision.verb is wanted
+    assert decision.why, "the history says why"
     if wanted in (Verb.GIVE_BACK,):
         assert decision.target == NINE
     unread = replace(one, booking=replace(one.booking, presence=Presence.UNKNOWN))
     assert verb(unread) is Verb.SKIP
+
+
+SERIES = replace(NINE, recurrence=Recurrence(rule=Rule(frequency=Frequency.DAILY, count=3)))
+LESS = replace(
+    SERIES, recurrence=replace(SERIES.recurrence, excluded=(NINE.start,)), title="renamed"
+)
+
+
+@pytest.mark.parametrize(
+    ("mine", "base", "told"),
+    [
+        (TEN, NINE, True),
+        (RENAMED, NINE, True),
+        (replace(NINE, private=True), NINE, False),
+        (replace(TEN, private=True), replace(NINE, private=True), True),
+        (SERIES, NINE, True),
+        (NINE, SERIES, True),
+        (replace(SERIES, title="renamed"), SERIES, True),
+        (LESS, SERIES, False),
+        (replace(LESS, title="again"), LESS, True),
+        (TEN, None, False),
+    ],
+    ids=[
+        "moved", "renamed", "made private", "private and moved", "repeated", "repeated no more",
+        "a series renamed", "a date less, and renamed", "renamed without that date", "no base",
+    ],
+)  # fmt: skip
+def test_what_an_organizer_made_in_outlook_may_be_told_from_the_platform(
+    mine: Any, base: Any, told: bool
+) -> None:
+    """A date that the room alone gives up is not cancelled for everybody, and what is private has
+    no name here that could be written."""
+    for answer in (ACCEPTED, DECLINED) if base else (ACCEPTED,):
+        made = there(base or NINE, key="~e", owned=False, answer=answer)
+        one = link(there(mine, key="b"), made, base=base, origin=Side.CALENDAR)
+        decision = decide(one, EditPolicy.BOOKING)
+        assert (decision.verb is Verb.WRITE_EVENT) is told
+        if not told:
+            assert (decision.verb, decision.target) == (Verb.WRITE_BOOKING, base or NINE)
 
 
 # --- the answer --------------------------------------------------------------------------------
@@ -212,7 +256,10 @@ def test_declined_it_is_rejected_with_a_reason() -> None:
     assert one.kind is EffectKind.REJECT_BOOKING
     assert one.refusal is not None
     assert "The room declined it" in one.refusal.reason
+    assert (one.refusal.code, one.why) == ("room-declined", "the room declined it")
     assert found.links[0].hindrance == "", "so its meeting is given up"
+    theirs = plan(asked(NINE, TEN, DECLINED, pending=True))
+    assert theirs.links[0].hindrance, "its person moved it: so it is theirs"
     stood = plan(asked(NINE, NINE, DECLINED))
     assert stood.links[0].hindrance, "what stood stays with its person"
 

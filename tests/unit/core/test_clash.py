@@ -299,6 +299,27 @@ def test_a_series_with_dates_behind_the_window_is_not_lost_as_a_whole(
     assert len(verdict.dates) == (0 if whole else 28)
 
 
+@pytest.mark.parametrize(
+    ("hours", "count", "whole"),
+    [((0, 1), 28, True), ((0, 1), 29, False), ((22, 26), 28, True), ((22, 26), 29, False)],
+    ids=["all before the end", "one from the end on", "one across the end", "one behind"],
+)
+def test_a_date_across_the_end_of_the_window_is_in_sight(
+    hours: tuple[float, float], count: int, whole: bool
+) -> None:
+    series = claim("series", BOOKING, 5, daily(*hours, count=count))
+    (verdict,) = verdicts(series, claim("other", CALENDAR, 0, daily(*hours, count=28)))
+    assert (verdict.dates == ()) is whole
+
+
+def test_a_date_behind_the_window_that_takes_no_time_is_nothing_to_keep() -> None:
+    day = DAY + timedelta(days=28, hours=9)
+    free = Override(recurrence_id=day, start=day, end=day + timedelta(hours=1), busy=Busy.FREE)
+    series = claim("series", BOOKING, 5, daily(9, 10, count=29, overrides=(free,)))
+    (verdict,) = verdicts(series, claim("other", CALENDAR, 0, daily(9, 10, count=28)))
+    assert verdict.dates == ()
+
+
 def test_a_date_that_two_meetings_take_is_lost_once() -> None:
     series = claim("series", BOOKING, 9, daily(9, 11))
     pair = [claim("x", CALENDAR, 0, occ(9, 10)), claim("y", CALENDAR, 1, occ(10, 11))]

@@ -23,15 +23,18 @@ from calsync.model import (
     Person,
     Refusal,
     Side,
+    their_key,
 )
 from calsync.reconcile.decide import Decision, Verb
 from calsync.reconcile.effects import (
     conflict_of,
     effect_of,
     ends,
+    given_back,
     in_flight,
     refusal_of,
     refused,
+    turned_down,
 )
 from tests.unit.core.values import (
     BOOKING,
@@ -205,6 +208,42 @@ def test_a_meeting_that_lost_is_declined() -> None:
     assert (made.kind, made.key, made.refusal) == (EffectKind.DECLINE_EVENT, "e", refusal_of(lost))
     assert item == in_flight(MOVED)
     assert item.refusal is None, "Exchange tells the organiser"
+
+
+def test_a_move_that_the_room_refused_goes_back_with_all_else_as_it_is_now() -> None:
+    shows = replace(TEN, title="new", busy=Busy.TENTATIVE, private=True)
+    moved = replace(MOVED, booking=there(shows, key="b", version="vb"))
+    now, back = given_back(moved, to(Verb.GIVE_BACK, NINE), "no")
+    assert (back.kind, back.target) == (
+        EffectKind.CHANGE_BOOKING,
+        replace(shows, start=NINE.start, end=NINE.end),
+    )
+    assert back.refusal is not None
+    assert (back.refusal.reason, now.refusal, now.in_flight) == ("no", back.refusal, True)
+
+
+def test_a_booking_that_is_turned_down_keeps_the_reason_until_it_is_told() -> None:
+    now, rejection = turned_down(MOVED, "no", "code", "why")
+    assert (rejection.kind, rejection.why, rejection.key) == (
+        EffectKind.REJECT_BOOKING,
+        "why",
+        "b",
+    )
+    assert rejection.refusal == now.refusal == Refusal(reason="no", code="code")
+    assert (now.in_flight, now.revision) == (True, MOVED.revision + 1)
+
+
+def test_the_room_declines_its_own_copy_of_a_meeting_in_a_persons_calendar() -> None:
+    theirs = there(NINE, key=their_key("e"), version="ve", owned=False, copy="c")
+    item = replace(MOVED, event=theirs, organizer="anna@x.example", seats=4)
+    declined = effect_of(item, to(Verb.DELETE_EVENT))
+    assert (declined.kind, declined.key, declined.version) == (EffectKind.DECLINE_EVENT, "c", "")
+    assert (declined.organizer, declined.seats) == ("", 4)
+    unknown_copy = replace(item, event=replace(theirs, copy=""))
+    assert effect_of(unknown_copy, to(Verb.DELETE_EVENT)).key is None
+    changed = effect_of(item, to(Verb.WRITE_EVENT, TEN))
+    assert (changed.key, changed.organizer) == (their_key("e"), "anna@x.example")
+    assert effect_of(item, to(Verb.WRITE_BOOKING, TEN)).organizer == ""
 
 
 def test_a_booking_that_lost_all_is_rejected() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from calsync.mapping.fingerprint import fingerprint
-from calsync.model import EffectKind, Link, Plan, Seen, former_mark
+from calsync.model import EffectKind, Link, LinkState, Plan, Seen, former_mark
 from calsync.reconcile.observe import LAG
 from tests.unit.core.planning import NINE, TEN, kinds, planned, stored
 from tests.unit.core.values import CALENDAR, NOW, agreed, at, gone, link, seen, there, unknown
@@ -28,8 +28,12 @@ def joined(plan: Plan) -> list[tuple[str, str]]:
     return [(r.link_id, r.why) for r in plan.rulings if r.verb == "join"]
 
 
-def test_what_a_create_of_ours_made_twice_is_removed_once() -> None:
-    plan = planned(HELD, UNREAD, calendar=[FIRST, SECOND])
+@pytest.mark.parametrize("reason", ["", "it could not be understood"])
+def test_what_a_create_of_ours_made_twice_is_removed_once(reason: str) -> None:
+    state = LinkState.PARKED if reason else LinkState.ACTIVE
+    heard = replace(UNREAD, state=state, reason=reason)
+    plan = planned(HELD, heard, calendar=[FIRST, SECOND])
+    assert (stored(plan)["n"].state, stored(plan)["n"].reason) == (LinkState.ACTIVE, "")
     assert kinds(plan) == [(K.DELETE_EVENT, "n")]
     assert plan.effects[0].key == "e2"
     assert joined(plan) == [("x", "made twice: one of the two is removed")]

@@ -370,6 +370,15 @@ def test_what_both_sides_show_on_a_date_stays_whoever_names_the_series() -> None
 
 
 @pytest.mark.parametrize("winner", Side)
+def test_one_name_for_a_date_is_no_conflict_however_each_side_came_to_it(winner: Side) -> None:
+    """The booking side named the series so, and the calendar that date alone."""
+    own = _with(_on(1, title="its own"))
+    mine, theirs = replace(SERIES, title="new"), _with(_on(1, title="new"))
+    both = merge(own, mine, theirs, winner)
+    assert (both.value, both.conflicts) == (mine, ())
+
+
+@pytest.mark.parametrize("winner", Side)
 def test_two_names_of_a_series_are_one_conflict_however_many_dates_follow(winner: Side) -> None:
     end = DAYS[1] + timedelta(minutes=25)
     mine, theirs = (_with(_on(1, end=end, title=t), title=t) for t in ("mine", "theirs"))

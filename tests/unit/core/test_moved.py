@@ -10,6 +10,7 @@ import pytest
 from calsync.mapping.ews_uid import global_id_of, identity, uid_of
 from calsync.model import Half, Link, LinkState, Presence, Seen, Unknown, former_mark
 from calsync.reconcile.moved import awaited, put_in_place, rematch, under_new_keys, unlikely
+from calsync.reconcile.rebase import bury
 from tests.unit.core.values import NOW, WINDOW, agreed, at, buried, gone, link, occ, seen, there
 from tests.unit.core.values import unknown as unread
 
@@ -80,6 +81,41 @@ def test_among_several_of_one_id_each_is_what_stands_at_its_time() -> None:
     assert keys(links, rows[:1]) == {"x5": "new5"}
 
 
+def test_the_id_that_is_spelled_the_same_says_more_than_one_that_means_the_same() -> None:
+    """Where both were moved, so that no time tells them apart."""
+    rows = [now(7, uid=DATED, created=at(1)), now(8, uid=SERIES, created=at(2))]
+    assert keys([was(1, uid=SERIES)], rows) == {"x1": "new8"}
+    assert keys([was(1, uid=DATED)], rows) == {"x1": "new7"}
+
+
+def test_of_several_that_say_the_same_the_older_one_is_that_of_the_older_link() -> None:
+    first, second = was(1, created=at(1)), replace(was(1, created=at(2)), id="x0")
+    rows = [now(1, key="late", created=at(9)), now(1, key="early", created=at(8))]
+    assert keys([second, first], rows) == {"x1": "early", "x0": "late"}
+    twins = [replace(was(1, created=at(1)), id=name) for name in ("b", "a")]
+    for order in (twins, twins[::-1]):
+        assert keys(order, rows) == {"a": "early", "b": "late"}
+
+
+def test_what_shows_what_it_showed_last_is_not_changed_by_the_move() -> None:
+    """Though the other side does not have it yet; and where it could not be read, what was agreed
+    on is what is known."""
+    edited = was(1)
+    edited = replace(edited, event=there(occ(7, 8), key="old1", uid="u"))
+    assert rematch([edited], [now(7)]).changed == ()
+    assert rematch([edited], [now(1)]).changed == ("x1",)
+    dark = replace(was(1), event=unread(key="old1", uid="u"))
+    assert rematch([dark], [now(1)]).changed == ()
+    assert rematch([dark], [now(7)]).changed == ("x1",)
+
+
+def test_what_still_has_time_to_come_was_deleted() -> None:
+    running = link(event=there(occ(-1, 1), key="r", uid="r"), base=occ(-1, 1), id="running")
+    assert set(carried([running], [])) == {"running"}
+    over = replace(running, event=there(occ(-1, 0), key="r", uid="r"), base=occ(-1, 0))
+    assert carried([over], []) == {}
+
+
 def test_where_no_id_was_known_the_tag_says_it() -> None:
     assert keys([was(uid="")], [now(7, uid="n", tag="x1")]) == {"x1": "new7"}
     assert keys([was(uid="")], [now(1, uid="n")]) == {}
@@ -142,18 +178,49 @@ def test_what_replaces_an_item_names_it() -> None:
     [
         (now(7, uid="n", maker="us", created=at(5)), True),
         (now(8, uid="n", maker="us", created=at(5)), False),
+        (now(7, uid="n", maker="us", created=at(5), tag="x9"), False),
         (now(7, uid="n", maker="them", created=at(5)), False),
         (now(7, uid="n", created=at(5)), False),
         (now(7, uid="n", maker="us"), False),
         (now(7, uid="u", maker="us", created=at(5)), False),
         (now(7, uid="n", maker="us", created=at(5), owned=False), False),
     ],
-    ids=["it", "other time", "another calsync", "a person", "older", "itself", "invited"],
+    ids=[
+        "it",
+        "other time",
+        "of another link",
+        "another calsync",
+        "a person",
+        "older",
+        "itself",
+        "invited",
+    ],
 )
 def test_what_ews_does_not_tell_of_an_item_that_graph_made(new: Seen, ours: bool) -> None:
     held, taken = place([in_doubt()], [new])
     assert taken == ({new.key} if ours else set())
     assert (held["x1"].event.key == new.key) is ours
+
+
+@pytest.mark.parametrize("moved_on", [False, True])
+def test_what_was_to_be_made_is_it_whatever_people_changed_since(moved_on: bool) -> None:
+    """In the item (its title), or on the booking, which has moved on."""
+    made = now(7, uid="n", maker="us", created=at(5))
+    if moved_on:
+        one = replace(in_doubt(), booking=there(occ(12, 13), key="b1"))
+    else:
+        one, renamed = in_doubt(), seen(occ(7, 8, title="new"))
+        made = replace(made, occupancy=renamed.occupancy, fingerprint=renamed.fingerprint)
+    assert place([one], [made])[1] == {"new7"}
+
+
+def test_a_link_whose_age_is_not_known_waits_for_nothing_here() -> None:
+    ageless = in_doubt()
+    ageless = replace(ageless, event=replace(ageless.event, created=None))
+    assert place([ageless], [now(7, uid="n", maker="us", created=at(5))])[1] == set()
+    assert place([], [now(7, uid="n", maker="us", created=at(5))])[1] == set()
+    nobodys = now(7, uid="n", tag="x9", replaces=former_mark("old1"))
+    assert place([in_doubt()], [nobodys])[1] == set()
 
 
 def test_a_copy_of_what_was_made_is_not_it() -> None:
@@ -176,6 +243,8 @@ def test_a_mailbox_that_lacks_too_much_is_not_it(lost: int, there_are: int, asks
 
 def test_what_is_gone_already_is_not_looked_for() -> None:
     gone_ = link(there(occ(1, 2), key="b"), gone(key="e"), base=occ(1, 2))
+    theirs = link(there(occ(1, 2), key="b"), there(occ(1, 2), key="~e"), base=occ(1, 2))
+    assert awaited([theirs, bury(agreed(occ(1, 2)))]) == []
     assert awaited([gone_, buried(id="t"), agreed(occ(3, 4), id="y")]) == [
         agreed(occ(3, 4), id="y")
     ]

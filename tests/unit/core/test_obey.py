@@ -136,6 +136,11 @@ def test_a_move_in_the_calendar_is_judged_whoever_booked(origin: Any) -> None:
     assert kinds(plan(held(origin=origin), shows=renamed)) == [(K.CHANGE_BOOKING, "x")]
 
 
+def test_one_move_is_told_of_once_by_the_time_it_was_made() -> None:
+    (notice,) = plan(held(), shows=invitation(NINE, mark=9), by=house(WARN)).notices
+    assert notice.revision == at(5).isoformat()
+
+
 def test_time_that_it_held_or_was_let_have_is_not_judged_again() -> None:
     early = held(NINE)
     longer = replace(NINE, end=TEN.end)

@@ -180,6 +180,9 @@ def test_what_comes_back_while_it_is_to_be_made_anew_is_that() -> None:
     assert (links["w"].event.key, links["w"].base, plan.effects) == ("e", NINE, [])
     other = planned(tomb, waits, calendar=[seen(NINE, key="e", mark=7, uid="v")])
     assert len(other.links) == 3, "another uid: another booking"
+    nameless = link(there(NINE, key="b2"), id="w")
+    unnamed = planned(tomb, nameless, calendar=[seen(NINE, key="e", mark=7)])
+    assert len(unnamed.links) == 3, "that both have none is no common uid"
     doubt = planned(
         tomb, replace(waits, in_flight=True), calendar=[seen(NINE, key="e", mark=7, uid="u")]
     )

@@ -211,10 +211,21 @@ def test_who_changes_the_second_one_changes_the_booking() -> None:
     kept, superfluous = both
     assert (kept.event.key, decide(kept, EditPolicy.ORIGIN).target) == ("e2", TEN)
     assert kept.event.since == double(touched=True).modified, "its time was claimed by the move"
+    assert kept.revision == of_ours().revision + 1, "what is under way for the first one is over"
     assert (superfluous.event.key, decide(superfluous, EditPolicy.ORIGIN).verb) == (
         "e",
         Verb.DELETE_EVENT,
     )
+
+
+@pytest.mark.parametrize(("later", "changed"), [(0, False), (20, False), (21, True)])
+def test_what_is_stamped_as_it_is_made_was_changed_by_nobody(later: int, changed: bool) -> None:
+    """In milliseconds: some servers write the two times one after the other."""
+    made = at(0)
+    obs = double(TEN, created=made, modified=made + timedelta(milliseconds=later))
+    both = made_twice(of_ours(), SECOND, CALENDAR, obs, NOW)
+    assert both is not None
+    assert (both[0].event.key == "e2") is changed
 
 
 def test_where_both_were_changed_the_second_change_is_on_record() -> None:

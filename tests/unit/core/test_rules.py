@@ -146,6 +146,11 @@ def test_a_rule_that_is_to_have_no_reaction_is_let_be_and_no_other(
     )
 
 
+def test_a_rule_without_a_reaction_is_not_even_warned_of() -> None:
+    seats = replace(ALL, seats=Reaction.NOTHING)
+    assert judged(occ(3, 9), BookingRules(seats=True), seats, seats=9) is None
+
+
 def test_a_reaction_to_a_rule_that_the_room_does_not_have_is_idle() -> None:
     assert judged(occ(3, 9), OFFICE, seats=9) is None
 
@@ -198,6 +203,9 @@ def test_time_between_what_it_held_is_new() -> None:
     assert judged(occ(7, 9.25, 0.5), OFFICE, held=apart) is None
     nested = [time_of(occ(7, *hours), ZONE, NOW)[0] for hours in ((9, 1), (8, 6))]
     assert judged(occ(7, 12), OFFICE, held=nested) is None
+    hours = ((8, 12.0), (9, 1.0), (11, 1.0))
+    within = [time_of(occ(7, start, length), ZONE, NOW)[0] for start, length in hours]
+    assert judged(occ(7, 8.25, 0.5), OFFICE, held=within) is None
 
 
 def test_an_endless_series_is_judged_for_having_no_end_when_it_takes_new_time_only() -> None:
@@ -277,6 +285,9 @@ def test_up_to_so_many_dates_are_declined_one_by_one() -> None:
     assert few is not None
     assert more is not None
     assert (len(few.dates), len(more.dates)) == (MOST_DATES, 0)
+    assert few.rest is not None
+    assert few.rest.recurrence is not None
+    assert few.rest.recurrence.excluded == few.dates == tuple(sorted(few.dates))
 
 
 def test_a_series_that_ends_within_the_limit_loses_only_what_is_beyond() -> None:

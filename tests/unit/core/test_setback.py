@@ -284,6 +284,10 @@ def test_newest_of_which_the_feed_told_are_no_sign() -> None:
         (SetBack(side=CALENDAR, again=("a",)), "the calendar side shows 1 items that were deleted"),
         (SetBack(side=CALENDAR, missing=("a", "b")), "the calendar side lacks its 2 newest items"),
         (
+            SetBack(side=CALENDAR, missing=("a", "b"), silent=True),
+            "the calendar side lacks its 2 items that nobody told us are gone",
+        ),
+        (
             SetBack(side=CALENDAR, told=True),
             "the calendar side counts its changes from an earlier time",
         ),

@@ -1,0 +1,179 @@
+"""What a plan declines claims no time any more; what came back claims it anew; what waits and what
+is looked for after a move, in the details."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from calsync.conflicts.clash import Claim, Verdict
+from calsync.model import Half, Link, Side
+from calsync.reconcile.claims import booked_since, claims_of, has_come_back
+from calsync.reconcile.decide import Decision, Verb
+from calsync.reconcile.wait import claim_taken, taken_from
+from tests.unit.core.test_wait_and_claims import times, waiting
+from tests.unit.core.values import (
+    BOOKING,
+    CALENDAR,
+    NOW,
+    agreed,
+    at,
+    daily,
+    gone,
+    link,
+    occ,
+    there,
+    unknown,
+)
+
+NINE, TEN, TWELVE = occ(9, 10), occ(10, 11), occ(12, 13)
+RENAMED = replace(NINE, title="renamed")
+
+
+def to(verb: Verb, target: Any = None) -> Decision:
+    return Decision(verb=verb, why="w", target=target)
+
+
+@pytest.mark.parametrize(
+    ("leaving", "claimed"),
+    [({}, [NINE]), ({"x": None}, []), ({"x": TEN}, [TEN]), ({"other": None}, [NINE])],
+    ids=["nothing", "all of it", "some of it", "another"],
+)
+def test_what_is_declined_already_claims_what_is_left_of_it(leaving: Any, claimed: Any) -> None:
+    filler = replace(link(there(TEN)), id="filler")
+    fills = {"filler": to(Verb.CREATE_EVENT, TEN)}
+    found = claims_of([agreed(NINE), filler], fills, NOW, leaving=leaving)
+    assert [c.occupancy for c in found if c.link.id == "x"] == claimed
+
+
+def moved(what: Any, since: float, **more: Any) -> Link:
+    """In the calendar at this time since then; nine was agreed on."""
+    return link(there(NINE, since=at(1)), there(what, since=at(since)), base=NINE, **more)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "back"),
+    [
+        (moved(TEN, 5), moved(NINE, 9), True),
+        (moved(TEN, 5), moved(RENAMED, 9), True),
+        (moved(TEN, 5), moved(TWELVE, 9), False),
+        (moved(NINE, 5), moved(TEN, 9), False),
+        (moved(NINE, 5), moved(NINE, 5), False),
+        (moved(NINE, 5), moved(RENAMED, 5), False),
+        (link(there(NINE), gone(), base=NINE), moved(NINE, 9), True),
+        (moved(NINE, 5), link(there(NINE, since=at(1)), gone(), base=NINE), False),
+        (moved(NINE, 5), link(there(NINE, since=at(1)), unknown(), base=NINE), False),
+        (link(there(NINE, since=at(1)), base=NINE), moved(NINE, 9), False),
+        (link(None, there(TEN, since=at(5))), link(None, there(NINE, since=at(9))), False),
+    ],
+    ids=[
+        "moved back", "back, renamed", "moved on", "moved", "as it was", "renamed",
+        "restored", "removed", "unreadable", "new there", "never agreed on",
+    ],
+)  # fmt: skip
+def test_what_people_took_away_and_back(before: Link, now: Link, back: bool) -> None:
+    """Its time may have been given to another in the meantime."""
+    assert has_come_back(before, now) is back
+
+
+def test_what_came_back_claims_its_time_anew_though_nothing_is_to_be_done_about_it() -> None:
+    found = claims_of([agreed(NINE)], {"x": to(Verb.NOTHING)}, NOW, came_back={"x"})
+    assert [(c.occupancy, c.new) for c in found] == [(NINE, True)]
+
+
+def test_a_move_that_is_given_up_takes_its_former_time_anew() -> None:
+    item = link(there(TEN, since=at(5)), there(TEN, since=at(6)), base=NINE)
+    (claim,) = claims_of([item], {"x": to(Verb.GIVE_BACK, NINE)}, NOW)
+    assert (claim.occupancy, claim.new) == (NINE, True)
+
+
+# --- the time to go back to ----------------------------------------------------------------------
+
+
+def claim(item: Link, what: Any, **more: Any) -> Claim:
+    given = {"side": BOOKING, "at": NOW, "fixed": False, "new": True, **more}
+    return Claim(link=item, occupancy=what, **given)
+
+
+@pytest.mark.parametrize(
+    ("loser", "dates", "other", "found"),
+    [
+        ({}, (), {}, True),
+        ({"side": CALENDAR}, (), {}, False),
+        ({}, (NINE.start,), {}, False),
+        ({}, (), {"new": False}, False),
+        ({}, (), {"occupancy": TWELVE}, False),
+    ],
+    ids=["booked since", "a meeting is declined", "only dates", "it stood before", "elsewhere"],
+)
+def test_who_has_booked_the_time_that_a_lost_move_would_go_back_to(
+    loser: Any, dates: Any, other: Any, found: bool
+) -> None:
+    mover, newcomer = moved(TEN, 5), replace(link(None, there(NINE)), id="y")
+    lost = replace(claim(mover, TEN), **loser)
+    verdict = Verdict(loser=lost, winners=(), dates=dates, taken=(), ask=False)
+    since = replace(claim(newcomer, NINE), **other)
+    assert booked_since(verdict, [lost, since], times) == ([since] if found else [])
+    unbased = replace(verdict, loser=replace(lost, link=replace(mover, base=None)))
+    assert booked_since(unbased, [since], times) == []
+
+
+# --- from which side time is taken ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("decision", "side"),
+    [
+        (to(Verb.WRITE_BOOKING, TEN), CALENDAR),
+        (to(Verb.WRITE_EVENT, TEN), BOOKING),
+        (to(Verb.WRITE_BOTH, TEN), CALENDAR),
+        (to(Verb.WRITE_BOTH, NINE), BOOKING),
+        (to(Verb.WRITE_BOTH, TWELVE), None),
+        (to(Verb.WRITE_BOTH), None),
+        (to(Verb.DELETE_BOOKING, TEN), None),
+        (to(Verb.DELETE_EVENT), None),
+        (to(Verb.NOTHING, TEN), None),
+    ],
+)
+def test_from_which_side_a_decision_takes_its_time(decision: Decision, side: Side | None) -> None:
+    assert taken_from(moved(TEN, 5), decision) is side
+
+
+def test_a_merge_of_two_that_stand_at_one_time_takes_it_from_neither() -> None:
+    item = link(there(RENAMED), there(replace(NINE, private=True)), base=NINE)
+    assert taken_from(item, to(Verb.WRITE_BOTH, NINE)) is None
+
+
+@pytest.mark.parametrize(
+    ("item", "decision", "claimed"),
+    [
+        (moved(TEN, 5), to(Verb.WRITE_BOOKING, TEN), CALENDAR),
+        (moved(TEN, 5), to(Verb.WRITE_EVENT, NINE), BOOKING),
+        (moved(RENAMED, 5), to(Verb.WRITE_BOOKING, RENAMED), None),
+        (moved(TEN, 5), to(Verb.DELETE_EVENT), None),
+        (link(None, there(TEN)), to(Verb.CREATE_BOOKING, TEN), None),
+        (link(gone(), there(TEN), base=NINE), to(Verb.WRITE_BOOKING, TEN), None),
+    ],
+    ids=["carried over", "put back", "renamed", "deleted", "new", "gone there"],
+)
+def test_time_that_is_carried_over_was_claimed_where_it_comes_from(
+    item: Link, decision: Decision, claimed: Side | None
+) -> None:
+    assert claim_taken(item, decision) == replace(item, claim=claimed)
+
+
+# --- what waits ----------------------------------------------------------------------------------
+
+
+def test_a_series_waits_where_one_of_its_dates_does() -> None:
+    leaving = replace(link(there(TWELVE), there(NINE), base=NINE), id="moved")
+    new = replace(link(there(daily(9, 10))), id="new")
+    assert waiting(leaving, new, new=to(Verb.CREATE_EVENT, daily(9, 10))) == ["new"]
+
+
+def test_what_was_removed_there_is_about_to_leave_whatever_it_showed_last() -> None:
+    going = replace(link(gone(seen=RENAMED), there(NINE), base=NINE), id="going")
+    new = replace(link(there(NINE), Half()), id="new")
+    assert waiting(going, new, new=to(Verb.CREATE_EVENT, NINE)) == ["new"]

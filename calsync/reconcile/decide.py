@@ -209,7 +209,7 @@ def _cell(link: Link, policy: EditPolicy) -> Decision:
 
         # Gone, and nothing on the other side.
         case (Change.DELETED, Change.DELETED) if _cancelled_unheard(link):
-            return _outlived(link)
+            return _outgrown(link)
         case (Change.DELETED, Change.DELETED | Change.NEVER):
             return Decision(verb=Verb.BURY, why="gone on both sides")
         case (Change.NEVER, Change.DELETED):
@@ -340,7 +340,7 @@ def _cancelled_unheard(link: Link) -> bool:
     return link.booking.reason == Absence.RESHAPED.value and not ours
 
 
-def _outlived(link: Link) -> Decision:
+def _outgrown(link: Link) -> Decision:
     conflict = Conflict(
         kind=ConflictKind.DELETE_EDIT,
         link_id=link.id,

@@ -343,10 +343,13 @@ class _Transaction:
                 if error is None and self._kind is _Kind.WRITE:
                     self._driver.commit()
             finally:
-                database._give_back(self._lent, self._driver)
-                if self._in_turn:
-                    database._leave_turn()
-                database._local.busy = False
+                try:
+                    database._give_back(self._lent, self._driver)
+                finally:
+                    # Whatever fails before: the next writer must not wait for ever.
+                    if self._in_turn:
+                        database._leave_turn()
+                    database._local.busy = False
         except Exception as failed:
             database._translate(failed)
             raise

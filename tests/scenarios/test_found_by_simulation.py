@@ -55,6 +55,17 @@ def daily(company: Company, place: Place) -> Any:
     )
 
 
+def three_dates(company: Company, place: Place, frequency: str = "daily") -> Any:
+    """On the platform, from the first of December on."""
+    return company.book(
+        place,
+        title="One",
+        start="2026-12-01T09:00:00",
+        duration="PT1H",
+        recurrenceRule={"frequency": frequency, "count": 3},
+    )
+
+
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_create_that_finds_no_mailbox_is_tried_again(
     company: Company, hall: Place, status: int
@@ -249,13 +260,7 @@ def test_a_series_made_anew_in_doubt_is_the_same_series(company: Company, hall: 
     """A date that was removed cannot come back in Graph, so the series is made anew and its former
     event removed. The create was answered 503; what it had made clashed with its own booking, and
     was mirrored beside it."""
-    series = company.book(
-        hall,
-        title="One",
-        start="2026-12-01T09:00:00",
-        duration="PT1H",
-        recurrenceRule={"frequency": "daily", "count": 3},
-    )
+    series = three_dates(company, hall)
     company.sync(hall)
     company.drop_date(series, "2026-12-02T09:00:00")
     company.sync(hall)
@@ -308,13 +313,7 @@ def test_a_series_cancelled_while_it_is_cut_into_parts_is_on_record(
 ) -> None:
     """Its rule becomes one that Exchange has no word for, so other events carry it from now on; who
     cancelled the former one at the same time cancelled in vain, and nothing said so."""
-    booking = company.book(
-        hall,
-        title="One",
-        start="2026-12-01T09:00:00",
-        duration="PT1H",
-        recurrenceRule={"frequency": "daily", "count": 3},
-    )
+    booking = three_dates(company, hall)
     company.sync(hall)
     (item,) = company.tenant.items(hall.address)
     company.change(
@@ -334,13 +333,7 @@ def test_a_side_with_nothing_left_but_dropped_dates_is_rightly_empty(
 ) -> None:
     """Seed 202027: the dates of a series that were still to come had been taken out of it. It was
     looked for in the calendar by its whole extent, and the admin was asked again and again."""
-    made = company.book(
-        hall,
-        title="One",
-        start="2026-12-01T09:00:00",
-        duration="PT1H",
-        recurrenceRule={"frequency": "weekly", "count": 3},
-    )
+    made = three_dates(company, hall, "weekly")
     company.sync(hall)
     for day in ("2026-12-08T09:00:00", "2026-12-15T09:00:00"):
         company.drop_date(made, day)
@@ -473,13 +466,7 @@ def test_a_series_made_anew_by_us_while_exchange_makes_it_anew(
     """A removed date comes back, so we make the series anew and remove its former event. Exchange
     had just made that anew, too, and a copy of the mailbox did not know it yet: the write was in
     doubt, and what was left of the former series came to the platform as another booking."""
-    series = company.book(
-        hall,
-        title="One",
-        start="2026-12-01T09:00:00",
-        duration="PT1H",
-        recurrenceRule={"frequency": "daily", "count": 3},
-    )
+    series = three_dates(company, hall)
     company.sync(hall)
     company.drop_date(series, "2026-12-02T09:00:00")
     company.sync(hall)
@@ -553,13 +540,7 @@ def test_a_series_half_made_is_seen_before_it_is_looked_up(company: Company, hal
     """The answer of its create was lost, and Graph too busy for the look-up by our tag, while the
     feed told of it. That its dropped date still stood there counted as people's, who won (seed
     204016): the platform got back a date that was given up."""
-    series = company.book(
-        hall,
-        title="One",
-        start="2026-12-01T09:00:00",
-        duration="PT1H",
-        recurrenceRule={"frequency": "daily", "count": 3},
-    )
+    series = three_dates(company, hall)
     company.drop_date(series, "2026-12-02T09:00:00")
     arm(company, "reply_lost", method="POST", path="/events")
     answer = company.tenant.server.answer

@@ -94,6 +94,24 @@ def test_a_transaction_inside_another_is_a_mistake(
     assert count(numbers) == 1
 
 
+def test_a_connection_that_cannot_be_given_back_blocks_nobody(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the thread itself: the writers' turn ends whatever fails."""
+    db = Database(f"sqlite:///{path}", busy_timeout=0.1)
+
+    def broken(*_: object) -> None:
+        raise OSError("the driver is out of its mind")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(db, "_give_back", broken)
+        with pytest.raises(OSError, match="out of its mind"), db.write():
+            pass
+    with db.write() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    db.dispose()
+
+
 def test_the_settings_of_sqlite(numbers: Database) -> None:
     with numbers.read() as connection:
         found = {

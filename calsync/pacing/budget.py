@@ -11,12 +11,15 @@ the wrapper that shares a budget between threads holds its own lock.
 from __future__ import annotations
 
 import math
-from collections import deque
+from array import array
 from dataclasses import dataclass
 
 #: A window is counted in this many buckets: a count is exact to a 60th of its window, and a
 #: mailbox costs a few numbers however many calls it makes.
 _BUCKETS = 60
+#: Buckets that may hold a call that still counts: those of a window, the one that leaves it, and
+#: one more where a bucket's border is rounded.
+_HELD = _BUCKETS + 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +51,18 @@ class Budget:
     position can hold more than ``limit.calls``.
     """
 
-    __slots__ = ("_blocked", "_buckets", "_in_flight", "_recent", "_width", "limit")
+    __slots__ = (
+        *("_blocked", "_counts", "_in_flight", "_newest", "_oldest", "_recent", "_width"),
+        "limit",
+    )
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
         self._width = limit.window / _BUCKETS
-        self._buckets: deque[tuple[int, int]] = deque()  # (number of the bucket, calls in it)
+        # Bucket number n, of the span from n to n + 1 widths, counts at n % _HELD. A ring of fixed
+        # size: a list that grows and shrinks leaves holes in the heap, one for each mailbox.
+        self._counts = array("I", bytes(4 * _HELD))
+        self._oldest = self._newest = 0
         self._recent = 0
         self._in_flight = 0
         self._blocked = -math.inf
@@ -72,23 +81,21 @@ class Budget:
         self._forget(now)
         at = max(now, self._blocked)
         over = self._recent + calls - self.limit.calls
-        if over > 0:
-            for number, count in self._buckets:
-                over -= count
-                if over <= 0:
-                    return max(at, self._leaves(number))
-        return at
+        number = self._oldest
+        while over > 0:
+            over -= self._counts[number % _HELD]
+            number += 1
+        return max(at, self._leaves(number - 1)) if number > self._oldest else at
 
     def take(self, now: float, *, slots: int = 1, calls: int = 1) -> None:
         """Count calls that start now. The caller has asked ``ready_at`` at the same ``now``."""
+        self._forget(now)
         self._in_flight += slots
+        self._newest = max(self._newest, math.floor(now / self._width))
+        if not self._recent:
+            self._oldest = self._newest
+        self._counts[self._newest % _HELD] += calls
         self._recent += calls
-        number = math.floor(now / self._width)
-        if self._buckets and self._buckets[-1][0] >= number:
-            last, count = self._buckets.pop()
-            self._buckets.append((last, count + calls))
-        else:
-            self._buckets.append((number, calls))
 
     def give(self, *, slots: int = 1) -> None:
         """Calls that ended."""
@@ -103,12 +110,15 @@ class Budget:
     def idle(self, now: float) -> bool:
         """True where nothing is remembered that a new budget would not know."""
         self._forget(now)
-        return not self._in_flight and not self._buckets and self._blocked <= now
+        return not self._in_flight and not self._recent and self._blocked <= now
 
     def _leaves(self, number: int) -> float:
         """When the last call that a bucket can hold has left the window."""
         return (number + 1) * self._width + self.limit.window
 
     def _forget(self, now: float) -> None:
-        while self._buckets and self._leaves(self._buckets[0][0]) <= now:
-            self._recent -= self._buckets.popleft()[1]
+        while self._recent and self._leaves(self._oldest) <= now:
+            slot = self._oldest % _HELD
+            self._recent -= self._counts[slot]
+            self._counts[slot] = 0
+            self._oldest += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from bisect import bisect_right, insort
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from calsync.model import MAIL, Notice, Pair, Room
@@ -17,14 +17,14 @@ from calsync.ports import Delivery, DeliveryReport, Notifier
 
 log = logging.getLogger(__name__)
 _DAY_S = 86400.0
-#: Counters after which those of yesterday are dropped.
-_MANY = 10_000
+#: What leaves is counted by spans of so many seconds; one counts until all of it is a day old.
+_SPAN_S = 900.0
 
 
 class Rationed:
-    """``per_room`` (and channel) and ``per_person``: notices within any 24 hours. ``monotonic``:
-    seconds. ``before``: pair, channel, recipient and age in seconds of what left before; asked for
-    once, with the first notice."""
+    """``per_room`` (and channel) and ``per_person``: notices within any 24 hours, or up to a
+    quarter of an hour more. ``monotonic``: seconds. ``before``: pair, channel, recipient and age in
+    seconds of what left before; asked for once, with the first notice."""
 
     def __init__(
         self,
@@ -39,8 +39,9 @@ class Rationed:
         self._per_room, self._per_person = per_room, per_person
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        # Lists of a few: an empty deque alone takes 600 bytes, and people are many.
-        self._sent: dict[tuple[str, str], list[float]] = {}
+        # By number of the span, what each counter got, by its hash: nobody's address stays in
+        # memory, and most people are told once a day: a number for each is enough.
+        self._sent: dict[int, Counter[int]] = {}
         self._told: dict[str, float] = {}
         self._before: Callable[[], Iterable[tuple[str, str, str, float]]] | None = before
 
@@ -60,9 +61,8 @@ class Rationed:
         report = self._inner.deliver(pair, room, notice)
         if report.delivery in (Delivery.SENT, Delivery.IN_DOUBT):
             with self._lock:
-                self._forget(now)
                 for key, _ in counters:
-                    self._sent.setdefault(key, []).append(now)
+                    self._add(key, now)
         return report
 
     def _counters(
@@ -82,21 +82,16 @@ class Rationed:
         ask, self._before = self._before, None
         for pair_id, channel, recipient, age in ask():
             for key, _ in self._counters(pair_id, channel, recipient):
-                insort(self._sent.setdefault(key, []), now - age)
+                self._add(key, now - age)
 
-    def _forget(self, now: float) -> None:
-        """People who were told once and never again must not be kept for ever."""
-        if len(self._sent) >= _MANY:
-            self._sent = {k: times for k, times in self._sent.items() if times[-1] > now - _DAY_S}
+    def _add(self, key: tuple[str, str], at: float) -> None:
+        self._sent.setdefault(int(at // _SPAN_S), Counter())[hash(key)] += 1
 
     def _count(self, key: tuple[str, str], now: float) -> int:
-        times = self._sent.get(key)
-        if times is None:
-            return 0
-        del times[: bisect_right(times, now - _DAY_S)]
-        if not times:
-            del self._sent[key]
-        return len(times)
+        for span in [n for n in self._sent if (n + 1) * _SPAN_S + _DAY_S <= now]:
+            del self._sent[span]
+        named = hash(key)
+        return sum(counts[named] for counts in self._sent.values())
 
     def _say(self, pair: Pair, kind: str, now: float) -> None:
         """Once an hour and room; nobody's address."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from datetime import datetime
+
+import pytest
 
 from calsync.adapters.notify.rationed import Rationed
 from calsync.model import Notice, NoticeKind, Occupancy, Pair, Person, Room
@@ -42,8 +45,34 @@ def test_what_left_before_a_restart_counts_for_as_long_as_it_is_of_the_day() -> 
         Channel(), per_room=3, per_person=100, monotonic=lambda: now[0], before=lambda: before
     )
     assert sent(guard, NOTICE, 5) == 1
-    now[0] += 11.0
+    now[0] += 11.0 + 900.0
     assert sent(guard, NOTICE, 5) == 2, "the two of yesterday are forgotten"
+
+
+@pytest.mark.parametrize(("first", "left"), [(0.0, 87300.0), (899.0, 87300.0), (900.0, 88200.0)])
+def test_a_notice_counts_for_a_day_and_until_its_quarter_of_an_hour_is_a_day_old(
+    first: float, left: float
+) -> None:
+    now = [first]
+    guard = Rationed(Channel(), per_room=1, per_person=9, monotonic=lambda: now[0])
+    assert sent(guard, NOTICE, 2) == 1
+    for now[0] in (first + 86400.0, left - 0.5):
+        assert sent(guard, NOTICE, 2) == 0
+    now[0] = left
+    assert sent(guard, NOTICE, 2) == 1
+
+
+def test_ten_thousand_people_told_once_cost_less_than_a_megabyte_and_a_half() -> None:
+    guard = Rationed(
+        Channel(), per_room=100_000, per_person=9, monotonic=lambda: 0.0, before=lambda: past
+    )
+    past = [("p1", "mail", f"booker-{n}@x.example", 60.0) for n in range(10_000)]
+    tracemalloc.start()
+    try:
+        assert sent(guard, NOTICE, 1) == 1
+        assert tracemalloc.get_traced_memory()[0] < 1.5e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_person_told_before_a_restart_is_the_same_person() -> None:

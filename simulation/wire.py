@@ -6,7 +6,7 @@ import http.client
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +167,7 @@ class Wire(BaseAdapter):
     def _answer(self, sent: _Sent, got: Response) -> requests.Response:
         if got.fate == "drop":
             raise _cut()
-        raw: io.BytesIO = io.BytesIO(got.body)
+        raw: io.BytesIO = _Whole(got.body)
         if got.fate == "reset":
             raw = _Breaks(got.body)
         elif sent.ews and (asked := _BACK_OFF.search(got.body)) is not None:
@@ -428,6 +428,24 @@ class _Sent:
         self.ews = target.startswith(_EWS)
 
 
+class _Whole(io.BytesIO):
+    """A body that came to its end and is not compressed, as urllib3 shows one: of urllib3's own
+    response each of some 150 of a history would cost more than what it answers."""
+
+    def read(self, size: int | None = -1, /, **_: object) -> bytes:
+        return super().read(size)
+
+    def read1(self, size: int | None = -1, /, **_: object) -> bytes:
+        return super().read1(-1 if size is None else size)
+
+    def stream(self, size: int, **_: object) -> Iterator[bytes]:
+        while piece := self.read(size):
+            yield piece
+
+    def release_conn(self) -> None:
+        pass
+
+
 class _Breaks(io.BytesIO):
     """A body whose connection is reset after the first half."""
 
@@ -468,7 +486,10 @@ def _response(
     made.headers = CaseInsensitiveDict(headers)
     made.request = sent.request
     made.url = sent.request.url or ""
-    made.raw = HTTPResponse(body=raw, headers=headers, status=status, preload_content=False)
+    if isinstance(raw, _Whole):
+        made.raw = raw
+    else:
+        made.raw = HTTPResponse(body=raw, headers=headers, status=status, preload_content=False)
     return made
 
 

@@ -264,7 +264,7 @@ class Intake:
     def _twin(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
         """Whether ``obs`` has to be read again, to tell it from an item that has a link."""
         heard = unread.half(side).created if unread is not None else None
-        return any(
+        return joiner.in_doubt(side, obs) or any(
             may_be_remade(self.changed.get(twin.id, twin), side, obs, heard=heard, now=self._now)
             for twin in (joiner.holding(side, obs.uid) if obs.uid else ())
         )

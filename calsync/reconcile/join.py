@@ -50,13 +50,14 @@ class Joiner:
 
     def add(self, link: Link) -> None:
         self.links[link.id] = link
-        if link.state is not LinkState.ACTIVE:
+        if link.state is LinkState.BURIED:
             return
+        active = link.state is LinkState.ACTIVE
         for side in Side:
             half = link.half(side)
             if half.uid:
                 self._holding.setdefault((side, half.uid), []).append(link.id)
-            if half.presence is Presence.NEVER and link.half(side.other).uid:
+            if active and half.presence is Presence.NEVER and link.half(side.other).uid:
                 self._by_uid.setdefault((side, link.half(side.other).uid), []).append(link.id)
 
     def waiting(self, side: Side, obs: Seen) -> Link | None:
@@ -72,11 +73,30 @@ class Joiner:
                     return link
         if tagged is not None or not obs.uid:
             return tagged
-        named = self._only(self._by_uid.get((side, obs.uid), ()), side)
-        return named if named and (side is Side.BOOKING or _same_meeting(named, obs)) else None
+        named = self._named(side, obs)
+        if named is None or side is Side.BOOKING or _same_meeting(named, obs):
+            return named
+        return named if self._is_back(named, side, obs) and not named.in_flight else None
+
+    def in_doubt(self, side: Side, obs: Seen) -> bool:
+        """Whether ``obs`` is back for a booking that waits for it, unless another item, which is
+        just made for that one, was faster."""
+        named = self._named(side, obs) if side is Side.CALENDAR and obs.uid else None
+        return named is not None and named.in_flight and self._is_back(named, side, obs)
+
+    def _is_back(self, named: Link, side: Side, obs: Seen) -> bool:
+        """Whether a booking whose event was deleted, and that lives on (it was restored, say), has
+        that back: out of Deleted Items, under another key, and either may have changed meanwhile.
+        Nobody makes an item that is the room's own by inviting the room. Where another link has
+        one of this uid, it is that one made anew, or one of several that carry a booking."""
+        known = shown(named, side.other) is not None
+        return known and obs.owned and not self._importing and not self.holding(side, obs.uid)
+
+    def _named(self, side: Side, obs: Seen) -> Link | None:
+        return self._only(self._by_uid.get((side, obs.uid), ()), side)
 
     def holding(self, side: Side, uid: str) -> list[Link]:
-        """Active links that had an item of this global id on ``side`` before this plan."""
+        """Links, not buried, that had an item of this global id on ``side`` before this plan."""
         return [self.links[i] for i in self._holding.get((side, uid), ())]
 
     def _tagged(self, side: Side, obs: Seen) -> Link | None:

@@ -501,6 +501,50 @@ def test_what_only_calsync_had_written_to_the_platform_is_missed(
         assert all(m["kind"] != "declined" for m in one.mails())
 
 
+def out_of_deleted_items(one: Desk, number: int) -> str:
+    """An item of the room's own calendar comes (back) into it, under a new key; its uid."""
+    start = f"{day(number):%Y%m%dT%H%M%SZ}"
+    lines = (
+        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", "BEGIN:VEVENT", f"UID:back-{number}",
+        f"DTSTAMP:{start}", f"DTSTART:{start}", "DURATION:PT1H", "SUMMARY:Plan", "END:VEVENT",
+        "END:VCALENDAR", "",
+    )  # fmt: skip
+    where = f"{one.firm.url}/_sandbox/rooms/{one.mailbox}/ics"
+    answer = one.firm.session.post(where, data="\r\n".join(lines).encode(), timeout=30)
+    assert answer.json()["events"] == 1
+    return f"back-{number}"
+
+
+def test_what_both_sides_have_again_is_one_booking(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """The platform's booking was back since a restore, and people moved it to keep it; its event
+    had been taken out of Deleted Items meanwhile, where it had got another key. They were two
+    bookings from then on, of which one went back to what people had left (found by simulation,
+    seed 1343)."""
+    with desk(firm, tmp_path) as one:
+        uid = out_of_deleted_items(one, 4)
+        one.made.rest()
+        kept = one.backup_database()
+        firm.act("cancel", room=one.mailbox, iCalUId=uid)
+        one.made.rest()
+        assert one.made.equal() == of()
+        one.restore_platform(kept)
+        one.later()
+        one.made.cycle(full=True)
+        one.asked("1 items that were deleted", "restored from a backup")
+        one.answer("--trust", "calendar")
+        one.made.rest()
+        (apart,) = parked(one)
+        out_of_deleted_items(one, 4)
+        hub = one.made.home.bookings
+        hub.patch(apart["id"], {"start": f"{day(6):%Y-%m-%dT%H:%M:%S}"}, ANY)
+        one.made.rest()
+        assert one.made.equal() == of(6)
+        assert parked(one) == []
+
+
 # --- both, and ours --------------------------------------------------------------------------
 
 

@@ -142,6 +142,37 @@ def test_who_knows_a_uid_does_not_get_hold_of_the_booking_by_it(event: Seen, joi
     assert waiting(CALENDAR, event, booked(person=ANNA)) == ("x" if joins else None)
 
 
+def test_the_rooms_own_item_that_is_back_is_its_bookings_whatever_either_shows_by_now() -> None:
+    """It was taken out of Deleted Items, where it had got another key (seed 1343)."""
+    back = seen(TEN, key="new", uid="u")
+    assert waiting(CALENDAR, back, booked()) == "x"
+    assert waiting(CALENDAR, replace(back, owned=False), booked()) is None, "anybody may invite"
+    assert waiting(CALENDAR, back, booked(uid="v")) is None
+    assert waiting(CALENDAR, back, booked(), importing=True) is None, "nothing was there before"
+    part = agreed(NINE, id="part")
+    part = replace(part, event=replace(part.event, uid="u"))
+    for state in (LinkState.ACTIVE, LinkState.PARKED):
+        held = replace(part, state=state)
+        assert waiting(CALENDAR, back, booked(), held) is None, "it may be that one, made anew"
+    assert waiting(CALENDAR, back, booked(), replace(part, state=LinkState.BURIED)) == "x"
+
+
+def test_what_is_back_while_another_item_is_made_is_told_apart_later() -> None:
+    back = seen(TEN, key="new", uid="u")
+    doubt = booked(in_flight=True)
+    assert waiting(CALENDAR, back, doubt) is None
+    assert waiting(CALENDAR, replace(back, occupancy=NINE), doubt) == "x"
+
+    def in_doubt(side: Side, obs: Seen, *links: Link) -> bool:
+        return Joiner(PAIR, links, importing=False).in_doubt(side, obs)
+
+    assert in_doubt(CALENDAR, back, doubt)
+    assert not in_doubt(CALENDAR, back, booked())
+    assert not in_doubt(CALENDAR, replace(back, owned=False), doubt)
+    assert not in_doubt(CALENDAR, replace(back, uid=""), booked(uid="", in_flight=True))
+    assert not in_doubt(BOOKING, back, replace(invited(), in_flight=True))
+
+
 def test_a_booking_whose_person_is_not_known_is_joined_by_time_and_uid() -> None:
     assert waiting(CALENDAR, seen(NINE, uid="u", owned=False, person=BERT), booked()) == "x"
 

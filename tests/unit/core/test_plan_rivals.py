@@ -190,6 +190,21 @@ def test_what_comes_back_while_it_is_to_be_made_anew_is_that() -> None:
     assert len(doubt.links) > 1, "its own create may have arrived: this one is not given away"
 
 
+def test_what_comes_back_under_another_key_is_that_too() -> None:
+    """Both were changed since; what loses is on record."""
+    waits = link(there(TEN, key="b", uid="u"), id="w")
+    plan = planned(waits, calendar=[seen(NINE, key="e", uid="u")])
+    (item,) = plan.links
+    assert (item.id, item.event.key) == ("w", "e")
+    assert kinds(plan) == [(EffectKind.CHANGE_EVENT, "w")]
+    (conflict,) = plan.conflicts
+    assert (conflict.link_id, conflict.winner, conflict.lost) == ("w", BOOKING, NINE)
+    doubt = planned(replace(waits, in_flight=True), calendar=[seen(NINE, key="e", uid="u")])
+    (unread,) = doubt.links
+    assert unread.event.presence is Presence.UNKNOWN, "its own create may have arrived"
+    assert (unread.event.key, doubt.effects) == ("e", [])
+
+
 def test_nothing_is_made_anew_while_what_may_be_its_own_item_cannot_be_read() -> None:
     unread = link(None, unknown(key="e", uid="u"), id="t", origin=CALENDAR)
     waits = link(there(NINE, key="b", uid="u"), id="w")

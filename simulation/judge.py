@@ -74,7 +74,7 @@ class Judge:
     own: set[frozenset[str]] = field(default_factory=set)
     left: dict[tuple[Side, str], set[int]] = field(default_factory=dict)
     mails: int = 0
-    sent: set[tuple[str, str, str]] = field(default_factory=set)
+    sent: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     read_at: dict[str, int] = field(default_factory=dict)
     round_acts: int = 0
     round_log: int = 0
@@ -260,16 +260,23 @@ class Judge:
             if mail["from"] != SENDER:
                 continue
             words_ = (mail["to"], mail["subject"], str(mail.get("body", mail.get("content", ""))))
-            again = words_ in self.sent and not self._asked_again(mail["to"], mail["subject"])
+            told = self.sent[words_]
+            again = told > 0 and not self._asked_again(mail["to"], mail["subject"], told)
             demand(not again, "6 notices", f"{mail['to']} gets {mail['subject']!r} twice")
-            self.sent.add(words_)
+            self.sent[words_] += 1
         self.mails = len(mails)
 
-    def _asked_again(self, address: str, subject: str) -> bool:
+    def _asked_again(self, address: str, subject: str, told: int) -> bool:
         """Who changes a booking asks anew, and may get the same answer. Who moves it to and fro in
-        the calendar makes the same news twice."""
+        the calendar makes the same news twice, and so does who gives up once more on the platform
+        what a restore had brought back there: as often as that, and no more. ``told``: so often
+        already."""
         name = address.partition("@")[0]
         acts = [act for act in self.people.acts if act.name == name]
+        # Nobody can give up there what is gone there, so each time it stood again.
+        gave_up = sum(act.ends and act.side is Side.BOOKING for act in acts)
+        if subject.startswith("Cancelled") and told < gave_up:
+            return True
         if subject.startswith(("Changed", "Cancelled")):
             return sum(act.side is Side.CALENDAR for act in acts) > 1
         return not subject.startswith("Starts soon") and sum(act.asks for act in acts) > 1

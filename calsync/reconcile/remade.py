@@ -113,8 +113,9 @@ def under_new_key(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Lin
         restored = replace(taken.half(side), since=obs.modified or now)
         taken = with_half(taken, side, restored)
     elif before is not None:
-        # Moved as well: what was made with the present time would count as put there by calsync.
-        moved = replace(taken.half(side), created=half.created)
+        # Moved as well, by people. When the item was made says nothing of that: a mailbox that
+        # moves keeps it, and made with the present time it would count as put there by calsync.
+        moved = replace(taken.half(side), since=obs.modified or now, created=half.created)
         taken = with_half(taken, side, moved)
     return tomb, replace(taken, revision=link.revision + 1)
 

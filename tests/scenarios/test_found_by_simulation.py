@@ -459,6 +459,28 @@ def test_a_restored_mailbox_has_an_item_under_its_former_key(company: Company, h
     company.at_rest(hall)
 
 
+def test_what_was_moved_and_has_another_id_as_well_is_peoples_move(
+    company: Company, hall: Place
+) -> None:
+    """The mailbox went to another server just after somebody had moved an event onto another one,
+    in sight of it. The time at which it was made is kept there, and counted as that of the move: so
+    calsync had put it there, and its move, or the booking, was refused (seed 821)."""
+    company.tenant.control("POST", "switches", {"immutable_ids": False})
+    book(company, hall)
+    company.book(hall, title="Two", start="2026-12-01T10:00:00", duration="PT1H")
+    company.sync(hall)
+    company.tenant.clock.forward(seconds=200)
+    (one,) = (i for i in company.tenant.items(hall.address) if i["event"]["subject"] == "One")
+    where = {"room": hall.address, "iCalUId": one["event"]["iCalUId"]}
+    company.tenant.act("move", start="2026-12-01T09:00:00", **where)
+    company.tenant.act("move_folder", **where)
+    company.sync(hall)
+    shown = {b["title"]: (b["start"], b["bookingStatus"]) for b in company.bookings(hall)}
+    assert shown == dict.fromkeys(("One", "Two"), ("2026-12-01T10:00:00", "confirmed"))
+    assert company.home.reports.conflicts() == []
+    company.at_rest(hall)
+
+
 @pytest.mark.parametrize("more", [False, True], ids=["looked up", "seen in the same cycle"])
 def test_a_series_made_anew_by_us_while_exchange_makes_it_anew(
     company: Company, hall: Place, more: bool

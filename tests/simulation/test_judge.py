@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from calsync.model import Side
+from simulation.claim import Violation
+from simulation.company import SENDER
 from simulation.judge import Judge
+from simulation.people import Act, Kind
 
 BEGIN, FINISH = datetime(2026, 11, 26), datetime(2027, 1, 1)
 
@@ -34,3 +39,29 @@ def test_a_side_is_empty_that_shows_nothing_of_what_is_synced(
     judge = Judge(company=nobody, people=people, views=nobody, story=nobody)
     question = f"the {side} side shows no items at all, but 1 were agreed on"
     assert judge.is_empty(nobody, question) is empty
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "told", "holds"),
+    [(1, 1, True), (1, 2, False), (2, 2, True), (2, 3, False)],
+    ids=["once", "told twice", "given up again", "told once more than given up"],
+)
+def test_who_gives_up_again_what_a_restore_brought_back_is_told_again(
+    cancelled: int, told: int, holds: bool
+) -> None:
+    """Seed 1011: a series was cancelled on the platform, and its booker told; yesterday's database
+    brought it back, its booker changed it, it stood on both sides, and was cancelled again."""
+    mail = {"from": SENDER, "to": "n1@platform.example", "subject": "Cancelled: r0", "body": "-"}
+    ends = Act(
+        step=1, kind=Kind.CANCEL, side=Side.BOOKING, room="r0", name="n1",
+        before=frozenset(), after=None,
+    )  # fmt: skip
+    world = SimpleNamespace(mails=[mail] * told)
+    company: Any = SimpleNamespace(control=SimpleNamespace(world=world))
+    people: Any = SimpleNamespace(acts=[ends] * cancelled)
+    nobody: Any = None
+    judge = Judge(company=company, people=people, views=nobody, story=nobody)
+    with nullcontext() if holds else pytest.raises(Violation, match="6 notices"):
+        judge._mail()
+    if holds:
+        assert judge.mails == told

@@ -8,8 +8,10 @@ and changed by PATCH of it, which makes it an exception ("Schedule repeating app
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from calsync.adapters.graph.box import Box
 from calsync.adapters.graph.errors import as_outcome, judge
@@ -26,6 +28,14 @@ _DAY = timedelta(days=1)
 #: Dates further apart than this are looked up by themselves, not by one long listing.
 _APART = timedelta(days=120)
 _ROUNDS = 3
+#: What a write to a date was decided on. Everything else of it is not ours to compare.
+_SAID = ("type", "start", "end", "isAllDay", "isCancelled", "subject", "showAs", "sensitivity")
+
+
+class _Write(Protocol):
+    """Sends one write for the event with this key, under this precondition (empty: none)."""
+
+    def __call__(self, key: str, /, *, etag: str) -> Answer: ...
 
 
 class _Interrupted(Exception):
@@ -37,23 +47,37 @@ class _Interrupted(Exception):
         self.wrote = wrote
 
 
-def occurrence_ids(
+@dataclass(frozen=True, slots=True)
+class Date:
+    """One date of a series as Graph showed it, in the zone that was asked for."""
+
+    row: Mapping[str, Any]
+    zone: str
+
+    @property
+    def key(self) -> str:
+        return str(self.row["id"])
+
+
+def dates_of(
     box: Box, raw: Mapping[str, Any], series: Occupancy, slots: Sequence[datetime]
-) -> dict[datetime, str]:
-    """Ids of the occurrences at these recurrence-ids; removed ones are missing.
+) -> dict[datetime, Date]:
+    """The occurrences at these recurrence-ids; removed ones are missing.
 
     ``raw`` is the master: its exceptions are known by their original start; the others, and all
     where a cloud does not tell the exceptions, are listed around where they stand now.
     """
-    found: dict[datetime, str] = {}
+    found: dict[datetime, Date] = {}
     exceptions = raw.get("exceptionOccurrences")
-    _note(box, found, exceptions if isinstance(exceptions, list) else (), series)
+    told = exceptions if isinstance(exceptions, list) else ()
+    _note(box, found, told, series, zone=told_in(series))
     moved = series.recurrence.overrides if series.recurrence is not None else ()
     stands = {override.recurrence_id: override.start for override in moved}
     for group in _groups([stands.get(slot, slot) for slot in slots if slot not in found]):
         low = zones.to_utc(group[0], series.zone or box.pair.zone) - _DAY
         high = zones.to_utc(group[-1], series.zone or box.pair.zone) + series.duration + _DAY
-        _note(box, found, instances(box, str(raw["id"]), Window(low, high)), series)
+        listed = instances(box, str(raw["id"]), Window(low, high))
+        _note(box, found, listed, series, zone="UTC")
     return {slot: found[slot] for slot in slots if slot in found}
 
 
@@ -68,11 +92,13 @@ def _groups(slots: Sequence[datetime]) -> Iterator[list[datetime]]:
         yield group
 
 
-def _note(box: Box, found: dict[datetime, str], rows: Any, series: Occupancy) -> None:
+def _note(
+    box: Box, found: dict[datetime, Date], rows: Any, series: Occupancy, *, zone: str
+) -> None:
     for row in rows:
         slot = slot_of(row, series, box.pair.zone) if isinstance(row, dict) else None
         if slot is not None and is_id(row.get("id")):
-            found.setdefault(slot, row["id"])
+            found.setdefault(slot, Date(row, zone))
 
 
 def slot_of(row: Mapping[str, Any], series: Occupancy, room_zone: str) -> datetime | None:
@@ -183,21 +209,40 @@ def _step(box: Box, key: str, raw: dict[str, Any], now: Seen, change: SeriesChan
         if not answer.ok:
             raise _Interrupted(answer, wrote=False)
         return
-    patches = [slot for slot, _ in change.overrides]
-    ids = occurrence_ids(box, raw, now.occupancy, [*change.exclude, *patches])
+    patches = dict(change.overrides)
+    found = dates_of(box, raw, now.occupancy, [*change.exclude, *patches])
     wrote = False
-    for slot in change.exclude:
-        if slot in ids:
-            answer = box.delete(ids[slot])
-            if not answer.ok and judge(answer).meaning is not Meaning.GONE:
-                raise _Interrupted(answer, wrote=wrote)
-            wrote = True
-    for slot, patch in change.overrides:
-        if slot in ids:
-            answer = box.patch(ids[slot], patch)
-            if not answer.ok:
-                raise _Interrupted(answer, wrote=wrote)
-            wrote = True
+    for slot, date in found.items():
+        patch = patches.get(slot)
+        if patch is None:
+            answer = write_date(box, date, box.delete)
+            gone = not answer.ok and judge(answer).meaning is Meaning.GONE
+        else:
+            answer = write_date(box, date, partial(box.patch, body=patch))
+            gone = False
+        if not answer.ok and not gone:
+            raise _Interrupted(answer, wrote=wrote)
+        wrote = True
+
+
+def write_date(box: Box, date: Date, write: _Write) -> Answer:
+    """Change or remove one date if it still is what it was when the decision was made.
+
+    Whether each date has a version of its own, or all share that of the series (which our own
+    write to another date has just changed), is not documented, nor whether one is honoured here
+    at all. So a refused version is looked at: a date that still says the same is written, by the
+    version it has now, and by none where that is the refused one.
+    """
+    sent = etag(date.row)
+    answer = write(date.key, etag=sent)
+    if answer.ok or not sent or judge(answer).meaning is not Meaning.STALE:
+        return answer
+    again = box.get_plain(date.key, zone=date.zone)
+    row = again.body if again.ok else None
+    if row is None or any(row.get(name) != date.row.get(name) for name in _SAID):
+        return answer
+    now = etag(row)
+    return write(date.key, etag=now if now != sent else "")
 
 
 def etag(raw: Mapping[str, Any]) -> str:

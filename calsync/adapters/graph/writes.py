@@ -26,11 +26,12 @@ from calsync.adapters.graph.joint import joined, withdrawn
 from calsync.adapters.graph.links import is_id
 from calsync.adapters.graph.series import (
     bring,
+    dates_of,
     etag,
     fetch,
-    occurrence_ids,
     still_held,
     told_in,
+    write_date,
 )
 from calsync.adapters.shared.meaning import Meaning
 from calsync.adapters.shared.outcomes import CLOSED_S, NOT_SENT_S, guarded
@@ -385,14 +386,14 @@ def _decline_dates(
 ) -> Outcome:
     """One occurrence at a time; one message: only the first answer is sent to the organizer."""
     due = still_held(now, dates)
-    ids = occurrence_ids(box, raw, now.occupancy, due)
-    if not ids:
+    found = dates_of(box, raw, now.occupancy, due)
+    if not found:
         return Done(now)
     wrote = False
-    for slot in (slot for slot in due if slot in ids):
-        answer = box.decline(ids[slot], comment=comment, tell=not wrote)
+    for date in found.values():
+        answer = box.decline(date.key, comment=comment, tell=not wrote)
         if not answer.ok and judge(answer).meaning is Meaning.ORGANIZER:
-            answer = box.delete(ids[slot])
+            answer = write_date(box, date, box.delete)
         if not answer.ok and judge(answer).meaning is not Meaning.GONE:
             if wrote:
                 return InDoubt("only some of the dates could be declined")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -139,9 +139,21 @@ def test_its_time_was_claimed_when_people_booked_it_not_when_it_was_made_anew() 
         before, CALENDAR, seen(replace(NINE, title="x"), key="new", created=at(50)), NOW
     )
     assert renamed.event.since == at(2)
-    _, moved = under_new_key(before, CALENDAR, seen(TEN, key="new", created=at(50)), NOW)
-    # Moved by people: had it been made at that time, calsync would have put it there.
-    assert (moved.event.since, moved.event.created) == (at(50), at(1))
+
+
+@pytest.mark.parametrize("made", [at(1), at(50)], ids=["under another id only", "made anew"])
+@pytest.mark.parametrize(("modified", "since"), [(at(60), at(60)), (None, NOW)])
+def test_what_was_moved_as_well_claims_its_time_since_it_was_moved(
+    made: datetime, modified: datetime | None, since: datetime
+) -> None:
+    """By people: had it been made at that time, calsync would have put it there. A mailbox that
+    moves to another server keeps the time at which its items were made (seed 821)."""
+    old = there(NINE, key="e", created=at(1), since=at(1))
+    before = link(there(NINE, key="b"), old, base=NINE)
+    obs = seen(TEN, key="new", created=made, modified=modified)
+    _, moved = under_new_key(before, CALENDAR, obs, NOW)
+    assert (moved.event.since, moved.event.created) == (since, at(1))
+    assert moved.claimed_on is CALENDAR
 
 
 @pytest.mark.parametrize(("modified", "since"), [(at(8), at(8)), (None, NOW)])
@@ -168,8 +180,9 @@ def test_two_lives_of_a_key_have_two_tombstones() -> None:
 def test_what_was_made_anew_keeps_the_time_of_its_first_making_through_later_readings() -> None:
     old = there(NINE, key="e", created=at(1), since=at(2))
     before = link(there(NINE, key="b"), old, base=NINE)
-    _, moved = under_new_key(before, CALENDAR, seen(TEN, key="new", created=at(50)), NOW)
-    again = accept(moved, CALENDAR, seen(TEN, key="new", mark=99, created=at(50)), NOW)
+    shows = seen(TEN, key="new", created=at(50), modified=at(50))
+    _, moved = under_new_key(before, CALENDAR, shows, NOW)
+    again = accept(moved, CALENDAR, replace(shows, mark=99), NOW)
     assert again is not None
     assert (again.event.since, again.event.created) == (at(50), at(1))
 

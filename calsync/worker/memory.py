@@ -11,7 +11,7 @@ SWEEP_EVERY = 60.0
 #: mallopt(3): how many arenas glibc's malloc makes; from which size on a block gets pages of its
 #: own, which go back to the system with it; how much free memory it keeps at an arena's end.
 _M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
-_ARENAS, _LARGE, _KEPT = 2, 64 * 1024, 256 * 1024
+_ARENAS, _LARGE, _KEPT = 1, 64 * 1024, 256 * 1024
 
 
 def few_holes() -> None:
@@ -21,8 +21,8 @@ def few_holes() -> None:
     one frees (answers of the pool, on the control thread), so that each arena keeps holes which no
     other thread may fill. And once a large block was freed, malloc takes the next ones from the
     arena as well, where a listing of 1 MB leaves another hole. So the resident memory creeps up for
-    hours although what is in use does not. Our threads wait for the network nearly all the time:
-    they do not fight for two arenas.
+    hours although what is in use does not. Our threads wait for the network nearly all the time,
+    and hold Python's own lock while they do not: they do not fight for one arena.
     """
     if sys.platform != "linux":
         return

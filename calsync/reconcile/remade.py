@@ -27,6 +27,7 @@ from calsync.model import (
 from calsync.reconcile.join import link_id, never_read
 from calsync.reconcile.observe import accept, last_seen
 from calsync.reconcile.rebase import bury, made, rebase, with_half
+from calsync.reconcile.sent import half_way
 
 
 class Vanished:
@@ -212,4 +213,6 @@ def replaced(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Li
         # As far as it was made, it is what both sides agree on.
         done = made(wanted, obs.occupancy)
         taken = rebase(taken, done, fingerprint(done))
+    elif (part := half_way(link, side, obs, merged=True)) is not None:
+        taken = replace(rebase(taken, part, fingerprint(part)), claim=link.claim)
     return former, taken

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from calsync.conflicts.clash import shown
+from calsync.conflicts.merge import agreed, same_grid, unmade
 from calsync.mapping.fingerprint import fingerprint
-from calsync.model import Effect, Half, Link, Presence, Seen, Side
+from calsync.model import Effect, Half, Link, Occupancy, Presence, Seen, Side, former_mark
 from calsync.reconcile.rebase import made, rebase, with_half
 
 #: How many different contents are remembered, newest last. Each was decided on one state of the
@@ -39,12 +40,50 @@ def sending(link: Link, effect: Effect) -> Link:
 def as_sent(link: Link, before: Link, side: Side, now: Seen) -> Link | None:
     """Where ``side`` turns out to show just what we sent, that is what both sides agreed on: the
     link with that as its base; None where people made it what it is, or the room has to say yes.
-    ``link``: with ``now`` as its half, ``before``: without."""
+    Of a series that is on its way there it is what was made of it. ``link``: with ``now`` as its
+    half, ``before``: without."""
     half = before.half(side)
     if link.half(side).waits or link.half(side).declined:
         return None  # The room has not agreed to it.
-    ours = now.version != half.version and now.fingerprint in half.sent.split()
-    return rebase(link, now.occupancy, now.fingerprint) if ours else None
+    if now.version == half.version:
+        return None
+    if now.fingerprint in half.sent.split():
+        return rebase(link, now.occupancy, now.fingerprint)
+    sent = before.half(side.other).fingerprint in half.sent.split()
+    done = half_way(before, side, now) if sent else None
+    return rebase(link, done, fingerprint(done)) if done is not None else None
+
+
+def half_way(before: Link, side: Side, now: Seen, *, merged: bool = False) -> Occupancy | None:
+    """What both sides agree on where a write of ours to a series got half-way: its pattern, or the
+    item made anew, stands as it was to be, and its exceptions are still to be made, one by one.
+    They are missing because we dropped them: counted as taken back by people, dates that had been
+    given up took place again (seed 451). None where it is no such write that made it what it is; a
+    booking is changed whole or not at all.
+
+    ``merged``: what was written is not what the other side shows. Of what it was to take from
+    ``side`` itself nothing is left to read; that is what people made of it.
+    """
+    base, half, wanted = before.base, before.half(side), shown(before, side.other)
+    if side is Side.BOOKING or base is None or half.key is None:
+        return None
+    if wanted is None or wanted.recurrence is None or not same_grid(wanted, now.occupancy):
+        return None
+    # (Of what is gone nothing is known, unless it went while the write was in doubt.)
+    was = half.seen or (base if half.presence is not Presence.GONE else None)
+    anew = now.replaces == former_mark(half.key)
+    moved = was is not None and not same_grid(was, wanted)
+    if not (anew or moved):
+        return None
+    done = made(wanted, now.occupancy)
+    if not merged:
+        return done
+    if was is None:
+        return None
+    common = agreed(base, wanted, now.occupancy)
+    if moved:
+        return replace(done, title=common.title, busy=common.busy, private=common.private)
+    return unmade(common, wanted, was, now.occupancy) if same_grid(base, wanted) else None
 
 
 def as_tried(link: Link, before: Link, side: Side, now: Seen) -> Link:

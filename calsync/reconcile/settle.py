@@ -34,7 +34,7 @@ from calsync.model import (
 )
 from calsync.reconcile.observe import LAG, accept, half_of
 from calsync.reconcile.rebase import made, rebase, with_half
-from calsync.reconcile.sent import as_sent
+from calsync.reconcile.sent import as_sent, half_way
 from calsync.reconcile.told import cancellation, change, confirmation, refuses_all, rejection
 
 #: Effects that refuse what a person asked; the reason stays on the link until they are told.
@@ -76,6 +76,8 @@ def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet
             link = replace(link, in_flight=False)
             taken = accept(link, effect.kind.side, seen, now)
             undone = _perhaps_undone(link, effect, seen) if taken and outcome.tried else ()
+            if taken and outcome.tried:
+                taken = _half_merged(link, effect, seen, taken)
             return Settled(link=taken or link, conflicts=undone, what="stale: changed meanwhile")
         case Later():
             # Nothing was tried, so nothing counts as an attempt.
@@ -163,6 +165,8 @@ def _done(link: Link, effect: Effect, done: Done, *, now: datetime, quiet: bool)
     notices = () if quiet else change(link, effect, state)
     if ours := as_sent(link, before, effect.kind.side, state):
         link = ours
+    elif effect.merged and not done.complete:
+        link = _half_merged(before, effect, state, _agreed(link, state))
     elif effect.kind is EffectKind.DECLINE_EVENT or effect.merged:
         link = _agreed(link, state)
     elif effect.key is None:
@@ -274,6 +278,18 @@ def _agreed(link: Link, state: Seen) -> Link:
         return link
     base = agreed(link.base, mine, theirs)
     return link if base == link.base else rebase(link, base, fingerprint(base))
+
+
+def _half_merged(before: Link, effect: Effect, now: Seen | Gone, link: Link) -> Link:
+    """``link``, or with another base where half of a merge got half-way to the calendar: see
+    ``half_way``. What the other side shows, and was written as it is, is known to ``as_sent``."""
+    side = effect.kind.side
+    if not isinstance(now, Seen) or before.half(side.other).fingerprint == effect.fingerprint:
+        return link
+    done = half_way(before, side, now, merged=True)
+    if done is None:
+        return link
+    return replace(rebase(link, done, fingerprint(done)), claim=before.claim)
 
 
 def _unread(kind: EffectKind, found: Unknown) -> Outcome:

@@ -172,6 +172,7 @@ class RoomState:
     ``halted``: the guard's question to the admin (empty = not halted); ``approved``: the admin
     said yes to the next plan. ``failures`` counts cycles that failed in a row.
     ``synced_at``: both sides were read and equal decisions stored ("in sync as of").
+    ``woken_at``: when a process last began to work a room that nobody had looked at for long.
     ``writes``: changes and deletions of the last hour. ``others``: events of the last day that
     another calsync made. ``rejoin``: both sides are joined anew on the admin's word, who said
     which one is right where they differ; nothing is deleted until that is done.
@@ -188,6 +189,7 @@ class RoomState:
     failures: int = 0
     error: str = ""
     synced_at: datetime | None = None
+    woken_at: datetime | None = None
     compared_at: datetime | None = None
     drift: int = 0
     writes: Tally = NONE_YET

@@ -45,9 +45,9 @@ class Context:
     whose lease this process took at some time. ``notices``: the
     kinds that are mailed to whoever booked; others are never queued, so that switching them on
     later sends no old mail. ``audiences``: shared channels beside that. ``lead``: how long before
-    its start a booking is about to start. ``aged``: pairs that nobody looked at for long before
-    this process began; ``slept``: those of them that have not come to rest yet. What happened
-    meanwhile may have been told in a life that a restored database does not know.
+    its start a booking is about to start. ``slept``: pairs that nobody looked at for long before
+    this process began, and that have not come to rest since. What happened meanwhile may have been
+    told in a life that a restored database does not know.
     ``begun``: when this process began to work on what another one left; None where nothing says
     that time passed in between.
     ``maker``: our installation's mark on the events it makes; empty = none is compared.
@@ -75,7 +75,6 @@ class Context:
     worked: set[str] = field(default_factory=set)
     resting: set[str] = field(default_factory=set)
     unsaved: set[str] = field(default_factory=set)
-    aged: frozenset[str] = frozenset()
     slept: set[str] = field(default_factory=set)
     requests: Requests | None = None
     rulebook: Rulebook | None = None
@@ -139,16 +138,17 @@ class Context:
         self.worked.add(pair.id)
 
     def wake(self) -> None:
-        """This process begins to work on what another one left."""
+        """This process begins to work on what another one left. That a room slept is stored with
+        the first reading of it, after which nothing else would show it to the next process."""
         now = self.begun = self.clock.now()
         stored = self.store.states()
-        self.states.update(stored)
-        self.aged = frozenset(
+        self.slept = {
             pair_id
             for pair_id, state in stored.items()
             if state.synced_at is not None and now - state.synced_at > LONGEST_QUEUE
-        )
-        self.slept = set(self.aged)
+        }
+        self.states.update(stored)
+        self.states.update({i: replace(stored[i], woken_at=now) for i in self.slept})
 
     def forget(self, pair_id: str) -> None:
         """Drop what is remembered of a room that is not mapped any more."""

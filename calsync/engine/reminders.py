@@ -126,11 +126,12 @@ class Reminders:
         return ctx.store.queue_notices(pair.id, notices, doubtful=doubtful)
 
     def _was_told_in_a_life_forgotten(self, pair: Pair, start: datetime) -> bool:
-        """Due before this process began, on a database that nobody had used for long: it may be a
-        restored one, whose former life told it. It is written down as doubtful, and not only
-        passed over: the next process finds a database that was in use just now."""
-        ctx = self._ctx
-        return ctx.begun is not None and pair.id in ctx.aged and start - ctx.lead < ctx.begun
+        """Due before the room was woken, by this process or one before it: the database that nobody
+        had used for long may be a restored one, whose former life told it. It is written down as
+        doubtful, and not only passed over, so that it shows."""
+        state = self._ctx.states.get(pair.id)
+        woken = state.woken_at if state is not None else None
+        return woken is not None and start - self._ctx.lead < woken
 
 
 def _starts(link: Link, span: Interval, zone: str) -> list[Instance]:

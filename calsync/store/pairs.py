@@ -39,8 +39,8 @@ PAIR_COLUMNS = (
 )
 ROOM_STATE_COLUMNS = (
     "pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported,"
-    " imported_at, halted, approved, failures, error, synced_at, compared_at, drift, writes,"
-    " writes_since, others, others_since, rejoin"
+    " imported_at, halted, approved, failures, error, synced_at, woken_at, compared_at, drift,"
+    " writes, writes_since, others, others_since, rejoin"
 )
 
 Row = Sequence[Any]
@@ -71,8 +71,8 @@ def pair_of(row: Row) -> Pair:
 def room_state_of(row: Row) -> RoomState:
     (
         pair_id, calendar_cursor, booking_cursor, window_start, window_end, imported,
-        imported_at, halted, approved, failures, error, synced_at, compared_at, drift, writes,
-        writes_since, others, others_since, rejoin,
+        imported_at, halted, approved, failures, error, synced_at, woken_at, compared_at, drift,
+        writes, writes_since, others, others_since, rejoin,
     ) = row  # fmt: skip
     window = None
     if window_start is not None and window_end is not None:
@@ -89,6 +89,7 @@ def room_state_of(row: Row) -> RoomState:
         failures=failures,
         error=error,
         synced_at=maybe_instant(synced_at),
+        woken_at=maybe_instant(woken_at),
         compared_at=maybe_instant(compared_at),
         drift=drift,
         writes=Tally(writes, maybe_instant(writes_since)),

@@ -84,6 +84,7 @@ room_sync = Table(
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("error", Text, nullable=False, server_default=text("''")),
     Column("synced_at", BigInteger),
+    Column("woken_at", BigInteger),
     Column("compared_at", BigInteger),
     Column("drift", Integer, nullable=False, server_default=text("0")),
     Column("writes", Integer, nullable=False, server_default=text("0")),

@@ -58,8 +58,8 @@ _LINKS = f"SELECT {LINK_COLUMNS} FROM link"
 _SET_STATE = (
     "UPDATE room_sync SET calendar_cursor = ?, booking_cursor = ?, window_start = ?,"
     " window_end = ?, imported = ?, imported_at = ?, halted = ?, approved = ?, failures = ?,"
-    " error = ?, synced_at = ?, compared_at = ?, drift = ?, writes = ?, writes_since = ?,"
-    " others = ?, others_since = ?, rejoin = ? WHERE pair_id = ?"
+    " error = ?, synced_at = ?, woken_at = ?, compared_at = ?, drift = ?, writes = ?,"
+    " writes_since = ?, others = ?, others_since = ?, rejoin = ? WHERE pair_id = ?"
 )
 
 
@@ -368,6 +368,7 @@ def _state_row(state: RoomState) -> tuple[object, ...]:
         state.failures,
         state.error,
         maybe_micros(state.synced_at),
+        maybe_micros(state.woken_at),
         maybe_micros(state.compared_at),
         state.drift,
         state.writes.count,

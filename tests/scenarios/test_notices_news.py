@@ -434,6 +434,28 @@ def test_what_was_due_before_a_restored_database_began_is_left_out(
         assert len(told()) == 1, "what came due since is told"
 
 
+def test_what_was_due_before_a_restored_database_began_is_left_out_after_its_first_process(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Seed 2212: that one read the calendar and ended. What it had read stood on both sides only in
+    the next process, which found a database that was in use just now."""
+    with desk(firm, tmp_path) as made:
+        made.booking("hall", soon(made, 200))
+        made.rest()
+        notify(made)
+        told = Told(firm)
+        act(made, "move", start=iso(soon(made, 130)))
+        made.clock.ahead += timedelta(minutes=115)
+        restart(made)
+        made.cycle()
+        restart(made)
+        made.rest()
+        notify(made)
+        assert told() == [], "its former life may have told it"
+        assert states(made) == {"sent": 1, "doubtful": 2}
+
+
 def test_a_room_before_its_first_import_reminds_nobody(firm: Company, tmp_path: Path) -> None:  # noqa: F811
     with desk(firm, tmp_path, imported=False) as made:
         made.booking("hall", soon(made, 20))

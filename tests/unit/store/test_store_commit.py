@@ -79,6 +79,7 @@ STATE = RoomState(
     failures=3,
     error="the mailbox did not answer",
     synced_at=NOW,
+    woken_at=NOW - timedelta(days=2),
     compared_at=NOW - timedelta(hours=5, microseconds=7),
     drift=2,
     writes=Tally(17, NOW),

@@ -132,16 +132,19 @@ def test_told_from_the_lead_on_and_not_once_it_has_begun(watch: Watch) -> None:
 
 
 def test_what_a_life_forgotten_told_is_not_told_by_the_process_after_next(watch: Watch) -> None:
-    """The first process on a restored database passes it over; the second finds a database that
-    was in use just now. Seed 100235 of 200 steps."""
+    """Nor what shows only to that one. The second process on a restored database finds one that was
+    in use just now. Seeds 100235 and 2212 of 200 steps."""
     watch.store.put(booked("a", 5))
-    watch.ctx.begun, watch.ctx.aged = watch.clock.now(), frozenset({"p1"})
+    watch.ctx.states["p1"] = RoomState(pair_id="p1", imported=True, woken_at=watch.clock.now())
     assert watch.look() == 0
     assert [one.link_id for one in watch.store.doubtful] == ["a"]
-    watch.ctx.begun, watch.ctx.aged = watch.clock.now(), frozenset()
     watch.reminders = Reminders(watch.ctx)
+    watch.store.put(booked("b", 6))
     assert watch.look(1) == 0
-    assert watch.starts() == []
+    assert [one.link_id for one in watch.store.doubtful[1:]] == ["a", "b"], "stood only now"
+    watch.store.put(booked("c", 12))
+    assert watch.look(2) == 1, "due since"
+    assert watch.starts() == ["2026-12-01T09:12:00Z"]
 
 
 def test_an_idle_look_reads_no_booking(watch: Watch) -> None:

@@ -157,6 +157,7 @@ class History:
         self.judge = Judge(self.company, self.people, views, self.story)
         self.admin = Admin(plan.seed, self.company, self.story)
         self.judge.overruled = lambda: self.admin.overruled(self.judge._link_names)
+        self.judge.hid = self._hid
         self.troubles = Troubles(
             self.company, self.people, self.weather, self.tally, self.story,
             Restores(self.company, self.judge, self.story),
@@ -413,13 +414,19 @@ class History:
         self.company.time.forward(660.0)
 
     def _hidden(self) -> int:
-        hides = {28, 30}
+        struck = self._hid()
         if self.plan.calendar == "ews":
             # A state of EWS says nothing of what it never held: of our own create that was removed
             # before the next round, if the process that knew of it ended in between.
-            hides |= {57, 58, 59, 60, 62}
-        struck = sum(n for (number, _), n in self.tally.fired.items() if number in hides)
+            struck += self._fired({57, 58, 59, 60, 62})
         return struck + (len(self._emptied()) if self._mute else 0)
+
+    def _hid(self) -> int:
+        """How many faults struck that may hide what people did before."""
+        return self._fired({28, 30})
+
+    def _fired(self, faults: set[int]) -> int:
+        return sum(n for (number, _), n in self.tally.fired.items() if number in faults)
 
     def _emptied(self) -> set[tuple[str, str]]:
         """Items of which nothing is left in the window, or was when they went, or ever."""

@@ -64,7 +64,9 @@ class _Stood:
 class Judge:
     """``restored``: the side that was set back in this round, by room. ``remembers``: False where
     that was calsync's own database. ``undone``: bookings that a restore took from both sides.
-    ``were_there``: what any calendar showed after any step."""
+    ``were_there``: what any calendar showed after any step. ``hid``: how many faults struck that
+    may hide what was done before; ``struck``: so many until now, and ``hidden``: the number of acts
+    by then."""
 
     company: Company
     people: People
@@ -89,12 +91,17 @@ class Judge:
     gone: set[str] = field(default_factory=set)
     lacking: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
     were_there: set[str] = field(default_factory=set)
+    hid: Callable[[], int] = int
+    struck: int = 0
+    hidden: int = 0
 
     # -- after every step -------------------------------------------------------------------
 
     def after_step(self) -> None:
         acts = self.people.acts[self.judged :]
         self.judged = len(self.people.acts)
+        if (struck := self.hid()) > self.struck:
+            self.struck, self.hidden = struck, self.judged
         for act in acts:
             self._left(act)
         for place in self.company.places:
@@ -719,6 +726,7 @@ class Judge:
             | self._parted()
         )
         in_part = self._declined_in_part()
+        shown_since = {a.name for a in self.people.acts[self.hidden :]}
         records: set[str] | None = None
         for name in {**{a.name: None for a in acts}, **dict.fromkeys(self.stood)}:
             mine = self._since(name, acts)
@@ -726,6 +734,8 @@ class Judge:
                 continue
             if self.restored and self._past(mine):
                 continue  # Nobody brings back what was over.
+            if name not in shown_since and self._past(mine):
+                continue  # A fault hid it, and it was over when the daily compare looked.
             place = next(p for p in self.company.places if p.id == mine[0].room)
             image = self.people.image(Side.BOOKING, place, name)
             if image is None and self._emptied(name):

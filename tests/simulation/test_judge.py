@@ -14,6 +14,7 @@ from simulation.claim import Violation
 from simulation.company import SENDER
 from simulation.judge import Judge
 from simulation.people import Act, Kind
+from simulation.views import Feature
 
 BEGIN, FINISH = datetime(2026, 11, 26), datetime(2027, 1, 1)
 
@@ -65,3 +66,53 @@ def test_who_gives_up_again_what_a_restore_brought_back_is_told_again(
         judge._mail()
     if holds:
         assert judge.mails == told
+
+
+class OneRoom(Judge):
+    """Where nothing but the acts and what the platform shows in the end is looked at."""
+
+    def recorded(self) -> set[str]:
+        return set()
+
+    def _declined_by_room(self) -> set[str]:
+        return set()
+
+    _declined_by_us = _taken_in_again = _parted = _declined_in_part = _taken = _declined_by_room
+
+    def _emptied(self, name: str) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("hour", "strikes", "holds"),
+    [(-2, [1], True), (2, [1], False), (-2, [], False), (-2, [0], False)],
+    ids=["over when looked for", "not over", "nothing hid it", "hid what was before"],
+)
+def test_what_a_fault_hid_until_it_was_over_is_not_looked_for(
+    hour: int, strikes: list[int], holds: bool
+) -> None:
+    """Seed 2403: somebody noted in the room's calendar a meeting of the day before; an empty page
+    of the feed swallowed it, and the window had rolled past it when all was compared."""
+    start = BEGIN + timedelta(hours=hour)
+    features: frozenset[Feature] = frozenset(
+        {("at", start, start + timedelta(hours=1)), ("title", 0, None)}
+    )
+    books = Act(
+        step=1, kind=Kind.BOOK, side=Side.CALENDAR, room="r0", name="n1",
+        before=None, after=features,
+    )  # fmt: skip
+    people: Any = SimpleNamespace(acts=[], unseen=set(), began=lambda: BEGIN, image=lambda *_: None)
+    world = SimpleNamespace(mails=[])
+    company: Any = SimpleNamespace(places=[], control=SimpleNamespace(world=world))
+    views: Any = SimpleNamespace(declined=lambda *_: frozenset())
+    nobody: Any = None
+    struck = 0
+    judge = OneRoom(company=company, people=people, views=views, story=nobody, hid=lambda: struck)
+    for step in range(2):
+        people.acts += [books] if step == 1 else []
+        struck += strikes.count(step)
+        judge.after_step()
+    company.places.append(SimpleNamespace(id="r0"))
+    company.box = lambda _: None
+    with nullcontext() if holds else pytest.raises(Violation, match="2 no act is lost"):
+        judge._acts_survive(set())

@@ -46,7 +46,7 @@ from simulation.claim import demand
 from simulation.company import SENDER, Company, Place
 from simulation.people import Act, Kind, People, words
 from simulation.story import Story
-from simulation.views import Feature, Image, Views, meets, name_in
+from simulation.views import Feature, Image, Views, meetings, name_in
 
 Place_ = tuple[Side, str]
 
@@ -171,22 +171,27 @@ class Judge:
         touched = {a.name for a in acts if a.side is side and a.room == place.id}
         self._gone(side, place, before, now)
         known = {one.key: one for one in before}
+        named: dict[str, list[Image]] = {}
+        for one in reversed(before):
+            named.setdefault(one.name, []).append(one)
+        theirs: set[str] = set()
         for image in now:
             # An item that is made anew shows under another key what stood there before; where a
             # create was doubled, one of the two.
-            same = [one for one in reversed(before) if one.name == image.name]
+            same = named.get(image.name, [])
             as_it_was = [one for one in same if one.version == image.version]
             was = known.get(image.key) or next(iter([*as_it_was, *same]), None)
             if image.name in touched or (was is None and image.name.startswith("x900")):
-                self._own_overlaps(image, now)
+                theirs.add(image.key)
             elif was is None or was != image:
                 self._written(side, was, image)
+        self._own_overlaps(theirs, now)
 
-    def _own_overlaps(self, image: Image, now: list[Image]) -> None:
-        """Who books in sight of another booking wants it so."""
-        for other in now:
-            if other.key != image.key and meets(image, other):
-                self.own.add(frozenset((image.name, other.name)))
+    def _own_overlaps(self, keys: set[str], now: list[Image]) -> None:
+        """Who books in sight of another booking wants it so. ``keys``: what people booked."""
+        for one, other in meetings(now) if keys else ():
+            if one.key != other.key and (one.key in keys or other.key in keys):
+                self.own.add(frozenset((one.name, other.name)))
 
     def _gone(self, side: Side, place: Place, before: list[Image], now: list[Image]) -> None:
         here = {one.name for one in now}
@@ -341,8 +346,7 @@ class Judge:
         for place in self.company.places:
             here = self.people.images(Side.CALENDAR, place)
             shown |= {image.name for image in here}
-            for image in here:
-                self._own_overlaps(image, here)
+            self._own_overlaps({image.key for image in here}, here)
         given_up = {a.name for a in self.people.acts if a.ends and a.side is Side.CALENDAR}
         self.gone |= (self.were_there | given_up) - shown
 
@@ -606,17 +610,15 @@ class Judge:
 
     def _overlaps(self, place: Place, parked: set[str]) -> None:
         here = [one for one in self.people.images(Side.BOOKING, place) if one.name not in parked]
-        began = self.people.began()
-        for number, one in enumerate(here):
-            for other in here[number + 1 :]:
-                if one.name == other.name or not meets(one, other, began):
-                    continue
-                demand(
-                    frozenset((one.name, other.name)) in self.own or self._untellable(one, other),
-                    "4 no double booking",
-                    f"{place.id}: {one.name} {words(one.features())} and {other.name}"
-                    f" {words(other.features())}",
-                )
+        for one, other in meetings(here, self.people.began()):
+            if one.name == other.name or frozenset((one.name, other.name)) in self.own:
+                continue
+            demand(
+                self._untellable(one, other),
+                "4 no double booking",
+                f"{place.id}: {one.name} {words(one.features())} and {other.name}"
+                f" {words(other.features())}",
+            )
 
     def _untellable(self, one: Image, other: Image) -> bool:
         """Items of the room's own calendar have nobody who could be refused (ADR 0006)."""

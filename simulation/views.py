@@ -8,8 +8,10 @@ attendant), the global uid tells whose it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from heapq import heappop, heappush
 from zoneinfo import ZoneInfo
 
 from calsync.mapping.booking_values import Booking
@@ -205,11 +207,24 @@ def _takes(one: Instance) -> bool:
     return str(one.prop("showAs", "busy")) != "free"
 
 
-def meets(one: Image, other: Image, began: datetime = LOW) -> bool:
-    """True where two images take the same time, and not all of it before ``began``. What has no
-    length takes none."""
-    if not (one.busy and other.busy):
-        return False
-    return any(
-        max(a, c) < min(b, d) and min(b, d) > began for a, b in one.taken for c, d in other.taken
+def meetings(images: Sequence[Image], began: datetime = LOW) -> list[tuple[Image, Image]]:
+    """Each two images that take the same time, and not all of it before ``began``, in their order.
+    What has no length takes none.
+
+    Nothing is compared with what does not lie beside it: a room may have thousands of items.
+    """
+    spans = sorted(
+        (start, end, number)
+        for number, image in enumerate(images)
+        if image.busy
+        for start, end in image.taken
+        if max(start, began) < end
     )
+    found: set[tuple[int, int]] = set()
+    under_way: list[tuple[datetime, int]] = []
+    for start, end, number in spans:
+        while under_way and under_way[0][0] <= start:
+            heappop(under_way)
+        found |= {(min(number, n), max(number, n)) for _, n in under_way if n != number}
+        heappush(under_way, (end, number))
+    return [(images[one], images[other]) for one, other in sorted(found)]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from itertools import combinations
+from random import Random
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +17,7 @@ from simulation.claim import Violation
 from simulation.company import SENDER
 from simulation.judge import Judge
 from simulation.people import Act, Kind
-from simulation.views import Feature
+from simulation.views import Feature, Image, meetings
 
 BEGIN, FINISH = datetime(2026, 11, 26), datetime(2027, 1, 1)
 
@@ -116,3 +119,45 @@ def test_what_a_fault_hid_until_it_was_over_is_not_looked_for(
     company.box = lambda _: None
     with nullcontext() if holds else pytest.raises(Violation, match="2 no act is lost"):
         judge._acts_survive(set())
+
+
+def shown(key: str, *spans: tuple[int, int], busy: bool = True) -> Image:
+    taken = frozenset((BEGIN + timedelta(hours=a), BEGIN + timedelta(hours=b)) for a, b in spans)
+    return Image(
+        key=key, name=key, version=0, title=key, private=False, busy=busy, times=taken, taken=taken,
+        all_day=False, series=len(spans) > 1, own=True, changed=0, count=len(spans),
+    )  # fmt: skip
+
+
+def meet(one: Image, other: Image, began: datetime) -> bool:
+    """Each span against each, which nobody can do for a room with thousands of items."""
+    return (
+        one.busy
+        and other.busy
+        and any(
+            max(a, c) < min(b, d) and min(b, d) > began
+            for a, b in one.taken
+            for c, d in other.taken
+        )
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_who_takes_the_time_of_whom(seed: int) -> None:
+    rng = Random(seed)
+    images = []
+    for number in range(rng.randrange(2, 9)):
+        starts = [rng.randrange(-20, 20) for _ in range(rng.choice((1, 1, 3)))]
+        spans = [(start, start + rng.choice((0, 1, 1, 2, 6))) for start in starts]
+        images.append(shown(f"n{number}", *spans, busy=rng.random() < 0.8))
+    began = BEGIN + timedelta(hours=rng.randrange(-25, 15))
+    wanted = [(a, b) for a, b in combinations(images, 2) if meet(a, b, began)]
+    assert meetings(images, began) == wanted
+
+
+def test_a_room_with_thousands_of_items_is_looked_through_in_no_time() -> None:
+    """7113 with an Exchange Server: each was compared with each, after every step."""
+    images = [shown(f"n{number}", (number, number + 1)) for number in range(20_000)]
+    began = perf_counter()
+    assert meetings(images) == []
+    assert perf_counter() - began < 5.0

@@ -35,8 +35,7 @@ ARGS ?=
 # children (docs/adr/0008).
 WORKERS ?= 3
 
-# Of make simulate.
-N ?= 1000
+# Of make simulate. N has no value of its own here: make kills and others take it, too.
 STEPS ?= 60
 SEED ?=
 
@@ -71,7 +70,7 @@ scenarios: $(READY)
 	@$(BIN)/python -m pytest -n $(WORKERS) tests/scenarios --exchange $(EXCHANGE) $(ARGS)
 
 simulate: $(READY)
-	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),-n $(N)) --steps $(STEPS) $(ARGS)
+	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),-n $(or $(N),1000)) --steps $(STEPS) $(ARGS)
 
 crashes: $(READY)
 	@$(BIN)/python -m simulation.crashes $(ARGS)

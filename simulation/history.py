@@ -530,7 +530,8 @@ class History:
                 yes = not emptied or self.judge.is_empty(place, state.halted)
                 self.story.tell("admin", f"{'approves' if yes else 'resumes'}: {state.halted}")
                 home.mappings.resume(state.pair_id, approve=yes)
-        self.company.process.worker.housekeep()
+        if halted:
+            self.company.process.worker.housekeep()
         return halted
 
 

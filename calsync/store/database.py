@@ -302,13 +302,14 @@ class _Transaction:
     than such a look.
     """
 
-    __slots__ = ("_database", "_driver", "_kind", "_lent")
+    __slots__ = ("_database", "_driver", "_in_turn", "_kind", "_lent")
 
     _driver: Any
 
     def __init__(self, database: Database, kind: _Kind) -> None:
         self._database = database
         self._kind = kind
+        self._in_turn = kind is _Kind.WRITE or kind is _Kind.UPKEEP
 
     def __enter__(self) -> Connection:
         database = self._database
@@ -368,10 +369,6 @@ class _Transaction:
                 self._driver.execute("BEGIN")
             elif self._kind is _Kind.WRITE:
                 database._take_write_lock(self._driver)
-
-    @property
-    def _in_turn(self) -> bool:
-        return self._kind is _Kind.WRITE or self._kind is _Kind.UPKEEP
 
 
 def _parse(url: str) -> URL:

@@ -48,12 +48,14 @@ def pick(shown: Mapping[str, Any], names: tuple[str, ...] | None) -> dict[str, A
     """Only the selected members; id and annotations always come."""
     if names is None:
         return dict(shown)
+    here = tuple(shown)
+    return {name: shown[name] for name in _picked(here, names)}
+
+
+@lru_cache(maxsize=512)
+def _picked(here: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
     folded = {name.casefold() for name in names} | {"id"}
-    return {
-        name: value
-        for name, value in shown.items()
-        if name.startswith("@") or name.casefold() in folded
-    }
+    return tuple(name for name in here if name.startswith("@") or name.casefold() in folded)
 
 
 def split(text: str, mark: str = ",") -> list[str]:

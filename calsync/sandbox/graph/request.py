@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -179,7 +180,7 @@ def take_apart(
     if parts.scheme:
         base = f"{parts.scheme}://{parts.netloc}"
     lowered = {name.lower(): value for name, value in headers.items()}
-    segments = segments_of(parts.path)
+    segments = list(segments_of(parts.path))
     query: dict[str, str] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True) if parts.query else ():
         query.setdefault(_option(name), value)
@@ -196,7 +197,8 @@ def take_apart(
     return made
 
 
-def segments_of(path: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def segments_of(path: str) -> tuple[str, ...]:
     """Path segments, decoded. A key may stand in parentheses: users('a@b') is users/a@b."""
     found: list[str] = []
     for raw in path.split("/"):
@@ -208,7 +210,7 @@ def segments_of(path: str) -> list[str]:
             found.append(text)
     if found and found[0].casefold() in VERSIONS:
         found[0] = found[0].casefold()
-    return found
+    return tuple(found)
 
 
 def _option(name: str) -> str:

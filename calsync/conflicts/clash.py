@@ -7,7 +7,8 @@ people made inside one side, in sight of what stood there, is theirs; it is mirr
 * both claimed on the same side: made inside it, unless calsync put one of them back there
   (its move was refused): then nobody placed that one in sight of the other;
 * on some side S, the claim made on S came later than the other one had been shown on S: made
-  in sight of it;
+  in sight of it. When people moved an item is known only as some time between two readings, since
+  anything that changed it later, too, bears another time: it counts where all of that is later;
 * otherwise neither was visible to the other: a clash, with exactly one loser per date.
 
 The order of strength is total and the same on every run: what waits for a person first, then
@@ -32,6 +33,7 @@ class Claim:
     """``occupancy`` is wanted (``new``: decided in this plan) or held by ``link``.
 
     ``side``: where people claimed it; ``at``: when, by that side's clock (aware UTC).
+    ``earliest``: since when it may have been made, where ``at`` tells only by when it was.
     ``fixed``: an item of the room's own calendar; it has no organiser who could be told.
     ``back``: not people but calsync put it where it is now on ``side``.
     """
@@ -43,6 +45,7 @@ class Claim:
     fixed: bool
     new: bool
     back: bool = False
+    earliest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,7 @@ def shown(link: Link, side: Side) -> Occupancy | None:
 
 
 def _in_sight(native: Claim, foreign: Claim) -> bool:
-    """True where ``native`` was claimed on its side after ``foreign`` was shown there."""
+    """True where ``native`` was surely claimed on its side after ``foreign`` was shown there."""
     if foreign.link.half(native.side).waits:
         return False  # It is shown in a person's calendar, and not in the room's yet.
     there = shown(foreign.link, native.side)
@@ -76,7 +79,7 @@ def _in_sight(native: Claim, foreign: Claim) -> bool:
         and there is not None
         and since is not None
         and same_schedule(there, foreign.occupancy)
-        and since < native.at
+        and since < (native.earliest or native.at)
     )
 
 

@@ -49,6 +49,8 @@ def decide_room(
         now=now,
         importing=not state.imported,
         imported_at=state.imported_at,
+        # Of the reading that is stored: ``state`` is that of this one, not stored yet.
+        read_at=ctx.state(pair).synced_at,
         limits=ctx.limits,
         rejoin=state.rejoin,
         house=house_of(ctx, pair, state),

@@ -64,6 +64,20 @@ def _left(claim: Claim | None, leaving: Mapping[str, Occupancy | None]) -> Itera
         yield replace(claim, occupancy=left)
 
 
+def as_known(claim: Claim, before: Link | None, read_at: datetime | None) -> Claim:
+    """``claim``, where its item was moved since the reading before this one, which began at
+    ``read_at``, with the ``earliest`` time at which that may have been done. Its last change may be
+    of later: it was retitled since, Exchange made it anew, or its mailbox went to another server.
+    Taken for the time of the move, what came there in between counted as seen (seeds 546 and 1521).
+    ``before``: its link as it was stored."""
+    was = None if before is None else before.half(claim.side)
+    if was is None or read_at is None or was.presence is Presence.NEVER:
+        return claim
+    if was.since == claim.link.half(claim.side).since:
+        return claim
+    return replace(claim, earliest=min(read_at, claim.at))
+
+
 def booked_since(verdict: Verdict, claims: Iterable[Claim], times: Times) -> list[Claim]:
     """Who wants the time that the loser, a moved booking, would have to go back to."""
     link = verdict.loser.link

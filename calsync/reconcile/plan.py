@@ -39,7 +39,7 @@ from calsync.model import (
     Window,
 )
 from calsync.reconcile.anew import decide_anew
-from calsync.reconcile.claims import booked_since, claims_of, has_come_back
+from calsync.reconcile.claims import as_known, booked_since, claims_of, has_come_back
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide, held
 from calsync.reconcile.effects import (
     ROOM_SAID_NO,
@@ -76,6 +76,7 @@ def reconcile(
     now: datetime,
     importing: bool = False,
     imported_at: datetime | None = None,
+    read_at: datetime | None = None,
     limits: Limits = USUAL,
     rejoin: EditPolicy | None = None,
     house: House | None = None,
@@ -87,6 +88,7 @@ def reconcile(
     not among the observations stands as its link last saw it. ``importing``: the room's
     first import, when equal items on both sides are joined, and nobody is refused or told anything.
     ``imported_at``: when it was; what was claimed before is not refused later either.
+    ``read_at``: when the reading before this one began: what it showed elsewhere was moved since.
     ``limits``: how often one booking is written. ``rejoin``: the admin's word on who is right
     while both sides are joined anew. ``house``: the room's rules, where what Outlook's bookings get
     for breaking them is anything at all; not while a room is imported.
@@ -101,6 +103,7 @@ def reconcile(
         now=now,
         importing=importing,
         imported_at=imported_at,
+        read_at=read_at,
         limits=limits,
         rejoin=rejoin,
         house=None if importing else house,
@@ -131,12 +134,14 @@ class _Room:
         now: datetime,
         importing: bool,
         imported_at: datetime | None,
+        read_at: datetime | None,
         limits: Limits,
         rejoin: EditPolicy | None,
         house: House | None,
     ) -> None:
         self.pair, self.window, self.now, self.importing = pair, window, now, importing
-        self.imported_at, self.limits, self.rejoin = imported_at, limits, rejoin
+        self.imported_at, self.read_at = imported_at, read_at
+        self.limits, self.rejoin = limits, rejoin
         self.house = house
         self.judged: dict[str, Judged] = {}
         self.leaving: dict[str, Occupancy | None] = {}
@@ -250,9 +255,11 @@ class _Room:
         if back or any(d.verb in FILLING for d in self.decisions.values()):
             neighbours = (link for link in self.all if link.id not in self.changed)
             links = (*neighbours, *self.changed.values())
-            self.claims = claims_of(
+            claims = claims_of(
                 links, self.decisions, self.now, came_back=back, leaving=self.leaving
             )
+            before = {link.id: link for link in self.all}
+            self.claims = [as_known(one, before.get(one.link.id), self.read_at) for one in claims]
         for verdict in judge(
             self.claims,
             policy=self.pair.clash_policy,

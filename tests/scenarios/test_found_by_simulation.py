@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from calsync.errors import StoreError
+from calsync.model import Side
 from calsync.ports import Commit
 from calsync.sandbox.graph.request import Response
 from tests.support import front
@@ -470,6 +471,7 @@ def test_what_was_moved_and_has_another_id_as_well_is_peoples_move(
     company.book(hall, title="Two", start="2026-12-01T10:00:00", duration="PT1H")
     company.sync(hall)
     company.tenant.clock.forward(seconds=200)
+    company.sync(hall)  # Both still stand as they were booked.
     (one,) = (i for i in company.tenant.items(hall.address) if i["event"]["subject"] == "One")
     where = {"room": hall.address, "iCalUId": one["event"]["iCalUId"]}
     company.tenant.act("move", start="2026-12-01T09:00:00", **where)
@@ -477,6 +479,94 @@ def test_what_was_moved_and_has_another_id_as_well_is_peoples_move(
     company.sync(hall)
     shown = {b["title"]: (b["start"], b["bookingStatus"]) for b in company.bookings(hall)}
     assert shown == dict.fromkeys(("One", "Two"), ("2026-12-01T10:00:00", "confirmed"))
+    assert company.home.reports.conflicts() == []
+    company.at_rest(hall)
+
+
+@pytest.mark.parametrize("act", ["retitle", "recreate", "move_folder"])
+def test_what_was_moved_in_nobodys_sight_and_changed_since_races(
+    company: Company, hall: Place, act: str
+) -> None:
+    """An event was moved onto a time that the platform had just given away, and the feed lagged, so
+    that the booking was carried over all the same. What changed the event later counted as the time
+    of its move: as if made in sight of the booking. Both stood (seeds 546 and 1521)."""
+    company.tenant.control("POST", "switches", {"immutable_ids": False})
+    made = company.tenant.act(
+        "book_direct", room=hall.address, subject="One", start="2026-12-02T09:00:00"
+    )
+    company.sync(hall)
+    company.tenant.clock.forward(seconds=200)
+    company.tenant.control("POST", "switches", {"delta_lag_s": 20.0})
+    company.book(hall, title="Two", start="2026-12-01T10:00:00", duration="PT1H")
+    where = {"room": hall.address, "iCalUId": made["iCalUId"]}
+    company.tenant.act("move", start="2026-12-01T10:00:00", **where)
+    company.sync(hall)
+    company.tenant.clock.forward(seconds=60)
+    company.tenant.act(act, **where, **({"subject": "Uno"} if act == "retitle" else {}))
+    company.tenant.clock.forward(seconds=60)
+    company.sync(hall)
+    company.sync(hall)
+    assert [b["start"] for b in company.bookings(hall)] == ["2026-12-01T10:00:00"]
+    assert len(company.tenant.items(hall.address)) == 1
+    (record,) = company.home.reports.conflicts()
+    assert record.conflict.winner is Side.CALENDAR
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["heard of", "in doubt"])
+def test_a_move_just_before_our_create_is_a_race_whatever_touched_the_item_since(
+    company: Company, hall: Place, lost: bool
+) -> None:
+    """Somebody moved an event to where a booking of the platform was about to be written. Then it
+    was touched once more, by the move of its mailbox, and only the time of that is known: so it
+    counted as put there in sight of the booking, and both stood (seed 1923)."""
+    where = {"room": hall.address}
+    one = company.tenant.act("book_direct", subject="One", start="2026-12-01T09:00:00", **where)
+    where["iCalUId"] = one["iCalUId"]
+    company.sync(hall)
+    company.tenant.clock.forward(seconds=200)
+    company.book(hall, title="Two", start="2026-12-01T15:00:00", duration="PT1H")
+    if lost:
+        arm(company, "reply_lost", method="POST", path="/events")
+    answer = company.tenant.server.answer
+    made: list[str] = []
+
+    def meddle(method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+        creates = front.is_create(method, body) and target.endswith(("/events", ".asmx"))
+        if creates and not made:
+            made.append(target)
+            company.tenant.act("move", start="2026-12-01T15:00:00", **where)
+        response = answer(method, target, headers, body)
+        if creates:
+            company.tenant.act("move_folder", **where)
+        return response
+
+    company.tenant.server.answer = meddle  # type: ignore[method-assign]  # somebody acts meanwhile
+    company.cycle(hall)
+    company.sync(hall)
+    assert made
+    shown = {b["title"]: (b["startUtc"], b["bookingStatus"]) for b in company.bookings(hall)}
+    assert shown["One"] == ("2026-12-01T14:00:00Z", "confirmed")
+    assert shown.get("Two", ("", "rejected"))[1] == "rejected"
+    assert [item["event"]["subject"] for item in company.tenant.items(hall.address)] == ["One"]
+    company.at_rest(hall)
+
+
+def test_a_move_onto_what_has_its_answer_is_in_sight_though_it_waits_for_another(
+    company: Company, hall: Place
+) -> None:
+    """The booking is named anew on the platform, and so waits again; but its time is not new."""
+    where = {"room": hall.address}
+    one = company.tenant.act("book_direct", subject="One", start="2026-12-01T09:00:00", **where)
+    where["iCalUId"] = one["iCalUId"]
+    booking = company.book(hall, title="Two", start="2026-12-01T15:00:00", duration="PT1H")
+    company.sync(hall)
+    company.tenant.clock.forward(seconds=200)
+    company.sync(hall)
+    company.tenant.act("move", start="2026-12-01T15:00:00", **where)
+    company.change(booking, title="Three")
+    company.sync(hall)
+    shown = {b["title"]: (b["startUtc"], b["bookingStatus"]) for b in company.bookings(hall)}
+    assert shown == dict.fromkeys(("One", "Three"), ("2026-12-01T14:00:00Z", "confirmed"))
     assert company.home.reports.conflicts() == []
     company.at_rest(hall)
 

@@ -88,6 +88,15 @@ def test_a_copy_takes_over_the_booking_of_what_it_was_copied_from(tmp_path: Path
     assert told.index("dies after create") < told.index("books x0") < told.index("our database)")
 
 
+def test_a_restored_platform_is_not_struck_before_the_judge_has_heard_of_it(tmp_path: Path) -> None:
+    """The process died as it started on what was put back, and a booking that the restore had taken
+    counted as lost."""
+    result = run(Plan(seed=2308, steps=126, only=frozenset({85, 123, 125, 126})), tmp_path)
+    assert result.error == "", "\n".join(result.lines)
+    told = "\n".join(result.lines)
+    assert told.index("fault 59") < told.index("books n1") < told.index("(its tables)")
+
+
 def test_the_same_seed_gives_the_same_trace(tmp_path: Path) -> None:
     first, second = (run(Plan(seed=7, steps=40), tmp_path) for _ in range(2))
     assert first.lines

@@ -10,7 +10,7 @@ import pytest
 
 from calsync.conflicts.clash import Claim, Verdict
 from calsync.model import Half, Link, Side
-from calsync.reconcile.claims import booked_since, claims_of, has_come_back
+from calsync.reconcile.claims import as_known, booked_since, claims_of, has_come_back
 from calsync.reconcile.decide import Decision, Verb
 from calsync.reconcile.wait import claim_taken, taken_from
 from tests.unit.core.test_wait_and_claims import times, waiting
@@ -87,6 +87,33 @@ def test_a_move_that_is_given_up_takes_its_former_time_anew() -> None:
     item = link(there(TEN, since=at(5)), there(TEN, since=at(6)), base=NINE)
     (claim,) = claims_of([item], {"x": to(Verb.GIVE_BACK, NINE)}, NOW)
     assert (claim.occupancy, claim.new) == (NINE, True)
+
+
+# --- when people moved it ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "read", "earliest"),
+    [
+        (moved(TEN, 5), 7, 7),
+        (moved(TEN, 5), 10, 9),
+        (moved(TEN, 5), None, None),
+        (moved(TEN, 9), 7, None),
+        (link(there(NINE, since=at(1)), base=NINE), 7, None),
+        (None, 7, None),
+    ],
+    ids=["moved", "by another clock", "never read", "stood there", "new there", "unknown"],
+)
+def test_an_item_was_moved_at_some_time_since_the_former_reading(
+    before: Link | None, read: float | None, earliest: float | None
+) -> None:
+    """At the latest at nine; and not before it was last read elsewhere."""
+    known = as_known(
+        claim(moved(TWELVE, 9), TWELVE, side=CALENDAR, at=at(9)),
+        before,
+        None if read is None else at(read),
+    )
+    assert known.earliest == (None if earliest is None else at(earliest))
 
 
 # --- the time to go back to ----------------------------------------------------------------------

@@ -88,6 +88,12 @@ def test_whoever_saw_the_other_one_standing_there_does_not_race(
     assert is_race(late, early) is race
 
 
+@pytest.mark.parametrize(("earliest", "race"), [(2, True), (3, True), (4, False)])
+def test_of_a_move_at_an_unknown_time_all_of_it_must_be_later(earliest: float, race: bool) -> None:
+    early = claim("b", BOOKING, 0, mirrored=3)
+    assert is_race(early, replace(MEETING, earliest=at(earliest))) is race
+
+
 def test_an_item_whose_time_there_is_unknown_was_not_surely_in_sight() -> None:
     early = claim("b", BOOKING, 0, mirrored=3)
     unknown = replace(early.link, event=replace(early.link.event, since=None))

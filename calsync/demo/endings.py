@@ -5,7 +5,8 @@ Admissible ends of a booking:
 * all acts in sight of one another: exactly the state after the last one;
 * acts of both sides of which one did not see the other, or where calsync could not know that it
   did (it died, or heard nothing, over its own write there): the state of either side, or both edits
-  merged field by field (times, title, single dates); a deletion against an edit: either;
+  merged field by field (times, title, single dates); a deletion against an edit: either. It is
+  over once somebody acts in sight of what came of it with the other side's part in it;
 * the recorded loser of a real clash (``clashes``): gone, or without the dates it lost, or, for a
   move that lost, the state before it, or the one that the calendar still held. The record is a
   decline by the app in the sandbox's log, or the refusal that the platform shows.
@@ -47,24 +48,43 @@ def course(story: Story) -> Course:
     """Every admissible end by the acts alone."""
     base: State = {}
     line: list[Act] = []  # acts since `base`, all on one side, or a fight
-    fought = False
+    fights = fought = False
     for act in story.acts:
+        if fights and (came := _came_of(story, base, line, act)) is not None:
+            base, line, fights = came, [], False
         now = _replay(base, line)
-        if line and act.side != line[-1].side and not fought:
+        if line and act.side != line[-1].side and not fights:
             in_sight = act.saw is None or story.show(act.saw) == story.show(now)
             if in_sight and not story.doubtful(act):
                 base, line = now, []
             else:
-                fought = True
+                fights = fought = True
         line.append(act)
-    if not fought:
-        return Course((_replay(base, line),), False)
-    mine = [act for act in line if act.side == "outlook"]
-    theirs = [act for act in line if act.side == "platform"]
-    ends = [_replay(base, one) for one in (mine, theirs, mine + theirs, theirs + mine)]
+    if not fights:
+        return Course((_replay(base, line),), fought)
+    ends = _ends(base, line)
     if any("clear" in act.op for act in line):
         ends.append({})
     return Course(tuple(ends), True)
+
+
+def _ends(base: State, fight: Sequence[Act]) -> list[State]:
+    """Those of a fight: of each side alone, and of both."""
+    mine = [act for act in fight if act.side == "outlook"]
+    theirs = [act for act in fight if act.side == "platform"]
+    return [_replay(base, one) for one in (mine, theirs, mine + theirs, theirs + mine)]
+
+
+def _came_of(story: Story, base: State, fight: Sequence[Act], act: Act) -> State | None:
+    """The end of a fight that this act was made in sight of. None where what was seen may be no
+    more than what had been done on the act's own side."""
+    if act.saw is None or story.doubtful(act):
+        return None
+    own = _replay(base, [one for one in fight if one.side == act.side])
+    saw = story.show(act.saw)
+    if saw == story.show(own):
+        return None
+    return next((end for end in _ends(base, fight) if story.show(end) == saw), None)
 
 
 def _replay(state: State, acts: Sequence[Act]) -> State:

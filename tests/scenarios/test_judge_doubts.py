@@ -8,6 +8,7 @@ import pytest
 
 from calsync.demo.judge import judge
 from calsync.demo.records import Doubt
+from calsync.sandbox.wishes import Instance, Op, apply
 from soak.doubts import doubts
 from tests.scenarios.judged import BEGIN, ROOM, Run, at, one
 
@@ -71,3 +72,63 @@ def test_an_act_after_the_next_reading_is_in_sight() -> None:
     records.calls.sort(key=lambda call: str(call["time"]))
     records.doubts = doubts(records, [BEGIN + timedelta(seconds=5.3)])
     assert judge(records)["lost"] == 1
+
+
+def fought_and_gone_on() -> Run:
+    """Retitled in the calendar over a write that calsync may not have heard of. Both have the new
+    title then; in sight of it, and of one another, people of both sides go on."""
+    run = Run()
+    run.act(1, "platform", "p1", {"set": [one(9)]})
+    run.read(1.1)
+    run.to_calendar(1.2, "p1", {"": one(9)})
+    run.act(2, "outlook", "p1", {"title": "Plans"}, saw={"": one(9)})
+    now = one(9, title="Plans")
+    carry_to_platform(run, 3, now)
+    ops: list[tuple[str, Op]] = [
+        ("platform", {"title": "Budget"}),
+        ("outlook", {"time": one(12)}),
+        ("outlook", {"title": "Goals"}),
+        ("platform", {"time": one(14)}),
+    ]
+    for seconds, (side, op) in zip((5, 7, 9, 11), ops, strict=True):
+        run.act(seconds, side, "p1", op, saw={"": now})
+        now = apply(op, {"": now})[""]
+        if side == "outlook":
+            carry_to_platform(run, seconds, now)
+        else:
+            run.read(seconds + 0.1)
+            run.to_calendar(seconds + 0.2, "p1", {"": now}, kind="change")
+            run.answer(seconds + 0.3, "p1")
+    assert now == one(14, title="Goals")
+    return run
+
+
+def carry_to_platform(run: Run, seconds: float, state: Instance) -> None:
+    run.read(seconds + 0.1)
+    run.change_on_platform(seconds + 0.2, "p1", {"": state})
+    run.answer(seconds + 0.3, "p1")
+
+
+@pytest.mark.parametrize(
+    ("end", "lost"),
+    [
+        (one(14, title="Goals"), 0),
+        (one(14, title="Budget"), 1),
+        (one(12, title="Goals"), 1),
+        (one(9, title="Plans"), 1),
+    ],
+)
+def test_a_fight_is_over_once_somebody_acts_in_sight_of_what_came_of_it(
+    end: Instance, lost: int
+) -> None:
+    """What was done since counts in its order. Taken for one long fight, all acts of one side came
+    after all of the other's, and what really came of it was none of its ends."""
+    run = fought_and_gone_on()
+    run.read(12)
+    for show in (run.change_on_platform, run.to_calendar):
+        show(12.1, "p1", {"": end})
+    records = run.end()
+    records.doubts = doubts(records, [BEGIN + timedelta(seconds=1.3)])
+    assert records.doubts
+    found = judge(records)
+    assert (found["lost"], found["edit_conflicts"]["happened"]) == (lost, 1), found["details"]

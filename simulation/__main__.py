@@ -104,7 +104,14 @@ def _many(options: argparse.Namespace, folder: Path) -> int:
     began = time.monotonic()
     report = Report(steps=options.steps, calendar=options.calendar, database=options.database)
     seeds = range(options.first, options.first + options.n)
-    for result in _results(options, [_plan(options, seed) for seed in seeds], folder):
+    again = () if options.until_first else seeds[::TWICE]
+    plans = [_plan(options, seed) for seed in (*seeds, *again)]
+    run_once: set[int] = set()
+    for result in _results(options, plans, folder):
+        if result.plan.seed in run_once:
+            report.add_again(result)
+            continue
+        run_once.add(result.plan.seed)
         report.add(result)
         _progress(report, options.n, began)
         if options.until_first and report.failures:
@@ -112,9 +119,6 @@ def _many(options: argparse.Namespace, folder: Path) -> int:
         if len(report.failures) >= 20 and not options.keep_going:
             break
     print(file=sys.stderr)
-    again = [] if options.until_first else [_plan(options, seed) for seed in seeds[::TWICE]]
-    for result in _results(options, again, folder):
-        report.add_again(result)
     report.seconds = time.monotonic() - began
     for failure in [] if options.until_first else report.failures[:TOLD]:
         short = shrink(run(failure.plan, folder), folder)

@@ -195,6 +195,8 @@ def _with_theirs(
 ) -> Steps[Pull]:
     """The feed of the room's calendar, with what it tells of meetings in people's calendars read
     where these lie."""
+    if not (pull.observations or pull.hints or pull.missing or pull.complete):
+        return pull
     told = theirs.sort_out(ctx, pair, pull.observations, [*pull.hints, *pull.missing])
     missing = tuple(key for key in pull.missing if key not in told.ours)
     if pull.complete:

@@ -18,6 +18,7 @@ from pathlib import Path
 from calsync.worker.memory import calm_collector
 from simulation.company import CALENDARS, DATABASES
 from simulation.history import Plan, Result, run, run_lean
+from simulation.kept import Kept, OtherRun, left
 from simulation.platform import BOOKINGS
 from simulation.report import Report
 from simulation.shrink import shrink
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.seed is not None:
             return _one(options, folder)
         return _many(options, folder)
+    except OtherRun as other:
+        print(other, file=sys.stderr)
+        return 2
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -55,6 +59,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--report", type=Path, help="write the report there (.json or .md)")
+    parser.add_argument(
+        "--kept", type=Path, help="keep each result there, and go on from those that are there"
+    )
     parser.add_argument("--all-faults", action="store_true", help="fail if a fault never struck")
     parser.add_argument("--until-first", action="store_true", help="stop at the first failure")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at 20 failures")
@@ -106,18 +113,24 @@ def _many(options: argparse.Namespace, folder: Path) -> int:
     seeds = range(options.first, options.first + options.n)
     again = () if options.until_first else seeds[::TWICE]
     plans = [_plan(options, seed) for seed in (*seeds, *again)]
-    run_once: set[int] = set()
-    for result in _results(options, plans, folder):
-        if result.plan.seed in run_once:
-            report.add_again(result)
-            continue
-        run_once.add(result.plan.seed)
+    kept = Kept(options.kept, plans[0]) if options.kept is not None else None
+    for result in kept.results if kept else ():
         report.add(result)
+    report.kept = report.histories
+    for result in _results(options, left(plans, kept.results if kept else []), folder):
+        if kept:
+            kept.add(result)
+        if not report.add(result):
+            continue
         _progress(report, options.n, began)
+        if result.error:
+            print(f"\nseed {result.plan.seed} failed: {result.error[:200]}", file=sys.stderr)
         if options.until_first and report.failures:
             break
         if len(report.failures) >= 20 and not options.keep_going:
             break
+    if kept:
+        kept.close()
     print(file=sys.stderr)
     report.seconds = time.monotonic() - began
     for failure in [] if options.until_first else report.failures[:TOLD]:

@@ -27,6 +27,7 @@ class Report:
     acts: int = 0
     halts: int = 0
     seconds: float = 0.0
+    kept: int = 0
     first: int | None = None
     last: int | None = None
     failures: list[Result] = field(default_factory=list)
@@ -37,8 +38,14 @@ class Report:
     unequal: list[int] = field(default_factory=list)
     _digests: dict[int, str] = field(default_factory=dict)
 
-    def add(self, result: Result) -> None:
+    def add(self, result: Result) -> bool:
+        """Whether the seed is new. One that was run before must have the same trace again."""
         seed = result.plan.seed
+        if seed in self._digests:
+            self.twice += 1
+            if self._digests[seed] != result.digest:
+                self.unequal.append(seed)
+            return False
         self.histories += 1
         self.acts += result.acts
         self.halts += result.halts
@@ -50,15 +57,7 @@ class Report:
         self._digests[seed] = result.digest
         if result.error:
             self.failures.append(result)
-
-    def add_again(self, result: Result) -> None:
-        """A seed run a second time: its trace must be the same."""
-        seed = result.plan.seed
-        if seed not in self._digests:
-            return
-        self.twice += 1
-        if self._digests[seed] != result.digest:
-            self.unequal.append(seed)
+        return True
 
     # -- verdict ----------------------------------------------------------------------------
 
@@ -75,7 +74,9 @@ class Report:
             "",
             self.markdown(),
             "",
-            f"{self.histories} histories of {self.steps} steps in {self.seconds:.0f} s;"
+            f"{self.histories} histories of {self.steps} steps"
+            + (f" ({self.kept} of them kept from before)" if self.kept else "")
+            + f" in {self.seconds:.0f} s;"
             f" {self.twice} run twice, {len(self.unequal)} with another trace",
         ]
         if self.never():

@@ -181,6 +181,37 @@ def test_a_failing_history_is_told_and_fails_the_run(tmp_path: Path) -> None:
     assert "1 of 1 planted bugs caught" in done.stdout
 
 
+def test_an_interrupted_run_goes_on_from_its_kept_results(tmp_path: Path) -> None:
+    kept, at_once, in_two = tmp_path / "kept", tmp_path / "at-once.md", tmp_path / "in-two.md"
+    run_it = ["-n", "6", "--steps", "8", "--jobs", "1"]
+    assert _simulated(*run_it, "--report", str(at_once), "--kept", str(kept)).returncode == 0
+    lines = kept.read_text().splitlines()
+    assert len(lines) == 1 + 6 + 1  # its head, six seeds, one of them twice
+    kept.write_text("\n".join(lines[:4]) + "\n" + lines[4][:50])  # as its process was killed
+    again = _simulated(*run_it, "--report", str(in_two), "--kept", str(kept))
+    assert again.returncode == 0
+    assert "(3 of them kept from before)" in again.stdout
+    assert in_two.read_text() == at_once.read_text()
+    assert sorted(kept.read_text().splitlines()) == sorted(lines)
+
+
+def test_results_of_other_steps_are_not_taken_over(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    assert _simulated("-n", "1", "--steps", "2", "--kept", str(kept)).returncode == 0
+    before = kept.read_bytes()
+    other = _simulated("-n", "1", "--steps", "3", "--kept", str(kept))
+    assert other.returncode == 2
+    assert "steps 2 (now 3)" in other.stderr
+    assert kept.read_bytes() == before
+
+
+def _simulated(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "simulation", *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
 def test_every_planted_bug_still_fits(tmp_path: Path) -> None:
     assert len(BUGS) >= 40
     assert len({bug.name for bug in BUGS}) == len(BUGS)

@@ -38,6 +38,7 @@ _HUB = "calsync/adapters/hub/side.py"
 _CYCLE = "calsync/engine/cycle.py"
 _PULL = "calsync/engine/pull.py"
 _PUSH = "calsync/engine/push.py"
+_DOUBTS = "calsync/engine/doubts.py"
 _NOTIFY = "calsync/engine/notify.py"
 _OBSERVE = "calsync/reconcile/observe.py"
 _DECIDE = "calsync/reconcile/decide.py"
@@ -127,7 +128,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a create in doubt is not looked up",
-        _PUSH,
+        _DOUBTS,
         "            found.update({o.id: by_tag.get(o.link_id) for o in creates})",
         "            found.update({o.id: None for o in creates})",
     ),

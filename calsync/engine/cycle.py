@@ -14,8 +14,10 @@ from calsync.engine import audit
 from calsync.engine.addressed import addressed
 from calsync.engine.calls import Steps
 from calsync.engine.context import Context
-from calsync.engine.pull import Gathered, gather
-from calsync.engine.push import clear_doubts, may_be_told, push
+from calsync.engine.doubts import clear_doubts
+from calsync.engine.gathered import Gathered
+from calsync.engine.pull import gather
+from calsync.engine.push import may_be_told, push
 from calsync.engine.questions import (
     answered,
     ask,

@@ -3,17 +3,24 @@ change feed told confirmed by a read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
-from calsync.conflicts.clash import shown
-from calsync.conflicts.merge import same_schedule
 from calsync.engine import theirs
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
+from calsync.engine.gathered import (
+    Gathered,
+    expected,
+    is_listed,
+    moved_out,
+    new_times,
+    overlapping,
+    vanished,
+)
 from calsync.errors import CursorAhead, CursorExpired
-from calsync.mapping.expand import busy_intervals, extent, instances
+from calsync.mapping.expand import extent
 from calsync.model import (
     Absence,
     Gone,
@@ -21,7 +28,6 @@ from calsync.model import (
     Link,
     LinkState,
     Observation,
-    Occupancy,
     Pair,
     Presence,
     Pull,
@@ -35,44 +41,7 @@ from calsync.ports import SyncSide
 from calsync.reconcile.guard import others
 from calsync.reconcile.join import link_id, never_read
 from calsync.reconcile.observe import too_new_to_be_gone
-from calsync.reconcile.plan import in_window
 from calsync.reconcile.setback import is_older
-
-
-@dataclass(slots=True, kw_only=True)
-class Gathered:
-    """Observations by key per side, the links they may belong to, and the new cursors.
-
-    ``emptied`` names a side whose complete listing was empty although items are linked. ``read``:
-    keys per side whose observation is a targeted read; ``hinted``: keys of which the feed said
-    that they are gone, or out of the window. ``complete``: sides listed in full;
-    ``told``: sides that say themselves that they were set back. ``others``: new events that another
-    calsync made; ``forgotten``: new events that we made, and know nothing of any more.
-    ``missing``: keys per side that a complete listing lacked. ``silent``: sides whose feed, asked
-    just before that listing, told nothing of it.
-    """
-
-    booking: dict[str, Observation] = field(default_factory=dict)
-    calendar: dict[str, Observation] = field(default_factory=dict)
-    links: dict[str, Link] = field(default_factory=dict)
-    booking_cursor: str = ""
-    calendar_cursor: str = ""
-    emptied: str = ""
-    read: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
-    hinted: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
-    complete: set[Side] = field(default_factory=set)
-    told: set[Side] = field(default_factory=set)
-    others: int = 0
-    forgotten: int = 0
-    silent: set[Side] = field(default_factory=set)
-    missing: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
-
-    def seen(self, side: Side) -> dict[str, Observation]:
-        return self.booking if side is Side.BOOKING else self.calendar
-
-    @property
-    def anything(self) -> bool:
-        return bool(self.booking or self.calendar or self.links or self.emptied)
 
 
 def pull_side(
@@ -123,7 +92,7 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
     _load_neighbours(ctx, pair, found, window)
     if state.imported:
         for side in Side:
-            yield from _read(ctx, pair, found, side, _overlapping(found, side, window, pair.zone))
+            yield from _read(ctx, pair, found, side, overlapping(found, side, window, pair.zone))
     return found
 
 
@@ -157,10 +126,10 @@ def _take(
         ]
         for link in linked:
             found.links[link.id] = link
-        here = [lk for lk in linked if _expected(lk, side, pair, window)]
+        here = [lk for lk in linked if expected(lk, side, pair, window)]
         # What a feed told before this listing, and it lacks, may be gone since.
         listed = {obs.key for obs in pull.observations}
-        if not seen and any(_is_listed(lk, side, pair, window) for lk in here):
+        if not seen and any(is_listed(lk, side, pair, window) for lk in here):
             # The guard asks the admin; the reads below are what an approval will act on.
             found.emptied = side.value
         missing = {k for lk in here if (k := lk.half(side).key) is not None and k not in listed}
@@ -186,7 +155,7 @@ def _take(
         # once and will not again, so it is asked for until it is found, or surely gone.
         if key not in linked_keys:
             seen.setdefault(key, Unknown(key=key, reason="the feed names it, a read finds nothing"))
-    if found.emptied == side.value and _moved_out(found, side, pair, window):
+    if found.emptied == side.value and moved_out(found, side, pair, window):
         found.emptied = ""
 
 
@@ -202,7 +171,7 @@ def _with_theirs(
     if pull.complete:
         for link in ctx.store.all_asked(pair.id):
             lacks = is_theirs(link.event.key) and link.id not in told.links
-            if lacks and _expected(link, Side.CALENDAR, pair, window):
+            if lacks and expected(link, Side.CALENDAR, pair, window):
                 told.links[link.id] = link
                 told.dropped.add(link.id)
     read = yield from theirs.look(ctx, pair, told)
@@ -214,17 +183,6 @@ def _with_theirs(
     return replace(pull, observations=(*told.rest, *read), missing=missing)
 
 
-def _moved_out(found: Gathered, side: Side, pair: Pair, window: Window) -> bool:
-    """True where an empty listing is right: all that was expected lies outside the window now,
-    under its own key or, where it was made anew there, under another one."""
-    seen = {key: o for key, o in found.seen(side).items() if isinstance(o, Seen)}
-    if any(_has_date(obs.occupancy, window, pair.zone) for obs in seen.values()):
-        return False
-    uids = {obs.uid for obs in seen.values() if obs.uid}
-    anew = {half.key for lk in found.links.values() if (half := lk.half(side)).uid in uids}
-    return all(key in seen or key in anew for key in found.missing[side])
-
-
 def _former(ctx: Context, pair: Pair, side: Side, keys: Iterable[str]) -> dict[str, Link]:
     """Links born from these keys whose item has another key by now (it was made anew): what is
     shown under the former key may be a late replay."""
@@ -232,25 +190,6 @@ def _former(ctx: Context, pair: Pair, side: Side, keys: Iterable[str]) -> dict[s
         return {}
     born = {link_id(pair.id, side, key): key for key in keys}
     return {born[link.id]: link for link in ctx.store.links_by_id(list(born))}
-
-
-def _expected(link: Link, side: Side, pair: Pair, window: Window) -> bool:
-    """True where a complete listing of the window should hold the link's item: it is there as
-    far as we know, and its time lies in the window. What ended before is not looked for."""
-    there = shown(link, side)
-    return there is not None and in_window(there, window, pair.zone)
-
-
-def _is_listed(link: Link, side: Side, pair: Pair, window: Window) -> bool:
-    """True where a listing that lacks the link's item is odd."""
-    there = None if is_theirs(link.half(side).key) else shown(link, side)
-    return there is not None and _has_date(there, window, pair.zone)
-
-
-def _has_date(occ: Occupancy, window: Window, zone: str) -> bool:
-    """True where the item shows in a listing of the window: a series by its dates, for all that lie
-    there may be left out of it."""
-    return next(instances(occ, window, zone), None) is not None
 
 
 def _confirm(
@@ -333,7 +272,7 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
     _doubt_absence(ctx, found, side, port)
     if port.capabilities.remakes:
         yield from _look_elsewhere(ctx, pair, found, port, set(keys))
-    if _vanished(found, side, keys):
+    if vanished(found, side, keys):
         if port.capabilities.keeps:
             # Its feed tells nothing of what only we had written.
             found.told.add(side)
@@ -408,26 +347,6 @@ def _look_elsewhere(
         found.links.setdefault(link.id, link)
 
 
-def _vanished(found: Gathered, side: Side, keys: list[str]) -> bool:
-    """True where an item that was there is nowhere, and no feed told that it went: the side may
-    have been set back. Then all of it is looked at before anything is made of one absence."""
-    seen = found.seen(side)
-    halves = {lk.half(side).key: lk.half(side) for lk in found.links.values() if lk.base}
-    gone = {
-        key: half.uid
-        for key in keys
-        if isinstance(obs := seen[key], Gone)
-        and obs.absence is Absence.READ
-        and key not in found.hinted[side]
-        and not is_theirs(key)
-        and (half := halves.get(key)) is not None
-        and half.presence in (Presence.PRESENT, Presence.UNKNOWN)
-    }
-    # What is found under another key was made anew.
-    elsewhere = {obs.uid for obs in seen.values() if isinstance(obs, Seen)} if gone else set()
-    return any(not uid or uid not in elsewhere for uid in gone.values())
-
-
 def _list(ctx: Context, pair: Pair, found: Gathered, side: Side) -> Steps[None]:
     """List a side in full after all; its feed, asked just now, had told nothing."""
     found.silent.add(side)
@@ -499,7 +418,7 @@ def _read_twins(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
 def _load_neighbours(ctx: Context, pair: Pair, found: Gathered, window: Window) -> None:
     """Links whose time an observed item may meet: they are needed to judge clashes."""
     start = end = None
-    for occ in _new_times(found):
+    for occ in new_times(found):
         first, last = extent(occ, pair.zone)
         start = first if start is None else min(start, first)
         end = max(end or window.start, last or window.end)
@@ -509,55 +428,3 @@ def _load_neighbours(ctx: Context, pair: Pair, found: Gathered, window: Window) 
     day = timedelta(days=1)
     for link in ctx.store.links_meeting(pair.id, Interval(start - day, end + day)):
         found.links.setdefault(link.id, link)
-
-
-def _overlapping(found: Gathered, side: Side, window: Window, zone: str) -> list[str]:
-    """Keys on ``side`` of items that overlap there as far as their latest states tell, one of them
-    new at that time. A feed may show the old state of an item whose time somebody else took
-    since; nobody must be refused, or shown twice, for that."""
-    held = {link.half(side).key: link for link in found.links.values()}
-    states: dict[str, Occupancy] = {}
-    for key, link in held.items():
-        there = shown(link, side)
-        if key is not None and there is not None:
-            states[key] = there
-    new = set()
-    for key, obs in found.seen(side).items():
-        if not isinstance(obs, Seen):
-            states.pop(key, None)
-            continue
-        known, before = held.get(key), states.get(key)
-        if known is not None and obs.mark < known.half(side).mark:
-            continue  # Too late to be accepted.
-        if before is None or not same_schedule(before, obs.occupancy):
-            new.add(key)
-        states[key] = obs.occupancy
-    if not new:
-        return []
-    doubtful: set[str] = set()
-    active: list[tuple[Interval, str]] = []
-    times = ((one, key) for key, occ in states.items() for one in busy_intervals(occ, window, zone))
-    for one, key in sorted(times, key=lambda t: (t[0].start, t[0].end)):
-        active = [a for a in active if a[0].end > one.start]
-        for _, other in active:
-            if other != key and (key in new or other in new):
-                doubtful |= {key, other}
-        active.append((one, key))
-    return sorted(doubtful - found.read[side])
-
-
-def _new_times(found: Gathered) -> Iterator[Occupancy]:
-    """The states that are new on a side: observed now, or left from a former cycle."""
-    known = {side: {link.half(side).key: link for link in found.links.values()} for side in Side}
-    for side in Side:
-        for obs in found.seen(side).values():
-            if isinstance(obs, Seen):
-                link = known[side].get(obs.key)
-                agreed = link is not None and obs.fingerprint == link.base_fingerprint
-                if link is None or not agreed or link.half(side).fingerprint != obs.fingerprint:
-                    yield obs.occupancy
-    for link in found.links.values():
-        for side in Side:
-            seen = link.half(side).seen
-            if seen is not None:
-                yield seen

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from calsync.conflicts.rules import House
 from calsync.engine.context import Context
-from calsync.engine.pull import Gathered
+from calsync.engine.gathered import Gathered
 from calsync.mapping.booking_rules import NO_RULES
 from calsync.model import (
     ClashPolicy,

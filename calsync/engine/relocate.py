@@ -14,7 +14,7 @@ from functools import partial
 
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
-from calsync.engine.push import settle_gone
+from calsync.engine.doubts import settle_gone
 from calsync.errors import (
     AccessDenied,
     ForbiddenLink,

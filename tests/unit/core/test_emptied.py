@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from calsync.engine.pull import Gathered, _is_listed, _moved_out
+from calsync.engine.gathered import Gathered, is_listed, moved_out
 from calsync.engine.questions import ask
 from calsync.model import Absence, Gone, Observation, Occupancy, Plan, Unknown
 from calsync.ports import RoomState
@@ -60,7 +60,7 @@ def test_it_is_right_where_all_that_was_expected_moved_out(
     keys = [f"k{number}" for number in range(len(shown))]
     found = Gathered(calendar=dict(zip(keys, shown, strict=True)))
     found.missing[CALENDAR] = set(keys)
-    assert _moved_out(found, CALENDAR, PAIR, WINDOW) is right
+    assert moved_out(found, CALENDAR, PAIR, WINDOW) is right
 
 
 @pytest.mark.parametrize(("hours", "right"), [((-48, -47), True), ((9, 10), False)])
@@ -74,7 +74,7 @@ def test_it_is_right_where_the_only_one_was_moved_out_and_made_anew(
     known = link(there(INSIDE, key="b"), there(INSIDE, key="e", uid="meeting"), base=INSIDE)
     found.links[known.id] = known
     found.missing[CALENDAR] = {"e"}
-    assert _moved_out(found, CALENDAR, PAIR, WINDOW) is right
+    assert moved_out(found, CALENDAR, PAIR, WINDOW) is right
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_it_is_right_where_the_only_one_was_moved_out_and_made_anew(
 def test_a_series_is_listed_by_its_dates(was: Occupancy, odd: bool) -> None:
     """Found by simulation (seed 202027): of a series only dropped dates were left, and the admin
     was asked again and again."""
-    assert _is_listed(agreed(was), CALENDAR, PAIR, WINDOW) is odd
+    assert is_listed(agreed(was), CALENDAR, PAIR, WINDOW) is odd
 
 
 @pytest.mark.parametrize(("ahead", "asked"), [(0, False), (1, True)])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from calsync.engine.calls import run_inline
-from calsync.engine.push import _look_up
+from calsync.engine.doubts import _look_up
 from calsync.model import Absence, EffectKind, Gone, Link, Observation, Pair, Side, Unknown
 from calsync.ports import OpenEffect
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
@@ -101,7 +102,7 @@ class Report:
             "calls": dict(self.calls),
             "halts": self.halts,
             "violations": [{"seed": f.plan.seed, "error": f.error} for f in self.failures],
-            "bound_95": 3 / self.histories if self.histories else None,
+            "bound_95": at_most(len(self.failures), self.histories) if self.histories else None,
             "run_twice": self.twice,
             "unequal": self.unequal,
             "never": self.never(),
@@ -136,19 +137,45 @@ class Report:
         calls = [str(self.calls[c] or "") for c in columns]
         table.append(f"| *calls* | {' | '.join(calls)} | {self.calls.total()} |")
         rests = ", ".join(f"{k + 1}: {n}" for k, n in sorted(self.rests.items()))
-        bound = f"{3 / self.histories:.1e}" if self.histories else "-"
+        bound = f"{at_most(len(self.failures), self.histories):.1e}" if self.histories else "-"
         return "\n".join(
             [
                 f"{self.histories} histories × {self.steps} steps, seeds {self.first} to"
                 f" {self.last}, commit {commit_id()}, {self.calendar} on {self.database}.",
                 f"{self.acts} acts of people, {self.calls.total()} calls, {self.halts} questions of"
-                f" the guard. {len(self.failures)} violations; with none, at 95 % at most {bound}"
-                " of histories fail (3/n).",
+                f" the guard. {len(self.failures)} violations: at 95 % at most {bound} of histories"
+                f" fail ({'3/n' if not self.failures else 'Clopper and Pearson, one side'}).",
                 f"Polls until both sides rested: {rests}.",
                 "",
                 *table,
             ]
         )
+
+
+def at_most(failed: int, histories: int) -> float:
+    """The share of all histories that fails at most, at 95 %, where ``failed`` of so many did.
+
+    With none by the rule of three, else the exact binomial bound of Clopper and Pearson (1934).
+    """
+    if not failed:
+        return min(1.0, 3 / histories)
+    if failed >= histories:
+        return 1.0
+    low, high = failed / histories, 1.0
+    while high - low > 1e-9:
+        share = (low + high) / 2
+        so_few = sum(
+            math.exp(
+                math.lgamma(histories + 1)
+                - math.lgamma(k + 1)
+                - math.lgamma(histories - k + 1)
+                + k * math.log(share)
+                + (histories - k) * math.log1p(-share)
+            )
+            for k in range(failed + 1)
+        )
+        low, high = (share, high) if so_few > 0.05 else (low, share)
+    return high
 
 
 def commit_id() -> str:

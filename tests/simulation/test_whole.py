@@ -25,6 +25,7 @@ from simulation.crashes import crash_everywhere
 from simulation.faults import FAULTS, Tally, Weather
 from simulation.history import History, Plan, run
 from simulation.people import Shape
+from simulation.report import at_most
 from simulation.wire import _STRIKES
 
 
@@ -203,6 +204,22 @@ def test_results_of_other_steps_are_not_taken_over(tmp_path: Path) -> None:
     assert other.returncode == 2
     assert "steps 2 (now 3)" in other.stderr
     assert kept.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("failed", "histories", "share"),
+    [
+        (0, 1000, 0.003),
+        (0, 2, 1.0),
+        (1, 100, 0.04656),
+        (20, 10_000, 0.0029049),
+        (900, 1000, 0.91512),
+        (5, 5, 1.0),
+    ],
+)
+def test_the_bound_that_a_run_gives(failed: int, histories: int, share: float) -> None:
+    """Figures of Clopper and Pearson: for one of 100 a table of theirs has 4.7 %."""
+    assert at_most(failed, histories) == pytest.approx(share, rel=1e-3)
 
 
 def _simulated(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -477,7 +477,8 @@ class History:
 
     def _open(self) -> int:
         """Writes in doubt, and items that are to be read again: an item that may be another one,
-        made anew, is known to be a second one only after two minutes."""
+        made anew, is known to be a second one only after two minutes. And answers of the admin,
+        which wait for such a reading: they go on with the next poll."""
         with self.company.process.shelter():
             store = self.company.home.store
             pairs = store.pairs()
@@ -486,14 +487,15 @@ class History:
                 for pair in pairs
                 for link in store.unsettled(pair.id)
             )
-            return unread + sum(len(store.open_effects(pair.id)) for pair in pairs)
+            asked = len(self.company.home.requests.waiting())
+            return asked + unread + sum(len(store.open_effects(pair.id)) for pair in pairs)
 
     def _unrest(self) -> str:
         states = self.company.process.system.context.states.values()
         what = [s.error or s.halted for s in states if s.error or s.halted]
         return (
             "; ".join(what)
-            or f"{self._open()} effects or readings open, writes {self.judge._writes()}"
+            or f"{self._open()} effects, readings or answers open, writes {self.judge._writes()}"
         )
 
     def _poll(self, *, full: bool) -> None:

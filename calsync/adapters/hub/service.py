@@ -143,6 +143,7 @@ class BookingService:
             tx.put_room(replace(room, titles=titles, revision=room.revision + 1))
             if titles:
                 return
+            tx.drop_titles(room_id)
             for booking in tx.live_bookings([room_id], ALWAYS):
                 bare = without_titles(booking.content)
                 if bare != booking.content:

@@ -255,13 +255,8 @@ class Database:
     def _take_server_lock(self, connection: Any) -> None:
         """Until the end of the transaction. Rows that are not there yet cannot be locked, so that
         two who find a room free would both book it."""
-        cursor = connection.cursor()
-        try:
-            wait = int(self._busy_timeout * 1000)
-            cursor.execute(f"SET LOCAL lock_timeout = {wait}")
-            cursor.execute(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
-        finally:
-            cursor.close()
+        _run(connection, f"SET LOCAL lock_timeout = {int(self._busy_timeout * 1000)}")
+        _run(connection, f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
 
     def _claim_thread(self) -> None:
         """A second transaction inside the first would wait for itself: say so instead."""
@@ -387,6 +382,17 @@ class _Transaction:
                 database._take_write_lock(self._driver)
         elif self._kind is _Kind.WRITE:
             database._take_server_lock(self._driver)
+        elif self._kind is _Kind.READ:
+            # By default every statement sees what was committed before that statement.
+            _run(self._driver, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def _run(connection: Any, statement: str) -> None:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(statement)
+    finally:
+        cursor.close()
 
 
 def _parse(url: str) -> URL:

@@ -6,14 +6,18 @@ defaults drop jobs that start more than a second late; ``misfire_grace_time=None
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import Protocol
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from calsync.errors import StoreError
 from calsync.worker.control import Worker
 from calsync.worker.memory import SWEEP_EVERY, sweep
+
+log = logging.getLogger("calsync.worker")
 
 #: Seconds between two looks at the rooms of a platform that is polled.
 _ROOMS_EVERY = 900.0
@@ -57,7 +61,13 @@ class Triggers:
 
         def nightly(what: str, act: Callable[[], None]) -> Callable[[], None]:
             def due() -> None:
-                act()
+                try:
+                    act()
+                except StoreError:
+                    raise
+                except Exception:
+                    # One row that cannot be read must not end calsync, night by night.
+                    log.exception("the nightly %s failed in a way nobody foresaw", what)
                 nights.note(what)
 
             return lambda: worker.run_on_control(due)

@@ -77,6 +77,33 @@ def test_who_sleeps_every_night_forgets_all_the_same(home: Home) -> None:
         assert starts(home, day + timedelta(days=days, hours=1), wanted=set())
 
 
+def test_a_night_that_nobody_foresaw_ends_no_control_loop(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One row that cannot be read ended calsync every night; made up for, after every start."""
+
+    def poisoned(*_: object, **__: object) -> None:
+        raise ValueError("no occupancy")
+
+    assert isinstance(home.clock, Clock)
+    assert starts(home, NIGHT, wanted=set())
+    home.clock.at = NIGHT + timedelta(days=1, hours=9)
+    monkeypatch.setattr(bootstrap, "purge", poisoned)
+    monkeypatch.setattr(Worker, "compare", lambda _: None)
+    worker, triggers = bootstrap.build_worker(bootstrap.connect(home))
+    triggers.start()
+    try:
+        until = monotonic() + 5
+        while "nightly purge" not in caplog.text and monotonic() < until:
+            worker.step(0.05)
+    finally:
+        triggers.shutdown()
+    assert "ValueError" in caplog.text
+    assert not Nights(home.db, home.clock).missed("purge", time(4)), (
+        "the next night, not each start"
+    )
+
+
 def test_only_what_was_missed_is_made_up_for(home: Home) -> None:
     nights = Nights(home.db, home.clock)
     assert isinstance(home.clock, Clock)

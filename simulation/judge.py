@@ -66,7 +66,7 @@ class Judge:
     that was calsync's own database. ``undone``: bookings that a restore took from both sides.
     ``were_there``: what any calendar showed after any step. ``hid``: how many faults struck that
     may hide what was done before; ``struck``: so many until now, and ``hidden``: the number of acts
-    by then."""
+    by then. ``kept``: versions of titles that an admin who was asked wanted, by name."""
 
     company: Company
     people: People
@@ -86,6 +86,7 @@ class Judge:
     remembers: bool = True
     asked: set[str] = field(default_factory=set)
     overruled: Callable[[], set[str]] = set
+    kept: Callable[[], set[tuple[str, int]]] = set
     stood: dict[str, _Stood] = field(default_factory=dict)
     undone: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -260,6 +261,9 @@ class Judge:
             if back and stood is not None:
                 since = self.people.acts[stood.number :]
                 back = not self._joined_anew([a for a in since if a.name == image.name])
+            # Asked about both versions, the admin may keep the one that people had left on the
+            # other side. That answer is no conflict with a record: seed 2928.
+            back = back and (image.name, version) not in self.kept()
             demand(
                 not back or image.name in self.recorded(),
                 "10 no regression",

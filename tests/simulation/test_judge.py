@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from calsync.model import Side
+from calsync.setup.questions import State
+from simulation import admin
+from simulation.admin import Admin
 from simulation.claim import Violation
 from simulation.company import SENDER
 from simulation.judge import Judge
@@ -119,6 +122,49 @@ def test_what_a_fault_hid_until_it_was_over_is_not_looked_for(
     company.box = lambda _: None
     with nullcontext() if holds else pytest.raises(Violation, match="2 no act is lost"):
         judge._acts_survive(set())
+
+
+@pytest.mark.parametrize(
+    ("kept", "clash", "holds"),
+    [("n1.0", False, True), ("n1.7", False, False), ("n1.0", True, False), (None, False, False)],
+    ids=["what was kept", "another version was", "of two bookings", "nothing was asked"],
+)
+def test_a_version_that_people_left_is_back_where_the_admin_kept_it(
+    monkeypatch: pytest.MonkeyPatch, kept: str | None, clash: bool, holds: bool
+) -> None:
+    """Seed 2928: a booking was retitled while its first title was being written to the calendar,
+    and met another one there. When that was gone the admin was shown both titles, and kept the
+    calendar's: the platform showed the first one again."""
+    stays, goes = (
+        SimpleNamespace(side=side, link=SimpleNamespace(id="1"), occupancy=occupancy)
+        for side, occupancy in ((Side.CALENDAR, SimpleNamespace(title=kept)), (Side.BOOKING, None))
+    )
+    question = SimpleNamespace(
+        this=stays, that=goes, clash=clash, records=(), reason="two bookings claim one time",
+        pair=SimpleNamespace(id="1"), state=State.OPEN,
+    )  # fmt: skip
+    asked = [question] if kept else []
+    monkeypatch.setattr(admin, "questions", lambda *_: asked)
+    monkeypatch.setattr(admin, "hindrance", lambda *_: "")
+    home = SimpleNamespace(
+        requests=SimpleNamespace(waiting=set, ask=lambda *_: 1),
+        store=SimpleNamespace(pairs=list),
+    )
+    nobody: Any = None
+    company: Any = SimpleNamespace(home=home, process=SimpleNamespace(shelter=nullcontext))
+    story: Any = SimpleNamespace(tell=lambda *_: None)
+    one = Admin(seed=1, company=company, story=story)
+    one.asks = True
+    rng: Any = SimpleNamespace(shuffle=lambda _: None, sample=lambda both, _: both)
+    assert one.answer(rng) == len(asked)
+
+    judge = OneRoom(company=company, people=nobody, views=nobody, story=story)
+    judge.kept = lambda: one.kept
+    judge.left[Side.BOOKING, "n1"] = {0}
+    image = shown("n1", (1, 2))
+    with nullcontext() if holds else pytest.raises(Violation, match="10 no regression"):
+        judge._written(Side.BOOKING, None, image)
+    assert judge.kept() == ({(kept[:2], int(kept[3:]))} if kept and not clash else set())
 
 
 def shown(key: str, *spans: tuple[int, int], busy: bool = True) -> Image:

@@ -312,6 +312,16 @@ def test_decline_switches(graph: Graph) -> None:
     assert own["attendees"][0]["status"]["response"] == "accepted"
 
 
+@pytest.mark.parametrize("comment", ["no", ""])
+def test_a_comment_is_refused_where_nobody_is_told(graph: Graph, comment: str) -> None:
+    _, path = room_event(graph)
+    quiet = {"comment": comment, "sendResponse": False}
+    assert graph.refused("POST", f"{path}/decline", quiet) == (400, "ErrorInvalidParameter")
+    assert len(graph.live()) == 1
+    graph.ok("POST", f"{path}/decline", {"comment": None, "sendResponse": False})
+    assert graph.live() == []
+
+
 def test_decline_one_occurrence(graph: Graph) -> None:
     made, path = room_event(graph, recurrence=daily("2026-12-01", 3))
     days = graph.ok("GET", f"{path}/instances?startDateTime=2026-12-01&endDateTime=2026-12-09")[
@@ -347,7 +357,7 @@ def test_roles(graph: Graph) -> None:
         "proposedNewTime": {"start": at("2026-12-02"), "end": at("2026-12-02", "11:00")},
         "sendResponse": False,
     }
-    assert graph.refused("POST", f"{path}/decline", bad)[0] == 400
+    assert graph.refused("POST", f"{path}/decline", bad) == (400, "ErrorInvalidParameter")
     assert graph.refused("POST", f"{path}/explode", {}) == (400, "BadRequest")
     graph.ok("POST", f"{own}/cancel", {"Comment": "off"})
     assert graph.refused("GET", own)[0] == 404

@@ -154,7 +154,8 @@ class Box:
         return self._write("DELETE", event_path(self.mailbox, key), "delete event", None, etag)
 
     def decline(self, key: str, *, comment: str, tell: bool) -> Answer:
-        body = {"comment": comment, "sendResponse": tell}
+        # Nobody is told: then Graph refuses any comment, an empty one too (ErrorInvalidParameter).
+        body = {"comment": comment, "sendResponse": True} if tell else {"sendResponse": False}
         path = f"{event_path(self.mailbox, key)}/decline"
         return self._write("POST", path, "decline event", body)
 

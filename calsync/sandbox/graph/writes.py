@@ -219,11 +219,17 @@ def _respond(
         )
     if day is not None and action == "decline" and not world.switches.decline_occurrence_allowed:
         raise bad_request("Your request can't be completed for an occurrence.")
+    if raw.get("comment") is not None and not send:
+        # Also an empty one: seen by several clients, in live answers of 2026.
+        raise bad_request(
+            "'SendResponse' must be true when 'Comment' is not null.", "ErrorInvalidParameter"
+        )
     if raw.get("proposednewtime") is not None and (
         action == "accept" or not send or not item.props.get("allowNewTimeProposals", True)
     ):
         raise bad_request(
-            "ProposedNewTime needs sendResponse and a meeting that allows new time proposals."
+            "ProposedNewTime needs sendResponse and a meeting that allows new time proposals.",
+            "ErrorInvalidRequest" if send else "ErrorInvalidParameter",
         )
     response = ANSWER_OF[action]
     world.later(

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,20 @@ def test_what_the_room_organises_itself_is_deleted_instead(lab: GraphLab) -> Non
     assert isinstance(outcome, Done)
     assert isinstance(outcome.now, Gone)
     assert lab.side.pull(lab.pair, None, lab.window).observations == ()
+
+
+def test_dates_of_a_series_that_the_room_organises_are_deleted_instead(lab: GraphLab) -> None:
+    key = lab.put(weekly())
+    (seen,) = lab.side.read(lab.pair, [key])
+    assert isinstance(seen, Seen)
+    start = seen.occupancy.start
+    dates = (start + timedelta(days=7), start + timedelta(days=14))
+    lost = effect(DECLINE, "a", seen=seen, refusal=Refusal(reason="Taken.", dates=dates))
+    (outcome,) = lab.side.apply(lab.pair, [lost])
+    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome.now, Seen)
+    assert outcome.now.occupancy.recurrence is not None
+    assert outcome.now.occupancy.recurrence.excluded == dates
 
 
 def test_a_meeting_of_somebody_else_is_not_changed(lab: GraphLab) -> None:

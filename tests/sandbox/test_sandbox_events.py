@@ -338,19 +338,9 @@ def test_decline_one_occurrence(graph: Graph) -> None:
 def test_roles(graph: Graph) -> None:
     made, path = room_event(graph)
     own = f"{ANN}/events/{made['id']}"
-    assert graph.refused("POST", f"{path}/cancel", {"Comment": "x"}) == (
-        400,
-        "ErrorCalendarIsNotOrganizer",
-    )
-    assert graph.refused("POST", f"{own}/decline", {}) == (
-        400,
-        "ErrorCalendarIsOrganizerForDecline",
-    )
-    assert graph.refused("POST", f"{own}/accept", {}) == (400, "ErrorCalendarIsOrganizerForAccept")
-    assert graph.refused("POST", f"{own}/tentativelyAccept", {}) == (
-        400,
-        "ErrorCalendarIsOrganizerForTentative",
-    )
+    assert graph.refused("POST", f"{path}/cancel", {"Comment": "x"}) == (400, "ErrorInvalidRequest")
+    for answer in ("decline", "accept", "tentativelyAccept"):
+        assert graph.refused("POST", f"{own}/{answer}", {}) == (400, "ErrorInvalidRequest")
     block = graph.ok("POST", f"{ROOM}/events", event("2026-12-02"))
     assert graph.refused("POST", f"{ROOM}/events/{block['id']}/decline", {})[0] == 400
     bad = {

@@ -373,10 +373,11 @@ def _decline(box: Box, effect: Effect) -> Outcome:
     dates = refusal.dates if refusal is not None else ()
     comment = refusal_text(refusal, box.pair.zone)[:_COMMENT_LIMIT] if refusal else ""
     if not dates or now.occupancy.recurrence is None:
-        answer = box.decline(now.key, comment=comment, tell=True)
-        if not answer.ok and judge(answer).meaning is Meaning.ORGANIZER:
-            # Nobody to tell: the room itself is the organizer.
+        if now.owned:
+            # Nobody to tell: the room itself is the organizer. Graph's refusal of a decline does
+            # not say so by a code of its own.
             return _removed(box, now.key, box.delete(now.key, etag=etag(raw)))
+        answer = box.decline(now.key, comment=comment, tell=True)
         return _declined(box, now.key, answer, ())
     return _decline_dates(box, raw, now, dates, comment)
 
@@ -391,9 +392,10 @@ def _decline_dates(
         return Done(now)
     wrote = False
     for date in found.values():
-        answer = box.decline(date.key, comment=comment, tell=not wrote)
-        if not answer.ok and judge(answer).meaning is Meaning.ORGANIZER:
+        if now.owned:
             answer = write_date(box, date, box.delete)
+        else:
+            answer = box.decline(date.key, comment=comment, tell=not wrote)
         if not answer.ok and judge(answer).meaning is not Meaning.GONE:
             if wrote:
                 return InDoubt("only some of the dates could be declined")

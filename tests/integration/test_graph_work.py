@@ -131,6 +131,19 @@ def test_a_decline_that_is_not_seen_yet_is_in_doubt(lab: GraphLab) -> None:
     assert isinstance(lab.side.apply(lab.pair, [lost])[0], InDoubt)
 
 
+@pytest.mark.parametrize("dates", [(), (datetime(2026, 12, 8, 9), datetime(2026, 12, 15, 9))])
+def test_a_decline_that_its_organizer_would_never_hear_of_is_for_a_person(
+    lab: GraphLab, dates: tuple[datetime, ...]
+) -> None:
+    seen = invited(lab, recurrence=WEEKLY, responseRequested=False)
+    lost = effect(DECLINE, "a", seen=seen, refusal=replace(REFUSAL, dates=dates), owned=False)
+    (outcome,) = lab.side.apply(lab.pair, [lost])
+    assert isinstance(outcome, Refused), outcome
+    assert outcome.code == "no-answers"
+    assert "asked for no answers" in outcome.reason
+    assert lab.side.read(lab.pair, [seen.key])[0] == seen, "nothing was taken from anybody"
+
+
 def test_what_the_room_organises_itself_is_deleted_instead(lab: GraphLab) -> None:
     key = lab.put(single())
     (seen,) = lab.side.read(lab.pair, [key])

@@ -322,6 +322,17 @@ def test_a_comment_is_refused_where_nobody_is_told(graph: Graph, comment: str) -
     assert graph.live() == []
 
 
+def test_an_answer_that_nobody_asked_for_is_not_sent(graph: Graph) -> None:
+    _, path = room_event(graph, responseRequested=False)
+    before = len(graph.mails())
+    for body in ({"comment": "no"}, {"sendResponse": True}):
+        assert graph.refused("POST", f"{path}/decline", body) == (400, "ErrorInvalidRequest")
+    assert len(graph.live()) == 1
+    graph.ok("POST", f"{path}/decline", {"sendResponse": False})
+    assert graph.live() == []
+    assert len(graph.mails()) == before
+
+
 def test_decline_one_occurrence(graph: Graph) -> None:
     made, path = room_event(graph, recurrence=daily("2026-12-01", 3))
     days = graph.ok("GET", f"{path}/instances?startDateTime=2026-12-01&endDateTime=2026-12-09")[

@@ -159,6 +159,12 @@ class Box:
         path = f"{event_path(self.mailbox, key)}/decline"
         return self._write("POST", path, "decline event", body)
 
+    def wants_no_answer(self, key: str) -> bool:
+        """True where the organizer of a meeting asked for no answers: Graph sends none then."""
+        path = f"{event_path(self.mailbox, key)}?$select=responseRequested"
+        answer = self.get(path, operation="read event")
+        return answer.ok and (answer.body or {}).get("responseRequested") is False
+
     def answers(self) -> bool:
         """True where the mailbox itself can be opened: the second check before "gone"."""
         return self.get(f"{user_path(self.mailbox)}/calendar?$select=id", operation="probe").ok

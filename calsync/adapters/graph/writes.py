@@ -399,7 +399,7 @@ def _decline_dates(
         if not answer.ok and judge(answer).meaning is not Meaning.GONE:
             if wrote:
                 return InDoubt("only some of the dates could be declined")
-            return as_outcome(judge(answer))
+            return _not_declined(box, now.key, answer)
         wrote = True
     return _declined(box, now.key, Answer(status=202), dates)
 
@@ -407,7 +407,7 @@ def _decline_dates(
 def _declined(box: Box, key: str, answer: Answer, dates: Sequence[datetime]) -> Outcome:
     """202 only says that it will be done: the slot counts as free when it is seen free."""
     if not answer.ok and judge(answer).meaning is not Meaning.GONE:
-        return as_outcome(judge(answer))
+        return _not_declined(box, key, answer)
     try:
         seen = read_keys(box, [key])[0]
     except SideError as error:
@@ -421,3 +421,16 @@ def _declined(box: Box, key: str, answer: Answer, dates: Sequence[datetime]) -> 
             return Done(seen, complete=False)
         case _:
             return InDoubt("declined, but not seen free yet")
+
+
+def _not_declined(box: Box, key: str, answer: Answer) -> Outcome:
+    """A refused decline. One that the organizer would never hear of is for a person to decide:
+    quietly taken from the room, the meeting would stay where it is in everybody's calendar."""
+    verdict = judge(answer)
+    if verdict.meaning is Meaning.INPUT and box.wants_no_answer(key):
+        return Refused(
+            "the organizer of this meeting asked for no answers, so Exchange sends no decline."
+            " Tell the organizer, and delete the meeting from the room's calendar in Outlook",
+            code="no-answers",
+        )
+    return as_outcome(verdict)

@@ -208,6 +208,11 @@ def _respond(
             "Your request can't be completed. You can't respond to this meeting because "
             "you're the meeting organizer."
         )
+    if send and not item.props.get("responseRequested", True):
+        # Live answers of several clients, 2022 to 2026; without sending, it is done.
+        raise bad_request(
+            "Your request can't be completed. The meeting organizer hasn't requested a response."
+        )
     if item.is_cancelled:
         raise bad_request(
             "Your request can't be completed. The meeting is cancelled.",

@@ -68,6 +68,9 @@ class Switches:
     # repeats at it, or stored as the time the clocks show then.
     skipped_times_move: bool = False
     series_change_drops_exceptions: bool = True
+    # How many changed dates come with a master by $expand before a link leads to the rest; 0: all.
+    # That Outlook's collections are cut, no document says; OData lets a service do so.
+    expanded_most: int = 0
     # Cloud: the US Government and China clouds lack cancelledOccurrences and exceptionOccurrences.
     national_cloud: bool = False
     immutable_ids: bool = True

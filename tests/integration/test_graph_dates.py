@@ -146,3 +146,20 @@ def test_a_server_that_takes_no_version_of_a_date_is_written_without(
     assert isinstance(outcome, Done)
     assert now(lab, key) == wanted
     assert [conditional for _, conditional in between.sent] == [True, False]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_changed_dates_that_come_in_pages_are_all_of_the_series(lab: GraphLab, most: int) -> None:
+    lab.switch(expanded_most=most)
+    series = moved(weekly(), FIRST, SECOND, THIRD)
+    key = lab.put(series)
+    (pulled,) = lab.side.pull(lab.pair, None, lab.window).observations
+    assert isinstance(pulled, Seen), pulled
+    assert pulled.occupancy == series
+    assert lab.side.read(lab.pair, [key]) == [pulled]
+    back = effect(CHANGE, "a", seen=pulled, target=weekly())
+    (outcome,) = lab.side.apply(lab.pair, [back])
+    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome.now, Seen)
+    assert outcome.complete
+    assert outcome.now.occupancy == weekly()

@@ -45,16 +45,17 @@ def read_raw(box: Box, raw: Mapping[str, Any], *, asked: bool = True) -> Observa
     listed: list[dict[str, Any]] | None = None
     span: Window | None = None
     raw = _by_its_own_clock(box, raw)
-    if raw.get("type") == "seriesMaster" and (
-        not isinstance(raw.get("cancelledOccurrences"), list) or needs_instances(raw)
-    ):
-        span = _listing_span(box, raw)
-        try:
-            zone = home_name(raw) or "UTC"
+    zone = home_name(raw) or "UTC"
+    try:
+        raw = _with_all_changed(box, raw, zone)
+        if raw.get("type") == "seriesMaster" and (
+            not isinstance(raw.get("cancelledOccurrences"), list) or needs_instances(raw)
+        ):
+            span = _listing_span(box, raw)
             listed = list(instances(box, str(raw.get("id", "")), span, zone=zone))
-        except _Refused as error:
-            # Of this one item: the mailbox itself answers, and asking again says the same.
-            return Unknown(key=str(raw.get("id", "")), reason=error.what, poison=True)
+    except _Refused as error:
+        # Of this one item: the mailbox itself answers, and asking again says the same.
+        return Unknown(key=str(raw.get("id", "")), reason=error.what, poison=True)
     if box.at:
         raw = with_dates_refused(raw, box.pair.mailbox)
     if box.at and listed is not None:
@@ -89,6 +90,16 @@ def _marked(box: Box, seen: Seen) -> Seen:
         mark, replaces = named
         return replace(seen, tag=mark.tag, maker=mark.maker, replaces=replaces)
     return seen
+
+
+def _with_all_changed(box: Box, raw: Mapping[str, Any], zone: str) -> Mapping[str, Any]:
+    """A master with all of its changed dates: a link says where those go on that did not come with
+    it (OData JSON Format, nextLink). Without them the series would read as unchanged there."""
+    told, link = raw.get("exceptionOccurrences"), raw.get("exceptionOccurrences@odata.nextLink")
+    if not (isinstance(told, list) and isinstance(link, str) and link):
+        return raw
+    rest = pages(box, link, operation="changed dates", zone=zone)
+    return {**raw, "exceptionOccurrences": [*told, *rest]}
 
 
 def _by_its_own_clock(box: Box, raw: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -71,6 +71,9 @@ class Switches:
     # How many changed dates come with a master by $expand before a link leads to the rest; 0: all.
     # That Outlook's collections are cut, no document says; OData lets a service do so.
     expanded_most: int = 0
+    # Whether the longest span of calendarView (microsoft-graph-docs #6284) is that of the instances
+    # of a series, too.
+    instances_have_longest_span: bool = False
     # Cloud: the US Government and China clouds lack cancelledOccurrences and exceptionOccurrences.
     national_cloud: bool = False
     immutable_ids: bool = True

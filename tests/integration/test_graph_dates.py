@@ -12,7 +12,19 @@ import pytest
 from calsync.adapters.graph.side import GraphSide
 from calsync.adapters.wrap import Answer, Call
 from calsync.mapping.canon import canonical_occupancy
-from calsync.model import Done, EffectKind, Occupancy, Override, Seen, Stale
+from calsync.model import (
+    Done,
+    EffectKind,
+    Frequency,
+    Nth,
+    Occupancy,
+    Override,
+    Recurrence,
+    Rule,
+    Seen,
+    Stale,
+    Weekday,
+)
 from tests.contract.sync_side import effect, weekly
 from tests.integration.graph_kit import GraphLab, graph_lab
 
@@ -163,3 +175,27 @@ def test_changed_dates_that_come_in_pages_are_all_of_the_series(lab: GraphLab, m
     assert isinstance(outcome.now, Seen)
     assert outcome.complete
     assert outcome.now.occupancy == weekly()
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_a_series_that_began_many_years_ago_is_read_by_its_instances(bounded: bool) -> None:
+    """A cloud without cancelledOccurrences. How long a span Graph lists at once, no document says
+    of instances; of calendarView it is five years (microsoft-graph-docs #6284)."""
+    with graph_lab(series_parts=False) as lab:
+        lab.switch(national_cloud=True, instances_have_longest_span=bounded)
+        rule = Rule(frequency=Frequency.WEEKLY, by_day=(Nth(Weekday.TU),))
+        began = datetime(2018, 12, 4, 10)
+        series = weekly(
+            start=began, end=began + timedelta(hours=1), recurrence=Recurrence(rule=rule)
+        )
+        removed = (datetime(2019, 3, 5, 10), SECOND)
+        key = lab.put(series)
+        for slot in removed:
+            span = f"startDateTime={slot:%Y-%m-%d}&endDateTime={slot + timedelta(days=1):%Y-%m-%d}"
+            path = f"/users/{lab.room}/events/{key}/instances?{span}"
+            (date,) = lab.graph("GET", path)["value"]
+            lab.remove(date["id"])
+        (seen,) = lab.side.read(lab.pair, [key])
+        assert isinstance(seen, Seen), seen
+        assert seen.occupancy == without(series, *removed)
+        assert lab.side.read(lab.pair, [key]) == [seen]

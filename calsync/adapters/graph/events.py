@@ -29,6 +29,8 @@ _COMING_BACK = frozenset(
     {Meaning.THROTTLED, Meaning.PASSING, Meaning.DEPENDENCY, Meaning.REDIRECT, Meaning.FULL}
 )
 _MOST_PAGES = 200
+#: Of a span that is listed at once.
+_LONGEST_SPAN = timedelta(days=1825)
 #: Sets off the part of a transactionId that tells a second creation of one link from the first.
 _AGAIN = "~"
 
@@ -147,8 +149,22 @@ def _listing_span(box: Box, raw: Mapping[str, Any]) -> Window:
 
 
 def instances(box: Box, key: str, span: Window, *, zone: str = "UTC") -> Iterator[dict[str, Any]]:
-    """The occurrences and exceptions of a series that meet the span; removed ones are missing."""
-    return pages(box, box.instances(key, span.start, span.end), operation="instances", zone=zone)
+    """The occurrences and exceptions of a series that meet the span; removed ones are missing.
+
+    In pieces: Graph lists five years of a calendar at most (microsoft-graph-docs #6284); whether it
+    lists more of a series, no document says.
+    """
+    told: set[str] = set()
+    start = span.start
+    while start < span.end:
+        end = min(start + _LONGEST_SPAN, span.end)
+        for row in pages(box, box.instances(key, start, end), operation="instances", zone=zone):
+            one = row.get("id")
+            if not isinstance(one, str) or one not in told:
+                yield row
+            if isinstance(one, str):  # what lasts from a piece into the next comes twice
+                told.add(one)
+        start = end
 
 
 def pages(box: Box, target: str, *, operation: str, zone: str = "UTC") -> Iterator[dict[str, Any]]:

@@ -271,14 +271,18 @@ def list_events(world: World, request: Request, box: Mailbox) -> Response:
 def calendar_view(world: World, request: Request, box: Mailbox) -> Response:
     """GET /calendarView: single events and the instances of series, by start."""
     low, high = window(request)
+    _bounded(low, high)
+    found = [one for item in stored_all(world, request, box) for one in expand(item, low, high)]
+    found.sort(key=lambda one: (one.when.start_utc, one.item.key))
+    return _list(world, request, box, found, view=True)
+
+
+def _bounded(low: datetime, high: datetime) -> None:
     if high - low > timedelta(days=MOST_DAYS):
         raise bad_request(  # microsoft-graph-docs #6284
             "Your request can't be completed. The range between the start and end dates is "
             f"greater than the allowed range. Maximum number of days: {MOST_DAYS}"
         )
-    found = [one for item in stored_all(world, request, box) for one in expand(item, low, high)]
-    found.sort(key=lambda one: (one.when.start_utc, one.item.key))
-    return _list(world, request, box, found, view=True)
 
 
 def instances(world: World, request: Request, box: Mailbox, event_id: str) -> Response:
@@ -287,6 +291,8 @@ def instances(world: World, request: Request, box: Mailbox, event_id: str) -> Re
     if item.rule is None or day is not None:
         raise bad_request("The event is not a recurring master.", "ErrorInvalidRequest")
     low, high = window(request)
+    if world.switches.instances_have_longest_span:
+        _bounded(low, high)
     found = sorted(expand(item, low, high), key=lambda one: one.when.start_utc)
     return _list(world, request, box, found, view=False)
 

@@ -19,6 +19,8 @@ class Switches:
     # Creating twice with one transactionId (400 in live client code, 409 in test doubles).
     duplicate_status: int = 409
     duplicate_existing_id: bool = True
+    # Or answered with the event as it is now: seen once in a live answer of 2026.
+    duplicate_answers_event: bool = False
     # Whether extended properties of the organizer's item reach the room's copy.
     tag_reaches_room_copy: bool = False
     # Whether a copy made in Outlook carries the transactionId of its original.

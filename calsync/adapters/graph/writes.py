@@ -54,6 +54,7 @@ from calsync.errors import (
 )
 from calsync.mapping import zones
 from calsync.mapping.event import bare, event_body, series_change
+from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Absence,
     Done,
@@ -139,7 +140,31 @@ def created(box: Box, effect: Effect, answer: Answer) -> Outcome:
     seen = read_raw(box, _as_meant(raw, _target(effect)))
     if not isinstance(seen, Seen):
         return InDoubt("the answer to the create was not understood")
+    if effect.key is None and (former := _made_before(box, effect, seen)) is not None:
+        return former
     return _completed(box, effect, raw, replace(seen, tag=effect.tag))
+
+
+def _made_before(box: Box, effect: Effect, seen: Seen) -> Outcome | None:
+    """A second create under one transactionId may be answered with the event of the first (a live
+    answer of 2026), as though it had just been made. So it is looked at before dates are added:
+    what people changed since is not written over. None where it is new, or no dates follow."""
+    target = _target(effect)
+    if target.recurrence is None or target == bare(target):
+        return None
+    try:
+        found = fetch(box, seen.key, zone=told_in(target))
+    except SideError:
+        found = None
+    now = found[1] if found is not None else None
+    if isinstance(now, Seen) and now.fingerprint == fingerprint(bare(target)):
+        return None
+    if now is None:
+        return Done(replace(seen, tag=effect.tag), complete=False)
+    if isinstance(now, Gone):
+        return Done(now)
+    ours = now.fingerprint == effect.fingerprint
+    return Done(replace(now, tag=effect.tag), complete=ours, earlier=True)
 
 
 def _as_meant(raw: dict[str, Any], target: Occupancy) -> dict[str, Any]:

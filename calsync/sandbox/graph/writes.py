@@ -43,6 +43,9 @@ def create(world: World, request: Request, box: Mailbox) -> Written:
     raw = request.json()
     fields = Reader(world, None).event(raw)
     used = box.transactions.get(fields.transaction_id or "")
+    there = box.items.get(used) if used is not None else None
+    if there is not None and world.switches.duplicate_answers_event:
+        return _made(world, request, box, there, raw)
     if used is not None:
         known = box.items.get(used) or box.tombs.get(used)
         extra = {}
@@ -62,6 +65,12 @@ def create(world: World, request: Request, box: Mailbox) -> Written:
     if request.flags.get("without_tag"):
         raised = Response(503, {"Retry-After": "1"}, b"")
         return Written(raised, item, None, tuple(raw))
+    return _made(world, request, box, item, raw)
+
+
+def _made(
+    world: World, request: Request, box: Mailbox, item: Item, raw: Mapping[str, Any]
+) -> Written:
     # The POST answer does not echo extended properties.
     # Prefer outlook.timezone is for reading only (microsoft-graph-docs #116, #8755).
     sent = item.when.start_zone if world.switches.create_answers_in_sent_zone else UTC_ZONE

@@ -172,6 +172,8 @@ def record(
         links[link.id] = changed[link.id] = result.link
         conflicts += result.conflicts
         for notice in result.notices:
+            if _lives_on(ctx, pair, notice):
+                continue
             told = doubtful if may_be_told(ctx, link, kind=notice.kind) else notices
             told.extend(addressed(ctx, pair, notice, link))
         # What a declined copy left is looked for elsewhere first; declined it is.
@@ -209,6 +211,13 @@ def record(
             ],
         )
     )
+
+
+def _lives_on(ctx: Context, pair: Pair, notice: Notice) -> bool:
+    """True where the platform gave up only a part of the booking. The ledger has one row for the
+    cancellation of all of it, so that a part must not take its place."""
+    cancelled = notice.kind is NoticeKind.CANCELLED and notice.cause is Side.BOOKING
+    return cancelled and ctx.store.has_live_part(pair.id, notice.booking_key)
 
 
 def may_be_told(

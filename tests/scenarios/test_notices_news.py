@@ -186,6 +186,37 @@ def test_a_series_is_cancelled_in_one_message(firm: Company, tmp_path: Path) -> 
         assert subject.startswith("Cancelled: hall, series from ")
 
 
+def in_two_parts(made: Office) -> tuple[str, str]:
+    """A series that a calendar holds as two items, since one of its dates is moved past another:
+    the booking, and that date."""
+    date, moved = (f"{day(n):%Y-%m-%dT%H:%M:%S}" for n in (4, 8))
+    rule = {"frequency": "daily", "count": 3}
+    overrides = {date: {"start": moved}}
+    booking = made.booking("hall", day(3), recurrenceRule=rule, recurrenceOverrides=overrides)
+    return booking, date
+
+
+def test_a_part_given_up_before_does_not_keep_the_cancellation_of_all_from_being_told(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """The row of the part, of which nobody was told, stood in the ledger for all of it."""
+    with desk(firm, tmp_path) as made:
+        booking, date = in_two_parts(made)
+        made.rest()
+        notify(made)
+        told = Told(firm)
+        gone = {"recurrenceOverrides": {date: {"start": None, "excluded": True}}}
+        made.home.bookings.patch(booking, gone, ANY)
+        made.rest()
+        notify(made)
+        assert not any(subject.startswith("Cancelled") for _, subject in told())
+        made.home.bookings.cancel(booking, ANY)
+        made.rest()
+        notify(made)
+        assert [subject.partition(",")[0] for _, subject in told()] == ["Cancelled: hall"]
+
+
 def test_who_books_in_outlook_is_told_nothing_by_calsync(
     firm: Company,  # noqa: F811
     tmp_path: Path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -200,8 +200,8 @@ def record(
             links=list(changed.values()),
             settled=settled,
             conflicts=conflicts,
-            notices=notices,
-            doubtful=doubtful,
+            notices=_series_first(notices),
+            doubtful=_series_first(doubtful),
             audit=entries,
             took_effect=[
                 effect
@@ -218,6 +218,14 @@ def _lives_on(ctx: Context, pair: Pair, notice: Notice) -> bool:
     cancellation of all of it, so that a part must not take its place."""
     cancelled = notice.kind is NoticeKind.CANCELLED and notice.cause is Side.BOOKING
     return cancelled and ctx.store.has_live_part(pair.id, notice.booking_key)
+
+
+def _series_first(notices: Iterable[Notice]) -> list[Notice]:
+    """Of a booking that is cancelled in several parts, the first is what its person is told of: to
+    name one date, where a series goes, would say that the others stand."""
+    return sorted(
+        notices, key=lambda n: n.kind is NoticeKind.CANCELLED and n.occupancy.recurrence is None
+    )
 
 
 def may_be_told(

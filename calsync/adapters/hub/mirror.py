@@ -28,6 +28,7 @@ from calsync.model import (
     Outcome,
     Pair,
     Person,
+    Refusal,
     Refused,
     Seen,
     Side,
@@ -151,7 +152,7 @@ class Mirror:
                 return joined
             changed = joined
         if effect.refusal is not None:
-            changed = replace(changed, refusal=effect.refusal)
+            changed = replace(changed, refusal=_refusal_of(booking, effect.refusal))
         stored = self._store(replace(changed, person=_named(changed, effect)), number)
         return Done(view.observe_key(stored, suffix, self._pair.zone))
 
@@ -167,7 +168,9 @@ class Mirror:
 
     def _confirm(self, booking: Booking, suffix: str, effect: Effect, number: int) -> Outcome:
         waiting = tuple(name for name in booking.waiting if name != suffix)
-        refusal = effect.refusal if effect.refusal is not None else booking.refusal
+        refusal = booking.refusal
+        if effect.refusal is not None:
+            refusal = _refusal_of(booking, effect.refusal)
         status = BookingStatus.PENDING if waiting else BookingStatus.CONFIRMED
         confirmed = replace(booking, status=status, waiting=waiting, refusal=refusal)
         if confirmed != booking:
@@ -231,6 +234,20 @@ class Mirror:
             self._made[booking.id] = booking
         else:
             self._changed[booking.id] = booking
+
+
+def _refusal_of(booking: Booking, new: Refusal) -> Refusal:
+    """What a booking has lost, with the dates that other parts of it lost before."""
+    held = booking.refusal
+    if not booking.parts or held is None or not (held.dates and new.dates):
+        return new
+    return replace(
+        new,
+        dates=tuple(sorted({*held.dates, *new.dates})),
+        conflicts=tuple(sorted({*held.conflicts, *new.conflicts})),
+        # Free on the dates of one part says nothing of those of another.
+        alternatives=tuple(one for one in new.alternatives if one in held.alternatives),
+    )
 
 
 def _named(changed: Booking, effect: Effect) -> Person:

@@ -298,6 +298,22 @@ def test_a_rejected_part_tells_of_its_booking(hub: Hub) -> None:
     assert len({gone.mark for gone in found}) == 1
 
 
+def test_a_part_that_is_over_does_not_wait(hub: Hub) -> None:
+    hub.book(
+        start="2026-11-02T09:00:00",
+        duration="PT1H",
+        rrule="FREQ=DAILY;COUNT=60",
+        recurrenceOverrides={"2026-11-03T09:00:00": {"start": "2026-11-06T14:00:00"}},
+    )
+    main = seen(hub, "b0001")
+    assert main.whole is not None
+    now = done(apply(hub, effect(EffectKind.CONFIRM_BOOKING, "l1", seen=main)))
+    assert isinstance(now, Seen)
+    assert now.whole is not None
+    assert not now.whole.waits
+    assert hub.get("b0001").status is BookingStatus.CONFIRMED
+
+
 def test_a_changed_part_is_joined_back(hub: Hub) -> None:
     parts = crossed(hub)
     moved = parts["b0001#x20261203T0900"]

@@ -270,6 +270,17 @@ def test_a_rejected_part_tells_of_all_that_is_rejected(lab: HttpLab) -> None:
     assert (single.whole, gone.whole) == (None, None)
 
 
+def test_a_part_that_is_over_does_not_wait(lab: HttpLab) -> None:
+    over = {"2026-11-03T09:00:00": {"start": "2026-11-06T14:00:00"}}
+    series = {"start": "2026-11-02T09:00:00", "rrule": "FREQ=DAILY;COUNT=60"}
+    key = lab.hub.book(**{**CROSSED, **series, "recurrenceOverrides": over}).id
+    main = seen(lab, key)
+    assert main.whole is not None
+    assert not main.whole.waits
+    done(apply(lab, effect(EffectKind.CONFIRM_BOOKING, "l1", seen=main)))
+    assert lab.hub.get(key).status is BookingStatus.CONFIRMED
+
+
 def test_a_deleted_part_takes_its_dates_out_and_a_cancelled_booking_all(lab: HttpLab) -> None:
     key = lab.hub.book(**CROSSED).id
     stray = f"{key}#x20261203T0900"

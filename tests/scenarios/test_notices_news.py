@@ -248,6 +248,18 @@ def test_a_booking_in_two_parts_is_rejected_as_one(
         assert subject.startswith("Not possible: hall, series from ")
 
 
+def test_a_part_that_is_over_keeps_no_booking_waiting(firm: Company, tmp_path: Path) -> None:  # noqa: F811
+    """It is not carried any more, so nobody confirms it: the booking waited for ever."""
+    with desk(firm, tmp_path) as made:
+        told = Told(firm)
+        booking, _ = in_two_parts(made, first=day(-9), count=30)
+        made.rest()
+        notify(made)
+        assert made.status(booking) == "confirmed"
+        ((_, subject),) = told()
+        assert subject.startswith("Confirmed: hall, series from ")
+
+
 def test_a_part_given_up_before_does_not_keep_the_cancellation_of_all_from_being_told(
     firm: Company,  # noqa: F811
     tmp_path: Path,

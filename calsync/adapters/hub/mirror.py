@@ -13,7 +13,7 @@ from typing import assert_never
 
 from calsync.adapters.hub import desk, view
 from calsync.adapters.hub.repository import HubWriter
-from calsync.adapters.hub.shape import span_of, without_titles
+from calsync.adapters.hub.shape import is_over, span_of, without_titles
 from calsync.errors import MappingError
 from calsync.mapping import split
 from calsync.mapping.booking_values import Booking, BookingStatus, FeedEntry
@@ -167,7 +167,7 @@ class Mirror:
         return Done(view.observe_key(stored, suffix, self._pair.zone))
 
     def _confirm(self, booking: Booking, suffix: str, effect: Effect, number: int) -> Outcome:
-        waiting = tuple(name for name in booking.waiting if name != suffix)
+        waiting = self._still_waiting(booking, suffix)
         refusal = booking.refusal
         if effect.refusal is not None:
             refusal = _refusal_of(booking, effect.refusal)
@@ -185,6 +185,16 @@ class Mirror:
         rejected = replace(booking, status=BookingStatus.REJECTED, refusal=effect.refusal)
         stored = self._store(rejected, number)
         return Done(view.gone(stored, suffix))
+
+    def _still_waiting(self, booking: Booking, suffix: str) -> tuple[str, ...]:
+        """The parts that wait when this one has its answer."""
+        others = [name for name in booking.waiting if name != suffix]
+        parts = view.current_parts(booking, self._pair.zone) if others else {}
+        return tuple(
+            name
+            for name in others
+            if name in parts and not is_over(parts[name], self._pair.zone, self._now)
+        )
 
     # --- helpers ---
 

@@ -186,9 +186,7 @@ def test_a_series_is_cancelled_in_one_message(firm: Company, tmp_path: Path) -> 
         assert subject.startswith("Cancelled: hall, series from ")
 
 
-def in_two_parts(
-    made: Office, *, first: datetime | None = None, count: int = 3
-) -> tuple[str, str]:
+def in_two_parts(made: Office, *, first: datetime | None = None, count: int = 3) -> tuple[str, str]:
     """A series that a calendar holds as two items, since its second date is moved past others: the
     booking, and that date."""
     first = first or day(3)

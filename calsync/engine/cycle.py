@@ -215,6 +215,10 @@ def _work(
         pushed = yield from push(ctx, pair, plan.effects, links, window=window, quiet=quiet)
         report.effects += pushed.executed
         report.until = max(report.until, pushed.until)
+        if pushed.put_off:
+            state = replace(state, writes=state.writes.less(pushed.put_off))
+            ctx.states[pair.id] = state
+            ctx.unsaved.add(pair.id)
         if not pushed.executed:
             report.error = "; ".join(sorted(set(pushed.reasons)))
             break

@@ -37,6 +37,7 @@ from calsync.model import (
     is_theirs,
 )
 from calsync.ports import LONGEST_QUEUE, Capabilities, Commit, SyncSide
+from calsync.reconcile.guard import repeatable
 from calsync.reconcile.observe import LAG, too_new_to_be_gone
 from calsync.reconcile.order import waves
 from calsync.reconcile.rebase import bury, with_half
@@ -46,9 +47,11 @@ from calsync.reconcile.settle import settle
 @dataclass(slots=True, kw_only=True)
 class Pushed:
     """What pushing did: ``executed`` effects took effect; a side asked to be left alone ``until``
-    then (monotonic seconds); ``stale``: somebody was faster than one of them."""
+    then (monotonic seconds); ``stale``: somebody was faster than one of them. ``put_off``: changes
+    and deletions that were not carried out."""
 
     executed: int = 0
+    put_off: int = 0
     stale: bool = False
     until: float = 0.0
     reasons: list[str] = field(default_factory=list)
@@ -188,6 +191,7 @@ def record(
                 asked = 0.0 if effect.organizer else outcome.seconds
                 pushed.until = max(pushed.until, ctx.clock.monotonic() + asked)
                 pushed.reasons.append(outcome.reason)
+                pushed.put_off += repeatable([effect])
             case InDoubt():
                 pushed.reasons.append(outcome.reason)
             case _:

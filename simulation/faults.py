@@ -115,24 +115,13 @@ BY_NUMBER = {fault.number: fault for fault in FAULTS}
 
 @dataclass(slots=True)
 class Tally:
-    """How often each (fault, operation) happened; and what got through. ``heard``: global ids of
-    items in undisturbed answers of the tenant since the last commit; ``kept``: before it."""
+    """How often each (fault, operation) happened."""
 
     fired: Counter[tuple[int, str]] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
-    heard: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
 
     def struck(self, number: int, operation: str) -> None:
         self.fired[number, operation] += 1
-
-    def committed(self) -> None:
-        self.kept |= self.heard
-        self.heard.clear()
-
-    def knows(self, uid: str) -> bool:
-        """Whether calsync was told of an item, and its process has not died before it kept that."""
-        return uid in self.kept or uid in self.heard
 
 
 class Weather:

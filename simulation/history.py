@@ -291,7 +291,6 @@ class History:
 
     def _restart(self) -> None:
         self.company.process.vanish()
-        self.tally.heard.clear()
         if self.troubles.lose_commit:
             # It died of something else, before the commit that would have been lost.
             self.troubles.lost_state = None
@@ -324,7 +323,6 @@ class History:
             )
 
     def _after_write(self) -> None:
-        self.tally.committed()
         if self._begun and self.troubles.lose_commit and self.troubles.lost_state is not None:
             self.troubles.lose_commit = False
             raise Died("and the machine with it")

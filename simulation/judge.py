@@ -133,21 +133,14 @@ class Judge:
                 self.views.name(self.company.box(place), event.key, fits[0].name)
 
     def _name_the_taken_over(self, place: Place) -> None:
-        """Where a create is in doubt, or calsync's own memory went back to when it was, and what
-        that had made is gone by now, all that bears its tag is what people pasted. An item that
-        was made anew and moved shows just the same, so the booking follows it: it is the copy's
-        from then on. Not so where calsync was told of the item that it had made: that has a global
-        id, and the copy another (seed 3204)."""
-        doubtful = {
-            name: source
-            for name, (source, uid) in self.people.copied.items()
-            if not (self.remembers and self.people.tally.knows(uid))
-        }
-        if not doubtful:
+        """Where calsync's own memory went back to when a create was in doubt, and what that had
+        made is gone since, all that bears its tag is what people pasted. An item that was made anew
+        and moved shows just the same, so the booking follows it: it is the copy's from then on."""
+        if self.remembers or not self.people.copied:
             return
         events = _by_name(self.people.images(Side.CALENDAR, place))
         booked = _by_name(self.people.images(Side.BOOKING, place))
-        for name, source in doubtful.items():
+        for name, source in self.people.copied.items():
             copy, booking = events.get(name), booked.get(source)
             if copy is None or booking is None or source in events or name in booked:
                 continue

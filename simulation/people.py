@@ -76,8 +76,7 @@ class Act:
 class People:
     """``unseen``: whose change met a write of calsync on its way to a server that takes no
     preconditions: it answers as if nothing had been, and what it wrote over cannot be read any
-    more. ``copied``: of what people pasted in Outlook, whose tag it bears, and
-    the global id of what that was pasted from first."""
+    more. ``copied``: of what people pasted in Outlook, whose tag it bears."""
 
     company: Company
     views: Views
@@ -89,7 +88,7 @@ class People:
     gone: list[tuple[Place, str, str]] = field(default_factory=list)
     copies: int = 0
     unseen: set[str] = field(default_factory=set)
-    copied: dict[str, tuple[str, str]] = field(default_factory=dict)
+    copied: dict[str, str] = field(default_factory=dict)
     _names: int = 0
 
     # -- one act ----------------------------------------------------------------------------
@@ -370,7 +369,7 @@ class People:
         )  # fmt: skip
         self.views.uids[made.uid] = name
         source = image.name if (image := self.views.item(box, item)) is not None else ""
-        self.copied[name] = self.copied.get(source, (source, item.uid))
+        self.copied[name] = self.copied.get(source, source)
         world.put(box, made)
         self._done(Kind.BOOK, Side.CALENDAR, place, name, None)
         return True

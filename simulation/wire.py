@@ -61,8 +61,6 @@ _EWS = "/EWS/"
 _ASKED = re.compile(rb"<s:Body><m:(\w+)")
 #: What a busy server asks for, in whichever form it says so.
 _BACK_OFF = re.compile(rb'Name="BackOffMilliseconds">(\d{1,12})<')
-#: The global ids in an answer.
-_UIDS = re.compile(rb'(?:"iCalUId": ?"|<t:UID>)([^"<]+)')
 _OPERATIONS = {
     "SyncFolderItems": "delta",
     "GetItem": "read",
@@ -134,9 +132,7 @@ class Wire(BaseAdapter):
         self._clock.forward(0.05)
         fault = self._weather.strikes(operation, self._rng())
         if fault is None:
-            got = self._handle(sent)
-            answer = self._answer(sent, got)
-            self._tally.heard.update(uid.decode() for uid in _UIDS.findall(got.body))
+            answer = self._answer(sent, self._handle(sent))
         else:
             answer = self._strike(fault.number, sent)
         self._story.note(operation if ews else method, sent.place, answer.status_code)

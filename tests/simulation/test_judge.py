@@ -19,7 +19,6 @@ from simulation import admin
 from simulation.admin import Admin
 from simulation.claim import Violation
 from simulation.company import SENDER
-from simulation.faults import Tally
 from simulation.judge import Judge
 from simulation.people import Act, Kind
 from simulation.views import Feature, Image, meetings
@@ -74,42 +73,6 @@ def test_who_gives_up_again_what_a_restore_brought_back_is_told_again(
         judge._mail()
     if holds:
         assert judge.mails == told
-
-
-@pytest.mark.parametrize(
-    ("heard", "kept", "died", "remembers", "follows"),
-    [
-        (False, False, False, True, True),
-        (True, False, False, True, False),
-        (True, False, True, True, True),
-        (True, True, True, True, False),
-        (True, True, True, False, True),
-    ],
-    ids=["never told", "just told", "died with it", "told", "told in a life that was set back"],
-)
-def test_a_booking_follows_a_copy_only_where_its_own_item_was_never_known(
-    heard: bool, kept: bool, died: bool, remembers: bool, follows: bool
-) -> None:
-    """Seed 3204: while the create of n1 was in doubt, its event was copied as x0, and deleted."""
-    tally = Tally()
-    if heard:
-        tally.heard.add("uid")
-    if kept:
-        tally.committed()
-    if died:
-        tally.heard.clear()
-    copy, booking = (SimpleNamespace(name=n, key=n, times={1}, version=0) for n in ("x0", "n1"))
-    shown = {Side.CALENDAR: [copy], Side.BOOKING: [booking]}
-    people: Any = SimpleNamespace(
-        copied={"x0": ("n1", "uid")}, tally=tally, images=lambda side, _: shown[side]
-    )
-    named: dict[str, str] = {}
-    views: Any = SimpleNamespace(name_booking=named.__setitem__)
-    company: Any = SimpleNamespace(changed=lambda: None)
-    nobody: Any = None
-    judge = Judge(company=company, people=people, views=views, story=nobody, remembers=remembers)
-    judge._name_the_taken_over(nobody)
-    assert named == ({"n1": "x0"} if follows else {})
 
 
 class OneRoom(Judge):

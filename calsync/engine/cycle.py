@@ -14,7 +14,7 @@ from calsync.engine import audit
 from calsync.engine.addressed import addressed
 from calsync.engine.calls import Steps
 from calsync.engine.context import Context
-from calsync.engine.doubts import clear_doubts
+from calsync.engine.doubts import clear_doubts, settle_ended
 from calsync.engine.gathered import Gathered
 from calsync.engine.pull import gather
 from calsync.engine.push import may_be_told, push
@@ -134,6 +134,7 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
     full = full or state.window is None
     window = _rolled_on(ctx, state, started) if full or state.window is None else state.window
     found = yield from gather(ctx, pair, window, full=full)
+    settle_ended(ctx, pair, found)
     report.observed = len(found.booking) + len(found.calendar)
     state = replace(
         ctx.state(pair),
@@ -227,6 +228,7 @@ def _work(
         again_due = pushed.stale or _answer_is_due(plan.effects, links)
         if not quiet and number + 1 < MAX_ROUNDS and again_due:
             again = yield from gather(ctx, pair, window)
+            settle_ended(ctx, pair, again)
             links.update(again.links)
             fresh = again
             state = replace(

@@ -8,6 +8,7 @@ from calsync.conflicts.clash import shown
 from calsync.engine import theirs
 from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
+from calsync.engine.gathered import Gathered
 from calsync.engine.push import Pushed, of_others, port_of, record
 from calsync.engine.refusals import with_alternatives
 from calsync.errors import SideError
@@ -18,6 +19,7 @@ from calsync.model import (
     Link,
     Observation,
     Pair,
+    Presence,
     Seen,
     Side,
     Unknown,
@@ -27,6 +29,7 @@ from calsync.model import (
 from calsync.ports import Commit, OpenEffect, SyncSide
 from calsync.reconcile.join import link_id, never_read
 from calsync.reconcile.moved import is_gone
+from calsync.reconcile.observe import LAG
 from calsync.reconcile.remade import outlived
 from calsync.reconcile.settle import resolve
 
@@ -69,8 +72,37 @@ def clear_doubts(ctx: Context, pair: Pair, *, quiet: bool) -> Steps[None]:
         record(ctx, pair, effects, outcomes, links, Pushed(), quiet=quiet, more=ended)
 
 
-def settle_gone(ctx: Context, pair: Pair, links: Sequence[Link]) -> None:
-    """Writes in doubt to events of which it is certain that they are not there any more."""
+def settle_ended(ctx: Context, pair: Pair, found: Gathered) -> None:
+    """Creates in doubt whose item the feed showed, and that was gone by the end of this reading: it
+    was made, and people removed it. No later look-up would say so: what bears its tag then may be
+    a copy that they had pasted (seed 3204)."""
+    if not found.ended or Side.CALENDAR not in found.complete:
+        return
+    now = ctx.clock.now()
+    there = {obs.uid for obs in found.calendar.values() if isinstance(obs, Seen)}
+    ended: dict[str, Gone] = {}
+    for key, was in found.ended.items():
+        gone = found.calendar.get(key)
+        if not isinstance(gone, Gone) or was.tag is None or was.replaces or not was.owned:
+            continue
+        # It may be made anew under another key, or too new for the copy of the mailbox asked.
+        if was.uid not in there and now - was.created >= LAG:
+            ended[was.tag] = gone
+    links = [
+        link
+        for link in ctx.store.links_by_id(sorted(ended))
+        if link.pair_id == pair.id and link.event.presence is Presence.NEVER
+    ]
+    settle_gone(ctx, pair, links, ended)
+    found.links |= {link.id: link for link in ctx.store.links_by_id([one.id for one in links])}
+
+
+def settle_gone(
+    ctx: Context, pair: Pair, links: Sequence[Link], found: Mapping[str, Gone] | None = None
+) -> None:
+    """Writes in doubt to events of which it is certain that they are not there any more. ``found``:
+    by link, under which key, where the link does not know it."""
+    told = found or {}
     held = {link.id: link for link in links}
     mine = [
         one
@@ -79,10 +111,10 @@ def settle_gone(ctx: Context, pair: Pair, links: Sequence[Link]) -> None:
         and EffectKind(one.kind).side is Side.CALENDAR
         and _stands(one, held[one.link_id])
     ]
-    gone = [is_gone(held[one.link_id].event) for one in mine]
+    gone = [told.get(one.link_id) or is_gone(held[one.link_id].event) for one in mine]
     outcomes = [
-        resolve(EffectKind(one.kind), version=one.version, wanted=one.fingerprint, found=found)
-        for one, found in zip(mine, gone, strict=True)
+        resolve(EffectKind(one.kind), version=one.version, wanted=one.fingerprint, found=nowhere)
+        for one, nowhere in zip(mine, gone, strict=True)
     ]
     effects = [_effect_again(one, held[one.link_id]) for one in mine]
     if effects:

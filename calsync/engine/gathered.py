@@ -35,7 +35,8 @@ class Gathered:
     ``told``: sides that say themselves that they were set back. ``others``: new events that another
     calsync made; ``forgotten``: new events that we made, and know nothing of any more.
     ``missing``: keys per side that a complete listing lacked. ``silent``: sides whose feed, asked
-    just before that listing, told nothing of it.
+    just before that listing, told nothing of it. ``ended``: events, by key, that bore our tag when
+    the feed showed them, and were gone when they were read.
     """
 
     booking: dict[str, Observation] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Gathered:
     others: int = 0
     forgotten: int = 0
     silent: set[Side] = field(default_factory=set)
+    ended: dict[str, Seen] = field(default_factory=dict)
     missing: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
 
     def seen(self, side: Side) -> dict[str, Observation]:

@@ -268,6 +268,9 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
     if side is Side.CALENDAR:
         results = yield from _own_copies(ctx, pair, found, keys, results)
     for key, obs in zip(keys, results, strict=True):
+        was = found.seen(side).get(key)
+        if isinstance(obs, Gone) and isinstance(was, Seen) and was.tag and side is Side.CALENDAR:
+            found.ended[key] = was
         found.seen(side)[key] = obs
         found.read[side].add(key)
     _doubt_absence(ctx, found, side, port)

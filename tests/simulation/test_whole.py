@@ -89,6 +89,26 @@ def test_a_copy_takes_over_the_booking_of_what_it_was_copied_from(tmp_path: Path
     assert told.index("dies after create") < told.index("books x0") < told.index("our database)")
 
 
+def test_no_rest_while_an_answer_of_the_admin_waits(tmp_path: Path) -> None:
+    """Seed 3410: what was to give up its time had to be read again first, and the answer went on
+    with the poll after that one."""
+    history = History(Plan(seed=0, steps=1, rooms=1), tmp_path)
+    try:
+        company = history.company
+        began = company.home.clock.now()
+        history._poll(full=False)
+        assert history._settled(began)
+        with company.process.shelter():
+            (pair,) = company.home.store.pairs()
+            company.home.requests.ask(pair.id, "resync", {})
+        assert not history._settled(began)
+        history._rest()
+        assert company.home.requests.waiting() == set()
+        assert history._settled(began)
+    finally:
+        history.close()
+
+
 def test_a_restored_platform_is_not_struck_before_the_judge_has_heard_of_it(tmp_path: Path) -> None:
     """The process died as it started on what was put back, and a booking that the restore had taken
     counted as lost."""

@@ -146,14 +146,15 @@ def _take(
         return
     links = ctx.store.links_by_key(pair.id, side, keys)
     linked_keys = {lk.half(side).key for lk in links}
+    there = {lk.half(side).key for lk in links if lk.state is not LinkState.BURIED}
     former = _former(ctx, pair, side, seen.keys() - linked_keys)
     for link in (*links, *former.values()):
         found.links.setdefault(link.id, link)
     yield from _confirm(ctx, pair, found, side, [*hints, *former], links)
     for key in pull.missing:
-        # New, and not known yet to the copy of the mailbox that was asked: the feed has told of it
-        # once and will not again, so it is asked for until it is found, or surely gone.
-        if key not in linked_keys:
+        # New or back, and not known yet to the copy of the mailbox that was asked: the feed told of
+        # it once and will not again, so it is asked for until it is found, or surely gone.
+        if key not in there:
             seen.setdefault(key, Unknown(key=key, reason="the feed names it, a read finds nothing"))
     if found.emptied == side.value and moved_out(found, side, pair, window):
         found.emptied = ""
@@ -204,7 +205,8 @@ def _confirm(
 
     A hint of an unknown key says nothing to us (Graph sends those for anything outside the
     window). An item that shows again after its burial, or beside the news of its removal, may
-    be a late replay: read it, too.
+    be a late replay: read it, too. What is shown in a state newer than its end is no replay: where
+    the read finds nothing, it may have met a copy of the mailbox that lags behind.
     """
     seen = found.seen(side)
     linked = {link.half(side).key: link for link in links}
@@ -215,10 +217,20 @@ def _confirm(
         and isinstance(seen.get(key), Seen)
         and link.half(side).presence is Presence.GONE
     ]
+    newer = [
+        key
+        for key in again
+        if isinstance(obs := seen[key], Seen) and obs.mark > linked[key].half(side).mark
+    ]
     doubtful = [
         k for k in hints if k in seen or (k in linked and linked[k].state is not LinkState.BURIED)
     ]
     yield from _read(ctx, pair, found, side, list(dict.fromkeys([*doubtful, *again])))
+    port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
+    for key in () if port.capabilities.local else newer:
+        lacks = isinstance(obs := seen[key], Gone) and obs.absence is Absence.READ
+        if lacks and key not in found.hinted[side]:
+            seen[key] = Unknown(key=key, reason="the feed shows it, a read finds nothing")
 
 
 def _look_again(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:

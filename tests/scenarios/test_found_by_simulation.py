@@ -13,6 +13,7 @@ from calsync.errors import StoreError
 from calsync.model import Side
 from calsync.ports import Commit
 from calsync.sandbox.graph.request import Response
+from calsync.sandbox.items import Item
 from tests.support import front
 from tests.support.company import Company, Place, a_company, a_tenant
 
@@ -568,6 +569,98 @@ def test_a_move_onto_what_has_its_answer_is_in_sight_though_it_waits_for_another
     shown = {b["title"]: (b["startUtc"], b["bookingStatus"]) for b in company.bookings(hall)}
     assert shown == dict.fromkeys(("One", "Three"), ("2026-12-01T14:00:00Z", "confirmed"))
     assert company.home.reports.conflicts() == []
+    company.at_rest(hall)
+
+
+def restore(company: Company, place: Place, item: Item) -> None:
+    """Out of Deleted Items, as it was."""
+    world = company.tenant.server.control.world
+    box = world.box(place.address)
+    assert box is not None
+    world.put(box, item)
+
+
+def deleted(company: Company, place: Place, made: Any) -> Item:
+    """The item of what was just made, which was seen on both sides, and then deleted."""
+    box = company.tenant.server.control.world.box(place.address)
+    assert box is not None
+    (item,) = (one for one in box.items.values() if one.uid == made["iCalUId"])
+    company.sync(place)
+    company.tenant.act("cancel", room=place.address, iCalUId=item.uid)
+    company.sync(place)
+    assert company.bookings(place) == []
+    company.tenant.clock.forward(seconds=200)
+    company.sync(place)
+    return item
+
+
+@pytest.mark.parametrize("series", [False, True], ids=["single", "series"])
+def test_what_was_restored_and_a_lagging_copy_does_not_know_is_asked_for_again(
+    company: Company, hall: Place, series: bool
+) -> None:
+    """The feed told of it, once; the read met a copy of the mailbox that had it as deleted. It was
+    taken for a replay, and forgotten until the nightly compare (seed 2932)."""
+    single = {"room": hall.address, "subject": "One", "start": "2026-12-01T09:00:00"}
+    made = daily(company, hall) if series else company.tenant.act("book_direct", **single)
+    item = deleted(company, hall, made)
+    restore(company, hall, item)
+    arm(company, "stale_read", method="GET", path="/events/", params={"seconds": 110}, count=2)
+    for _ in range(2):
+        company.cycle(hall)
+        assert company.bookings(hall) == []
+    company.tenant.clock.forward(seconds=110)
+    company.sync(hall)
+    assert [one["title"] for one in company.bookings(hall)] == ["One"]
+    company.at_rest(hall)
+
+
+def test_what_was_restored_and_deleted_again_is_given_up(company: Company, hall: Place) -> None:
+    single = {"room": hall.address, "subject": "One", "start": "2026-12-01T09:00:00"}
+    item = deleted(company, hall, company.tenant.act("book_direct", **single))
+    restore(company, hall, item)
+    arm(company, "stale_read", method="GET", path="/events/", params={"seconds": 110})
+    company.cycle(hall)
+    company.tenant.act("cancel", room=hall.address, iCalUId=item.uid)
+    company.cycle(hall)
+    company.tenant.clock.forward(seconds=130)
+    company.sync(hall)
+    assert company.bookings(hall) == []
+    company.at_rest(hall)
+
+
+@pytest.mark.parametrize(("lags", "cycles"), [("feed", 1), ("read", 2)])
+def test_what_was_restored_in_nobodys_sight_and_changed_since_races(
+    company: Company, hall: Place, lags: str, cycles: int
+) -> None:
+    """An event was restored to a time that the platform had given away meanwhile, and the feed or
+    the read lagged, so that the booking was carried over all the same. The event's last change was
+    later, and counted as the time of its return: as if made in sight of the booking. Both stood
+    (seed 2932)."""
+    if front.by_ews() and lags == "read":
+        pytest.skip("what calsync makes is looked for by the same requests, and made twice then")
+    single = {"room": hall.address, "subject": "One", "start": "2026-12-01T10:00:00"}
+    item = deleted(company, hall, company.tenant.act("book_direct", **single))
+    company.book(hall, title="Two", start="2026-12-01T10:00:00", duration="PT1H")
+    if lags == "feed":
+        company.tenant.control("POST", "switches", {"delta_lag_s": 20.0})
+    else:  # Before the write and behind it, and once more.
+        arm(company, "stale_read", method="GET", path="/events/", params={"seconds": 110}, count=3)
+    restore(company, hall, item)
+    for _ in range(cycles):
+        company.cycle(hall)
+        assert [b["title"] for b in company.bookings(hall)] == ["Two"]
+        company.tenant.clock.forward(seconds=5)
+    company.tenant.clock.forward(seconds=60)
+    company.tenant.act("retitle", room=hall.address, iCalUId=item.uid, subject="Uno")
+    for _ in range(4):
+        company.tenant.clock.forward(seconds=60)
+        company.cycle(hall)
+    assert [(b["title"], b["bookingStatus"]) for b in company.bookings(hall)] == [
+        ("Uno", "confirmed")
+    ]
+    assert len(company.tenant.items(hall.address)) == 1
+    (record,) = company.home.reports.conflicts()
+    assert record.conflict.winner is Side.CALENDAR
     company.at_rest(hall)
 
 

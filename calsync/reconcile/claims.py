@@ -11,7 +11,7 @@ from calsync.conflicts.merge import same_schedule
 from calsync.model import Link, LinkState, Occupancy, Presence, Side
 from calsync.reconcile.decide import FILLING, Decision, Verb
 from calsync.reconcile.join import never_read
-from calsync.reconcile.observe import last_seen
+from calsync.reconcile.observe import LAG, last_seen
 from calsync.reconcile.order import Times
 from calsync.reconcile.wait import TAKEN_FROM, taken_from
 
@@ -80,7 +80,8 @@ def as_known(claim: Claim, before: Link | None, read_at: datetime | None) -> Cla
     if never_read(before) is claim.side:
         # Nor did any reading show where it was, or that it was there at all.
         return replace(claim, earliest=min(half.created or read_at, claim.at))
-    return replace(claim, earliest=min(read_at, claim.at))
+    # What that reading did not show yet, since its feed lagged, may have been done before it.
+    return replace(claim, earliest=min(read_at - LAG, claim.at))
 
 
 def as_stored(links: Iterable[Link]) -> Callable[[Claim], Link | None]:

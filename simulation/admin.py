@@ -17,6 +17,7 @@ from calsync.reconcile.answers import hindrance
 from calsync.setup.questions import Question, State, Version, questions
 from simulation.company import Company
 from simulation.story import Story
+from simulation.views import name_in
 
 #: Of so many histories one has rooms that ask.
 ONE_IN = 16
@@ -24,7 +25,8 @@ ONE_IN = 16
 
 @dataclass(slots=True)
 class Admin:
-    """``asks``: the rooms of this history ask. ``ruled``: links about which an answer was given."""
+    """``asks``: the rooms of this history ask. ``ruled``: links about which an answer was given.
+    ``kept``: names of bookings, each with the version of its title that an answer was for."""
 
     seed: int
     company: Company
@@ -32,6 +34,7 @@ class Admin:
     asks: bool = False
     ruled: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
+    kept: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         rng = Random(f"{self.seed}/admin")
@@ -67,6 +70,9 @@ class Admin:
                 what = "refuse" if question.clash else "keep"
                 home.requests.ask(question.pair.id, what, detail)
                 self.ruled |= {v.link.id for v in (stays, goes) if v.link is not None}
+                if not question.clash and stays.occupancy is not None:
+                    named = name_in(stays.occupancy.title)
+                    self.kept |= {named} if named is not None else set()
                 self.story.tell("admin", f"{what}: keeps {stays.side.value}; {question.reason}")
                 given += 1
         return given

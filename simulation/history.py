@@ -157,6 +157,7 @@ class History:
         self.judge = Judge(self.company, self.people, views, self.story)
         self.admin = Admin(plan.seed, self.company, self.story)
         self.judge.overruled = lambda: self.admin.overruled(self.judge._link_names)
+        self.judge.kept = lambda: self.admin.kept
         self.judge.hid = self._hid
         self.troubles = Troubles(
             self.company, self.people, self.weather, self.tally, self.story,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import combinations
 from random import Random
@@ -13,6 +14,9 @@ from typing import Any
 import pytest
 
 from calsync.model import Side
+from calsync.setup.questions import State
+from simulation import admin
+from simulation.admin import Admin
 from simulation.claim import Violation
 from simulation.company import SENDER
 from simulation.judge import Judge
@@ -121,12 +125,90 @@ def test_what_a_fault_hid_until_it_was_over_is_not_looked_for(
         judge._acts_survive(set())
 
 
+@pytest.mark.parametrize(
+    ("kept", "clash", "holds"),
+    [("n1.0", False, True), ("n1.7", False, False), ("n1.0", True, False), (None, False, False)],
+    ids=["what was kept", "another version was", "of two bookings", "nothing was asked"],
+)
+def test_a_version_that_people_left_is_back_where_the_admin_kept_it(
+    monkeypatch: pytest.MonkeyPatch, kept: str | None, clash: bool, holds: bool
+) -> None:
+    """Seed 2928: a booking was retitled while its first title was being written to the calendar,
+    and met another one there. When that was gone the admin was shown both titles, and kept the
+    calendar's: the platform showed the first one again."""
+    stays, goes = (
+        SimpleNamespace(side=side, link=SimpleNamespace(id="1"), occupancy=occupancy)
+        for side, occupancy in ((Side.CALENDAR, SimpleNamespace(title=kept)), (Side.BOOKING, None))
+    )
+    question = SimpleNamespace(
+        this=stays, that=goes, clash=clash, records=(), reason="two bookings claim one time",
+        pair=SimpleNamespace(id="1"), state=State.OPEN,
+    )  # fmt: skip
+    asked = [question] if kept else []
+    monkeypatch.setattr(admin, "questions", lambda *_: asked)
+    monkeypatch.setattr(admin, "hindrance", lambda *_: "")
+    home = SimpleNamespace(
+        requests=SimpleNamespace(waiting=set, ask=lambda *_: 1),
+        store=SimpleNamespace(pairs=list),
+    )
+    nobody: Any = None
+    company: Any = SimpleNamespace(home=home, process=SimpleNamespace(shelter=nullcontext))
+    story: Any = SimpleNamespace(tell=lambda *_: None)
+    one = Admin(seed=1, company=company, story=story)
+    one.asks = True
+    rng: Any = SimpleNamespace(shuffle=lambda _: None, sample=lambda both, _: both)
+    assert one.answer(rng) == len(asked)
+
+    judge = OneRoom(company=company, people=nobody, views=nobody, story=story)
+    judge.kept = lambda: one.kept
+    judge.left[Side.BOOKING, "n1"] = {0}
+    image = shown("n1", (1, 2))
+    with nullcontext() if holds else pytest.raises(Violation, match="10 no regression"):
+        judge._written(Side.BOOKING, None, image)
+    assert judge.kept() == ({(kept[:2], int(kept[3:]))} if kept and not clash else set())
+
+
 def shown(key: str, *spans: tuple[int, int], busy: bool = True) -> Image:
     taken = frozenset((BEGIN + timedelta(hours=a), BEGIN + timedelta(hours=b)) for a, b in spans)
     return Image(
         key=key, name=key, version=0, title=key, private=False, busy=busy, times=taken, taken=taken,
         all_day=False, series=len(spans) > 1, own=True, changed=0, count=len(spans),
     )  # fmt: skip
+
+
+class AllAnswered(Judge):
+    """Where nobody on the platform waits for an answer."""
+
+    def _waiting(self) -> set[str]:
+        return set()
+
+
+@pytest.mark.parametrize(
+    ("shows", "made_new", "deleted"),
+    [(0, {"n1"}, True), (0, set(), False), (0, {"n2"}, False), (4, {"n1"}, False)],
+    ids=["made new", "as restored", "another one is made new", "made new when it was mended"],
+)
+def test_what_exchange_made_new_after_a_restore_is_no_sign_of_it(
+    shows: int, made_new: set[str], deleted: bool
+) -> None:
+    """Seed 2704: a backup brought back a booking's former title, and lacked one other booking. Then
+    the mailbox moved to another server, and the former title was the newest state of that item."""
+    n1, n2, n3 = (shown(name, (hour, hour + 1)) for hour, name in enumerate(("n1", "n2", "n3"), 2))
+    edited = replace(n1, version=4)
+    stores = {Side.BOOKING: [edited, n2, n3], Side.CALENDAR: [n1, n2]}
+    people: Any = SimpleNamespace(acts=[], images=lambda side, _: stores[side], began=lambda: BEGIN)
+    box = SimpleNamespace(items={name: SimpleNamespace(uid=name) for name in ("n1", "n2", "n3")})
+    company: Any = SimpleNamespace(box=lambda _: box)
+    story: Any = SimpleNamespace(step=1)
+    place: Any = SimpleNamespace(id="r0")
+    nobody: Any = None
+    judge = AllAnswered(company=company, people=people, views=nobody, story=story)
+    judge.set_back(Side.CALENDAR, place, [edited, n2, n3], {"n1": 1, "n2": 2, "n3": 3})
+    stores[Side.CALENDAR] = [replace(n1, version=shows), n2]
+    judge.renewed(place, made_new)
+    assert judge._taken() == ({"n3"} if deleted else set())
+    assert (judge.stood["n1"].act is None) is deleted
+    assert judge.stood["n2"].act is not None
 
 
 def meet(one: Image, other: Image, began: datetime) -> bool:

@@ -127,7 +127,7 @@ def vanished(found: Gathered, side: Side, keys: list[str]) -> bool:
 
 def made_anew(found: Gathered, side: Side, uids: set[str]) -> list[str]:
     """Keys on ``side`` under which items of these global ids were there, and are not found."""
-    halves = [link.half(side) for link in found.links.values() if uids]
+    halves = [link.half(side) for link in found.links.values()] if uids else []
     return [
         half.key
         for half in halves

@@ -380,12 +380,24 @@ class Judge:
         mirrored as they stand."""
         self.remembers = False
         shown: set[str] = set()
+        removed: set[str] = set()
         for place in self.company.places:
             here = self.people.images(Side.CALENDAR, place)
             shown |= {image.name for image in here}
             self._own_overlaps({image.key for image in here}, here)
+            removed |= self._removed(place)
         given_up = {a.name for a in self.people.acts if a.ends and a.side is Side.CALENDAR}
-        self.gone |= (self.were_there | given_up) - shown
+        self.gone |= (self.were_there | removed | given_up) - shown
+
+    def _removed(self, place: Place) -> set[str]:
+        """What was in the calendar once. A rest is many polls: what was made in one of them, and
+        refused in the next, was there after no step, but Exchange knows it (seed 3730)."""
+        box = self.company.box(place)
+        return {
+            image.name
+            for item in box.tombs.values()
+            if (image := self.views.item(box, item)) is not None
+        }
 
     def trusted(self, place: Place, question: str, rng: Random) -> EditPolicy | None:
         """The side that an admin trusts who knows which one was restored; None: nothing was."""

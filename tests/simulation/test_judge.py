@@ -268,6 +268,27 @@ def test_what_exchange_made_new_after_a_restore_is_no_sign_of_it(
     assert judge.stood["n2"].act is not None
 
 
+@pytest.mark.parametrize(
+    ("tombs", "now", "gone"),
+    [(["n1"], [], True), ([], [], False), (["n1"], ["n1"], False), (["n2"], [], False)],
+    ids=["came and went", "was never there", "is back", "another one went"],
+)
+def test_what_came_and_went_within_a_step_was_in_the_calendar(
+    tombs: list[str], now: list[str], gone: bool
+) -> None:
+    """Seed 3730: within one rest a booking was carried to the calendar, lost there against another
+    one, and was refused. Yesterday's database knew it as asked for; Exchange knew that its event
+    had been made once, and is no more."""
+    box = SimpleNamespace(tombs={name: shown(name, (1, 2)) for name in tombs})
+    company: Any = SimpleNamespace(places=[SimpleNamespace(id="r0")], box=lambda _: box)
+    people: Any = SimpleNamespace(acts=[], images=lambda *_: [shown(name, (3, 4)) for name in now])
+    views: Any = SimpleNamespace(item=lambda _, item: item)
+    nobody: Any = None
+    judge = Judge(company=company, people=people, views=views, story=nobody)
+    judge.forgotten()
+    assert ("n1" in judge._taken()) is gone
+
+
 def meet(one: Image, other: Image, began: datetime) -> bool:
     """Each span against each, which nobody can do for a room with thousands of items."""
     return (

@@ -527,6 +527,31 @@ def test_what_only_calsync_had_written_to_the_platform_is_missed(
         assert all(m["kind"] != "declined" for m in one.mails())
 
 
+def test_what_lies_beyond_the_window_is_joined_anew_as_well(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """No listing shows it: the restored platform kept its older state, which would have counted as
+    a late reading later on (found with seed 5278)."""
+    with desk(firm, tmp_path) as one:
+        mine = one.made.booking("hall", day(500))
+        one.made.booking("hall", day(40))
+        one.made.rest()
+        kept = one.backup_database()
+        one.made.home.bookings.patch(mine, {"start": f"{day(505):%Y-%m-%dT%H:%M:%S}"}, ANY)
+        one.made.rest()
+        one.restore_platform(kept)
+        one.made.cycle()
+        one.asked("the booking side", "restored from a backup")
+        one.answer("--trust", "calendar")
+        one.made.rest()
+        there = one.made.home.bookings.booking(mine).booking
+        assert there.span.start.date() == day(505).date()
+        one.made.home.bookings.patch(mine, {"start": f"{day(41):%Y-%m-%dT%H:%M:%S}"}, ANY)
+        one.made.rest()
+        assert one.made.equal() == of(40, 41)
+
+
 def out_of_deleted_items(one: Desk, number: int) -> str:
     """An item of the room's own calendar comes (back) into it, under a new key; its uid."""
     start = f"{day(number):%Y%m%dT%H%M%SZ}"

@@ -142,6 +142,19 @@ def vanished(found: Gathered, side: Side, keys: list[str]) -> bool:
     return any(not uid or uid not in elsewhere for uid in gone.values())
 
 
+def made_anew(found: Gathered, side: Side, uids: set[str]) -> list[str]:
+    """Keys on ``side`` under which items of these global ids were there, and are not found."""
+    halves = [link.half(side) for link in found.links.values()] if uids else []
+    return [
+        half.key
+        for half in halves
+        if half.uid in uids
+        and half.key is not None
+        and half.presence in (Presence.PRESENT, Presence.UNKNOWN)
+        and isinstance(found.seen(side).get(half.key), Gone)
+    ]
+
+
 def overlapping(found: Gathered, side: Side, window: Window, zone: str) -> list[str]:
     """Keys on ``side`` of items that overlap there as far as their latest states tell, one of them
     new at that time. A feed may show the old state of an item whose time somebody else took

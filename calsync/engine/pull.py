@@ -16,6 +16,7 @@ from calsync.engine.gathered import (
     expected,
     is_listed,
     listed_anew,
+    made_anew,
     moved_out,
     new_times,
     overlapping,
@@ -280,12 +281,19 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
     )
     if side is Side.CALENDAR:
         results = yield from _own_copies(ctx, pair, found, keys, results)
+    seen, lost = found.seen(side), set[str]()
     for key, obs in zip(keys, results, strict=True):
-        found.seen(side)[key] = obs
+        if isinstance(obs, Unknown) and isinstance(before := seen.get(key), Seen) and before.uid:
+            lost.add(before.uid)
+        seen[key] = obs
         found.read[side].add(key)
     _doubt_absence(ctx, found, side, port)
     if port.capabilities.remakes:
         yield from _look_elsewhere(ctx, pair, found, port, set(keys))
+        for key in made_anew(found, side, lost):
+            # The feed showed it under another key, which cannot be read any more: nothing says
+            # there whose item that is, and this one alone would count as deleted.
+            seen[key] = Unknown(key=key, reason="made anew under a key that cannot be read")
     if vanished(found, side, keys):
         if port.capabilities.keeps:
             # Its feed tells nothing of what only we had written.

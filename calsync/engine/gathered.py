@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
-from calsync.mapping.expand import busy_intervals, instances
+from calsync.mapping.expand import busy_intervals, extent, instances
 from calsync.model import (
     Absence,
     Gone,
     Interval,
     Link,
+    LinkState,
     Observation,
     Occupancy,
     Pair,
@@ -78,6 +79,22 @@ def has_date(occ: Occupancy, window: Window, zone: str) -> bool:
     """True where the item shows in a listing of the window: a series by its dates, for all that lie
     there may be left out of it."""
     return next(instances(occ, window, zone), None) is not None
+
+
+def beyond(
+    found: Gathered, side: Side, due: Container[str], window: Window, zone: str
+) -> list[str]:
+    """Keys of items that a complete listing of the window is not to hold, and that still matter:
+    they lie ahead of it, or are over with something still to be written (ids of links: ``due``)."""
+    keys = []
+    for link in found.links.values():
+        key, there = link.half(side).key, shown(link, side)
+        if link.state is LinkState.BURIED or there is None or key in found.seen(side):
+            continue
+        end = extent(there, zone)[1]
+        if key is not None and (link.id in due or end is None or end > window.start):
+            keys.append(key)
+    return keys
 
 
 def moved_out(found: Gathered, side: Side, pair: Pair, window: Window) -> bool:

@@ -12,6 +12,7 @@ from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.engine.gathered import (
     Gathered,
+    beyond,
     expected,
     is_listed,
     listed_anew,
@@ -89,6 +90,8 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
         for link in ctx.store.unsettled(pair.id):
             found.links.setdefault(link.id, link)
         yield from _look_again(ctx, pair, found)
+    if state.approved or state.rejoin is not None:
+        yield from _look_beyond(ctx, pair, found, window)
     _load_tagged(ctx, pair, found)
     yield from _read_twins(ctx, pair, found)
     _load_neighbours(ctx, pair, found, window)
@@ -250,6 +253,16 @@ def _look_again(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
             and not (isinstance(obs := seen.get(key), Seen) and obs.mark > half.mark)
         ]
         yield from _read(ctx, pair, found, side, keys)
+
+
+def _look_beyond(ctx: Context, pair: Pair, found: Gathered, window: Window) -> Steps[None]:
+    """What a complete listing does not show is read as well when an admin has said what is to
+    become of a side that was set back: what is known of it may be newer than anything it shows."""
+    due = {link.id for link in ctx.store.unsettled(pair.id)}
+    for side in Side:
+        if side in found.complete:
+            keys = beyond(found, side, due, window, pair.zone)
+            yield from _read(ctx, pair, found, side, keys)
 
 
 def _doubt_absence(ctx: Context, found: Gathered, side: Side, port: SyncSide) -> None:

@@ -84,9 +84,10 @@ class SetBack:
 
 def is_older(link: Link, side: Side, obs: Observation) -> bool:
     """True where the item stands in an older state than the one that was accepted, or came to its
-    end before that: either would be turned away for ever, and both sides differ."""
+    end before that: either would be turned away for ever, and both sides differ. So would whatever
+    is older than an item that could not be read since, which would be read again for ever."""
     half = link.half(side)
-    if link.state is LinkState.BURIED or half.presence is not Presence.PRESENT:
+    if link.state is LinkState.BURIED or half.presence not in _THERE:
         return False
     if isinstance(obs, Gone):
         return obs.mark is not None and obs.mark < half.mark

@@ -78,6 +78,8 @@ def settle_ended(ctx: Context, pair: Pair, found: Gathered) -> None:
     a copy that they had pasted (seed 3204)."""
     if not found.ended or Side.CALENDAR not in found.complete:
         return
+    if any(isinstance(obs, Unknown) for obs in found.calendar.values()):
+        return  # Any of these may be the same item, made anew.
     now = ctx.clock.now()
     there = {obs.uid for obs in found.calendar.values() if isinstance(obs, Seen)}
     ended: dict[str, Gone] = {}

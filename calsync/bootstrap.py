@@ -54,6 +54,7 @@ from calsync.store.former import FormerStates
 from calsync.store.hub import SqlHubStore
 from calsync.store.lease import ProcessLease
 from calsync.store.migrate import facts, migrate
+from calsync.store.nights import Nights
 from calsync.store.pairs import Mappings
 from calsync.store.people import People
 from calsync.store.reports import Reports
@@ -369,6 +370,7 @@ def build_worker(system: System, lease: ProcessLease | None = None) -> tuple[Wor
         housekeeping=min(10.0, settings.worker.poll_floor * 2),
         compare_at=settings.worker.full_compare_at,
         purge=lambda: purge_now(home),
+        nights=Nights(home.db, home.clock),
         rooms=(lambda: _look_at_rooms(system)) if system.remote is not None else None,
     )
     return worker, triggers

@@ -337,8 +337,10 @@ class Store(Protocol):
 
     def commit(self, commit: Commit) -> None: ...
 
-    def save_states(self, states: Sequence[RoomState]) -> None:
-        """Store several room states at once; for idle rooms, whose cursors moved over nothing."""
+    def save_states(self, states: Sequence[RoomState], fences: Mapping[str, int]) -> set[str]:
+        """Store several room states at once; for idle rooms, whose cursors moved over nothing.
+        ``fences``: under which each was worked; of one without a fence it is kept what went wrong.
+        Left out, and given back, are those whose room somebody took, or mapped otherwise, since."""
         ...
 
     def claim_notices(

@@ -77,7 +77,7 @@ BUGS: tuple[Bug, ...] = (
         "    report.observed = len(found.booking) + len(found.calendar)\n",
         "    report.observed = len(found.booking) + len(found.calendar)\n"
         "    ctx.store.save_states([replace(ctx.state(pair), window=window,"
-        " calendar_cursor=found.calendar_cursor, booking_cursor=found.booking_cursor)])\n",
+        " calendar_cursor=found.calendar_cursor, booking_cursor=found.booking_cursor)], ctx.fences)\n",
     ),
     Bug(
         "the outbox is not written before the call",

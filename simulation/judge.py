@@ -17,9 +17,10 @@ After a restore (faults 50 and 62) a judge who sees only both stores can demand 
   there in the end as it was, unless people change it after, or a record or something parked says
   what became of it. Of what they had not agreed on, something must be there.
 * What people do after the restore counts as ever, with two exceptions that are promised so. Who
-  changes an item that was set back takes it as it shows, and so does an update of the zone rules,
-  which makes it new. Who cancels on the restored side before
-  the admin has answered may be undone: joined anew, nothing is deleted.
+  changes an item that was set back takes it as it shows, and so does Exchange where it makes it new
+  (an update of the zone rules, delete and create, a move to elsewhere): its state is the newest
+  then, and no sign any more. Who cancels on the restored side before the admin has answered may be
+  undone: joined anew, nothing is deleted.
 * Without a sign nobody can know. Where a calendar merely lacks something, and shows nothing older,
   nothing that was deleted, and not the two newest gone, that counts as deleted by people.
 * Where calsync's own memory went back, too, the calendars are the witness: what is gone from them
@@ -32,7 +33,7 @@ After a restore (faults 50 and 62) a judge who sees only both stores can demand 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -54,10 +55,12 @@ Place_ = tuple[Side, str]
 @dataclass(frozen=True, slots=True)
 class _Stood:
     """What a restore left of a booking: the acts from ``number`` on are judged, and before them
-    ``act``, which stands for what the other side showed; None where only its presence counts."""
+    ``act``, which stands for what the other side showed; None where only its presence counts.
+    ``back``: what the restored side showed; None where it was not there."""
 
     number: int
     act: Act | None
+    back: frozenset[Feature] | None = None
 
 
 @dataclass(slots=True)
@@ -338,15 +341,23 @@ class Judge:
                     step=self.story.step, kind=Kind.BOOK, side=side.other, room=place.id,
                     name=name, before=None, after=here.features(),
                 )  # fmt: skip
-            self.stood[name] = _Stood(len(acts), act)
+            shows = back[name].features() if name in back else None
+            self.stood[name] = _Stood(len(acts), act, shows)
 
-    def renewed(self, place: Place) -> None:
-        """Every series of the room's calendar got a new version, which says nothing of its age."""
+    def renewed(self, place: Place, uids: Container[str]) -> None:
+        """Exchange gave these items of the room's calendar a new version, which says nothing of
+        their age: those that still show what a restore made of them are no sign of it any more, and
+        count as changed to that."""
         if self.restored.get(place.id) is not Side.CALENDAR:
             return
+        items, (_, odd) = self.company.box(place).items, self.lacking[place.id]
         for one in self.people.images(Side.CALENDAR, place):
-            if one.series and one.name in self.stood:
-                self.stood[one.name] = replace(self.stood[one.name], act=None)
+            stood = self.stood.get(one.name)
+            if items[one.key].uid not in uids or stood is None or stood.back != one.features():
+                continue
+            odd.discard(one.name)
+            if stood.act is not None and stood.act.after != stood.back:
+                self.stood[one.name] = replace(stood, act=None)
 
     def forgotten(self) -> None:
         """What calsync knew was set back, too. What was in a calendar once and is gone stays gone,

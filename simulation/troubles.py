@@ -133,6 +133,7 @@ class Troubles:
         if item is None:
             return False
         self.company.control.act(kind="recreate", room=place.address, iCalUId=item.uid)
+        self.restores.judge.renewed(place, {item.uid})
         return True
 
     def _move_id(self, rng: Random, place: Place) -> bool:
@@ -140,6 +141,7 @@ class Troubles:
         if item is None:
             return False
         self.company.control.act(kind="move_folder", room=place.address, iCalUId=item.uid)
+        self.restores.judge.renewed(place, {item.uid})
         return True
 
     def _rewrite(self, rng: Random, place: Place) -> bool:
@@ -160,7 +162,9 @@ class Troubles:
         tagged = [one for one in box.items.values() if one.tags or one.extensions]
         if not tagged:
             return False
-        self.company.control.world.put(box, replace(rng.choice(tagged), tags={}, extensions={}))
+        item = rng.choice(tagged)
+        self.company.control.world.put(box, replace(item, tags={}, extensions={}))
+        self.restores.judge.renewed(place, {item.uid})
         return True
 
     def _mailbox_moves(self, rng: Random, place: Place) -> bool:
@@ -171,6 +175,7 @@ class Troubles:
         for key in list(box.items):
             box.move(key, self.company.control.world.tick())
         _void_tokens(box)
+        self.restores.judge.renewed(place, {one.uid for one in box.items.values()})
         self.undo.append(front.faults.clear)
         _ = rng
         return True
@@ -204,7 +209,7 @@ class Troubles:
         series = [one for one in box.items.values() if one.rule is not None]
         for one in series:
             self.company.control.world.put(box, one)
-        self.restores.judge.renewed(place)
+        self.restores.judge.renewed(place, {one.uid for one in series})
         return bool(series)
 
     def _many(self, rng: Random, place: Place) -> bool:

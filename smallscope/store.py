@@ -7,7 +7,7 @@ of failures) is left out, so that it does not set states apart.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -154,7 +154,7 @@ class ValueStore:
         self.db = db
         self.trail.append(db)
 
-    def save_states(self, states: Sequence[RoomState]) -> None:
+    def save_states(self, states: Sequence[RoomState], fences: Mapping[str, int]) -> set[str]:
         raise NotImplementedError
 
     def claim_notices(

@@ -130,7 +130,7 @@ def _occupancy(
         return [
             _frame(api, room, span, view)
             | {"items": [booking_doc(Shown(b, room.room.zone), token) for b in bookings]}
-            for room, bookings in api.service.live(room_ids, span)
+            for room, bookings in api.service.series(room_ids, span)
         ]
     return [
         _frame(api, room, span, view)

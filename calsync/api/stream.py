@@ -121,20 +121,24 @@ class _Stream:
     async def run(self, page: ChangePage, seen: int) -> AsyncIterator[bytes]:
         """``seen``: the newest change number before ``page`` was read."""
         yield f"retry: {RETRY}\n\n".encode()
+        said = monotonic()
         try:
             while True:
                 for event in self._events(page):
                     yield event
+                    said = monotonic()
                 if not page.more:
-                    while not await self._changed(seen):
-                        if not await self._still_allowed():
-                            return
-                        yield b": still here\n\n"
+                    await self._changed(seen, until=said + PULSE)
+                if monotonic() - said >= PULSE:
+                    # What changes elsewhere all the time is nothing that this client hears of.
+                    yield b": still here\n\n"
+                    said = monotonic()
                 # Before the reading: what comes between the two is looked at once more.
                 seen = self._api.service.newest()
-                page = await run_in_threadpool(
-                    self._api.service.changes, page.cursor, room_id=self._room_id, limit=_PAGE
-                )
+                found = await run_in_threadpool(self._next, page.cursor)
+                if found is None:
+                    return
+                page = found
         except ResyncRequired:
             now = format_utc(self._api.now())
             yield _event("", RESYNC, {"type": RESYNC, "timestamp": now, "data": {"at": now}})
@@ -142,17 +146,18 @@ class _Stream:
             # The client comes back by itself, and is told then what is wrong.
             log.warning("An event stream ended: %s", error)
 
-    async def _changed(self, seen: int) -> bool:
-        until = monotonic() + PULSE
+    async def _changed(self, seen: int, *, until: float) -> None:
+        """Ends when something changed, or at ``until`` (monotonic seconds)."""
         while monotonic() < until:
             await asyncio.sleep(_LOOK_EVERY)
             if self._api.service.newest() != seen:
-                return True
-        return False
+                return
 
-    async def _still_allowed(self) -> bool:
-        """A token that was revoked ends its streams, too."""
-        return await run_in_threadpool(self._api.service.tokens.check, self._secret) is not None
+    def _next(self, cursor: str) -> ChangePage | None:
+        """None: the token was revoked, which ends its streams, too, however busy they are."""
+        if self._api.service.tokens.check(self._secret) is None:
+            return None
+        return self._api.service.changes(cursor, room_id=self._room_id, limit=_PAGE)
 
     def _events(self, page: ChangePage) -> list[bytes]:
         # What was overtaken by a later change of the same page is not told on its own.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 import sys
 import tempfile
 import traceback
@@ -111,7 +112,9 @@ def _unforeseen() -> CalsyncError:
     for folder in _folders():
         path = folder / "errors.log"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.parent == Path(tempfile.gettempdir()):
+                _refuse_trap(folder)
             # 0600: an exception may name people or addresses.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             with open(descriptor, "a", encoding="utf-8") as file:
@@ -132,6 +135,17 @@ def _folders() -> list[Path]:
     # Windows has no user numbers, and a folder for temporary files for each user.
     user = os.getuid() if hasattr(os, "getuid") else "user"
     return [Path(home) / "calsync", Path(tempfile.gettempdir()) / f"calsync-{user}"]
+
+
+def _refuse_trap(folder: Path) -> None:
+    """Where everybody may make folders somebody may have made ours, to read along, or to have
+    another file written to through a link. Raises OSError."""
+    if not hasattr(os, "getuid"):
+        return
+    found = folder.lstat()
+    others = stat.S_IWGRP | stat.S_IWOTH
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & others:
+        raise PermissionError(errno.EPERM, "others may write there", str(folder))
 
 
 def _mute(stream: TextIO) -> None:

@@ -167,10 +167,16 @@ class Context:
         state = self.states.get(pair_id)
         if state is not None:
             self.states[pair_id] = replace(state, window=None)
+        # Whoever mapped it so took the lease away: what was read before must not be stored.
+        self.fences.pop(pair_id, None)
         self.resting.discard(pair_id)
 
     def save_idle(self) -> None:
         """Store the states of rooms whose cursors moved over nothing."""
         if self.unsaved:
-            self.store.save_states([self.states[i] for i in sorted(self.unsaved)])
+            held = [self.states[i] for i in sorted(self.unsaved)]
+            for pair_id in self.store.save_states(held, self.fences):
+                # Its lease, and what is stored, is taken anew with its next cycle.
+                self.fences.pop(pair_id, None)
+                self.resting.discard(pair_id)
             self.unsaved.clear()

@@ -224,6 +224,10 @@ def _work(
         pushed = yield from push(ctx, pair, plan.effects, links, window=window, quiet=quiet)
         report.effects += pushed.executed
         report.until = max(report.until, pushed.until)
+        if pushed.put_off:
+            state = replace(state, writes=state.writes.less(pushed.put_off))
+            ctx.states[pair.id] = state
+            ctx.unsaved.add(pair.id)
         if not pushed.executed:
             report.error = "; ".join(sorted(set(pushed.reasons)))
             break
@@ -311,7 +315,9 @@ def _commit(
 def _rest(ctx: Context, pair: Pair, state: RoomState, report: CycleReport) -> None:
     """A room whose first import has come to rest may send notices from now on."""
     joining = state.rejoin is not None and report.unsettled
-    imported = state.imported or not (report.error or joining)
+    # What was written and not heard of belongs to the import: its answer is told to nobody either.
+    doubtful = not state.imported and bool(ctx.store.open_effects(pair.id))
+    imported = state.imported or not (report.error or joining or doubtful)
     done = replace(
         state,
         imported=imported,

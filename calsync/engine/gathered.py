@@ -91,6 +91,20 @@ def moved_out(found: Gathered, side: Side, pair: Pair, window: Window) -> bool:
     return all(key in seen or key in anew for key in found.missing[side])
 
 
+def listed_anew(found: Gathered, side: Side) -> set[str]:
+    """Keys that a complete listing lacked whose items it showed under other ones."""
+    lacked = found.missing[side]
+    if not lacked:
+        return set()
+    uids = {
+        obs.uid
+        for key, obs in found.seen(side).items()
+        if key not in lacked and isinstance(obs, Seen) and obs.uid
+    }
+    halves = [link.half(side) for link in found.links.values()]
+    return {half.key for half in halves if half.key in lacked and half.uid in uids}
+
+
 def vanished(found: Gathered, side: Side, keys: list[str]) -> bool:
     """True where an item that was there is nowhere, and no feed told that it went: the side may
     have been set back. Then all of it is looked at before anything is made of one absence."""

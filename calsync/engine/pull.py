@@ -14,6 +14,7 @@ from calsync.engine.gathered import (
     Gathered,
     expected,
     is_listed,
+    listed_anew,
     moved_out,
     new_times,
     overlapping,
@@ -313,9 +314,12 @@ def _look_elsewhere(
     """Of items that were there and are not found under their keys: whether they have others now.
 
     Exchange makes some changes as Delete + Create (ews-managed-api #255). A feed may tell the
-    first half alone; taken for a deletion it would cancel a person's booking.
+    first half alone; taken for a deletion it would cancel a person's booking. What a listing in
+    full shows under another key is not searched for: of a mailbox that moved that is everything,
+    and the calls it allows would not do. Begun anew, they would not do for ever.
     """
     seen = found.seen(port.side)
+    listed = listed_anew(found, port.side)
     gone = {
         half.key: half.uid
         for link in found.links.values()
@@ -323,6 +327,7 @@ def _look_elsewhere(
         and half.key is not None
         and not is_theirs(half.key)
         and half.uid
+        and half.key not in listed
         and half.presence in (Presence.PRESENT, Presence.UNKNOWN)
         and isinstance(obs := seen.get(half.key), Gone)
         and obs.absence is Absence.READ

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -37,6 +37,7 @@ from calsync.model import (
     is_theirs,
 )
 from calsync.ports import LONGEST_QUEUE, Capabilities, Commit, SyncSide
+from calsync.reconcile.guard import repeatable
 from calsync.reconcile.observe import LAG, too_new_to_be_gone
 from calsync.reconcile.order import waves
 from calsync.reconcile.rebase import bury, with_half
@@ -46,9 +47,11 @@ from calsync.reconcile.settle import settle
 @dataclass(slots=True, kw_only=True)
 class Pushed:
     """What pushing did: ``executed`` effects took effect; a side asked to be left alone ``until``
-    then (monotonic seconds); ``stale``: somebody was faster than one of them."""
+    then (monotonic seconds); ``stale``: somebody was faster than one of them. ``put_off``: changes
+    and deletions that were not carried out."""
 
     executed: int = 0
+    put_off: int = 0
     stale: bool = False
     until: float = 0.0
     reasons: list[str] = field(default_factory=list)
@@ -172,6 +175,8 @@ def record(
         links[link.id] = changed[link.id] = result.link
         conflicts += result.conflicts
         for notice in result.notices:
+            if _lives_on(ctx, pair, notice):
+                continue
             told = doubtful if may_be_told(ctx, link, kind=notice.kind) else notices
             told.extend(addressed(ctx, pair, notice, link))
         # What a declined copy left is looked for elsewhere first; declined it is.
@@ -186,6 +191,7 @@ def record(
                 asked = 0.0 if effect.organizer else outcome.seconds
                 pushed.until = max(pushed.until, ctx.clock.monotonic() + asked)
                 pushed.reasons.append(outcome.reason)
+                pushed.put_off += repeatable([effect])
             case InDoubt():
                 pushed.reasons.append(outcome.reason)
             case _:
@@ -198,8 +204,8 @@ def record(
             links=list(changed.values()),
             settled=settled,
             conflicts=conflicts,
-            notices=notices,
-            doubtful=doubtful,
+            notices=_series_first(notices),
+            doubtful=_series_first(doubtful),
             audit=entries,
             took_effect=[
                 effect
@@ -208,6 +214,21 @@ def record(
                 or (isinstance(said, Done) and effect.kind is EffectKind.DECLINE_EVENT)
             ],
         )
+    )
+
+
+def _lives_on(ctx: Context, pair: Pair, notice: Notice) -> bool:
+    """True where the platform gave up only a part of the booking. The ledger has one row for the
+    cancellation of all of it, so that a part must not take its place."""
+    cancelled = notice.kind is NoticeKind.CANCELLED and notice.cause is Side.BOOKING
+    return cancelled and ctx.store.has_live_part(pair.id, notice.booking_key)
+
+
+def _series_first(notices: Iterable[Notice]) -> list[Notice]:
+    """Of a booking that is cancelled in several parts, the first is what its person is told of: to
+    name one date, where a series goes, would say that the others stand."""
+    return sorted(
+        notices, key=lambda n: n.kind is NoticeKind.CANCELLED and n.occupancy.recurrence is None
     )
 
 

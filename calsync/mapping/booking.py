@@ -247,6 +247,24 @@ def hide_details(doc: dict[str, object]) -> dict[str, object]:
     return shown
 
 
+def hide_titles(
+    doc: dict[str, object], dates: Iterable[datetime] | None = None
+) -> dict[str, object]:
+    """A copy without titles; with ``dates`` without those of these dates of the series alone."""
+    if dates is None:
+        bare = hide_details(doc)
+        return bare | {"bookedBy": doc["bookedBy"]} if "bookedBy" in doc else bare
+    shut = {format_local(at) for at in dates}
+    overrides = doc.get("recurrenceOverrides")
+    if not isinstance(overrides, Mapping):
+        return dict(doc)
+    shown = {
+        at: {k: v for k, v in patch.items() if k != "title" or at not in shut}
+        for at, patch in overrides.items()
+    }
+    return doc | {"recurrenceOverrides": shown}
+
+
 # --- small values --------------------------------------------------------------------------
 
 

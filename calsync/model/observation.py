@@ -13,6 +13,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from calsync.model.occupancy import Occupancy
+from calsync.model.refusal import Refusal
 from calsync.model.rooms import NOBODY, Person
 
 
@@ -45,6 +46,16 @@ def their_id(key: str) -> str:
     return key.removeprefix(_THEIRS)
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The booking that an item is one of several parts of: all that it says, and which of its dates
+    were refused. ``waits``: other parts of it have no answer yet."""
+
+    content: Occupancy
+    refusal: Refusal | None = None
+    waits: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """The item is there. ``fingerprint`` is that of ``occupancy``, computed once at the edge.
@@ -62,7 +73,8 @@ class Seen:
     another one made.
     ``answer``: of a meeting in a person's calendar, what the room said; ``answered``: when, by the
     server's clock, where it tells. ``copy``: the key of the room's own copy, where it is known.
-    ``organizer``: in whose mailbox it was found, where no link knows.
+    ``organizer``: in whose mailbox it was found, where no link knows. ``whole``: the booking of
+    which it is a part.
     """
 
     key: str
@@ -86,6 +98,7 @@ class Seen:
     answered: datetime | None = None
     copy: str = ""
     organizer: str = ""
+    whole: Whole | None = None
 
 
 def former_mark(key: str) -> str:
@@ -109,11 +122,13 @@ class Absence(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """The item is not there any more, by positive evidence."""
+    """The item is not there any more, by positive evidence. ``whole``: of a part of a booking that
+    was rejected, all of it."""
 
     key: str
     absence: Absence
     mark: int | None = None
+    whole: Whole | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,11 @@ class Tally:
             return Tally(more, now) if more else NONE_YET
         return Tally(counted + more, self.since)
 
+    def less(self, fewer: int) -> Tally:
+        """So many of them did not happen after all."""
+        left = self.count - fewer
+        return Tally(left, self.since) if left > 0 else NONE_YET
+
 
 #: Nothing happened yet.
 NONE_YET = Tally()

@@ -13,6 +13,7 @@ from calsync.conflicts.clash import Claim, Verdict, shown
 from calsync.mapping.expand import busy_intervals, extent, instances
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    NONE_YET,
     Effect,
     Interval,
     Link,
@@ -68,7 +69,14 @@ def freed(link: Link) -> Link:
     revision: moved on, nothing would look it up, and the link waited for it for ever (found by
     simulation)."""
     revision = link.revision if link.in_flight else link.revision + 1
-    return replace(link, state=LinkState.ACTIVE, reason="", attempts=0, revision=revision)
+    return replace(
+        link,
+        state=LinkState.ACTIVE,
+        reason="",
+        attempts=0,
+        writes=NONE_YET,
+        revision=revision,
+    )
 
 
 def _new_life(link: Link, lives: Side) -> list[Link]:

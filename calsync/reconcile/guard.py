@@ -128,6 +128,12 @@ def counted(link: Link, effect: Effect, now: datetime) -> Link:
     return replace(link, writes=link.writes.plus(1, HOUR, now))
 
 
+def uncounted(link: Link, effect: Effect) -> Link:
+    """``link`` without a write that was put off: what was not carried out, nobody takes back."""
+    fewer = repeatable([effect])
+    return replace(link, writes=link.writes.less(fewer)) if fewer else link
+
+
 def worn_out(link: Link, limits: Limits, now: datetime) -> str:
     """Why the link is written no more for now; empty where it may be."""
     count = link.writes.within(HOUR, now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from calsync.conflicts.merge import same_schedule
 from calsync.mapping.fingerprint import fingerprint
@@ -27,7 +27,7 @@ from calsync.model import (
 from calsync.reconcile.join import link_id, never_read
 from calsync.reconcile.observe import accept, last_seen
 from calsync.reconcile.rebase import bury, made, rebase, with_half
-from calsync.reconcile.sent import half_way
+from calsync.reconcile.sent import half_way, touched
 
 
 class Vanished:
@@ -138,9 +138,7 @@ def made_twice(
     if half.uid != obs.uid or half.key == obs.key:
         return None
     second = accept(second, side, obs, now) or second
-    # Both times are stamped as an item is saved, if not always in one millisecond.
-    touched = obs.modified is not None and obs.modified - obs.created > timedelta(milliseconds=20)
-    if not touched or obs.fingerprint == half.fingerprint:
+    if not touched(obs) or obs.fingerprint == half.fingerprint:
         # One that came late may show what the booking was: that is nobody's change.
         return link, _superfluous(second, side, obs.occupancy, obs.fingerprint)
     if half.fingerprint != link.base_fingerprint:

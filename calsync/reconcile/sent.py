@@ -8,11 +8,22 @@ take back what they really did on the other side meanwhile. So it is remembered 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import agreed, same_grid, unmade
 from calsync.mapping.fingerprint import fingerprint
-from calsync.model import Effect, Half, Link, Occupancy, Presence, Seen, Side, former_mark
+from calsync.model import (
+    Effect,
+    Half,
+    Link,
+    LinkState,
+    Occupancy,
+    Presence,
+    Seen,
+    Side,
+    former_mark,
+)
 from calsync.reconcile.rebase import made, rebase, with_half
 
 #: How many different contents are remembered, newest last. Each was decided on one state of the
@@ -86,10 +97,20 @@ def half_way(before: Link, side: Side, now: Seen, *, merged: bool = False) -> Oc
     return unmade(common, wanted, was, now.occupancy) if same_grid(base, wanted) else None
 
 
+def touched(item: Seen) -> bool:
+    """True where an item was changed after it was made. Both times are stamped as it is saved, if
+    not always in one millisecond."""
+    return item.modified is not None and item.modified - item.created > timedelta(milliseconds=20)
+
+
 def as_tried(link: Link, before: Link, side: Side, now: Seen) -> Link:
     """``link`` with what a create in doubt was to make as its base, where ``side`` shows its item
     before it was looked up: what is missing of a new series is still to be made, and what else
-    differs is what people changed since. ``before``: without ``now``."""
+    differs is what people changed since. One that comes when its booking is buried is no edit of
+    anybody's as long as nobody touched it, though its exceptions were never made. ``before``:
+    without ``now``."""
+    if before.state is LinkState.BURIED and before.half(side).sent and not touched(now):
+        return rebase(link, now.occupancy, now.fingerprint)
     target, half = shown(before, side.other), before.half(side)
     ours = before.in_flight and before.base is None and now.tag == before.id
     if not ours or target is None or half.sent != before.half(side.other).fingerprint:

@@ -32,6 +32,7 @@ from calsync.model import (
     Stale,
     Unknown,
 )
+from calsync.reconcile.guard import uncounted
 from calsync.reconcile.observe import LAG, accept, half_of
 from calsync.reconcile.rebase import made, rebase, with_half
 from calsync.reconcile.sent import as_sent, half_way
@@ -82,6 +83,7 @@ def settle(link: Link, effect: Effect, outcome: Outcome, *, now: datetime, quiet
         case Later():
             # Nothing was tried, so nothing counts as an attempt.
             link = replace(link, in_flight=False, attempts=max(0, link.attempts - 1))
+            link = uncounted(link, effect)
             if outcome.reason == NEVER_ARRIVED:
                 link = _may_still_arrive(link, effect)
             return Settled(link=link, what=f"put off: {outcome.reason}")

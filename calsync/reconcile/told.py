@@ -6,6 +6,8 @@ Outlook. ``calsync plan`` asks ``expected`` before anything is done.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from calsync.conflicts.merge import same_schedule
 from calsync.model import (
     Absence,
@@ -16,8 +18,10 @@ from calsync.model import (
     Notice,
     NoticeKind,
     Presence,
+    Refusal,
     Seen,
     Side,
+    Whole,
     is_theirs,
 )
 
@@ -53,20 +57,38 @@ def expected(link: Link, effect: Effect) -> NoticeKind | None:
 
 def confirmation(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:
     """One answer to the person who booked: yes, or yes except for some dates, or "not moved". None
-    of a meeting that its person made in Outlook: who asks on the platform is not known."""
+    of a meeting that its person made in Outlook: who asks on the platform is not known. A booking
+    in several parts stands when all of them do, and is answered as one then."""
     if link.origin is Side.CALENDAR and is_theirs(link.event.key):
         return ()
-    return (
-        Notice(
-            kind=NoticeKind.REJECTED if refuses_all(effect) else NoticeKind.CONFIRMED,
-            link_id=link.id,
-            booking_key=state.key,
-            revision=state.version,
-            person=link.person,
-            occupancy=state.occupancy,
-            refusal=effect.refusal,
-        ),
+    answer = Notice(
+        kind=NoticeKind.REJECTED if refuses_all(effect) else NoticeKind.CONFIRMED,
+        link_id=link.id,
+        booking_key=state.key,
+        revision=state.version,
+        person=link.person,
+        occupancy=state.occupancy,
+        refusal=effect.refusal,
     )
+    if state.whole is None:
+        return (answer,)
+    told = (answer,) if refuses_all(effect) else ()
+    if state.whole.waits:
+        return told
+    yes = replace(answer, kind=NoticeKind.CONFIRMED, refusal=_lost(state.whole, effect))
+    return (*told, _of_all(yes, state.whole, state.mark))
+
+
+def _lost(whole: Whole, effect: Effect) -> Refusal | None:
+    """The dates that a booking does not get, by whichever of its parts."""
+    known = (whole.refusal, effect.refusal)
+    return next((one for one in known if one is not None and one.dates), None)
+
+
+def _of_all(notice: Notice, whole: Whole, mark: int | None) -> Notice:
+    """``notice`` about the booking as one, under the same name for each of its parts."""
+    key = whole_key(notice.booking_key)
+    return replace(notice, booking_key=key, revision=f"all:{mark}", occupancy=whole.content)
 
 
 def rejection(link: Link, effect: Effect, state: Gone) -> tuple[Notice, ...]:
@@ -77,17 +99,16 @@ def rejection(link: Link, effect: Effect, state: Gone) -> tuple[Notice, ...]:
         return ()  # Its owner was faster and gave it up: there is nothing to refuse any more.
     if effect.was is None or effect.key is None:
         return ()
-    return (
-        Notice(
-            kind=NoticeKind.REJECTED,
-            link_id=link.id,
-            booking_key=effect.key,
-            revision=effect.version,
-            person=link.person,
-            occupancy=effect.was,
-            refusal=effect.refusal,
-        ),
+    no = Notice(
+        kind=NoticeKind.REJECTED,
+        link_id=link.id,
+        booking_key=effect.key,
+        revision=effect.version,
+        person=link.person,
+        occupancy=effect.was,
+        refusal=effect.refusal,
     )
+    return (no if state.whole is None else _of_all(no, state.whole, state.mark),)
 
 
 def change(link: Link, effect: Effect, state: Seen) -> tuple[Notice, ...]:
@@ -126,7 +147,7 @@ def cancellation(link: Link, effect: Effect) -> tuple[Notice, ...]:
         Notice(
             kind=NoticeKind.CANCELLED,
             link_id=link.id,
-            booking_key=key if by_calendar else whole(key),
+            booking_key=key if by_calendar else whole_key(key),
             revision=effect.version if by_calendar else "",
             person=link.person,
             occupancy=effect.was,
@@ -142,7 +163,7 @@ def by_its_person(link: Link, notice: Notice) -> bool:
     return theirs and link.event.reason != Absence.DROPPED.value
 
 
-def whole(key: str) -> str:
+def whole_key(key: str) -> str:
     """The booking that a key names, which may be that of a part (``KEY#part``)."""
     return key.partition("#")[0]
 

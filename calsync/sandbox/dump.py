@@ -64,7 +64,7 @@ def item_dump(box: Mailbox, item: Item) -> dict[str, Any]:
         "recurrence": show(item.rule, item.when.start_zone.label) if item.rule else None,
         "cancelled": [day.isoformat() for day in sorted(item.cancelled)],
         "declined": [day.isoformat() for day in sorted(item.declined)],
-        "exceptions": exceptions(box, item, DEFAULT),
+        "exceptions": [event(box, one, DEFAULT) for one in exceptions(item)],
         "tags": dict(item.tags.values()),
         "change": item.change,
     }

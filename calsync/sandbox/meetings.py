@@ -100,6 +100,9 @@ def _deliver(
         _follow(world, target, item)
         return
     delay = world.switches.attendant_delay_s if rules.delay_s is None else rules.delay_s
+    old = target.find_uid(item.uid)
+    if old is not None and _stands_elsewhere(old, item):
+        days = None  # To this room it is a request for another time.
     if delay > 0 and rules.AddNewRequestsTentatively and days is None:
         _follow(world, target, item)
     world.later(delay, lambda: _process(world, target, sender, item.uid, days))
@@ -179,9 +182,10 @@ def _process(
     ):
         return  # cancelled, or the room was taken off again, before the attendant came to it
     old = room.find_uid(uid)
-    if days is None or old is None or not old.live:
+    if days is None or old is None or not old.live or _stands_elsewhere(old, item):
         _settle_whole(world, room, sender, item, old)
         return
+    days |= _days_elsewhere(old, item)
     refused = set(old.declined)
     newly = {}
     for day in sorted(days):
@@ -206,6 +210,29 @@ def _process(
     for day, verdict in newly.items():
         if (day in refused) != (day in old.declined) or verdict.answer == "declined":
             _reply(world, room, sender, item, verdict, day)
+
+
+def _stands_elsewhere(old: Item, item: Item) -> bool:
+    """True where an update brings the copy to another time, whatever its cause: the copy was set
+    back by a restore, so it has not answered for that time. To an attendee who has not answered
+    any update is a full one (Outlook docs, informational and full updates)."""
+    rule = item.rule
+    if rule is not None and old.rule is not None and old.rule.kind == "endDate":
+        # The attendant may have cut it.
+        rule = replace(rule, kind="endDate", end=old.rule.end, number=0)
+    return old.when != item.when or old.rule not in (item.rule, rule)
+
+
+def _days_elsewhere(old: Item, item: Item) -> frozenset[date]:
+    """The same of single dates: each changed one is mailed with the series (MS-OXOCAL
+    3.1.4.7.3.5), and answered by itself."""
+    both = {
+        day: (instance(old, day), instance(item, day))
+        for day in (old.overrides.keys() | item.overrides.keys()) - old.declined
+    }
+    return frozenset(
+        day for day, (here, there) in both.items() if here and there and here.when != there.when
+    )
 
 
 def _cut(old: Item, item: Item) -> date | None:

@@ -19,6 +19,8 @@ class Switches:
     # Creating twice with one transactionId (400 in live client code, 409 in test doubles).
     duplicate_status: int = 409
     duplicate_existing_id: bool = True
+    # Or answered with the event as it is now: seen once in a live answer of 2026.
+    duplicate_answers_event: bool = False
     # Whether extended properties of the organizer's item reach the room's copy.
     tag_reaches_room_copy: bool = False
     # Whether a copy made in Outlook carries the transactionId of its original.
@@ -68,6 +70,12 @@ class Switches:
     # repeats at it, or stored as the time the clocks show then.
     skipped_times_move: bool = False
     series_change_drops_exceptions: bool = True
+    # How many changed dates come with a master by $expand before a link leads to the rest; 0: all.
+    # That Outlook's collections are cut, no document says; OData lets a service do so.
+    expanded_most: int = 0
+    # Whether the longest span of calendarView (microsoft-graph-docs #6284) is that of the instances
+    # of a series, too.
+    instances_have_longest_span: bool = False
     # Cloud: the US Government and China clouds lack cancelledOccurrences and exceptionOccurrences.
     national_cloud: bool = False
     immutable_ids: bool = True

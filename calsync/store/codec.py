@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from calsync.mapping.expand import extent
 from calsync.mapping.fingerprint import dumps, loads
@@ -48,6 +48,11 @@ LINK_COLUMNS = ", ".join(
 
 
 # --- times -----------------------------------------------------------------------------------
+
+
+#: A row of a later time than this from now was written by a clock that was wrong: whatever it
+#: waits for, it has waited.
+AHEAD: Final = timedelta(minutes=5)
 
 
 def micros(at: datetime) -> int:

@@ -5,6 +5,7 @@ keeps a WAL database whole after a crash of the process or the power (only the n
 may be missing after a power cut, and every commit here can be derived or looked up again);
 ``BEGIN IMMEDIATE`` takes the write lock before the first read of a writing transaction, so a
 check and the write that rests on it see one state (https://www.sqlite.org/isolation.html).
+A server (PostgreSQL) has no such lock of its own: there an advisory one is taken, by all alike.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ log = logging.getLogger("calsync.store")
 
 #: Seconds a transaction waits for the database's write lock before it gives up.
 BUSY_TIMEOUT = 5.0
+
+#: The number of the write lock on a server. Any will do, as long as every calsync uses the same one
+#: ("cals" in ASCII).
+WRITE_LOCK = 0x63616C73
 
 #: Milliseconds of one piece of that wait, after which it is looked whether the process ends.
 _PIECE_MS = 100
@@ -247,6 +252,12 @@ class Database:
         finally:
             connection.execute(f"PRAGMA busy_timeout = {whole}")
 
+    def _take_server_lock(self, connection: Any) -> None:
+        """Until the end of the transaction. Rows that are not there yet cannot be locked, so that
+        two who find a room free would both book it."""
+        _run(connection, f"SET LOCAL lock_timeout = {int(self._busy_timeout * 1000)}")
+        _run(connection, f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+
     def _claim_thread(self) -> None:
         """A second transaction inside the first would wait for itself: say so instead."""
         if getattr(self._local, "busy", False):
@@ -369,6 +380,19 @@ class _Transaction:
                 self._driver.execute("BEGIN")
             elif self._kind is _Kind.WRITE:
                 database._take_write_lock(self._driver)
+        elif self._kind is _Kind.WRITE:
+            database._take_server_lock(self._driver)
+        elif self._kind is _Kind.READ:
+            # By default every statement sees what was committed before that statement.
+            _run(self._driver, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def _run(connection: Any, statement: str) -> None:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(statement)
+    finally:
+        cursor.close()
 
 
 def _parse(url: str) -> URL:

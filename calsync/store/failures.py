@@ -56,7 +56,8 @@ def of_sqlite(error: sqlite3.Error, where: str) -> StoreError:
 
 def of_postgresql(error: BaseException | None, where: str) -> StoreError:
     # SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
-    state = str(getattr(error, "sqlstate", "") or "")
+    # By the names of psycopg 3 and 2.
+    state = str(getattr(error, "sqlstate", "") or getattr(error, "pgcode", "") or "")
     detail = str(error).split("\n", 1)[0]
     if state in ("55P03", "40P01", "40001"):
         return busy(where)

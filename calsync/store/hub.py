@@ -6,17 +6,19 @@ use plain tuples and executemany.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
 from calsync.errors import DatabaseBusy
+from calsync.mapping.booking import hide_titles
 from calsync.mapping.booking_values import (
     ApiToken,
     Booking,
@@ -254,6 +256,27 @@ class SqlHubWriter(SqlHubReader):
     def update(self, bookings: Sequence[Booking]) -> None:
         lines = [rows.values(b) for b in bookings]
         run_many(self._c, self._hot.update_bookings, [(*row[1:], row[0]) for row in lines])
+        if shut := {b.id: b.content for b in bookings if rows.hides(b.content)}:
+            self._hide_in_answers(
+                lambda doc: rows.hidden(doc, shut[key]) if (key := doc.get("id")) in shut else doc
+            )
+
+    def drop_titles(self, room_id: str) -> None:
+        self._hide_in_answers(lambda doc: hide_titles(doc) if doc.get("roomId") == room_id else doc)
+
+    def _hide_in_answers(self, hide: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        where = "body LIKE ? OR body LIKE ?"
+        answers = [
+            rows.answer(row)
+            for row in self._run(f"{_ANSWERS} WHERE {where}", '%"title"%', '%"bookedBy"%')
+        ]
+        changed = []
+        for kept in answers:
+            doc = json.loads(kept.body)
+            if (bare := hide(doc)) != doc:
+                changed.append((json.dumps(bare, ensure_ascii=False), kept.token_id, kept.key))
+        update = f"UPDATE {t.answer.name} SET body = ? WHERE token_id = ? AND key = ?"
+        run_many(self._c, self._text.sql(update), changed)
 
     def take_numbers(self, count: int) -> int:
         sql = f"UPDATE {t.counter.name} SET value = value + ? WHERE name = ? RETURNING value"

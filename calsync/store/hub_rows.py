@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from calsync.mapping.booking import refusal_from_json, refusal_to_json
+from calsync.mapping.booking import (
+    hide_details,
+    hide_titles,
+    refusal_from_json,
+    refusal_to_json,
+)
 from calsync.mapping.booking_rules import rules_from_text, rules_to_text
 from calsync.mapping.booking_values import (
     ApiToken,
@@ -17,7 +22,7 @@ from calsync.mapping.booking_values import (
     StoredRoom,
 )
 from calsync.mapping.fingerprint import dumps, loads
-from calsync.model import Interval, Person, Room, Side
+from calsync.model import Interval, Occupancy, Person, Room, Side
 from calsync.model.rooms import NOBODY
 from calsync.store.connection import Row
 
@@ -97,6 +102,21 @@ def answer_values(kept: StoredAnswer) -> tuple[object, ...]:
     headers = json.dumps(kept.headers)
     at = micros(kept.at)
     return (kept.token_id, kept.key, kept.request, kept.status, headers, kept.body, at)
+
+
+def hides(content: Occupancy) -> bool:
+    """Whether something of it is private."""
+    return content.private or bool(_private_dates(content))
+
+
+def hidden(doc: dict[str, Any], content: Occupancy) -> dict[str, Any]:
+    """A kept answer about a booking without what is private of it by now."""
+    return hide_details(doc) if content.private else hide_titles(doc, _private_dates(content))
+
+
+def _private_dates(content: Occupancy) -> list[datetime]:
+    series = content.recurrence
+    return [o.recurrence_id for o in series.overrides if o.private] if series is not None else []
 
 
 def token(row: Row) -> ApiToken:

@@ -10,6 +10,7 @@ from calsync.model import MAIL, Notice, NoticeKind, Person, Side
 from calsync.ports import LONGEST_QUEUE, Clock, NoticeState, StoredNotice
 from calsync.store import schema
 from calsync.store.codec import (
+    AHEAD,
     instant,
     micros,
     occupancy_ends,
@@ -83,11 +84,12 @@ class Ledger:
     def claim(self, limit: int, *, closed: Collection[str] = frozenset()) -> list[StoredNotice]:
         """The oldest that are due, but for those of ``closed`` channels, moved to SENDING in one
         transaction."""
-        now = micros(self._clock.now())
-        where = "state = 'queued' AND due <= ?"
+        at = self._clock.now()
+        now = micros(at)
+        where = "state = 'queued' AND (due <= ? OR changed_at > ?)"
         if closed:
             where += f" AND channel NOT IN ({self._marks(len(closed))})"
-        values = (now, *sorted(closed))
+        values = (now, micros(at + AHEAD), *sorted(closed))
         any_due = self._sql(f"SELECT 1 FROM notice WHERE {where} LIMIT 1")
         with self._db.read() as connection:
             if connection.exec_driver_sql(any_due, values).first() is None:

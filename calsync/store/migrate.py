@@ -12,15 +12,12 @@ from sqlalchemy import inspect
 
 from calsync.errors import DatabaseUnusable
 from calsync.store.connection import Connection
-from calsync.store.database import Database
+from calsync.store.database import WRITE_LOCK, Database
 from calsync.store.migrations import HEAD
 from calsync.store.statements import Statements
 
 if TYPE_CHECKING:
     from alembic.config import Config
-
-#: Any number will do, as long as every calsync uses the same one ("cals" in ASCII).
-_ADVISORY_LOCK = 0x63616C73
 
 
 def migrate(db: Database) -> None:
@@ -34,7 +31,7 @@ def migrate(db: Database) -> None:
             return
     with db.rebuild() as connection:
         if not db.is_sqlite:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
         revision = _revision(connection, is_sqlite=db.is_sqlite)
         if revision == HEAD:
             return

@@ -264,8 +264,11 @@ class Mappings:
             )
             if before is not None and (bool(before[0]), before[1]) != (pair.titles, pair.zone):
                 # What was read says now something else: both sides are listed anew, together.
-                # One side alone would look changed, and be changed back.
-                again = "UPDATE room_sync SET window_start = NULL, window_end = NULL"
+                # One side alone would look changed, and be changed back. Whoever works the room
+                # must not store over it what was read before.
+                again = (
+                    "UPDATE room_sync SET window_start = NULL, window_end = NULL, fence = fence + 1"
+                )
                 connection.exec_driver_sql(self._sql(f"{again} WHERE pair_id = ?"), (pair.id,))
 
     def remove_pair(self, pair_id: str) -> bool:

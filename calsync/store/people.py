@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from calsync.mapping.booking import hide_details
 from calsync.mapping.booking_values import Booking
 from calsync.mapping.fingerprint import loads
 from calsync.model import MAIL, Link, LinkState, Occupancy, Presence, Side
@@ -354,8 +355,8 @@ class People:
         for one in kept.answers:
             doc = _parsed(one["body"])
             assert isinstance(doc, dict)
-            doc = {name: value for name, value in doc.items() if name not in ("bookedBy", "title")}
-            rows.append((json.dumps(doc, ensure_ascii=False), one["token_id"], one["key"]))
+            bare = json.dumps(hide_details(doc), ensure_ascii=False)
+            rows.append((bare, one["token_id"], one["key"]))
         run_many(connection, update, rows)
 
     def _untitle_all(self, connection: Connection, table: str, rows: Sequence[Row]) -> None:

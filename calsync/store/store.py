@@ -6,7 +6,7 @@ in one transaction, under the fence of the room's lease, or nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -115,12 +115,23 @@ class SqlStore:
             )
         return int(fence)
 
-    def save_states(self, states: Sequence[RoomState]) -> None:
-        """Store several room states at once. One whose pair was unmapped meanwhile is left out."""
-        rows = [_state_row(state) for state in states]
-        if rows:
-            with self._db.write() as connection:
-                run_many(connection, self._set_state, rows)
+    def save_states(self, states: Sequence[RoomState], fences: Mapping[str, int]) -> set[str]:
+        """Store several room states at once; of one without a fence it is kept what went wrong.
+        Left out, and given back, are those that were taken over, mapped otherwise or unmapped."""
+        if not states:
+            return set()
+        put = f"{self._set_state} AND {self._sql('fence = ?')}"
+        wrong = self._sql("UPDATE room_sync SET failures = ?, error = ? WHERE pair_id = ?")
+        held = [state for state in states if state.pair_id in fences]
+        failed = [(s.failures, s.error, s.pair_id) for s in states if s.pair_id not in fences]
+        with self._db.write() as connection:
+            found = connection.exec_driver_sql("SELECT pair_id, fence FROM room_sync").all()
+            valid = {str(row[0]): int(row[1]) for row in found}
+            lost = {s.pair_id for s in held if valid.get(s.pair_id) != fences[s.pair_id]}
+            ours = [state for state in held if state.pair_id not in lost]
+            run_many(connection, put, [(*_state_row(s), fences[s.pair_id]) for s in ours])
+            run_many(connection, wrong, failed)
+        return lost
 
     # --- links -------------------------------------------------------------------------------
 

@@ -8,11 +8,12 @@ lock.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from calsync.mapping.webhook_values import Backlog, Endpoint, Message, MessageState
+from calsync.pacing.schedule import LONGEST
 from calsync.store import schema as t
-from calsync.store.codec import instant, maybe_instant, maybe_micros, micros
+from calsync.store.codec import AHEAD, instant, maybe_instant, maybe_micros, micros
 from calsync.store.connection import Connection, Row
 from calsync.store.database import Database
 from calsync.store.statements import Statements, run_many, select_all
@@ -95,15 +96,17 @@ class SqlWebhookStore:
         """The oldest message that is due of each endpoint that may be sent to and is not busy."""
         free = self._sql(
             f"SELECT id FROM {t.webhook_endpoint.name}"
-            " WHERE disabled IS NULL AND (paused IS NULL OR paused <= ?)"
+            " WHERE disabled IS NULL AND (paused IS NULL OR paused <= ? OR paused > ?)"
         )
         oldest = self._sql(
-            f"{_MESSAGES} WHERE endpoint_id = ? AND {_QUEUED} AND due <= ? ORDER BY number LIMIT 1"
+            f"{_MESSAGES} WHERE endpoint_id = ? AND {_QUEUED} AND (due <= ? OR changed > ?)"
+            " ORDER BY number LIMIT 1"
         )
-        at = micros(now)
+        at, ahead = micros(now), micros(now + AHEAD)
+        longest = micros(now + timedelta(seconds=LONGEST) + AHEAD)
         with self._db.read() as c:
-            ids = [i for i in c.exec_driver_sql(free, (at,)).scalars() if i not in busy]
-            rows = [c.exec_driver_sql(oldest, (i, at)).first() for i in ids]
+            ids = [i for i in c.exec_driver_sql(free, (at, longest)).scalars() if i not in busy]
+            rows = [c.exec_driver_sql(oldest, (i, at, ahead)).first() for i in ids]
         return [_message(row) for row in rows if row is not None]
 
     def settle(self, message: Message) -> None:

@@ -27,6 +27,7 @@ from calsync.model import (
     Refused,
     Seen,
     Stale,
+    Whole,
 )
 from calsync.store.connection import Connection
 from tests.contract.sync_side import SyncSideContract, effect, single, weekly, with_exceptions
@@ -266,6 +267,50 @@ def test_a_booking_is_confirmed_when_all_its_parts_are(hub: Hub) -> None:
     assert not seen(hub, one.key).pending
     assert seen(hub, two.key).pending
     apply(hub, effect(EffectKind.CONFIRM_BOOKING, "l2", seen=two))
+    assert hub.get("b0001").status is BookingStatus.CONFIRMED
+
+
+def test_a_part_tells_of_its_booking_and_of_what_waits_beside_it(hub: Hub) -> None:
+    one, two = crossed(hub).values()
+    content = hub.get("b0001").content
+    assert one.whole == two.whole == Whole(content, waits=True)
+    days = (datetime(2026, 12, 4, 9), datetime(2026, 12, 5, 9))
+    room, other = (Alternative(room_id=name, name=name) for name in ("r2", "r3"))
+    first = Refusal(reason="taken", dates=days[:1], alternatives=(room, other))
+    second = Refusal(reason="taken", dates=days[1:], alternatives=(other,))
+    for part, refusal, waits in ((one, first, True), (two, second, False)):
+        sent = effect(EffectKind.CONFIRM_BOOKING, "l1", seen=part, refusal=refusal)
+        now = done(apply(hub, sent))
+        assert isinstance(now, Seen)
+        assert now.whole is not None
+        assert (now.whole.content, now.whole.waits) == (content, waits)
+    assert now.whole is not None
+    assert now.whole.refusal == replace(second, dates=days), "the dates of both parts"
+    assert seen(hub, hub.book(start="2026-12-20T09:00:00").id).whole is None
+
+
+def test_a_rejected_part_tells_of_its_booking(hub: Hub) -> None:
+    parts = crossed(hub).values()
+    no = Refusal(reason="taken")
+    rejections = [effect(EffectKind.REJECT_BOOKING, "l1", seen=p, refusal=no) for p in parts]
+    found = [done(apply(hub, one)) for one in rejections]
+    assert [gone.whole for gone in found] == [Whole(hub.get("b0001").content)] * 2
+    assert len({gone.mark for gone in found}) == 1
+
+
+def test_a_part_that_is_over_does_not_wait(hub: Hub) -> None:
+    hub.book(
+        start="2026-11-02T09:00:00",
+        duration="PT1H",
+        rrule="FREQ=DAILY;COUNT=60",
+        recurrenceOverrides={"2026-11-03T09:00:00": {"start": "2026-11-06T14:00:00"}},
+    )
+    main = seen(hub, "b0001")
+    assert main.whole is not None
+    now = done(apply(hub, effect(EffectKind.CONFIRM_BOOKING, "l1", seen=main)))
+    assert isinstance(now, Seen)
+    assert now.whole is not None
+    assert not now.whole.waits
     assert hub.get("b0001").status is BookingStatus.CONFIRMED
 
 

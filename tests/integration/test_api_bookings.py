@@ -361,6 +361,67 @@ def test_titles_are_not_kept_where_the_switch_is_off(world: Served, api: Client)
     assert not [text for text in kept if "Layoffs" in text or "Secret" in text]
 
 
+def test_what_is_kept_for_a_repeated_request_has_no_titles_either(
+    world: Served, api: Client
+) -> None:
+    person = {"name": "Ada", "email": "ada@example.com"}
+    series = {
+        "rrule": "FREQ=WEEKLY;COUNT=3",
+        "recurrenceOverrides": {"2026-12-08T09:00:00": {"title": "Layoffs, part 2"}},
+    }
+    send = {
+        "json": {**PLAIN, **series, "title": "Layoffs", "bookedBy": person},
+        "headers": {"Idempotency-Key": "k1"},
+    }
+    first = api.post("/v1/rooms/r1/bookings", **send)
+    api.post("/v1/rooms/r2/bookings", **send)
+    world.hub.service.set_titles("r1", titles=False)
+    again = api.post("/v1/rooms/r1/bookings", **send)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (again.json()["id"], again.json()["bookedBy"]) == (first.json()["id"], person)
+    assert "Layoffs" not in again.text
+
+
+def test_a_booking_that_turns_private_takes_along_the_kept_answer(
+    world: Served, api: Client
+) -> None:
+    person = {"name": "Ada", "email": "ada@example.com"}
+    send = {
+        "json": {**PLAIN, "title": "Layoffs", "bookedBy": person},
+        "headers": {"Idempotency-Key": "k1"},
+    }
+    made = api.post("/v1/rooms/r1/bookings", **send)
+    other = api.post("/v1/rooms/r2/bookings", json=send["json"], headers={"Idempotency-Key": "k2"})
+    path = f"/v1/bookings/{made.json()['id']}"
+    assert api.patch(path, {"privacy": "private"}, "*").status_code == 200
+    again = api.post("/v1/rooms/r1/bookings", **send)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json().keys() == made.json().keys() - {"title", "bookedBy"}
+    with world.hub.database.read() as connection:
+        kept = connection.exec_driver_sql("SELECT body FROM hub_answer").scalars()
+    assert sorted("Layoffs" in text for text in kept) == [False, True]
+    assert other.json()["title"] == "Layoffs"
+
+
+def test_a_date_that_turns_private_takes_its_title_out_of_the_kept_answer(api: Client) -> None:
+    series = {
+        "rrule": "FREQ=WEEKLY;COUNT=3",
+        "recurrenceOverrides": {
+            "2026-12-08T09:00:00": {"title": "Layoffs"},
+            "2026-12-15T09:00:00": {"title": "Party"},
+        },
+    }
+    send = {
+        "json": {**PLAIN, **series, "title": "Weekly"},
+        "headers": {"Idempotency-Key": "k1"},
+    }
+    made = api.post("/v1/rooms/r1/bookings", **send).json()
+    path = f"/v1/bookings/{made['id']}/occurrences/2026-12-08T09:00:00"
+    assert api.patch(path, {"privacy": "private"}, "*").status_code == 200
+    again = api.post("/v1/rooms/r1/bookings", **send).text
+    assert [word in again for word in ("Weekly", "Layoffs", "Party")] == [True, False, True]
+
+
 def test_old_people_are_forgotten(world: Served, api: Client) -> None:
     person = {"name": "Ada", "email": "ada@example.com"}
     past = api.book(start="2026-09-01T09:00:00", bookedBy=person)["id"]

@@ -153,6 +153,22 @@ def test_too_many_occurrences_are_refused_not_cut(
     assert api.get(f"/v1/rooms/r1/occupancy?{WINDOW}").json()["code"] == "too-much"
 
 
+def test_nor_are_too_many_bookings_given_at_once(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred rooms and 400 days of them, each with all its dates, are some 100 MB."""
+    monkeypatch.setattr("calsync.adapters.hub.service.MAX_OCCURRENCES", 2)
+    for room in ("r1", "r2", "r3"):
+        api.book(room)
+    query = f"{WINDOW}&view=series"
+    assert api.get(f"/v1/occupancy?rooms=r1,r2&{query}").status_code == 200
+    refused = api.get(f"/v1/occupancy?rooms=r1,r2,r3&{query}")
+    assert (refused.status_code, refused.json()["code"]) == (422, "too-much")
+    changed = {f"2026-12-{day:02}T09:00:00": {"excluded": True} for day in (8, 15)}
+    api.book("r4", rrule="FREQ=WEEKLY", recurrenceOverrides=changed)
+    assert api.get(f"/v1/rooms/r4/occupancy?{query}").status_code == 422
+
+
 # --- the change feed -------------------------------------------------------------------------
 
 

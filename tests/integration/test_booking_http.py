@@ -51,6 +51,7 @@ from calsync.model import (
     Seen,
     Stale,
     Unknown,
+    Whole,
 )
 from tests.contract.sync_side import effect, single, weekly, with_exceptions
 from tests.contract.test_hub_side import CROSSED
@@ -233,9 +234,12 @@ def test_a_series_in_parts_is_confirmed_changed_and_joined_again(lab: HttpLab) -
     assert moved.pending
     now = done(apply(lab, effect(EffectKind.CONFIRM_BOOKING, "l1", seen=main)))
     assert not now.pending
+    content = lab.hub.get(key).content
+    assert now.whole == Whole(content, waits=True)
     assert lab.hub.get(key).status is BookingStatus.PENDING
     assert (seen(lab, key).pending, seen(lab, stray).pending) == (False, True)
-    done(apply(lab, effect(EffectKind.CONFIRM_BOOKING, "l2", seen=moved)))
+    last = done(apply(lab, effect(EffectKind.CONFIRM_BOOKING, "l2", seen=moved)))
+    assert last.whole == Whole(content), "all of it has its answer"
     assert lab.hub.get(key).status is BookingStatus.CONFIRMED
 
     start = datetime(2026, 12, 7, 16)
@@ -253,6 +257,28 @@ def test_a_series_in_parts_is_confirmed_changed_and_joined_again(lab: HttpLab) -
     assert isinstance(third[stray], Gone), "a part that vanished is told as gone"
     cursor = lab.side.pull(lab.pair, second.cursor, lab.window).cursor
     assert shown(lab, cursor) == {}
+
+
+def test_a_rejected_part_tells_of_all_that_is_rejected(lab: HttpLab) -> None:
+    key = lab.hub.book(**CROSSED).id
+    stray = seen(lab, f"{key}#x20261203T0900")
+    no = Refusal(reason="taken")
+    gone = done(apply(lab, effect(EffectKind.REJECT_BOOKING, "l2", seen=stray, refusal=no)))
+    assert gone.whole == Whole(lab.hub.get(key).content)
+    single = seen(lab, lab.hub.book(start="2026-12-20T09:00:00").id)
+    gone = done(apply(lab, effect(EffectKind.REJECT_BOOKING, "l3", seen=single, refusal=no)))
+    assert (single.whole, gone.whole) == (None, None)
+
+
+def test_a_part_that_is_over_does_not_wait(lab: HttpLab) -> None:
+    over = {"2026-11-03T09:00:00": {"start": "2026-11-06T14:00:00"}}
+    series = {"start": "2026-11-02T09:00:00", "rrule": "FREQ=DAILY;COUNT=60"}
+    key = lab.hub.book(**{**CROSSED, **series, "recurrenceOverrides": over}).id
+    main = seen(lab, key)
+    assert main.whole is not None
+    assert not main.whole.waits
+    done(apply(lab, effect(EffectKind.CONFIRM_BOOKING, "l1", seen=main)))
+    assert lab.hub.get(key).status is BookingStatus.CONFIRMED
 
 
 def test_a_deleted_part_takes_its_dates_out_and_a_cancelled_booking_all(lab: HttpLab) -> None:

@@ -68,6 +68,20 @@ def test_a_create_in_doubt_is_found_or_adopted_never_repeated(
     assert len(lab.live()) == 1
 
 
+def test_a_look_up_that_is_answered_in_pieces_finds_all(lab: EwsLab) -> None:
+    """A busy server gives fewer items than there are, and says so (IncludesLastItemInRange)."""
+    creates = [effect(CREATE, f"link-{n}", target=single(hour=8 + n)) for n in range(4)]
+    lab.fault("reply_lost", method="CreateItem")
+    assert all(isinstance(one, InDoubt) for one in lab.side.apply(lab.pair, creates))
+    lab.fault("short_page", method="FindItem", count=None)
+    tags = [f"link-{n}" for n in range(4)]
+    assert sorted(lab.side.find(lab.pair, tags)) == tags
+    again = lab.side.apply(lab.pair, creates)
+    assert all(isinstance(one, Done) and one.earlier for one in again), again
+    lab.calm()
+    assert len(lab.live()) == 4, "nothing was made twice"
+
+
 def test_a_series_that_an_earlier_create_made_is_not_written_over(lab: EwsLab) -> None:
     """Its dates were added, and with them went what people had made of it since."""
     one = effect(CREATE, "a", target=with_exceptions())

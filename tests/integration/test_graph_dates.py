@@ -12,7 +12,19 @@ import pytest
 from calsync.adapters.graph.side import GraphSide
 from calsync.adapters.wrap import Answer, Call
 from calsync.mapping.canon import canonical_occupancy
-from calsync.model import Done, EffectKind, Occupancy, Override, Seen, Stale
+from calsync.model import (
+    Done,
+    EffectKind,
+    Frequency,
+    Nth,
+    Occupancy,
+    Override,
+    Recurrence,
+    Rule,
+    Seen,
+    Stale,
+    Weekday,
+)
 from tests.contract.sync_side import effect, weekly
 from tests.integration.graph_kit import GraphLab, graph_lab
 
@@ -146,3 +158,44 @@ def test_a_server_that_takes_no_version_of_a_date_is_written_without(
     assert isinstance(outcome, Done)
     assert now(lab, key) == wanted
     assert [conditional for _, conditional in between.sent] == [True, False]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_changed_dates_that_come_in_pages_are_all_of_the_series(lab: GraphLab, most: int) -> None:
+    lab.switch(expanded_most=most)
+    series = moved(weekly(), FIRST, SECOND, THIRD)
+    key = lab.put(series)
+    (pulled,) = lab.side.pull(lab.pair, None, lab.window).observations
+    assert isinstance(pulled, Seen), pulled
+    assert pulled.occupancy == series
+    assert lab.side.read(lab.pair, [key]) == [pulled]
+    back = effect(CHANGE, "a", seen=pulled, target=weekly())
+    (outcome,) = lab.side.apply(lab.pair, [back])
+    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome.now, Seen)
+    assert outcome.complete
+    assert outcome.now.occupancy == weekly()
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_a_series_that_began_many_years_ago_is_read_by_its_instances(bounded: bool) -> None:
+    """A cloud without cancelledOccurrences. How long a span Graph lists at once, no document says
+    of instances; of calendarView it is five years (microsoft-graph-docs #6284)."""
+    with graph_lab(series_parts=False) as lab:
+        lab.switch(national_cloud=True, instances_have_longest_span=bounded)
+        rule = Rule(frequency=Frequency.WEEKLY, by_day=(Nth(Weekday.TU),))
+        began = datetime(2018, 12, 4, 10)
+        series = weekly(
+            start=began, end=began + timedelta(hours=1), recurrence=Recurrence(rule=rule)
+        )
+        removed = (datetime(2019, 3, 5, 10), SECOND)
+        key = lab.put(series)
+        for slot in removed:
+            span = f"startDateTime={slot:%Y-%m-%d}&endDateTime={slot + timedelta(days=1):%Y-%m-%d}"
+            path = f"/users/{lab.room}/events/{key}/instances?{span}"
+            (date,) = lab.graph("GET", path)["value"]
+            lab.remove(date["id"])
+        (seen,) = lab.side.read(lab.pair, [key])
+        assert isinstance(seen, Seen), seen
+        assert seen.occupancy == without(series, *removed)
+        assert lab.side.read(lab.pair, [key]) == [seen]

@@ -68,8 +68,13 @@ def test_a_create_in_doubt_is_found_or_adopted_never_repeated(
     assert len(live(lab)) == 1
 
 
-def test_a_series_that_an_earlier_create_made_is_not_written_over(lab: GraphLab) -> None:
-    """Its dates were added, and with them went what people had made of it since."""
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_series_that_an_earlier_create_made_is_not_written_over(
+    lab: GraphLab, answers: bool
+) -> None:
+    """Its dates were added, and with them went what people had made of it since. A second create
+    is refused; or answered with the event that is there, as though it had just been made."""
+    lab.switch(duplicate_answers_event=answers)
     one = effect(CREATE, "a", target=with_exceptions())
     lab.fault("reply_lost", method="POST", path="events")
     assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
@@ -83,7 +88,26 @@ def test_a_series_that_an_earlier_create_made_is_not_written_over(lab: GraphLab)
     lab.graph("PATCH", f"/users/{lab.room}/events/{made['id']}", {"subject": "Review"})
     (equal,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=weekly())])
     assert isinstance(equal, Done)
-    assert (equal.complete, equal.earlier) == (True, True)
+    assert (equal.complete, equal.earlier) == (True, not answers)
+
+
+def test_dates_that_people_changed_since_an_earlier_create_stay_theirs(lab: GraphLab) -> None:
+    lab.switch(duplicate_answers_event=True)
+    one = effect(CREATE, "a", target=with_exceptions())
+    lab.fault("reply_lost", method="POST", path="events")
+    assert isinstance(lab.side.apply(lab.pair, [one])[0], InDoubt)
+    (made,) = live(lab)
+    span = "startDateTime=2026-12-15T00:00:00Z&endDateTime=2026-12-16T00:00:00Z"
+    path = f"/users/{lab.room}/events/{made['id']}/instances?{span}"
+    (third,) = lab.graph("GET", path)["value"]
+    lab.graph("PATCH", f"/users/{lab.room}/events/{third['id']}", {"subject": "Theirs"})
+    (again,) = lab.side.apply(lab.pair, [one])
+    assert isinstance(again, Done), again
+    assert isinstance(again.now, Seen)
+    assert (again.complete, again.earlier) == (False, True)
+    series = again.now.occupancy.recurrence
+    assert series is not None
+    assert [change.title for change in series.overrides] == ["Theirs"]
 
 
 def test_a_create_without_its_tag_is_found_by_its_time(lab: GraphLab) -> None:

@@ -109,6 +109,20 @@ def test_what_stays_is_told_by_its_name(lab: GraphLab, kind: str, error: type[Si
     assert lab.side.pull(lab.pair, first.cursor, lab.window).observations == ()
 
 
+def test_a_resume_point_that_is_refused_is_given_up(lab: GraphLab) -> None:
+    """Graph names some codes, and says that there are others (40X, "delta query": Outlook drops old
+    tokens). What is refused once is refused for ever: the room would stay closed."""
+    first = lab.side.pull(lab.pair, None, lab.window)
+    lab.fault("error_before", count=None, path="deltatoken", params={"status": 400})
+    with pytest.raises(CursorExpired):
+        lab.side.pull(lab.pair, first.cursor, lab.window)
+    assert lab.side.pull(lab.pair, None, lab.window).complete
+    lab.calm()
+    lab.fault("error_before", count=None, path="delta", params={"status": 400})
+    with pytest.raises(BadAnswer):
+        lab.side.pull(lab.pair, None, lab.window)
+
+
 @pytest.mark.parametrize("form", ["huge", "absent"])
 def test_a_long_wait_is_handed_on(lab: GraphLab, form: str) -> None:
     lab.fault("throttled", count=None, params={"form": form}, path="delta")

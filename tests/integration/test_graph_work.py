@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,19 @@ def test_a_decline_that_is_not_seen_yet_is_in_doubt(lab: GraphLab) -> None:
     assert isinstance(lab.side.apply(lab.pair, [lost])[0], InDoubt)
 
 
+@pytest.mark.parametrize("dates", [(), (datetime(2026, 12, 8, 9), datetime(2026, 12, 15, 9))])
+def test_a_decline_that_its_organizer_would_never_hear_of_is_for_a_person(
+    lab: GraphLab, dates: tuple[datetime, ...]
+) -> None:
+    seen = invited(lab, recurrence=WEEKLY, responseRequested=False)
+    lost = effect(DECLINE, "a", seen=seen, refusal=replace(REFUSAL, dates=dates), owned=False)
+    (outcome,) = lab.side.apply(lab.pair, [lost])
+    assert isinstance(outcome, Refused), outcome
+    assert outcome.code == "no-answers"
+    assert "asked for no answers" in outcome.reason
+    assert lab.side.read(lab.pair, [seen.key])[0] == seen, "nothing was taken from anybody"
+
+
 def test_what_the_room_organises_itself_is_deleted_instead(lab: GraphLab) -> None:
     key = lab.put(single())
     (seen,) = lab.side.read(lab.pair, [key])
@@ -139,6 +152,20 @@ def test_what_the_room_organises_itself_is_deleted_instead(lab: GraphLab) -> Non
     assert isinstance(outcome, Done)
     assert isinstance(outcome.now, Gone)
     assert lab.side.pull(lab.pair, None, lab.window).observations == ()
+
+
+def test_dates_of_a_series_that_the_room_organises_are_deleted_instead(lab: GraphLab) -> None:
+    key = lab.put(weekly())
+    (seen,) = lab.side.read(lab.pair, [key])
+    assert isinstance(seen, Seen)
+    start = seen.occupancy.start
+    dates = (start + timedelta(days=7), start + timedelta(days=14))
+    lost = effect(DECLINE, "a", seen=seen, refusal=Refusal(reason="Taken.", dates=dates))
+    (outcome,) = lab.side.apply(lab.pair, [lost])
+    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome.now, Seen)
+    assert outcome.now.occupancy.recurrence is not None
+    assert outcome.now.occupancy.recurrence.excluded == dates
 
 
 def test_a_meeting_of_somebody_else_is_not_changed(lab: GraphLab) -> None:

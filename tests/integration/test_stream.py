@@ -223,6 +223,49 @@ def test_a_revoked_token_ends_its_stream(world: Served, monkeypatch: pytest.Monk
         assert stream_.ended()
 
 
+@contextmanager
+def a_busy_room(world: Served, room: str) -> Iterator[None]:
+    """Somebody books there again and again."""
+    done = threading.Event()
+
+    def book() -> None:
+        for n in range(300):
+            world.hub.book(room, start=f"2027-{1 + n // 28:02}-{1 + n % 28:02}T09:00:00")
+            if done.wait(0.05):
+                return
+
+    thread = threading.Thread(target=book)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_revoked_token_ends_its_stream_while_all_is_busy(world: Served) -> None:
+    """Where something happens all the time there is no pause in which to look at the token."""
+    client = world.client("bookings:read")
+    with a_busy_room(world, "r1"), listening(client) as stream_:
+        stream_.next()
+        token = next(t for t in world.hub.service.tokens.list() if t.scopes == {"bookings:read"})
+        world.hub.service.tokens.revoke(token.id)
+        # What was on its way already may still come.
+        assert any(stream_.ended() for _ in range(20))
+
+
+def test_there_is_a_sign_of_life_while_other_rooms_are_busy(
+    world: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "PULSE", 0.2)
+    with listening(world.all, "/v1/events?room=r2") as stream_:
+        with a_busy_room(world, "r1"):
+            sleep(1.0)
+        world.hub.book("r2")
+        assert stream_.next()[1]["data"]["roomId"] == "r2"
+    assert len(stream_.comments) >= 2
+
+
 def test_streams_are_bounded_and_given_back(world: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "MOST_EACH", 2)
     with listening(world.all) as one, listening(world.all) as two:

@@ -235,6 +235,25 @@ def test_a_receiver_that_asks_for_time_gets_it_for_all_messages(hook: Hooks, sta
         assert len(receiver.got) == 3
 
 
+@pytest.mark.parametrize("answer", [Answer(503), Answer(429, {"Retry-After": "120"})])
+def test_a_clock_that_was_wrong_for_an_hour_silences_nobody_for_a_year(
+    hook: Hooks, answer: Answer
+) -> None:
+    with a_receiver(answer, Answer()) as receiver:
+        hook.add(receiver.url)
+        hook.later(days=365)
+        for room in ("r1", "r2"):  # one is tried in that hour, one only queued
+            hook.hub.book(room)
+            hook.run()
+        assert len(receiver.got) in (1, 2)
+        hook.later(days=-365)
+        hook.hub.book("r3")
+        for _ in range(2):
+            hook.later(minutes=10)
+            hook.run()
+        assert {got.doc["data"]["roomId"] for got in receiver.got[1:]} == {"r1", "r2", "r3"}
+
+
 def test_410_ends_it_at_once(hook: Hooks) -> None:
     with a_receiver(Answer(410)) as receiver:
         endpoint, _ = hook.add(receiver.url)

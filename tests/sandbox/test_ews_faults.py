@@ -140,6 +140,10 @@ def test_listings_that_lie(ews: Ews) -> None:
     assert len(short.ids) == 6
     assert short.text("//m:IncludesLastItemInRange") == "false"
     assert len(ews.sync(short.text("//m:SyncState")).ok().ids) == 6
+    ews.graph.fault("short_page", count=1, method="FindItem")
+    view = '<m:IndexedPageItemView MaxEntriesReturned="50" Offset="0" BasePoint="Beginning"/>'
+    found = ews.find(view=view).ok()
+    assert (len(found.ids), found.text("//m:RootFolder/@IncludesLastItemInRange")) == (6, "false")
     false = once("false_removed", state)
     assert len(false.all("//t:Delete")) == 10
     assert len(once("delta_replay", state).ids) == 10

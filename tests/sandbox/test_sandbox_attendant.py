@@ -260,6 +260,49 @@ def test_a_moved_occurrence_may_be_declined_alone(graph: Graph) -> None:
     assert (again["verdict"], again["declinedDates"]) == ("accepted", [])
 
 
+def set_back(graph: Graph, after: dict[str, Any]) -> None:
+    """The room's mailbox, to what it was before the act ``after``."""
+    graph.control("POST", f"rooms/{ROOM}/backup")
+    graph.box.act(room=ROOM, **after)
+    graph.control("POST", f"rooms/{ROOM}/restore", {"ids": "same", "tokens": "kept"})
+
+
+@pytest.mark.parametrize(("taken", "verdict"), [(True, "declined"), (False, "accepted")])
+def test_a_copy_that_was_set_back_is_not_moved_unjudged(
+    graph: Graph, *, taken: bool, verdict: str
+) -> None:
+    """A restore left the room's copy at the time before its move. What its organizer changes next
+    (the title) names the new time, too, which somebody else may have by now (seed 2681)."""
+    made = graph.book()
+    uid = made["iCalUId"]
+    set_back(graph, {"kind": "move", "iCalUId": uid, "start": "2026-12-01T14:00"})
+    assert room_copy(graph, uid)["start"]["dateTime"].startswith("2026-12-01T09:00")
+    if taken:
+        graph.ok("POST", f"{ROOM}/events", event(start="14:00", end="15:00"))
+    graph.processing(delay_s=10)
+    graph.box.act(kind="retitle", iCalUId=uid, room=ROOM, subject="Later")
+    assert room_copy(graph, uid)["showAs"] == "tentative"
+    graph.clock.forward(10)
+    copy = room_copy(graph, uid)
+    assert (copy and copy["start"]["dateTime"][:16]) == (None if taken else "2026-12-01T13:00")
+    own = graph.ok("GET", f"{ANN}/events/{made['id']}")
+    assert own["attendees"][0]["status"]["response"] == verdict
+
+
+def test_nor_is_a_date_of_one(graph: Graph) -> None:
+    series = graph.book(recurrence=weekly("2026-12-01", days=["tuesday"]))
+    moved = {
+        "kind": "move_occurrence", "iCalUId": series["iCalUId"], "date": "2026-12-08",
+        "start": "2026-12-08T15:00", "end": "2026-12-08T16:00",
+    }  # fmt: skip
+    set_back(graph, moved)
+    graph.book("2026-12-08T15:00", "2026-12-08T16:00", person=BOB)
+    other = {"date": "2026-12-15", "start": "2026-12-15T15:00", "end": "2026-12-15T16:00"}
+    told = graph.box.act(room=ROOM, **(moved | other))
+    assert (told["verdict"], told["declinedDates"]) == ("accepted", ["2026-12-08"])
+    assert len([one for one in graph.live() if one["seriesUid"]]) == 3
+
+
 @pytest.mark.parametrize("remove", [False, True])
 def test_cancellations(graph: Graph, remove: bool) -> None:
     graph.processing(RemoveCanceledMeetings=remove)

@@ -288,6 +288,30 @@ def test_a_room_in_which_much_is_changed_back_stops_and_asks(
         assert one.mails() == []
 
 
+@pytest.mark.parametrize("limit", ["per_room", "per_booking"])
+def test_writes_that_are_put_off_are_no_loop(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+    limit: str,
+) -> None:
+    """While the calendar takes no changes nothing is written; but after some twenty tries the
+    booking was parked, since "people, or another program, keep changing it back", for good."""
+    with desk(firm, tmp_path, extra=f"[guard]\nmax_writes_{limit} = 5\n") as one:
+        bookings = [one.made.booking("hall", day(30 + number)) for number in range(2)]
+        one.made.rest()
+        firm.fault("permission_removed", f"{one.mailbox}|\\$batch", method="PATCH", count=None)
+        for number, booking in enumerate(bookings):
+            start = f"{day(40 + number):%Y-%m-%dT%H:%M:%S}"
+            one.made.home.bookings.patch(booking, {"start": start}, ANY)
+        for _ in range(7):
+            report = one.made.cycle()
+            assert "may not" in report.error
+        firm.calm()
+        one.made.rest()
+        assert one.made.equal() == Counter([taken(day(40)), taken(day(41))])
+        assert [one.made.status(booking) for booking in bookings] == ["confirmed"] * 2
+
+
 def test_a_whole_term_booked_at_once_is_no_loop(firm: Company, tmp_path: Path) -> None:  # noqa: F811
     limits = "[guard]\nmax_writes_per_room = 12\n"
     with desk(firm, tmp_path, extra=limits) as one:

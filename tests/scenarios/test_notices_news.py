@@ -186,6 +186,99 @@ def test_a_series_is_cancelled_in_one_message(firm: Company, tmp_path: Path) -> 
         assert subject.startswith("Cancelled: hall, series from ")
 
 
+def in_two_parts(made: Office, *, first: datetime | None = None, count: int = 3) -> tuple[str, str]:
+    """A series that a calendar holds as two items, since its second date is moved past others: the
+    booking, and that date."""
+    first = first or day(3)
+    date, moved = (
+        f"{first + timedelta(days=n, hours=h):%Y-%m-%dT%H:%M:%S}" for n, h in ((1, 0), (5, 2))
+    )
+    booking = made.booking(
+        "hall",
+        first,
+        recurrenceRule={"frequency": "daily", "count": count},
+        recurrenceOverrides={date: {"start": moved}},
+    )
+    return booking, date
+
+
+def test_a_booking_in_two_parts_is_answered_and_cancelled_as_one(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Each part was confirmed by a mail of its own, and its cancellation named one date."""
+    with desk(firm, tmp_path) as made:
+        told = Told(firm)
+        booking, _ = in_two_parts(made)
+        made.rest()
+        notify(made)
+        ((_, subject),) = told()
+        assert subject.startswith("Confirmed: hall, series from ")
+        made.home.bookings.cancel(booking, ANY)
+        made.rest()
+        notify(made)
+        ((_, subject),) = told()
+        assert subject.startswith("Cancelled: hall, series from ")
+        restart(made)
+        made.cycle(full=True)
+        notify(made)
+        assert told() == []
+
+
+@pytest.mark.parametrize("series", [False, True])
+def test_a_booking_in_two_parts_is_rejected_as_one(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+    series: bool,
+) -> None:
+    """One part that lost takes all of it along: the mail spoke of that date alone. Two parts that
+    lost were two mails."""
+    with desk(firm, tmp_path) as made:
+        told = Told(firm)
+        for number in (3, 5) if series else ():
+            firm.book(made.pair("hall").mailbox, day(number))
+        firm.book(made.pair("hall").mailbox, day(8) + timedelta(hours=2))
+        booking, _ = in_two_parts(made)
+        made.rest()
+        notify(made)
+        assert made.status(booking) == "rejected"
+        ((_, subject),) = told()
+        assert subject.startswith("Not possible: hall, series from ")
+
+
+def test_a_part_that_is_over_keeps_no_booking_waiting(firm: Company, tmp_path: Path) -> None:  # noqa: F811
+    """It is not carried any more, so nobody confirms it: the booking waited for ever."""
+    with desk(firm, tmp_path) as made:
+        told = Told(firm)
+        booking, _ = in_two_parts(made, first=day(-9), count=30)
+        made.rest()
+        notify(made)
+        assert made.status(booking) == "confirmed"
+        ((_, subject),) = told()
+        assert subject.startswith("Confirmed: hall, series from ")
+
+
+def test_a_part_given_up_before_does_not_keep_the_cancellation_of_all_from_being_told(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """The row of the part, of which nobody was told, stood in the ledger for all of it."""
+    with desk(firm, tmp_path) as made:
+        booking, date = in_two_parts(made)
+        made.rest()
+        notify(made)
+        told = Told(firm)
+        gone = {"recurrenceOverrides": {date: {"start": None, "excluded": True}}}
+        made.home.bookings.patch(booking, gone, ANY)
+        made.rest()
+        notify(made)
+        assert not any(subject.startswith("Cancelled") for _, subject in told())
+        made.home.bookings.cancel(booking, ANY)
+        made.rest()
+        notify(made)
+        assert [subject.partition(",")[0] for _, subject in told()] == ["Cancelled: hall"]
+
+
 def test_who_books_in_outlook_is_told_nothing_by_calsync(
     firm: Company,  # noqa: F811
     tmp_path: Path,

@@ -111,6 +111,29 @@ def test_a_first_import_full_of_clashes_tells_nobody_and_carries_everything(
         assert mails(firm) == before
 
 
+def test_a_first_import_with_lost_replies_tells_nobody(firm: Company, tmp_path: Path) -> None:
+    """The room counted as imported while nobody knew yet what had been made, and whoever had booked
+    before was mailed the answer when that was looked up."""
+    with office(firm, tmp_path, notices=SENDER, imported=False) as made:
+        room = made.pair("hall").mailbox
+        booked = made.booking("hall", day(3))
+        firm.book(room, day(6))
+        before = mails(firm)
+        firm.fault("reply_lost", f"\\$batch|{room}/events", method="POST", count=None)
+        report = made.cycle()
+        assert (report.error, report.unsettled, report.effects) == ("", True, 1)
+        firm.calm()
+        made.rest()
+        assert made.status(booked) == "confirmed"
+        assert made.notify().sent == 0
+        assert mails(firm) == before
+
+        # Its import is over: who books now is answered.
+        made.booking("hall", day(4))
+        made.rest()
+        assert made.notify().sent == 1
+
+
 def test_what_stood_twice_is_listed_until_an_admin_or_a_person_decides(
     firm: Company, tmp_path: Path
 ) -> None:

@@ -212,6 +212,24 @@ def test_a_repeated_request_finds_its_answer_without_the_person(firm: Firm) -> N
     assert "bookedBy" not in again
 
 
+def test_nor_does_a_single_date_of_that_answer_name_them(firm: Firm) -> None:
+    company = firm.company
+    doc = {
+        "start": "2026-12-09T09:00:00",
+        "duration": "PT1H",
+        "bookedBy": kit.BOB,
+        "rrule": "FREQ=WEEKLY;COUNT=3",
+        "recurrenceOverrides": {"2026-12-16T09:00:00": {"title": "Bob Open says goodbye"}},
+    }
+    path, key = "/rooms/titled/bookings", {"Idempotency-Key": '"once"'}
+    first = company.ok("POST", path, doc, **key)
+    firm.json("privacy", "erase", BOB, "--yes", "--json")
+    again = company.ok("POST", path, doc, **key)
+    assert again["id"] == first["id"]
+    assert "Bob Open" not in str(again)
+    assert firm.bytes().where("Bob Open") == set()
+
+
 def test_a_message_that_waits_does_not_leave(firm: Firm) -> None:
     company, room = firm.company, firm.company.places["titled"]
     company.book(room, start="2026-12-10T13:00:00", duration="PT1H", bookedBy=kit.BOB)

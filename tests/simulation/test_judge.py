@@ -220,6 +220,41 @@ def shown(key: str, *spans: tuple[int, int], busy: bool = True) -> Image:
     )  # fmt: skip
 
 
+class AllAnswered(Judge):
+    """Where nobody on the platform waits for an answer."""
+
+    def _waiting(self) -> set[str]:
+        return set()
+
+
+@pytest.mark.parametrize(
+    ("shows", "made_new", "deleted"),
+    [(0, {"n1"}, True), (0, set(), False), (0, {"n2"}, False), (4, {"n1"}, False)],
+    ids=["made new", "as restored", "another one is made new", "made new when it was mended"],
+)
+def test_what_exchange_made_new_after_a_restore_is_no_sign_of_it(
+    shows: int, made_new: set[str], deleted: bool
+) -> None:
+    """Seed 2704: a backup brought back a booking's former title, and lacked one other booking. Then
+    the mailbox moved to another server, and the former title was the newest state of that item."""
+    n1, n2, n3 = (shown(name, (hour, hour + 1)) for hour, name in enumerate(("n1", "n2", "n3"), 2))
+    edited = replace(n1, version=4)
+    stores = {Side.BOOKING: [edited, n2, n3], Side.CALENDAR: [n1, n2]}
+    people: Any = SimpleNamespace(acts=[], images=lambda side, _: stores[side], began=lambda: BEGIN)
+    box = SimpleNamespace(items={name: SimpleNamespace(uid=name) for name in ("n1", "n2", "n3")})
+    company: Any = SimpleNamespace(box=lambda _: box)
+    story: Any = SimpleNamespace(step=1)
+    place: Any = SimpleNamespace(id="r0")
+    nobody: Any = None
+    judge = AllAnswered(company=company, people=people, views=nobody, story=story)
+    judge.set_back(Side.CALENDAR, place, [edited, n2, n3], {"n1": 1, "n2": 2, "n3": 3})
+    stores[Side.CALENDAR] = [replace(n1, version=shows), n2]
+    judge.renewed(place, made_new)
+    assert judge._taken() == ({"n3"} if deleted else set())
+    assert (judge.stood["n1"].act is None) is deleted
+    assert judge.stood["n2"].act is not None
+
+
 def meet(one: Image, other: Image, began: datetime) -> bool:
     """Each span against each, which nobody can do for a room with thousands of items."""
     return (

@@ -3,7 +3,7 @@ are tested over thousands of histories."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -152,8 +152,15 @@ class MemoryStore:
             keys = [lk.half(side).key for lk in self.links(pair_id) if lk.half(side).key]
             assert len(keys) == len(set(keys)), f"two links hold one {side.value} key"
 
-    def save_states(self, states: Sequence[RoomState]) -> None:
-        self.state_map.update({s.pair_id: s for s in states})
+    def save_states(self, states: Sequence[RoomState], fences: Mapping[str, int]) -> set[str]:
+        for state in states:
+            held, fence = self.state_map.get(state.pair_id), fences.get(state.pair_id)
+            if fence is None and held is not None:
+                state = replace(held, failures=state.failures, error=state.error)
+            if fence in (None, self.fences.get(state.pair_id)):
+                self.state_map[state.pair_id] = state
+        asked = {state.pair_id for state in states} & fences.keys()
+        return {i for i in asked if fences[i] != self.fences.get(i)}
 
     def claim_notices(
         self, limit: int, *, closed: Collection[str] = frozenset()

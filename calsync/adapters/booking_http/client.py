@@ -10,6 +10,7 @@ from urllib.parse import quote
 from calsync.adapters.booking_http.answers import body_of, code_of, fail
 from calsync.adapters.booking_http.directory import Directory
 from calsync.adapters.booking_http.documents import Held, Unread, read_booking
+from calsync.adapters.hub.shape import is_over
 from calsync.adapters.shared.seal import Seal
 from calsync.adapters.wrap.port import Answer, Call, Caller
 from calsync.errors import BadAnswer
@@ -115,7 +116,12 @@ class Client:
             return frozenset()
         with self._lock:
             revision, confirmed = self._confirmed.get(held.id, (-1, frozenset[str]()))
-        return frozenset(held.parts) - (confirmed if revision == held.revision else frozenset())
+        parts = frozenset(
+            name
+            for name, part in held.parts.items()
+            if not (held.split and is_over(part, pair.zone, held.modified))
+        )
+        return parts - (confirmed if revision == held.revision else frozenset())
 
     def confirm_part(self, pair: Pair, held: Held, suffix: str) -> bool:
         """Note our yes to a part; True where no other part waits any more. It is noted in memory

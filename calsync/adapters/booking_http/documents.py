@@ -27,6 +27,7 @@ from calsync.mapping.booking import (
 from calsync.mapping.booking import read_content as read_members
 from calsync.mapping.booking_form import Form
 from calsync.mapping.fingerprint import fingerprint
+from calsync.mapping.split import why_unsayable
 from calsync.mapping.text import clean_title
 from calsync.model import (
     NOBODY,
@@ -41,6 +42,7 @@ from calsync.model import (
     Refusal,
     Seen,
     Unknown,
+    Whole,
 )
 
 _ADDRESS: Final = re.compile(r"[^@\s<>\"\x00-\x1f]+@[^@\s<>\"\x00-\x1f]+")
@@ -199,6 +201,7 @@ def observe_part(held: Held, suffix: str, *, tag: str | None, waits: frozenset[s
     if occupancy is None:
         return gone(held, suffix)
     found = fingerprint(occupancy)
+    pending = held.status == "pending"
     return Seen(
         key=part_key(held.id, suffix),
         occupancy=occupancy,
@@ -210,11 +213,12 @@ def observe_part(held: Held, suffix: str, *, tag: str | None, waits: frozenset[s
         uid=f"{held.uid}#{suffix}" if suffix else held.uid,
         tag=None if suffix else tag,
         person=held.person,
-        pending=held.status == "pending" and suffix in waits,
+        pending=pending and suffix in waits,
         seats=held.seats,
         modified=held.modified,
         # Of our own, the calendar that we work on tells when; here it counts when it came here.
         claimed=held.claimed if tag is None else None,
+        whole=Whole(held.content, waits=pending and bool(waits - {suffix})) if held.split else None,
     )
 
 
@@ -224,6 +228,8 @@ def gone(held: Held, suffix: str) -> Gone:
         key=part_key(held.id, suffix),
         absence=Absence.REFUSED if rejected else Absence.DELETED,
         mark=held.mark,
+        # One booking gets one answer: a rejected part rejects all of it.
+        whole=Whole(held.content) if rejected and why_unsayable(held.content) else None,
     )
 
 

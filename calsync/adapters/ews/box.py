@@ -34,6 +34,7 @@ from calsync.pacing import chunks
 
 #: How many items one tag or one meeting can have in a calendar: copies, dates held alone.
 _MOST = 250
+_MOST_PAGES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,8 +187,22 @@ class Box:
     def _find(
         self, tests: Sequence[tuple[str, str]], place: Element, also: Sequence[str] = ()
     ) -> tuple[Message, ...]:
-        payload = requests.find_items(place, tests, limit=_MOST, also=also)
-        return self.checked(self._ask("FindItem", payload, "find"), whole=True)
+        """All pages: a server that is busy, or whose policy says so (EWSFindCountLimit), gives less
+        than was asked for, and what a look-up does not find would be made a second time."""
+        found: list[Message] = []
+        offset = 0
+        for _ in range(_MOST_PAGES):
+            payload = requests.find_items(place, tests, limit=_MOST, offset=offset, also=also)
+            (page,) = self.ask("FindItem", payload, "find")[:1]
+            found.append(page)
+            listed = sum(1 for _ in items_of(page, "m:RootFolder", "t:Items"))
+            root = find(page.element, "m:RootFolder")
+            if root is None or root.get("IncludesLastItemInRange", "true") in ("true", "1"):
+                return tuple(found)
+            if not listed:
+                break
+            offset += listed
+        raise BadAnswer("the pages of a look-up do not come to an end", where=self.mailbox)
 
     # -- writing ----------------------------------------------------------------------------
 

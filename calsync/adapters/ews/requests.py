@@ -130,10 +130,11 @@ def find_items(
     tests: Sequence[tuple[str, str]],
     *,
     limit: int,
+    offset: int = 0,
     also: Sequence[str] = (),
 ) -> Element:
     """Ids of items of which one of these extended properties has its value. (calendar:UID cannot
-    be searched for.) ``also``: further properties to tell."""
+    be searched for.) ``offset``: how many to pass over; ``also``: further properties to tell."""
     asked = list(dict.fromkeys((*(name for name, _ in tests), *also)))
     wanted = [
         el(
@@ -149,7 +150,7 @@ def find_items(
         el(
             "m:IndexedPageItemView",
             MaxEntriesReturned=str(limit),
-            Offset="0",
+            Offset=str(offset),
             BasePoint="Beginning",
         ),
         el("m:Restriction", wanted[0] if len(wanted) == 1 else el("t:Or", *wanted)),

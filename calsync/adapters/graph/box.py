@@ -154,9 +154,16 @@ class Box:
         return self._write("DELETE", event_path(self.mailbox, key), "delete event", None, etag)
 
     def decline(self, key: str, *, comment: str, tell: bool) -> Answer:
-        body = {"comment": comment, "sendResponse": tell}
+        # Nobody is told: then Graph refuses any comment, an empty one too (ErrorInvalidParameter).
+        body = {"comment": comment, "sendResponse": True} if tell else {"sendResponse": False}
         path = f"{event_path(self.mailbox, key)}/decline"
         return self._write("POST", path, "decline event", body)
+
+    def wants_no_answer(self, key: str) -> bool:
+        """True where the organizer of a meeting asked for no answers: Graph sends none then."""
+        path = f"{event_path(self.mailbox, key)}?$select=responseRequested"
+        answer = self.get(path, operation="read event")
+        return answer.ok and (answer.body or {}).get("responseRequested") is False
 
     def answers(self) -> bool:
         """True where the mailbox itself can be opened: the second check before "gone"."""

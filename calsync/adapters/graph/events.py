@@ -29,6 +29,8 @@ _COMING_BACK = frozenset(
     {Meaning.THROTTLED, Meaning.PASSING, Meaning.DEPENDENCY, Meaning.REDIRECT, Meaning.FULL}
 )
 _MOST_PAGES = 200
+#: Of a span that is listed at once.
+_LONGEST_SPAN = timedelta(days=1825)
 #: Sets off the part of a transactionId that tells a second creation of one link from the first.
 _AGAIN = "~"
 
@@ -45,16 +47,17 @@ def read_raw(box: Box, raw: Mapping[str, Any], *, asked: bool = True) -> Observa
     listed: list[dict[str, Any]] | None = None
     span: Window | None = None
     raw = _by_its_own_clock(box, raw)
-    if raw.get("type") == "seriesMaster" and (
-        not isinstance(raw.get("cancelledOccurrences"), list) or needs_instances(raw)
-    ):
-        span = _listing_span(box, raw)
-        try:
-            zone = home_name(raw) or "UTC"
+    zone = home_name(raw) or "UTC"
+    try:
+        raw = _with_all_changed(box, raw, zone)
+        if raw.get("type") == "seriesMaster" and (
+            not isinstance(raw.get("cancelledOccurrences"), list) or needs_instances(raw)
+        ):
+            span = _listing_span(box, raw)
             listed = list(instances(box, str(raw.get("id", "")), span, zone=zone))
-        except _Refused as error:
-            # Of this one item: the mailbox itself answers, and asking again says the same.
-            return Unknown(key=str(raw.get("id", "")), reason=error.what, poison=True)
+    except _Refused as error:
+        # Of this one item: the mailbox itself answers, and asking again says the same.
+        return Unknown(key=str(raw.get("id", "")), reason=error.what, poison=True)
     if box.at:
         raw = with_dates_refused(raw, box.pair.mailbox)
     if box.at and listed is not None:
@@ -89,6 +92,16 @@ def _marked(box: Box, seen: Seen) -> Seen:
         mark, replaces = named
         return replace(seen, tag=mark.tag, maker=mark.maker, replaces=replaces)
     return seen
+
+
+def _with_all_changed(box: Box, raw: Mapping[str, Any], zone: str) -> Mapping[str, Any]:
+    """A master with all of its changed dates: a link says where those go on that did not come with
+    it (OData JSON Format, nextLink). Without them the series would read as unchanged there."""
+    told, link = raw.get("exceptionOccurrences"), raw.get("exceptionOccurrences@odata.nextLink")
+    if not (isinstance(told, list) and isinstance(link, str) and link):
+        return raw
+    rest = pages(box, link, operation="changed dates", zone=zone)
+    return {**raw, "exceptionOccurrences": [*told, *rest]}
 
 
 def _by_its_own_clock(box: Box, raw: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -136,8 +149,22 @@ def _listing_span(box: Box, raw: Mapping[str, Any]) -> Window:
 
 
 def instances(box: Box, key: str, span: Window, *, zone: str = "UTC") -> Iterator[dict[str, Any]]:
-    """The occurrences and exceptions of a series that meet the span; removed ones are missing."""
-    return pages(box, box.instances(key, span.start, span.end), operation="instances", zone=zone)
+    """The occurrences and exceptions of a series that meet the span; removed ones are missing.
+
+    In pieces: Graph lists five years of a calendar at most (microsoft-graph-docs #6284); whether it
+    lists more of a series, no document says.
+    """
+    told: set[str] = set()
+    start = span.start
+    while start < span.end:
+        end = min(start + _LONGEST_SPAN, span.end)
+        for row in pages(box, box.instances(key, start, end), operation="instances", zone=zone):
+            one = row.get("id")
+            if not isinstance(one, str) or one not in told:
+                yield row
+            if isinstance(one, str):  # what lasts from a piece into the next comes twice
+                told.add(one)
+        start = end
 
 
 def pages(box: Box, target: str, *, operation: str, zone: str = "UTC") -> Iterator[dict[str, Any]]:

@@ -54,6 +54,7 @@ from calsync.errors import (
 )
 from calsync.mapping import zones
 from calsync.mapping.event import bare, event_body, kept_subject, series_change
+from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Absence,
     Done,
@@ -139,7 +140,31 @@ def created(box: Box, effect: Effect, answer: Answer) -> Outcome:
     seen = read_raw(box, _as_meant(raw, _target(effect)))
     if not isinstance(seen, Seen):
         return InDoubt("the answer to the create was not understood")
+    if effect.key is None and (former := _made_before(box, effect, seen)) is not None:
+        return former
     return _completed(box, effect, raw, replace(seen, tag=effect.tag))
+
+
+def _made_before(box: Box, effect: Effect, seen: Seen) -> Outcome | None:
+    """A second create under one transactionId may be answered with the event of the first (a live
+    answer of 2026), as though it had just been made. So it is looked at before dates are added:
+    what people changed since is not written over. None where it is new, or no dates follow."""
+    target = _target(effect)
+    if target.recurrence is None or target == bare(target):
+        return None
+    try:
+        found = fetch(box, seen.key, zone=told_in(target))
+    except SideError:
+        found = None
+    now = found[1] if found is not None else None
+    if isinstance(now, Seen) and now.fingerprint == fingerprint(bare(target)):
+        return None
+    if now is None:
+        return Done(replace(seen, tag=effect.tag), complete=False)
+    if isinstance(now, Gone):
+        return Done(now)
+    ours = now.fingerprint == effect.fingerprint
+    return Done(replace(now, tag=effect.tag), complete=ours, earlier=True)
 
 
 def _as_meant(raw: dict[str, Any], target: Occupancy) -> dict[str, Any]:
@@ -371,10 +396,11 @@ def _decline(box: Box, effect: Effect) -> Outcome:
     dates = refusal.dates if refusal is not None else ()
     comment = refusal_text(refusal, box.pair.zone)[:_COMMENT_LIMIT] if refusal else ""
     if not dates or now.occupancy.recurrence is None:
-        answer = box.decline(now.key, comment=comment, tell=True)
-        if not answer.ok and judge(answer).meaning is Meaning.ORGANIZER:
-            # Nobody to tell: the room itself is the organizer.
+        if now.owned:
+            # Nobody to tell: the room itself is the organizer. Graph's refusal of a decline does
+            # not say so by a code of its own.
             return _removed(box, now.key, box.delete(now.key, etag=etag(raw)))
+        answer = box.decline(now.key, comment=comment, tell=True)
         return _declined(box, now.key, answer, ())
     return _decline_dates(box, raw, now, dates, comment)
 
@@ -389,13 +415,14 @@ def _decline_dates(
         return Done(now)
     wrote = False
     for date in found.values():
-        answer = box.decline(date.key, comment=comment, tell=not wrote)
-        if not answer.ok and judge(answer).meaning is Meaning.ORGANIZER:
+        if now.owned:
             answer = write_date(box, date, box.delete)
+        else:
+            answer = box.decline(date.key, comment=comment, tell=not wrote)
         if not answer.ok and judge(answer).meaning is not Meaning.GONE:
             if wrote:
                 return InDoubt("only some of the dates could be declined")
-            return as_outcome(judge(answer))
+            return _not_declined(box, now.key, answer)
         wrote = True
     return _declined(box, now.key, Answer(status=202), dates)
 
@@ -403,7 +430,7 @@ def _decline_dates(
 def _declined(box: Box, key: str, answer: Answer, dates: Sequence[datetime]) -> Outcome:
     """202 only says that it will be done: the slot counts as free when it is seen free."""
     if not answer.ok and judge(answer).meaning is not Meaning.GONE:
-        return as_outcome(judge(answer))
+        return _not_declined(box, key, answer)
     try:
         seen = read_keys(box, [key])[0]
     except SideError as error:
@@ -417,3 +444,16 @@ def _declined(box: Box, key: str, answer: Answer, dates: Sequence[datetime]) -> 
             return Done(seen, complete=False)
         case _:
             return InDoubt("declined, but not seen free yet")
+
+
+def _not_declined(box: Box, key: str, answer: Answer) -> Outcome:
+    """A refused decline. One that the organizer would never hear of is for a person to decide:
+    quietly taken from the room, the meeting would stay where it is in everybody's calendar."""
+    verdict = judge(answer)
+    if verdict.meaning is Meaning.INPUT and box.wants_no_answer(key):
+        return Refused(
+            "the organizer of this meeting asked for no answers, so Exchange sends no decline."
+            " Tell the organizer, and delete the meeting from the room's calendar in Outlook",
+            code="no-answers",
+        )
+    return as_outcome(verdict)

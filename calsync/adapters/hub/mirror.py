@@ -13,7 +13,7 @@ from typing import assert_never
 
 from calsync.adapters.hub import desk, view
 from calsync.adapters.hub.repository import HubWriter
-from calsync.adapters.hub.shape import span_of, without_titles
+from calsync.adapters.hub.shape import is_over, span_of, without_titles
 from calsync.errors import MappingError
 from calsync.mapping import split
 from calsync.mapping.booking_values import Booking, BookingStatus, FeedEntry
@@ -28,6 +28,7 @@ from calsync.model import (
     Outcome,
     Pair,
     Person,
+    Refusal,
     Refused,
     Seen,
     Side,
@@ -151,7 +152,7 @@ class Mirror:
                 return joined
             changed = joined
         if effect.refusal is not None:
-            changed = replace(changed, refusal=effect.refusal)
+            changed = replace(changed, refusal=_refusal_of(booking, effect.refusal))
         stored = self._store(replace(changed, person=_named(changed, effect)), number)
         return Done(view.observe_key(stored, suffix, self._pair.zone))
 
@@ -166,8 +167,10 @@ class Mirror:
         return Done(view.observe_key(stored, suffix, self._pair.zone))
 
     def _confirm(self, booking: Booking, suffix: str, effect: Effect, number: int) -> Outcome:
-        waiting = tuple(name for name in booking.waiting if name != suffix)
-        refusal = effect.refusal if effect.refusal is not None else booking.refusal
+        waiting = self._still_waiting(booking, suffix)
+        refusal = booking.refusal
+        if effect.refusal is not None:
+            refusal = _refusal_of(booking, effect.refusal)
         status = BookingStatus.PENDING if waiting else BookingStatus.CONFIRMED
         confirmed = replace(booking, status=status, waiting=waiting, refusal=refusal)
         if confirmed != booking:
@@ -182,6 +185,16 @@ class Mirror:
         rejected = replace(booking, status=BookingStatus.REJECTED, refusal=effect.refusal)
         stored = self._store(rejected, number)
         return Done(view.gone(stored, suffix))
+
+    def _still_waiting(self, booking: Booking, suffix: str) -> tuple[str, ...]:
+        """The parts that wait when this one has its answer."""
+        others = [name for name in booking.waiting if name != suffix]
+        parts = view.current_parts(booking, self._pair.zone) if others else {}
+        return tuple(
+            name
+            for name in others
+            if name in parts and not is_over(parts[name], self._pair.zone, self._now)
+        )
 
     # --- helpers ---
 
@@ -231,6 +244,20 @@ class Mirror:
             self._made[booking.id] = booking
         else:
             self._changed[booking.id] = booking
+
+
+def _refusal_of(booking: Booking, new: Refusal) -> Refusal:
+    """What a booking has lost, with the dates that other parts of it lost before."""
+    held = booking.refusal
+    if not booking.parts or held is None or not (held.dates and new.dates):
+        return new
+    return replace(
+        new,
+        dates=tuple(sorted({*held.dates, *new.dates})),
+        conflicts=tuple(sorted({*held.conflicts, *new.conflicts})),
+        # Free on the dates of one part says nothing of those of another.
+        alternatives=tuple(one for one in new.alternatives if one in held.alternatives),
+    )
 
 
 def _named(changed: Booking, effect: Effect) -> Person:

@@ -81,7 +81,13 @@ class HubWriter(HubReader, Protocol):
 
     def insert(self, bookings: Sequence[Booking]) -> None: ...
 
-    def update(self, bookings: Sequence[Booking]) -> None: ...
+    def update(self, bookings: Sequence[Booking]) -> None:
+        """What is private now is taken out of the answers that are kept about it, too."""
+        ...
+
+    def drop_titles(self, room_id: str) -> None:
+        """Take the titles from the answers that are kept about this room."""
+        ...
 
     def take_numbers(self, count: int) -> int:
         """Give out ``count`` change numbers; the first of them."""

@@ -84,6 +84,18 @@ def _slot(booking: Booking, recurrence_id: str) -> datetime:
     return slot
 
 
+def _dates_named(booking: Booking) -> int:
+    series = booking.content.recurrence
+    return 1 if series is None else 1 + len(series.overrides) + len(series.excluded)
+
+
+def _too_much() -> TooMuch:
+    return TooMuch(
+        f"more than {MAX_OCCURRENCES} occurrences lie in this window",
+        todo="Ask for a shorter window or fewer rooms",
+    )
+
+
 class BookingService:
     def __init__(
         self,
@@ -143,6 +155,7 @@ class BookingService:
             tx.put_room(replace(room, titles=titles, revision=room.revision + 1))
             if titles:
                 return
+            tx.drop_titles(room_id)
             for booking in tx.live_bookings([room_id], ALWAYS):
                 bare = without_titles(booking.content)
                 if bare != booking.content:
@@ -166,12 +179,19 @@ class BookingService:
             ]
             left -= len(shown)
             if left < 0:
-                raise TooMuch(
-                    f"more than {MAX_OCCURRENCES} occurrences lie in this window",
-                    todo="Ask for a shorter window or fewer rooms",
-                )
+                raise _too_much()
             shown.sort(key=lambda o: (o.instance.start, o.booking.id))
             found.append((room, shown))
+        return found
+
+    def series(
+        self, room_ids: Sequence[str], span: Interval
+    ) -> list[tuple[StoredRoom, list[Booking]]]:
+        """As ``live``; refused like too many occurrences where they, with the dates that each of
+        them names, are too many."""
+        found = self.live(room_ids, span)
+        if sum(_dates_named(b) for _, held in found for b in held) > MAX_OCCURRENCES:
+            raise _too_much()
         return found
 
     def live(

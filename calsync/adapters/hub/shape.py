@@ -38,6 +38,12 @@ def span_of(content: Occupancy, room_zone: str) -> Interval:
     return Interval(first, FOREVER if last is None else last)
 
 
+def is_over(content: Occupancy, room_zone: str, at: datetime) -> bool:
+    """True for what had ended by then: sync may never carry it, so nothing waits for its answer."""
+    end = extent(content, room_zone)[1]
+    return end is not None and end <= at
+
+
 def parts_of(content: Occupancy, room_zone: str, modified: datetime) -> dict[str, Occupancy]:
     """The items by which a calendar holds this content, by suffix; ``""`` alone is all of it.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from calsync.adapters.hub.shape import parts_of
 from calsync.mapping.booking_values import Booking, BookingStatus
 from calsync.mapping.fingerprint import fingerprint
-from calsync.model import Absence, Gone, Occupancy, Person, Seen, Side
+from calsync.model import Absence, Gone, Occupancy, Person, Seen, Side, Whole
 from calsync.model.rooms import NOBODY
 
 
@@ -52,9 +52,10 @@ def current_parts(booking: Booking, room_zone: str) -> dict[str, Occupancy]:
 
 
 def gone(booking: Booking, suffix: str) -> Gone:
-    return Gone(
-        key=part_key(booking.id, suffix), absence=_why_gone(booking, suffix), mark=booking.mark
-    )
+    why = _why_gone(booking, suffix)
+    # One booking gets one answer: a rejected part rejects all of it.
+    whole = Whole(booking.content) if booking.parts and why is Absence.REFUSED else None
+    return Gone(key=part_key(booking.id, suffix), absence=why, mark=booking.mark, whole=whole)
 
 
 def _why_gone(booking: Booking, suffix: str) -> Absence:
@@ -98,6 +99,7 @@ def _whole(booking: Booking) -> Seen:
 
 def _part(booking: Booking, suffix: str, part: Occupancy) -> Seen:
     mark = fingerprint(part)
+    pending = booking.status is BookingStatus.PENDING
     return Seen(
         key=part_key(booking.id, suffix),
         occupancy=part,
@@ -109,8 +111,13 @@ def _part(booking: Booking, suffix: str, part: Occupancy) -> Seen:
         uid=booking.uid if not suffix else f"{booking.uid}#{suffix}",
         tag=booking.tag if not suffix else None,
         person=_to_tell(booking),
-        pending=booking.status is BookingStatus.PENDING and suffix in booking.waiting,
+        pending=pending and suffix in booking.waiting,
         seats=booking.seats,
         modified=booking.modified,
         claimed=booking.claimed,
+        whole=Whole(
+            booking.content,
+            booking.refusal,
+            waits=pending and any(name != suffix for name in booking.waiting),
+        ),
     )

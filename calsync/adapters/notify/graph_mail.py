@@ -27,8 +27,11 @@ _CLOSED = (
     Meaning.FULL,
     Meaning.THROTTLED,
 )
+#: The day's limit of the mailbox that sends: no mail of it goes, and it ends by itself.
+_DAILY_LIMIT = "ErrorExceededMessageLimit"
 #: Refusals that an admin can end: the notice waits this long (seconds) before another try.
 _CLOSED_DOOR_S = 300.0
+_FULL_S = 3600.0
 
 
 class GraphMail:
@@ -73,6 +76,8 @@ def _report(answer: Answer, sender: str) -> DeliveryReport:
     if verdict.meaning is Meaning.REDIRECT:
         # A proxy or a sign-in page answered: the mail never came to Graph.
         return _not_sent(reason, _CLOSED_DOOR_S / 10)
+    if verdict.code == _DAILY_LIMIT:
+        return _not_sent(f"{sender} has sent as much as it may in a day ({verdict.code})", _FULL_S)
     if verdict.meaning in _CLOSED:
         # All of these are about the sender's mailbox, and an admin can put them right.
         if verdict.meaning in (Meaning.GONE, Meaning.MAILBOX):

@@ -203,7 +203,7 @@ def _paged(call: Call, rows: list[View], view: Node | None, *, restricted: bool)
             return Page(page, total, first == 0, total - first)
     else:
         raise bad_request("Such a view is for contacts.", "ErrorInvalidOperation")
-    page = rows[first : first + _short(call, size)]
+    page = rows[first : first + _short(call, min(size, max(0, total - first)))]
     return Page(page, total, first + len(page) >= total, first + len(page))
 
 

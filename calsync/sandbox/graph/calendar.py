@@ -198,6 +198,7 @@ def get_event(world: World, request: Request, box: Mailbox, event_id: str) -> Re
     names, wanted = odata.selected(request.query), odata.expanded(request.query)
     folded = {name.casefold() for name in names or ()}
     nested = {name.casefold(): options for name, options in wanted.items()}
+    more: dict[str, Any] = {}
     if world.switches.national_cloud:
         for name in MASTER_ONLY:
             if name.casefold() in folded or name.casefold() in nested:
@@ -212,10 +213,16 @@ def get_event(world: World, request: Request, box: Mailbox, event_id: str) -> Re
             full["cancelledOccurrences"] = render.cancelled_occurrences(box, item, style)
         if "exceptionoccurrences" in nested and (names is None or "exceptionoccurrences" in folded):
             inner = odata.selected(nested["exceptionoccurrences"])
+            changed, most = render.exceptions(item), world.switches.expanded_most
             full["exceptionOccurrences"] = [
-                odata.pick(one, inner) for one in render.exceptions(box, item, style)
+                odata.pick(render.event(box, one, style), inner)
+                for one in (changed[:most] if most else changed)
             ]
-    shown = odata.pick(full, names)
+            if most and len(changed) > most:
+                # A partial expanded collection says where it goes on (OData JSON Format).
+                link = f"{request.base}{request.path}/exceptionOccurrences?$top={most}&$skip={most}"
+                more["exceptionOccurrences@odata.nextLink"] = link
+    shown = odata.pick(full, names) | more
     attach(box, found, shown, wanted, style)
     context = request.context(names, entity=True)
     return answer(200, {"@odata.context": context, **shown}, {"ETag": render.etag(box, item)})
@@ -264,14 +271,18 @@ def list_events(world: World, request: Request, box: Mailbox) -> Response:
 def calendar_view(world: World, request: Request, box: Mailbox) -> Response:
     """GET /calendarView: single events and the instances of series, by start."""
     low, high = window(request)
+    _bounded(low, high)
+    found = [one for item in stored_all(world, request, box) for one in expand(item, low, high)]
+    found.sort(key=lambda one: (one.when.start_utc, one.item.key))
+    return _list(world, request, box, found, view=True)
+
+
+def _bounded(low: datetime, high: datetime) -> None:
     if high - low > timedelta(days=MOST_DAYS):
         raise bad_request(  # microsoft-graph-docs #6284
             "Your request can't be completed. The range between the start and end dates is "
             f"greater than the allowed range. Maximum number of days: {MOST_DAYS}"
         )
-    found = [one for item in stored_all(world, request, box) for one in expand(item, low, high)]
-    found.sort(key=lambda one: (one.when.start_utc, one.item.key))
-    return _list(world, request, box, found, view=True)
 
 
 def instances(world: World, request: Request, box: Mailbox, event_id: str) -> Response:
@@ -280,8 +291,18 @@ def instances(world: World, request: Request, box: Mailbox, event_id: str) -> Re
     if item.rule is None or day is not None:
         raise bad_request("The event is not a recurring master.", "ErrorInvalidRequest")
     low, high = window(request)
+    if world.switches.instances_have_longest_span:
+        _bounded(low, high)
     found = sorted(expand(item, low, high), key=lambda one: one.when.start_utc)
     return _list(world, request, box, found, view=False)
+
+
+def changed_dates(world: World, request: Request, box: Mailbox, event_id: str) -> Response:
+    """GET /events/{master}/exceptionOccurrences."""
+    item, _ = find(world, request, box, event_id)
+    if world.switches.national_cloud:
+        raise Refusal(400, "BadRequest", "Resource not found for the segment.")
+    return _list(world, request, box, render.exceptions(item), view=False)
 
 
 def _list(

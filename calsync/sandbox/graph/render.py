@@ -237,10 +237,10 @@ def cancelled_occurrences(box: Mailbox, item: Item, style: Style) -> list[str]:
     return [occurrence_id(box, item, day, style) for day in sorted(item.cancelled | flagged)]
 
 
-def exceptions(box: Mailbox, item: Item, style: Style) -> list[dict[str, Any]]:
+def exceptions(item: Item) -> list[Instance]:
     """Changed instances, the cancelled ones not included."""
     return [
-        event(box, Instance(item, day, one.when, one), style)
+        Instance(item, day, one.when, one)
         for day, one in sorted(item.overrides.items())
         if day not in item.cancelled and not one.is_cancelled
     ]

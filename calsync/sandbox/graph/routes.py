@@ -276,6 +276,8 @@ class Routes:
         flags["operation"] = f"event/{rest[1].rpartition('.')[2]}"
         if len(rest) == 2 and action == "instances" and method == "GET":
             return calendar.instances(self.world, request, box, event_id)
+        if len(rest) == 2 and action == "exceptionoccurrences" and method == "GET":
+            return calendar.changed_dates(self.world, request, box, event_id)
         if action == "extensions" and len(rest) <= 3:
             name = rest[2] if len(rest) == 3 else None
             if method == "GET":

@@ -43,6 +43,9 @@ def create(world: World, request: Request, box: Mailbox) -> Written:
     raw = request.json()
     fields = Reader(world, None).event(raw)
     used = box.transactions.get(fields.transaction_id or "")
+    there = box.items.get(used) if used is not None else None
+    if there is not None and world.switches.duplicate_answers_event:
+        return _made(world, request, box, there, raw)
     if used is not None:
         known = box.items.get(used) or box.tombs.get(used)
         extra = {}
@@ -62,6 +65,12 @@ def create(world: World, request: Request, box: Mailbox) -> Written:
     if request.flags.get("without_tag"):
         raised = Response(503, {"Retry-After": "1"}, b"")
         return Written(raised, item, None, tuple(raw))
+    return _made(world, request, box, item, raw)
+
+
+def _made(
+    world: World, request: Request, box: Mailbox, item: Item, raw: Mapping[str, Any]
+) -> Written:
     # The POST answer does not echo extended properties.
     # Prefer outlook.timezone is for reading only (microsoft-graph-docs #116, #8755).
     sent = item.when.start_zone if world.switches.create_answers_in_sent_zone else UTC_ZONE
@@ -203,10 +212,15 @@ def _respond(
     comment = _typed(raw, "Comment", str, "")
     code = ROLE_CODE[action]
     if item.own:
+        # Live answers (several clients, 2022 to 2026) have this code, not that of EWS.
         raise bad_request(
             "Your request can't be completed. You can't respond to this meeting because "
-            "you're the meeting organizer.",
-            f"ErrorCalendarIsOrganizer{code}",
+            "you're the meeting organizer."
+        )
+    if send and not item.props.get("responseRequested", True):
+        # Live answers of several clients, 2022 to 2026; without sending, it is done.
+        raise bad_request(
+            "Your request can't be completed. The meeting organizer hasn't requested a response."
         )
     if item.is_cancelled:
         raise bad_request(
@@ -219,11 +233,17 @@ def _respond(
         )
     if day is not None and action == "decline" and not world.switches.decline_occurrence_allowed:
         raise bad_request("Your request can't be completed for an occurrence.")
+    if raw.get("comment") is not None and not send:
+        # Also an empty one: seen by several clients, in live answers of 2026.
+        raise bad_request(
+            "'SendResponse' must be true when 'Comment' is not null.", "ErrorInvalidParameter"
+        )
     if raw.get("proposednewtime") is not None and (
         action == "accept" or not send or not item.props.get("allowNewTimeProposals", True)
     ):
         raise bad_request(
-            "ProposedNewTime needs sendResponse and a meeting that allows new time proposals."
+            "ProposedNewTime needs sendResponse and a meeting that allows new time proposals.",
+            "ErrorInvalidRequest" if send else "ErrorInvalidParameter",
         )
     response = ANSWER_OF[action]
     world.later(
@@ -253,8 +273,7 @@ def _cancel(
 ) -> Written:
     if not item.own:
         raise bad_request(
-            "Your request can't be completed. You need to be an organizer to cancel a meeting.",
-            "ErrorCalendarIsNotOrganizer",
+            "Your request can't be completed. You need to be an organizer to cancel a meeting."
         )
     comment = _typed(raw, "Comment", str, "")
     events.delete(world, box, item, day, comment=comment)

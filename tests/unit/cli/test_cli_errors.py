@@ -73,6 +73,49 @@ def test_an_error_says_what_where_and_what_to_do() -> None:
     assert describe(error) == "Error: it is locked.\nWhere: x.db\nTo do: Run: calsync status"
 
 
+@pytest.mark.parametrize("trap", ["a link", "anybody may write there", "somebody else's"])
+def test_details_are_never_written_where_others_of_this_machine_lie_in_wait(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    trap: str,
+) -> None:
+    """The folder for temporary files is everybody's, and the name of ours is no secret."""
+    (tmp_path / "no folder").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "no folder"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder, theirs = tmp_path / f"calsync-{os.getuid()}", tmp_path / "theirs"
+    theirs.mkdir()
+    if trap == "a link":
+        folder.symlink_to(theirs)
+    else:
+        folder.mkdir()
+        folder.chmod(0o777 if trap == "anybody may write there" else 0o755)
+        if trap == "somebody else's":
+            if os.getuid() != 0:
+                pytest.skip("only root can give a folder away")
+            os.chown(folder, 12345, 12345)
+    for place in {folder, theirs}:
+        (place / "errors.log").write_text("was\n")
+    assert guarded(_raise(ZeroDivisionError("Ada is not a number"))) == 1
+    assert "could not be written anywhere" in capsys.readouterr().err
+    assert (folder / "errors.log").read_text() == "was\n"
+
+
+def test_details_go_into_a_folder_of_our_own_where_there_is_no_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "no folder").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "no folder"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for _ in range(2):
+        assert guarded(_raise(ZeroDivisionError())) == 1
+    folder = tmp_path / f"calsync-{os.getuid()}"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert (folder / "errors.log").read_text().count("ZeroDivisionError") >= 2
+    assert str(folder / "errors.log") in capsys.readouterr().err
+
+
 def test_text_from_outside_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     guarded(_raise(UsageError("room \x1b[31mred\x07", todo="a\r\nb")))
     assert "\x1b" not in (err := capsys.readouterr().err)

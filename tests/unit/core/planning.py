@@ -7,6 +7,7 @@ from typing import Any
 
 from calsync.model import (
     ClashPolicy,
+    EditPolicy,
     EffectKind,
     Link,
     Observation,
@@ -31,13 +32,14 @@ def planned(
     booking: list[Observation] | None = None,
     calendar: list[Observation] | None = None,
     clash: ClashPolicy = ClashPolicy.FIRST,
+    edit: EditPolicy = PAIR.edit_policy,
     **more: Any,
 ) -> Plan:
     return reconcile(
         links,
         {obs.key: obs for obs in booking or ()},
         {obs.key: obs for obs in calendar or ()},
-        pair=replace(PAIR, clash_policy=clash),
+        pair=replace(PAIR, clash_policy=clash, edit_policy=edit),
         window=WINDOW,
         now=NOW,
         **more,

@@ -17,10 +17,13 @@ from calsync.model import (
     Recurrence,
     Rule,
     Side,
+    Tally,
     Window,
 )
 from calsync.reconcile.answers import freed, hindrance, holds, keep, overlap, refuse
 from calsync.reconcile.decide import Verb, decide
+from calsync.reconcile.guard import USUAL
+from tests.unit.core.planning import kinds, planned
 from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
@@ -61,6 +64,20 @@ def test_of_two_edits_the_table_carries_the_one_that_is_kept(
     assert decision.verb is verb
     assert decision.target == occ(start, start + 1)
     assert decision.conflict is None
+
+
+def test_what_was_written_too_often_is_written_once_more_when_an_admin_says_so() -> None:
+    """The answer was said to be carried out, and the next plan parked it again."""
+    worn = Tally(count=USUAL.per_booking, since=NOW)
+    was = link(
+        there(occ(9, 10), key="b"),
+        there(occ(14, 15), key="e"),
+        base=occ(9, 10),
+        writes=worn,
+        **parked(),
+    )
+    (now,) = keep(was, BOOKING)
+    assert kinds(planned(now)) == [(EffectKind.CHANGE_EVENT, now.id)]
 
 
 def test_a_deletion_that_is_kept_is_carried_over() -> None:

@@ -14,6 +14,7 @@ from calsync.model import (
     Occupancy,
     Seen,
     Side,
+    Tally,
     Unknown,
 )
 from calsync.reconcile.guard import (
@@ -26,6 +27,7 @@ from calsync.reconcile.guard import (
     not_alone,
     others,
     repeatable,
+    uncounted,
     worn_out,
 )
 
@@ -129,6 +131,9 @@ def test_whatever_goes_in_circles_changes_or_deletes(kind: EffectKind) -> None:
     once = counted(item, effect(kind), UTC_NOW)
     assert once.writes.within(HOUR, UTC_NOW) == (1 if kind in AGAIN else 0)
     assert replace(once, writes=item.writes) == item
+    assert uncounted(once, effect(kind)) == item, "put off"
+    kept = replace(item, writes=Tally(2, UTC_NOW))
+    assert uncounted(kept, effect(kind)).writes.count == (1 if kind in AGAIN else 2)
 
 
 def test_a_room_in_which_two_programs_fight_is_stopped() -> None:

@@ -24,17 +24,21 @@ from calsync.model import (
 )
 from calsync.reconcile.decide import decide
 from calsync.reconcile.observe import accept
+from calsync.reconcile.rebase import bury
 from calsync.reconcile.remade import replaced
 from calsync.reconcile.sent import sending
 from calsync.reconcile.settle import settle
+from tests.unit.core.planning import kinds, planned
 from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
     DAY,
     NOW,
     agreed,
+    at,
     daily,
     effect,
+    gone,
     link,
     occ,
     seen,
@@ -183,3 +187,25 @@ def test_a_booking_is_changed_whole_or_not_at_all() -> None:
     found = accept(item, BOOKING, seen(BARE, key="b", mark=9), NOW)
     assert found is not None
     assert found.base == HELD
+
+
+@pytest.mark.parametrize("policy", EditPolicy)
+@pytest.mark.parametrize("minutes", [None, 0, 5])
+def test_a_late_series_whose_booking_was_given_up_is_nobodys_edit(
+    policy: EditPolicy, minutes: int | None
+) -> None:
+    """It came bare: its exceptions are made once it is known. Where the calendar's edits win, that
+    brought back a booking that people had cancelled, with dates that were never in it."""
+    series = daily(9, 10)
+    assert series.recurrence is not None
+    wanted = replace(series, recurrence=replace(series.recurrence, excluded=(DAY,)))
+    waits = link(there(wanted, key="b"))
+    making = sending(waits, effect(EffectKind.CREATE_EVENT, target=wanted))
+    tomb = bury(replace(making, booking=gone(key="b")))
+    when = None if minutes is None else at(9) + timedelta(minutes=minutes)
+    came = seen(series, key="e", tag="x", created=at(9), modified=when)
+    plan = planned(tomb, calendar=[came], edit=policy)
+    touched = minutes == 5
+    assert bool(plan.conflicts) is touched, "what people did to it counts"
+    if not touched:
+        assert kinds(plan) == [(EffectKind.DELETE_EVENT, "x")]

@@ -30,6 +30,7 @@ from calsync.model import (
     Refused,
     Side,
     Stale,
+    Tally,
 )
 from calsync.reconcile.settle import NEVER_ARRIVED, Settled, settle
 from tests.unit.core.values import (
@@ -147,8 +148,9 @@ def test_what_was_to_be_written_is_known_while_the_other_side_shows_it() -> None
 
 
 def test_put_off_is_no_attempt() -> None:
-    result = settled(flying(agreed(NINE)), change(CALENDAR), Later(5.0, "throttled"))
-    assert result.link == replace(agreed(NINE), attempts=2)
+    written = replace(flying(agreed(NINE)), writes=Tally(2, NOW))
+    result = settled(written, change(CALENDAR), Later(5.0, "throttled"))
+    assert result.link == replace(agreed(NINE), attempts=2, writes=Tally(1, NOW))
     assert "throttled" in result.what
     none = replace(flying(agreed(NINE)), attempts=0)
     assert settled(none, change(CALENDAR), Later(5.0)).link.attempts == 0

@@ -20,6 +20,8 @@ def test_a_tally_counts_until_its_span_is_over() -> None:
     assert tally.within(HOUR, NOW + HOUR) == 0
     assert tally.plus(1, HOUR, NOW + HOUR) == Tally(1, NOW + HOUR)
     assert NONE_YET.plus(0, HOUR, NOW) is NONE_YET
+    assert tally.less(2) == Tally(3, NOW)
+    assert tally.less(5) == tally.less(6) == NONE_YET.less(1) == NONE_YET
 
 
 def test_a_clock_that_was_set_back_holds_nothing_up() -> None:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from calsync.model import Absence, EffectKind, Gone, Link, NoticeKind, Refusal, Side, their_key
+from calsync.model import (
+    Absence,
+    EffectKind,
+    Gone,
+    Link,
+    NoticeKind,
+    Refusal,
+    Side,
+    Whole,
+    their_key,
+)
 from calsync.reconcile.told import cancellation, change, confirmation, expected, rejection
 from tests.unit.core.planning import ANNA
 from tests.unit.core.values import (
@@ -24,7 +35,7 @@ from tests.unit.core.values import (
 )
 
 K, N = EffectKind, NoticeKind
-NINE, TEN = occ(9, 10), occ(10, 11)
+NINE, TEN, ALL = occ(9, 10), occ(10, 11), occ(9, 12)
 RENAMED = replace(NINE, title="renamed")
 BOOKED = agreed(NINE, person=ANNA)
 IN_OUTLOOK = replace(BOOKED, origin=CALENDAR)
@@ -82,6 +93,44 @@ def test_an_answer_says_what_stands_and_what_does_not(
     (notice,) = confirmation(WAITING, sent, seen(TEN, key="b", mark=8))
     assert (notice.kind, notice.booking_key, notice.revision) == (kind, "b", "v8")
     assert (notice.person, notice.occupancy, notice.refusal) == (ANNA, TEN, refusal)
+
+
+NO_OTHER = replace(NOT_ALL, dates=(DAY, DAY + timedelta(days=1)))
+
+
+@pytest.mark.parametrize(
+    ("refusal", "whole", "told"),
+    [
+        (None, Whole(ALL, waits=True), []),
+        (None, Whole(ALL), [(N.CONFIRMED, "b", ALL, None)]),
+        (NOT_ALL, Whole(ALL), [(N.CONFIRMED, "b", ALL, NOT_ALL)]),
+        (None, Whole(ALL, NO_OTHER), [(N.CONFIRMED, "b", ALL, NO_OTHER)]),
+        (NOT_ALL, Whole(ALL, NO_OTHER), [(N.CONFIRMED, "b", ALL, NO_OTHER)]),
+        # A move of one part that was refused is told as that, and is no word about the rest.
+        (NO, Whole(ALL, NO, waits=True), [(N.REJECTED, "b#x", TEN, NO)]),
+        (NO, Whole(ALL, NO), [(N.REJECTED, "b#x", TEN, NO), (N.CONFIRMED, "b", ALL, None)]),
+    ],
+)
+def test_a_booking_in_parts_is_answered_when_the_last_of_them_is(
+    refusal: Refusal | None, whole: Whole, told: list[Any]
+) -> None:
+    sent = effect(K.CONFIRM_BOOKING, refusal=refusal)
+    part = replace(seen(TEN, key="b#x", mark=8), whole=whole)
+    found = confirmation(WAITING, sent, part)
+    assert [(n.kind, n.booking_key, n.occupancy, n.refusal) for n in found] == told
+    # Whichever part is the last: the ledger knows it by one name.
+    other = replace(part, key="b", version="other")
+    again = confirmation(WAITING, replace(sent, refusal=None), other)
+    assert {n.revision for n in again} == {n.revision for n in found if n.booking_key == "b"}
+
+
+@pytest.mark.parametrize("key", ["b", "b#x"])
+def test_a_booking_in_parts_is_rejected_as_one(key: str) -> None:
+    sent = effect(K.REJECT_BOOKING, key=key, version=f"v{key}", was=NINE, refusal=NO)
+    state = Gone(key=key, absence=Absence.REFUSED, mark=8, whole=Whole(ALL))
+    (notice,) = rejection(WAITING, sent, state)
+    assert (notice.kind, notice.booking_key, notice.revision) == (N.REJECTED, "b", "all:8")
+    assert (notice.occupancy, notice.refusal) == (ALL, NO)
 
 
 @pytest.mark.parametrize(

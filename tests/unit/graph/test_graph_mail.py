@@ -104,6 +104,8 @@ REPORTS = [
     (ok(None, status=307), Delivery.NOT_SENT),
     (ok(refusal(400, "ErrorInvalidRecipients"), status=400), Delivery.REFUSED),
     (ok(refusal(403, "ErrorMessageSubmissionBlocked"), status=403), Delivery.REFUSED),
+    (ok(refusal(403, "ErrorExceededMessageLimit"), status=403), Delivery.NOT_SENT),
+    (ok(refusal(429, "ErrorExceededMessageLimit"), status=429), Delivery.NOT_SENT),
     (NotSent("x"), Delivery.NOT_SENT),
     (NotSignedIn("x"), Delivery.NOT_SENT),
     (ForbiddenLink("x"), Delivery.NOT_SENT),

@@ -589,9 +589,22 @@ def test_room_states_are_saved_many_at_once(
     other = replace(PAIR, id="p2", room_id="loft", mailbox="loft@x.test")
     mappings.save_pair(other)
     states = [STATE, replace(STATE, pair_id="p2", window=None, synced_at=None)]
-    store.save_states([*states, replace(STATE, pair_id="unmapped meanwhile")])
+    fences = {PAIR.id: fence, "p2": store.claim("p2", "me"), "unmapped meanwhile": 7}
+    more = replace(STATE, pair_id="unmapped meanwhile")
+    assert store.save_states([*states, more], fences) == {"unmapped meanwhile"}
     assert store.states() == {state.pair_id: state for state in states}
     store.commit(Commit(pair_id=PAIR.id, fence=fence))  # the fence was not touched
+
+
+def test_of_a_room_that_somebody_else_took_only_what_went_wrong_is_saved(
+    store: SqlStore, fence: int
+) -> None:
+    held = replace(STATE, halted="12 of 20 would be deleted")
+    store.commit(Commit(pair_id=PAIR.id, fence=store.claim(PAIR.id, "other"), state=held))
+    assert store.save_states([STATE], {PAIR.id: fence}) == {PAIR.id}
+    assert store.states() == {PAIR.id: held}
+    assert store.save_states([replace(STATE, failures=3, error="no answer")], {}) == set()
+    assert store.states() == {PAIR.id: replace(held, failures=3, error="no answer")}
 
 
 def test_a_new_pair_starts_from_nothing(store: SqlStore) -> None:

@@ -1,5 +1,7 @@
 """Transactions, and what an admin reads when the database cannot serve."""
 
+from __future__ import annotations
+
 import os
 import sqlite3
 import stat
@@ -14,7 +16,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from calsync.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StoreError
-from calsync.store.database import Database
+from calsync.store.database import WRITE_LOCK, Database
+from calsync.store.failures import of_postgresql
 from calsync.store.statements import padded
 
 
@@ -341,6 +344,71 @@ def test_a_server_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DatabaseUnusable, match="pip install psycopg") as caught:
         Database("postgresql://user:secret@host/db")
     assert "secret" not in str(caught.value)
+
+
+class Server:
+    """In place of a connection to PostgreSQL, which this suite does without: what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    @property
+    def dbapi_connection(self) -> Server:
+        return self
+
+    def cursor(self) -> Server:
+        return self
+
+    def execute(self, statement: str, _: object = ()) -> None:
+        self.said.append(statement)
+
+    def commit(self) -> None:
+        self.said.append("COMMIT")
+
+    def close(self) -> None:
+        pass
+
+
+def test_on_a_server_a_check_and_the_write_that_rests_on_it_have_a_lock_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of eight who asked for one slot at one moment PostgreSQL let three to six book it: each had
+    looked before another one's booking was there."""
+    database, server = Database("sqlite://", busy_timeout=2.5), Server()
+    monkeypatch.setattr(database, "is_sqlite", False)
+    monkeypatch.setattr(database, "_lend", lambda: server)
+    with database.write() as connection:
+        connection.exec_driver_sql("SELECT is it free")
+    assert server.said == [
+        "SET LOCAL lock_timeout = 2500",
+        f"SELECT pg_advisory_xact_lock({WRITE_LOCK})",
+        "SELECT is it free",
+        "COMMIT",
+    ]
+    server.said.clear()
+    with database.glance() as connection:
+        connection.exec_driver_sql("SELECT is it free")
+    assert server.said == ["SELECT is it free"]
+    server.said.clear()
+    with database.read() as connection:
+        connection.exec_driver_sql("SELECT the last number")
+        connection.exec_driver_sql("SELECT what changed")
+    assert server.said == [
+        # Else a change in between would be told, and told once more under another id.
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        "SELECT the last number",
+        "SELECT what changed",
+    ]
+
+
+@pytest.mark.parametrize("name", ["sqlstate", "pgcode"])
+def test_a_server_that_stays_locked_is_busy_by_either_driver(name: str) -> None:
+    class Timeout(Exception):
+        pass
+
+    error = Timeout("canceling statement due to lock timeout")
+    setattr(error, name, "55P03")
+    assert isinstance(of_postgresql(error, "postgresql://db"), DatabaseBusy)
 
 
 _KILLED = """

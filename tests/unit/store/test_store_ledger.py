@@ -104,6 +104,19 @@ def test_one_that_is_put_off_lets_others_pass(store: SqlStore, clock: FixedClock
     assert [one.id for one in store.claim_notices(9)] == [first.id]
 
 
+def test_one_that_was_put_off_by_a_clock_that_was_wrong_is_due(
+    store: SqlStore, clock: FixedClock
+) -> None:
+    store.queue_notices(PAIR.id, [told()])
+    clock.wait(days=365)
+    (one,) = store.claim_notices(1)
+    store.settle_notice(one.id, NoticeState.QUEUED, "greylisted", wait=300.0)
+    clock.wait(minutes=-1)
+    assert store.claim_notices(1) == []  # so little is no mistake
+    clock.wait(days=-365)
+    assert [again.id for again in store.claim_notices(1)] == [one.id]
+
+
 @pytest.mark.parametrize(
     ("state", "again"),
     [

@@ -176,7 +176,9 @@ class ValueStore:
         raise NotImplementedError
 
     def has_live_part(self, pair_id: str, booking: str) -> bool:
-        raise NotImplementedError
+        there = (lk for lk in self.db.links if lk.state is not LinkState.BURIED)
+        halves = (lk.booking for lk in there if lk.booking.presence is not Presence.GONE)
+        return any((half.key or "").partition("#")[0] == booking for half in halves)
 
     def doubt_notices(self, *, start: bool = True) -> int:
         raise NotImplementedError

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
-from calsync.mapping.expand import busy_intervals, instances
+from calsync.mapping.expand import busy_intervals, extent, instances
 from calsync.model import (
     Absence,
     Gone,
     Interval,
     Link,
+    LinkState,
     Observation,
     Occupancy,
     Pair,
@@ -80,6 +81,22 @@ def has_date(occ: Occupancy, window: Window, zone: str) -> bool:
     return next(instances(occ, window, zone), None) is not None
 
 
+def beyond(
+    found: Gathered, side: Side, due: Container[str], window: Window, zone: str
+) -> list[str]:
+    """Keys of items that a complete listing of the window is not to hold, and that still matter:
+    they lie ahead of it, or are over with something still to be written (ids of links: ``due``)."""
+    keys = []
+    for link in found.links.values():
+        key, there = link.half(side).key, shown(link, side)
+        if link.state is LinkState.BURIED or there is None or key in found.seen(side):
+            continue
+        end = extent(there, zone)[1]
+        if key is not None and (link.id in due or end is None or end > window.start):
+            keys.append(key)
+    return keys
+
+
 def moved_out(found: Gathered, side: Side, pair: Pair, window: Window) -> bool:
     """True where an empty listing is right: all that was expected lies outside the window now,
     under its own key or, where it was made anew there, under another one."""
@@ -123,6 +140,19 @@ def vanished(found: Gathered, side: Side, keys: list[str]) -> bool:
     # What is found under another key was made anew.
     elsewhere = {obs.uid for obs in seen.values() if isinstance(obs, Seen)} if gone else set()
     return any(not uid or uid not in elsewhere for uid in gone.values())
+
+
+def made_anew(found: Gathered, side: Side, uids: set[str]) -> list[str]:
+    """Keys on ``side`` under which items of these global ids were there, and are not found."""
+    halves = [link.half(side) for link in found.links.values()] if uids else []
+    return [
+        half.key
+        for half in halves
+        if half.uid in uids
+        and half.key is not None
+        and half.presence in (Presence.PRESENT, Presence.UNKNOWN)
+        and isinstance(found.seen(side).get(half.key), Gone)
+    ]
 
 
 def overlapping(found: Gathered, side: Side, window: Window, zone: str) -> list[str]:

@@ -12,9 +12,11 @@ from calsync.engine.calls import Call, Steps
 from calsync.engine.context import Context
 from calsync.engine.gathered import (
     Gathered,
+    beyond,
     expected,
     is_listed,
     listed_anew,
+    made_anew,
     moved_out,
     new_times,
     overlapping,
@@ -88,6 +90,8 @@ def gather(ctx: Context, pair: Pair, window: Window, *, full: bool = False) -> S
         for link in ctx.store.unsettled(pair.id):
             found.links.setdefault(link.id, link)
         yield from _look_again(ctx, pair, found)
+    if state.approved or state.rejoin is not None:
+        yield from _look_beyond(ctx, pair, found, window)
     _load_tagged(ctx, pair, found)
     yield from _read_twins(ctx, pair, found)
     _load_neighbours(ctx, pair, found, window)
@@ -147,14 +151,15 @@ def _take(
         return
     links = ctx.store.links_by_key(pair.id, side, keys)
     linked_keys = {lk.half(side).key for lk in links}
+    there = {lk.half(side).key for lk in links if lk.state is not LinkState.BURIED}
     former = _former(ctx, pair, side, seen.keys() - linked_keys)
     for link in (*links, *former.values()):
         found.links.setdefault(link.id, link)
     yield from _confirm(ctx, pair, found, side, [*hints, *former], links)
     for key in pull.missing:
-        # New, and not known yet to the copy of the mailbox that was asked: the feed has told of it
-        # once and will not again, so it is asked for until it is found, or surely gone.
-        if key not in linked_keys:
+        # New or back, and not known yet to the copy of the mailbox that was asked: the feed told of
+        # it once and will not again, so it is asked for until it is found, or surely gone.
+        if key not in there:
             seen.setdefault(key, Unknown(key=key, reason="the feed names it, a read finds nothing"))
     if found.emptied == side.value and moved_out(found, side, pair, window):
         found.emptied = ""
@@ -205,7 +210,8 @@ def _confirm(
 
     A hint of an unknown key says nothing to us (Graph sends those for anything outside the
     window). An item that shows again after its burial, or beside the news of its removal, may
-    be a late replay: read it, too.
+    be a late replay: read it, too. What is shown in a state newer than its end is no replay: where
+    the read finds nothing, it may have met a copy of the mailbox that lags behind.
     """
     seen = found.seen(side)
     linked = {link.half(side).key: link for link in links}
@@ -216,10 +222,20 @@ def _confirm(
         and isinstance(seen.get(key), Seen)
         and link.half(side).presence is Presence.GONE
     ]
+    newer = [
+        key
+        for key in again
+        if isinstance(obs := seen[key], Seen) and obs.mark > linked[key].half(side).mark
+    ]
     doubtful = [
         k for k in hints if k in seen or (k in linked and linked[k].state is not LinkState.BURIED)
     ]
     yield from _read(ctx, pair, found, side, list(dict.fromkeys([*doubtful, *again])))
+    port: SyncSide = ctx.booking if side is Side.BOOKING else ctx.calendar(pair)
+    for key in () if port.capabilities.local else newer:
+        lacks = isinstance(obs := seen[key], Gone) and obs.absence is Absence.READ
+        if lacks and key not in found.hinted[side]:
+            seen[key] = Unknown(key=key, reason="the feed shows it, a read finds nothing")
 
 
 def _look_again(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
@@ -237,6 +253,16 @@ def _look_again(ctx: Context, pair: Pair, found: Gathered) -> Steps[None]:
             and not (isinstance(obs := seen.get(key), Seen) and obs.mark > half.mark)
         ]
         yield from _read(ctx, pair, found, side, keys)
+
+
+def _look_beyond(ctx: Context, pair: Pair, found: Gathered, window: Window) -> Steps[None]:
+    """What a complete listing does not show is read as well when an admin has said what is to
+    become of a side that was set back: what is known of it may be newer than anything it shows."""
+    due = {link.id for link in ctx.store.unsettled(pair.id)}
+    for side in Side:
+        if side in found.complete:
+            keys = beyond(found, side, due, window, pair.zone)
+            yield from _read(ctx, pair, found, side, keys)
 
 
 def _doubt_absence(ctx: Context, found: Gathered, side: Side, port: SyncSide) -> None:
@@ -267,12 +293,19 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
     )
     if side is Side.CALENDAR:
         results = yield from _own_copies(ctx, pair, found, keys, results)
+    seen, lost = found.seen(side), set[str]()
     for key, obs in zip(keys, results, strict=True):
-        found.seen(side)[key] = obs
+        if isinstance(obs, Unknown) and isinstance(before := seen.get(key), Seen) and before.uid:
+            lost.add(before.uid)
+        seen[key] = obs
         found.read[side].add(key)
     _doubt_absence(ctx, found, side, port)
     if port.capabilities.remakes:
         yield from _look_elsewhere(ctx, pair, found, port, set(keys))
+        for key in made_anew(found, side, lost):
+            # The feed showed it under another key, which cannot be read any more: nothing says
+            # there whose item that is, and this one alone would count as deleted.
+            seen[key] = Unknown(key=key, reason="made anew under a key that cannot be read")
     if vanished(found, side, keys):
         if port.capabilities.keeps:
             # Its feed tells nothing of what only we had written.

@@ -131,9 +131,12 @@ def _read(key: str, event: Mapping[str, Any], how: Reading, parts: Parts | None)
             # Every date was removed, one by one: nothing of it takes place any more.
             return Gone(key=key, absence=Absence.CANCELLED, mark=mark)
         version = f"{version}{_PARTS_MARK}{_parts_hash(parts)}"
-        mark = max([mark, *(ticks(one) for one in parts.exceptions)])
+    # A change of a date changes its master, too (OccurrenceItemIdType.ChangeKey: both have one). So
+    # the master's own time is the age of the whole: its dates may come in an answer of their own,
+    # and where that is newer, what the master says is still as old as it is.
+    newest = max([mark, *(ticks(one) for one in parts.exceptions)]) if parts else mark
     tag = event.get("transactionId")
-    modified = instant_of(mark) if mark else None
+    modified = instant_of(newest) if newest else None
     created = ticks(event, "createdDateTime")
     return Seen(
         key=key,

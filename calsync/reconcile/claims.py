@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,7 +10,8 @@ from calsync.conflicts.clash import Claim, Verdict, shown
 from calsync.conflicts.merge import same_schedule
 from calsync.model import Link, LinkState, Occupancy, Presence, Side
 from calsync.reconcile.decide import FILLING, Decision, Verb
-from calsync.reconcile.observe import last_seen
+from calsync.reconcile.join import never_read
+from calsync.reconcile.observe import LAG, last_seen
 from calsync.reconcile.order import Times
 from calsync.reconcile.wait import TAKEN_FROM, taken_from
 
@@ -69,13 +70,34 @@ def as_known(claim: Claim, before: Link | None, read_at: datetime | None) -> Cla
     ``read_at``, with the ``earliest`` time at which that may have been done. Its last change may be
     of later: it was retitled since, Exchange made it anew, or its mailbox went to another server.
     Taken for the time of the move, what came there in between counted as seen (seeds 546 and 1521).
-    ``before``: its link as it was stored."""
+    ``before``: its link as it was stored; of what is back, its tombstone (seed 2932)."""
     was = None if before is None else before.half(claim.side)
-    if was is None or read_at is None or was.presence is Presence.NEVER:
+    if before is None or was is None or read_at is None or was.presence is Presence.NEVER:
         return claim
-    if was.since == claim.link.half(claim.side).since:
+    half = claim.link.half(claim.side)
+    if was.since == half.since:
         return claim
-    return replace(claim, earliest=min(read_at, claim.at))
+    if never_read(before) is claim.side:
+        # Nor did any reading show where it was, or that it was there at all.
+        return replace(claim, earliest=min(half.created or read_at, claim.at))
+    # What that reading did not show yet, since its feed lagged, may have been done before it.
+    return replace(claim, earliest=min(read_at - LAG, claim.at))
+
+
+def as_stored(links: Iterable[Link]) -> Callable[[Claim], Link | None]:
+    """Of a claim, the link of its item as it was stored in ``links``; of an item that is back from
+    behind a tombstone, and has a new link, the tombstone."""
+    by_id, tombs = {}, {}
+    for link in links:
+        by_id[link.id] = link
+        if link.state is LinkState.BURIED:
+            tombs.update({(side, key): link for side in Side if (key := link.half(side).key)})
+
+    def stored(claim: Claim) -> Link | None:
+        key = claim.link.half(claim.side).key or ""
+        return by_id.get(claim.link.id) or tombs.get((claim.side, key))
+
+    return stored
 
 
 def booked_since(verdict: Verdict, claims: Iterable[Claim], times: Times) -> list[Claim]:

@@ -77,8 +77,8 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
                     half,
                     presence=Presence.UNKNOWN,
                     key=half.key or obs.key,
-                    # Heard of only now: a copy of the mailbox may not know it for a while.
-                    created=half.created or now,
+                    # Heard of now, or anew: a copy of the mailbox may not know it for a while.
+                    created=now if half.presence is Presence.GONE else half.created or now,
                     # What was last understood stays: a later reading is compared with it.
                     seen=half.seen,
                     fingerprint="",
@@ -185,8 +185,9 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
     half = link.half(side)
     before = last_seen(link, side)
     since = half.since
-    if half.presence is Presence.GONE:
-        # It was restored: since then it claims its time again, not since it was made.
+    if half.presence is Presence.GONE or (before is None and since is not None):
+        # It was restored, and perhaps could not be read at first: since then it claims its time
+        # again, not since it was made.
         since = obs.modified or now
     elif before is None:
         since = obs.claimed or obs.created

@@ -39,7 +39,7 @@ from calsync.model import (
     Window,
 )
 from calsync.reconcile.anew import decide_anew
-from calsync.reconcile.claims import as_known, booked_since, claims_of, has_come_back
+from calsync.reconcile.claims import as_known, as_stored, booked_since, claims_of, has_come_back
 from calsync.reconcile.decide import FILLING, Decision, Verb, decide, held
 from calsync.reconcile.effects import (
     ROOM_SAID_NO,
@@ -258,8 +258,8 @@ class _Room:
             claims = claims_of(
                 links, self.decisions, self.now, came_back=back, leaving=self.leaving
             )
-            before = {link.id: link for link in self.all}
-            self.claims = [as_known(one, before.get(one.link.id), self.read_at) for one in claims]
+            stored = as_stored(self.all)
+            self.claims = [as_known(one, stored(one), self.read_at) for one in claims]
         for verdict in judge(
             self.claims,
             policy=self.pair.clash_policy,

@@ -83,12 +83,11 @@ class SetBack:
 
 
 def is_older(link: Link, side: Side, obs: Observation) -> bool:
-    """True where the item stands in an older state than the one that was accepted. A series whose
-    newest change was a date that is as the others again looks the same, and is asked about, too:
-    its state would be turned away for ever, and both sides differ. So would an end that came
-    before the state that was accepted."""
+    """True where the item stands in an older state than the one that was accepted, or came to its
+    end before that: either would be turned away for ever, and both sides differ. So would whatever
+    is older than an item that could not be read since, which would be read again for ever."""
     half = link.half(side)
-    if link.state is LinkState.BURIED or half.presence is not Presence.PRESENT:
+    if link.state is LinkState.BURIED or half.presence not in _THERE:
         return False
     if isinstance(obs, Gone):
         return obs.mark is not None and obs.mark < half.mark

@@ -306,6 +306,32 @@ def test_a_series_in_an_older_state_is_asked_about(
         assert one.made.equal() == of(45, 46)
 
 
+def test_an_older_state_that_could_not_be_read_once_is_asked_about(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """A read in between failed: what was known of the item was no sign any more, and its older
+    state was read and turned away for ever (found by simulation, seed 3071)."""
+    with desk(firm, tmp_path) as one:
+        mine = one.made.booking("hall", day(30))
+        one.made.rest()
+        one.backup_mailbox()
+        one.made.home.bookings.patch(mine, {"start": f"{day(35):%Y-%m-%dT%H:%M:%S}"}, ANY)
+        one.made.rest()
+        one.restore_mailbox()
+        assert "looked at again" in one.made.cycle(full=True).error
+        moved = {"location": "https://login.example/"}
+        firm.fault("redirect", "/events/", method="GET", count=9, params=moved)
+        one.made.cycle()
+        firm.calm()
+        one.later()
+        one.made.cycle(full=True)
+        one.asked("1 items in an older state", "restored from a backup")
+        one.answer("--trust", "booking")
+        one.made.rest()
+        assert one.made.equal() == of(35)
+
+
 def test_a_write_that_finds_nothing_looks_at_the_whole_mailbox_first(
     firm: Company,  # noqa: F811
     tmp_path: Path,
@@ -499,6 +525,31 @@ def test_what_only_calsync_had_written_to_the_platform_is_missed(
         one.made.rest()
         assert one.made.equal() == of(3, 40)
         assert all(m["kind"] != "declined" for m in one.mails())
+
+
+def test_what_lies_beyond_the_window_is_joined_anew_as_well(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """No listing shows it: the restored platform kept its older state, which would have counted as
+    a late reading later on (found with seed 5278)."""
+    with desk(firm, tmp_path) as one:
+        mine = one.made.booking("hall", day(500))
+        one.made.booking("hall", day(40))
+        one.made.rest()
+        kept = one.backup_database()
+        one.made.home.bookings.patch(mine, {"start": f"{day(505):%Y-%m-%dT%H:%M:%S}"}, ANY)
+        one.made.rest()
+        one.restore_platform(kept)
+        one.made.cycle()
+        one.asked("the booking side", "restored from a backup")
+        one.answer("--trust", "calendar")
+        one.made.rest()
+        there = one.made.home.bookings.booking(mine).booking
+        assert there.span.start.date() == day(505).date()
+        one.made.home.bookings.patch(mine, {"start": f"{day(41):%Y-%m-%dT%H:%M:%S}"}, ANY)
+        one.made.rest()
+        assert one.made.equal() == of(40, 41)
 
 
 def out_of_deleted_items(one: Desk, number: int) -> str:

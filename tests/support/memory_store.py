@@ -181,7 +181,12 @@ class MemoryStore:
         raise NotImplementedError
 
     def has_live_part(self, pair_id: str, booking: str) -> bool:
-        raise NotImplementedError
+        there = [lk for lk in self.links(pair_id) if lk.state is not LinkState.BURIED]
+        return any(
+            (half := lk.booking).presence is not Presence.GONE
+            and (half.key or "").partition("#")[0] == booking
+            for lk in there
+        )
 
     def doubt_notices(self, *, start: bool = True) -> int:
         return 0

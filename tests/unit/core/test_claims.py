@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from calsync.conflicts.clash import Claim, Verdict
-from calsync.model import Half, Link, Side
-from calsync.reconcile.claims import as_known, booked_since, claims_of, has_come_back
+from calsync.model import Half, Link, LinkState, Side
+from calsync.reconcile.claims import as_known, as_stored, booked_since, claims_of, has_come_back
 from calsync.reconcile.decide import Decision, Verb
 from calsync.reconcile.wait import claim_taken, taken_from
 from tests.unit.core.test_wait_and_claims import times, waiting
@@ -20,6 +20,7 @@ from tests.unit.core.values import (
     NOW,
     agreed,
     at,
+    buried,
     daily,
     gone,
     link,
@@ -95,25 +96,46 @@ def test_a_move_that_is_given_up_takes_its_former_time_anew() -> None:
 @pytest.mark.parametrize(
     ("before", "read", "earliest"),
     [
-        (moved(TEN, 5), 7, 7),
-        (moved(TEN, 5), 10, 9),
+        (moved(TEN, 5), 7, 5),
+        (moved(TEN, 5), 10, 8),
+        (moved(TEN, 5), 12, 9),
         (moved(TEN, 5), None, None),
         (moved(TEN, 9), 7, None),
         (link(there(NINE, since=at(1)), base=NINE), 7, None),
         (None, 7, None),
+        (replace(buried(), event=gone(since=at(1))), 7, 5),
+        (link(None, unknown(since=at(1))), 7, 0),
+        (link(None, unknown(since=at(1))), None, None),
     ],
-    ids=["moved", "by another clock", "never read", "stood there", "new there", "unknown"],
-)
+    ids=[
+        "moved", "moved before a lagging reading", "by another clock", "no reading before",
+        "stood there", "new there", "unknown",
+        "restored", "restored, and could not be read", "restored, and no reading before",
+    ],
+)  # fmt: skip
 def test_an_item_was_moved_at_some_time_since_the_former_reading(
     before: Link | None, read: float | None, earliest: float | None
 ) -> None:
-    """At the latest at nine; and not before it was last read elsewhere."""
+    """At the latest at nine; and not before it was last read elsewhere, or was made. (A
+    reading may be two minutes behind.)"""
     known = as_known(
         claim(moved(TWELVE, 9), TWELVE, side=CALENDAR, at=at(9)),
         before,
         None if read is None else at(read),
     )
     assert known.earliest == (None if earliest is None else at(earliest))
+
+
+def test_what_is_back_was_last_known_by_its_tombstone() -> None:
+    tomb, other = buried(id="t"), agreed(NINE, id="o")
+    stored = as_stored([tomb, other])
+    new = link(None, there(NINE, key="e"), id="new")
+    assert stored(claim(new, NINE, side=CALENDAR)) is tomb
+    assert stored(claim(new, NINE, side=BOOKING)) is None
+    assert stored(claim(replace(new, id="o"), NINE, side=CALENDAR)) is other
+    assert stored(claim(link(None, there(NINE, key="f")), NINE, side=CALENDAR)) is None
+    standing = as_stored([replace(tomb, state=LinkState.ACTIVE)])
+    assert standing(claim(new, NINE, side=CALENDAR)) is None
 
 
 # --- the time to go back to ----------------------------------------------------------------------

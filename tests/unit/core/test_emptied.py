@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from calsync.engine.gathered import Gathered, is_listed, moved_out
+from calsync.engine.gathered import Gathered, beyond, is_listed, moved_out
 from calsync.engine.questions import ask
-from calsync.model import Absence, Gone, Observation, Occupancy, Plan, Unknown
+from calsync.model import Absence, Gone, LinkState, Observation, Occupancy, Plan, Unknown
 from calsync.ports import RoomState
 from calsync.reconcile.guard import USUAL
 from tests.unit.core.values import (
@@ -96,3 +97,27 @@ def test_an_empty_side_is_asked_about_where_something_lies_ahead(ahead: int, ask
     )
     halt = ask(context, PAIR, Plan(), Gathered(emptied="calendar"), NOW)
     assert (halt is not None) is asked
+
+
+@pytest.mark.parametrize(
+    ("what", "due", "read"),
+    [
+        (occ(900, 901), False, True),
+        (daily(9, 10, count=None), False, True),
+        (BEFORE, False, False),
+        (BEFORE, True, True),
+    ],
+    ids=["lies ahead", "has no end", "is over", "is over and still to be written"],
+)
+def test_what_no_listing_holds_and_still_matters(what: Occupancy, due: bool, read: bool) -> None:
+    """After a restore it is read as well: what was confirmed to the platform of a booking that was
+    over was older there than anything accepted, and so was confirmed for ever (seed 5278)."""
+    known = agreed(what)
+    found = Gathered(links={known.id: known})
+    ids = {known.id} if due else set()
+    assert beyond(found, CALENDAR, ids, WINDOW, "UTC") == (["e"] if read else [])
+    found.calendar["e"] = seen(what, key="e")
+    assert beyond(found, CALENDAR, ids, WINDOW, "UTC") == [], "it was read already"
+    for other in (replace(known, state=LinkState.BURIED), link(there(what))):
+        found = Gathered(links={other.id: other})
+        assert beyond(found, CALENDAR, {other.id}, WINDOW, "UTC") == []

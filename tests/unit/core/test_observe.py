@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -216,6 +217,16 @@ def test_time_is_claimed_when_the_item_came_to_it(
     side: Side, half: Half, obs: Seen, since: object
 ) -> None:
     item = with_half(agreed(NINE), side, half)
+    assert half_of(item, side, obs, NOW).since == since
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(("was", "since"), [(at(1), at(8)), (None, at(3))], ids=["back", "new"])
+def test_what_could_not_be_read_at_first_claims_its_time_since_it_was_restored_or_made(
+    side: Side, was: datetime | None, since: datetime
+) -> None:
+    item = with_half(link(), side, unknown(since=was))
+    obs = seen(NINE, mark=9, created=at(3), modified=at(8))
     assert half_of(item, side, obs, NOW).since == since
 
 

@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from calsync.model import Absence, EffectKind, Gone, Half, Link, RoomAnswer, Seen, Side, Unknown
+from calsync.model import (
+    Absence,
+    EffectKind,
+    Gone,
+    Half,
+    Link,
+    Presence,
+    RoomAnswer,
+    Seen,
+    Side,
+    Unknown,
+)
 from calsync.reconcile.observe import LAG, accept, too_new_to_be_gone
 from calsync.reconcile.sent import sending
 from tests.unit.core.values import (
@@ -61,6 +72,13 @@ def test_when_an_item_was_first_heard_of_stays_known_while_it_cannot_be_read() -
     assert (first.event.created, first.event.key) == (at(1), "e")
     again = read(first, CALENDAR, fails, at(9))
     assert (again.event.created, again.event.reason) == (at(1), "again")
+
+
+def test_what_may_be_back_is_heard_of_anew() -> None:
+    """A copy of the mailbox may not know for a while that it was restored."""
+    away = link(there(NINE, key="b"), gone(key="e", created=at(1)), base=NINE)
+    back = read(away, CALENDAR, Unknown(key="e", reason="not found"), at(9))
+    assert (back.event.created, back.event.presence) == (at(9), Presence.UNKNOWN)
 
 
 @pytest.mark.parametrize(

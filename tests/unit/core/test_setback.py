@@ -78,11 +78,29 @@ def test_an_older_state_than_the_accepted_one(side: Side, obs: Observation, olde
     assert not is_older(replace(item, state=LinkState.BURIED), side, obs)
 
 
-@pytest.mark.parametrize("presence", [p for p in Presence if p is not Presence.PRESENT])
-def test_only_what_was_present_can_be_older(presence: Presence) -> None:
+@pytest.mark.parametrize("presence", [Presence.NEVER, Presence.GONE])
+def test_only_what_was_there_can_be_older(presence: Presence) -> None:
     item = agreed(IS)
     item = replace(item, event=replace(item.event, presence=presence))
     assert not is_older(item, CALENDAR, seen(WAS, mark=4))
+
+
+@pytest.mark.parametrize(
+    ("obs", "older"),
+    [
+        (seen(WAS, mark=4), True),
+        (seen(IS, mark=4), True),
+        (seen(IS, mark=5), False),
+        (Gone(key="k", absence=Absence.DELETED, mark=4), True),
+        (Unknown(key="k", reason="timeout"), False),
+    ],
+    ids=["older", "same content", "same mark", "ended before", "unknown"],
+)
+def test_older_than_what_could_not_be_read_since(obs: Observation, older: bool) -> None:
+    """No reading of that age is accepted, so it would be read again for ever (seed 3071)."""
+    item = agreed(IS)
+    half = replace(item.event, presence=Presence.UNKNOWN, fingerprint="", reason="timeout")
+    assert is_older(replace(item, event=half), CALENDAR, obs) is older
 
 
 @pytest.mark.parametrize("side", Side)

@@ -313,6 +313,13 @@ def test_the_version_of_a_series_changes_with_its_parts() -> None:
     assert master_etag(seen(EVENT).version) == 'W/"abc"'
 
 
+def test_a_series_is_as_old_as_its_master_says() -> None:
+    """Its dates may be read later than it, of a copy of the mailbox that knows more (seed 4883)."""
+    found = seen(MASTER, exceptions=[EXCEPTION])
+    assert found.mark == seen(MASTER).mark < seen(without(EXCEPTION, "type")).mark
+    assert found.modified == datetime(2026, 11, 3, 8, tzinfo=UTC)
+
+
 def test_an_exception_that_changes_nothing_is_none() -> None:
     same = {**EXCEPTION, "start": at("2026-12-04T09:00"), "end": at("2026-12-04T10:00")}
     assert seen(MASTER, exceptions=[same]).occupancy == seen(MASTER).occupancy

@@ -133,19 +133,27 @@ class Judge:
 
     def _name_the_nameless(self, place: Place) -> None:
         """What calsync makes of a private booking shows no title: it is the one booking of these
-        times that the calendar lacks otherwise."""
+        times that the calendar lacks otherwise. A series whose dates need several events may have
+        some of them made so: such a one has nothing but dates that the calendar lacks of the one
+        series (seed 5766)."""
         events = self.people.images(Side.CALENDAR, place)
         nameless = [e for e in events if e.name.startswith("?") and e.version is None]
         if not nameless:
             return
         there = {one.name for one in events}
-        lacking = [
-            b for b in self.people.images(Side.BOOKING, place) if b.private and b.name not in there
-        ]
+        private = [b for b in self.people.images(Side.BOOKING, place) if b.private]
+        lacking = [b for b in private if b.name not in there]
+        shown: dict[str, set[tuple[datetime, datetime]]] = {}
+        for one in events:
+            shown.setdefault(one.name, set()).update(one.times)
         for event in nameless:
-            fits = [b for b in lacking if b.times == event.times]
+            fits = [b for b in lacking if b.times == event.times] or [
+                b for b in private if b.series and event.times <= b.times - shown.get(b.name, set())
+            ]
             if len(fits) == 1:
-                self.views.name(self.company.box(place), event.key, fits[0].name)
+                name = fits[0].name
+                shown.setdefault(name, set()).update(event.times)
+                self.views.name(self.company.box(place), event.key, name)
 
     def _name_the_taken_over(self, place: Place) -> None:
         """Where calsync's own memory went back to when a create was in doubt, and what that had

@@ -46,8 +46,9 @@ class Context:
     kinds that are mailed to whoever booked; others are never queued, so that switching them on
     later sends no old mail. ``audiences``: shared channels beside that. ``lead``: how long before
     its start a booking is about to start. ``slept``: pairs that nobody looked at for long before
-    this process began, and that have not come to rest since. What happened meanwhile may have been
-    told in a life that a restored database does not know.
+    this process began, and that have not come to rest since, or are compared in full for the first
+    time since. What happened meanwhile may have been told in a life that a restored database does
+    not know.
     ``begun``: when this process began to work on what another one left; None where nothing says
     that time passed in between.
     ``maker``: our installation's mark on the events it makes; empty = none is compared.

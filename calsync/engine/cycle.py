@@ -132,6 +132,8 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
         full = (yield from answer_requests(ctx, pair, quiet=quiet)) or full
     started = ctx.clock.now()
     full = full or state.window is None
+    if full and _first_since_woken(state):
+        ctx.slept.add(pair.id)
     window = _rolled_on(ctx, state, started) if full or state.window is None else state.window
     found = yield from gather(ctx, pair, window, full=full)
     settle_ended(ctx, pair, found)
@@ -153,6 +155,13 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
         ctx.slept.discard(pair.id)
         return
     yield from _work(ctx, pair, found, state, report, full=full)
+
+
+def _first_since_woken(state: RoomState) -> bool:
+    """True where nothing was compared in full since the room was woken. What the change feeds did
+    not tell, and a full compare finds, may have happened while nobody looked (seed 4797)."""
+    woken, compared = state.woken_at, state.compared_at
+    return woken is not None and (compared is None or compared < woken)
 
 
 def _rolled_on(ctx: Context, state: RoomState, now: datetime) -> Window:

@@ -34,6 +34,7 @@ from calsync.mapping.event_write import (
     SeriesChange,
     bare,
     event_body,
+    kept_subject,
     series_change,
     single_patch,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "bare",
     "event_body",
     "home_name",
+    "kept_subject",
     "master_etag",
     "needs_instances",
     "read_event",

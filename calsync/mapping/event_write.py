@@ -80,6 +80,14 @@ def event_body(occ: Occupancy, *, subject_fallback: str, room_zone: str) -> dict
     }
 
 
+def kept_subject(subject: object, was: Occupancy, target: Occupancy) -> dict[str, str]:
+    """What an event made anew, to bring it from ``was`` to ``target``, keeps of the former one's
+    ``subject``: all of it where calsync does not see it (private, or titles are not carried), for
+    then a change of it is not meant either (compare ``_look_patch``)."""
+    unseen = was.title is None and target.title is None and was.private == target.private
+    return {"subject": subject} if unseen and isinstance(subject, str) and subject else {}
+
+
 def bare(occ: Occupancy) -> Occupancy:
     """The series without its exceptions: what a create alone makes."""
     if occ.recurrence is None:

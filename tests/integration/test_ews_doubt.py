@@ -6,6 +6,7 @@ EWS has no key that makes a repeated create harmless: everything rests on the lo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -372,6 +373,40 @@ def test_a_batch_of_creates_whose_reply_is_lost_is_in_doubt(lab: EwsLab, kind: s
     again = lab.side.apply(lab.pair, effects)
     assert [type(one) for one in again] == [Done] * 23
     assert len(lab.live()) == 23
+
+
+@pytest.mark.parametrize("titles", [True, False], ids=["private", "titles not carried"])
+def test_a_series_made_anew_keeps_the_title_that_is_hidden_from_us(
+    lab: EwsLab, titles: bool
+) -> None:
+    """Its owner knows it by that. It was called "Booked" from then on, and its own title was lost
+    (met in seed 5766)."""
+    lab.pair = replace(lab.pair, titles=titles)
+    shown = weekly(private=titles)
+    key = lab.put(replace(with_exceptions(), private=titles))
+    (seen,) = lab.side.read(lab.pair, [key])
+    assert isinstance(seen, Seen)
+    assert seen.occupancy.title is None
+    target = replace(shown, title=None)
+    (outcome,) = lab.side.apply(lab.pair, [effect(CHANGE, "a", seen=seen, target=target)])
+    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome.now, Seen)
+    assert outcome.now.key != key
+    assert outcome.now.occupancy == target
+    assert [one["subject"] for one in lab.live()] == ["Review"]
+
+
+@pytest.mark.parametrize(("before", "after"), [(False, True), (True, False)])
+def test_a_series_made_anew_keeps_no_title_where_it_becomes_private_or_was(
+    lab: EwsLab, before: bool, after: bool
+) -> None:
+    key = lab.put(replace(with_exceptions(), private=before))
+    (seen,) = lab.side.read(lab.pair, [key])
+    assert isinstance(seen, Seen)
+    target = weekly(private=after, title=None)
+    (outcome,) = lab.side.apply(lab.pair, [effect(CHANGE, "a", seen=seen, target=target)])
+    assert isinstance(outcome, Done), outcome
+    assert [one["subject"] for one in lab.live()] == ["Booked"]
 
 
 @pytest.mark.parametrize("changed", [False, True])

@@ -335,6 +335,37 @@ def test_what_happened_while_nobody_looked_for_long_is_shown_and_not_sent(
         assert [subject.partition(":")[0] for _, subject in told()] == ["Confirmed", "Cancelled"]
 
 
+def test_what_the_first_full_compare_after_that_finds_is_no_news_either(
+    firm: Company,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """The change feed had not told of it, and the room was at rest before it was compared in full:
+    who had been told in the life that a restored database does not know was told again (seed
+    4797). What a later compare finds is told."""
+    with desk(firm, tmp_path) as made:
+        told = Told(firm)
+        for number in (3, 4, 5):
+            made.booking("hall", day(number))
+        made.rest()
+        notify(made)
+        for again in (False, True):
+            mailbox = made.pair("hall").mailbox
+            gone = events(made, mailbox)[0]
+            firm.act("remove", room=mailbox, iCalUId=gone["iCalUId"])
+            firm.fault("empty_list", f"{mailbox}.*deltatoken")
+            if not again:
+                made.clock.ahead += timedelta(hours=2)
+                restart(made)
+            made.rest()
+            made.clock.ahead += timedelta(hours=1)
+            made.cycle(full=True)
+            made.rest()
+            notify(made)
+            news = [subject.partition(":")[0] for _, subject in told()]
+            assert news == (["Cancelled"] if again else ["Confirmed"] * 3)
+        assert states(made) == {"sent": 4, "doubtful": 1}
+
+
 def test_a_plan_counts_what_will_be_told(firm: Company, tmp_path: Path) -> None:  # noqa: F811
     with desk(firm, tmp_path) as made:
         mailbox = made.pair("hall").mailbox

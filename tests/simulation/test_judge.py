@@ -169,6 +169,50 @@ def test_a_version_that_people_left_is_back_where_the_admin_kept_it(
 
 
 @pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        ([[(1, 2)], [(25, 26), (49, 50)]], ["n1", "n1"]),
+        ([[(1, 2), (25, 26), (49, 50)]], ["n1"]),
+        ([[(1, 2)], [(1, 2), (25, 26), (49, 50)]], ["n1", "n1"]),
+        ([[(1, 2), (25, 26)], [(25, 26), (49, 50)]], ["n1", "?1"]),
+        ([[(1, 3)]], ["?0"]),
+        ([[(4, 5)], [(25, 26)]], ["n2", "n1"]),
+        ([[(4, 5)], [(4, 5)]], ["n2", "n2"]),
+        ([[(73, 74)]], ["?0"]),
+    ],
+    ids=[
+        "in parts", "as one", "doubled", "a date twice", "another time", "of another booking",
+        "another booking, doubled", "of two series",
+    ],
+)  # fmt: skip
+def test_events_without_a_title_are_the_parts_of_the_series_that_lacks_their_dates(
+    parts: list[list[tuple[int, int]]], named: list[str]
+) -> None:
+    """Seed 5766: a private series was moved so that one of its dates had to stand by itself. It was
+    made anew for that, and both events without a title counted as invented."""
+    booked = [
+        replace(shown(name, *spans), private=True)
+        for name, spans in (
+            ("n1", [(1, 2), (25, 26), (49, 50)]),
+            ("n2", [(4, 5)]),
+            ("n3", [(73, 74), (97, 98)]),
+            ("n4", [(73, 74), (121, 122)]),
+        )
+    ]
+    events = [
+        replace(shown(f"?{number}", *spans), version=None) for number, spans in enumerate(parts)
+    ]
+    sides = {Side.BOOKING: booked, Side.CALENDAR: events}
+    people: Any = SimpleNamespace(images=lambda side, _: sides[side])
+    found = {one.key: one.name for one in events}
+    views: Any = SimpleNamespace(name=lambda _, key, name: found.__setitem__(key, name))
+    nobody: Any = None
+    company: Any = SimpleNamespace(box=lambda _: None)
+    Judge(company=company, people=people, views=views, story=nobody)._name_the_nameless(nobody)
+    assert list(found.values()) == named
+
+
+@pytest.mark.parametrize(
     ("meanwhile", "moved", "holds"),
     [
         ({}, (0, 8), True),

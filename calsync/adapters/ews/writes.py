@@ -49,7 +49,7 @@ from calsync.errors import (
     SideError,
     Unavailable,
 )
-from calsync.mapping.event import bare, event_body
+from calsync.mapping.event import bare, event_body, kept_subject
 from calsync.mapping.ews_item import fields_of
 from calsync.model import (
     Absence,
@@ -109,12 +109,15 @@ def _target(effect: Effect) -> Occupancy:
 # --- create ----------------------------------------------------------------------------------
 
 
-def create_all(box: Box, effects: Sequence[Effect]) -> list[Outcome]:
-    """Creates in one request, each with its own outcome: all of it is begun at once."""
+def create_all(
+    box: Box, effects: Sequence[Effect], kept: Mapping[str, str] | None = None
+) -> list[Outcome]:
+    """Creates in one request, each with its own outcome: all of it is begun at once. ``kept``: see
+    ``guarded_item``."""
     outcomes: dict[int, Outcome] = {}
     items: dict[int, Element] = {}
     for index, effect in enumerate(effects):
-        made = guarded_item(box, effect)
+        made = guarded_item(box, effect, kept or {})
         if isinstance(made, Refused):
             outcomes[index] = made
         else:
@@ -125,13 +128,14 @@ def create_all(box: Box, effects: Sequence[Effect]) -> list[Outcome]:
     return [outcomes.get(index, whole) for index in range(len(effects))]
 
 
-def guarded_item(box: Box, effect: Effect) -> Element | Refused:
-    """The item to send; dates of a series follow it."""
+def guarded_item(box: Box, effect: Effect, kept: Mapping[str, str]) -> Element | Refused:
+    """The item to send; dates of a series follow it. ``kept``: what it has from a former one in
+    whose place it stands."""
     try:
         body = event_body(
             bare(_target(effect)), subject_fallback=box.subject_fallback, room_zone=box.pair.zone
         )
-        fields = fields_of(body)
+        fields = fields_of({**body, **kept})
     except MappingError as error:
         return Refused(str(error), code="unsayable")
     if box.at:
@@ -373,7 +377,8 @@ def _replace(box: Box, effect: Effect, item: dict[str, Any], now: Seen) -> Outco
     """A series that Exchange cannot bring to its target (a removed date does not come back): the
     new event is made first, then the old one removed. Interrupted between the two it is in doubt,
     and done again from the start: the create is recognised by its tag and by what it replaces."""
-    (outcome,) = create_all(box, [replace(effect, key=now.key)])
+    kept = kept_subject(item.get("Subject"), now.occupancy, _target(effect))
+    (outcome,) = create_all(box, [replace(effect, key=now.key)], kept)
     if not isinstance(outcome, Done) or not isinstance(outcome.now, Seen):
         return outcome
     (verdict,) = verdicts(box.delete([now.key], change_key(item)), 1)

@@ -53,7 +53,7 @@ from calsync.errors import (
     Unavailable,
 )
 from calsync.mapping import zones
-from calsync.mapping.event import bare, event_body, series_change
+from calsync.mapping.event import bare, event_body, kept_subject, series_change
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Absence,
@@ -325,11 +325,9 @@ def _replace(box: Box, effect: Effect, raw: dict[str, Any], now: Seen) -> Outcom
     """A series that Graph cannot bring to its target (a removed date does not come back): the
     new event is made first, then the old one removed. Interrupted between the two it is in
     doubt, and done again from the start: the create is recognised by its transactionId."""
-    outcome = created(
-        box,
-        replace(effect, key=now.key),
-        box.post_event(create_body(box, replace(effect, key=now.key))),
-    )
+    again = replace(effect, key=now.key)
+    kept = kept_subject(raw.get("subject"), now.occupancy, _target(effect))
+    outcome = created(box, again, box.post_event(create_body(box, again) | kept))
     if not isinstance(outcome, Done) or not isinstance(outcome.now, Seen):
         return outcome
     answer = box.delete(now.key, etag=etag(raw))

@@ -367,12 +367,12 @@ def test_the_walk_of_the_readme_works_as_it_is_written(folder: Path) -> None:
             env=settings_free,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
     finally:
         tenant.send_signal(signal.SIGTERM)
-        tenant.communicate(timeout=10)
+        tenant.communicate(timeout=60)
     states = re.findall(r'"bookingStatus":"(\w+)"', done.stdout)
     assert states == ["pending", "confirmed", "cancelled"], done.stdout + done.stderr
     assert '"subject":"Board"' in done.stdout

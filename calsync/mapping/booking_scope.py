@@ -50,12 +50,16 @@ def _slots_before(booking: Booking, slot: datetime) -> list[datetime]:
 
 
 def check_slot(booking: Booking, slot: datetime) -> None:
-    """Raises InvalidBooking for a date that was added to the series by hand."""
+    """Raises InvalidBooking for a date that was added to the series by hand, and for the first one
+    of the rule where such dates lie before it: no rule would be left for these."""
     series = booking.content.recurrence
     assert series is not None
     if not is_slot(series.rule, booking.content.start, slot):
         what = "this date was added to the series; nothing follows from it"
         raise InvalidBooking([FieldError("", what, "Name a date that the rule gives")])
+    if has_before(booking, slot) and not _slots_before(booking, slot):
+        what = "only dates that were added to the series lie before it"
+        raise InvalidBooking([FieldError("", what, "Use scope=all, or scope=this date by date")])
 
 
 def until(booking: Booking, slot: datetime, room_zone: str) -> Wish:

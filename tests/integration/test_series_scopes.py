@@ -190,3 +190,20 @@ def test_a_split_comes_to_rest_on_both_sides(tmp_path: Path) -> None:
         links = list(firm.home.store.links(firm.home.store.pairs()[0].id))
         assert all(link.base_fingerprint == link.event.fingerprint for link in links)
         assert len(links) == 2
+
+
+@pytest.mark.parametrize("patch", [None, {"title": "New"}])
+def test_what_follows_where_only_an_added_date_is_before(
+    api: Client, patch: dict[str, Any] | None
+) -> None:
+    """A rule can end before its first date no more than a series can be nothing but added ones."""
+    early = "2026-11-27T09:00:00"
+    made = api.book(**WEEKLY, title="Old", recurrenceOverrides={early: {}})
+    answer = (
+        drop(api, made, DAYS[0], "following")
+        if patch is None
+        else change(api, made, DAYS[0], "following", **patch)
+    )
+    assert answer.status_code == 422
+    assert "added" in answer.json()["errors"][0]["detail"]
+    assert shown(api, "title") == [(day, "Old") for day in (early[:10], *DAYS)]

@@ -380,6 +380,12 @@ class Judge:
             odd.discard(one.name)
             if stood.act is not None and stood.act.after != stood.back:
                 self.stood[one.name] = replace(stood, act=None)
+            # The platform hears of it as of any change, and may show again what its people had left
+            # before the restore (seeds 7855 and 8051); not what they left since.
+            since = [a for a in self.people.acts[stood.number :] if a.name == one.name]
+            left_since = {_version(a.before) for a in since if a.side is Side.BOOKING}
+            if one.version is not None and one.version not in left_since:
+                self.left.get((Side.BOOKING, one.name), set()).discard(one.version)
 
     def forgotten(self) -> None:
         """What calsync knew was set back, too. What was in a calendar once and is gone stays gone,

@@ -312,6 +312,56 @@ def test_what_exchange_made_new_after_a_restore_is_no_sign_of_it(
     assert judge.stood["n2"].act is not None
 
 
+class SetBack(OneRoom, AllAnswered):
+    """Where neither a record nor a question excuses anything."""
+
+
+@pytest.mark.parametrize(
+    ("made_new", "shows", "retitled", "holds"),
+    [
+        ({"n1"}, 0, None, True),
+        (set(), 0, None, False),
+        ({"n2"}, 0, None, False),
+        ({"n1"}, 2, None, False),
+        ({"n1"}, 0, (4, 5), True),
+        ({"n1"}, 0, (0, 5), False),
+    ],
+    ids=[
+        "made new", "as restored", "another one is made new", "an older title",
+        "retitled since", "left again since",
+    ],
+)  # fmt: skip
+def test_what_exchange_made_new_after_a_restore_may_show_on_the_platform_again(
+    made_new: set[str], shows: int, retitled: tuple[int, int] | None, holds: bool
+) -> None:
+    """Seeds 7855 and 8051: a booking was retitled on the platform, and a backup brought its former
+    title back in the calendar. Then the mailbox moved to another server, before calsync had looked:
+    the former title was the newest state of that item, and was carried over."""
+    n1, n2 = shown("n1", (1, 2)), shown("n2", (3, 4))
+    edited = replace(n1, version=4)
+    stores = {Side.BOOKING: [edited, n2], Side.CALENDAR: [n1, n2]}
+    people: Any = SimpleNamespace(acts=[], images=lambda side, _: stores[side], began=lambda: BEGIN)
+    box = SimpleNamespace(items={name: SimpleNamespace(uid=name) for name in ("n1", "n2")})
+    company: Any = SimpleNamespace(box=lambda _: box)
+    story: Any = SimpleNamespace(step=1)
+    place: Any = SimpleNamespace(id="r0")
+    nobody: Any = None
+    judge = SetBack(company=company, people=people, views=nobody, story=story)
+    judge.left[Side.BOOKING, "n1"] = {0, 2}
+    judge.set_back(Side.CALENDAR, place, [edited, n2], {"n1": 1, "n2": 2})
+    if retitled is not None:
+        before, after = (replace(n1, version=version).features() for version in retitled)
+        act = Act(
+            step=2, kind=Kind.EDIT, side=Side.BOOKING, room="r0", name="n1",
+            before=before, after=after,
+        )  # fmt: skip
+        people.acts.append(act)
+        judge._left(act)
+    judge.renewed(place, made_new)
+    with nullcontext() if holds else pytest.raises(Violation, match="10 no regression"):
+        judge._written(Side.BOOKING, edited, replace(n1, version=shows))
+
+
 @pytest.mark.parametrize(
     ("tombs", "now", "gone"),
     [(["n1"], [], True), ([], [], False), (["n1"], ["n1"], False), (["n2"], [], False)],

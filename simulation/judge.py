@@ -215,9 +215,27 @@ class Judge:
             was = known.get(image.key) or next(iter([*as_it_was, *same]), None)
             if image.name in touched or (was is None and image.name.startswith("x900")):
                 theirs.add(image.key)
-            elif was is None or was != image:
+            elif was != image and not self._back_beside(side, place, was, image):
                 self._written(side, was, image)
         self._own_overlaps(theirs, now)
+
+    def _back_beside(self, side: Side, place: Place, was: Image | None, image: Image) -> bool:
+        """Whether ``image`` is what somebody took out of Deleted Items on the other side, while
+        calsync, to which no feed had told that yet, made another item there for what its booking
+        had become meanwhile. From then on there are two (as the oracle of the core has it): that
+        the one shows what it was replaces nothing of the other, which stands beside it as it was
+        (seed 5709)."""
+        brought = {
+            act.after
+            for act in self.people.acts
+            if act.kind is Kind.RESTORE and act.name == image.name and act.side is side.other
+        }
+        if was is None or was.key == image.key or image.features() not in brought:
+            return False
+        here = [one for one in self.shown[side, place.id] if one.key == was.key]
+        there = [one for one in self.people.images(side.other, place) if one.name == image.name]
+        mirrored = {one.features() for one in there} >= {was.features(), image.features()}
+        return mirrored and was.features() in [one.features() for one in here]
 
     def _own_overlaps(self, keys: set[str], now: list[Image]) -> None:
         """Who books in sight of another booking wants it so. ``keys``: what people booked."""

@@ -22,6 +22,7 @@ from simulation.people import People
 from simulation.process import disk_error
 from simulation.restores import Restores
 from simulation.story import Story
+from simulation.views import CROWD
 
 #: The room of fault 56: single items, and a series of so many dates, each one changed. In full it
 #: has 5,000 items and 1,000 exceptions, which takes minutes: rarely.
@@ -238,7 +239,7 @@ class Troubles:
 
     def _put_far(self, place: Place, slot: When, **more: Any) -> None:
         world, box = self.company.control.world, self.company.box(place)
-        name = f"x{900_000 + self.crowd}"
+        name = f"x{CROWD + self.crowd}"
         self.crowd += 1
         made = Item(
             key=world.new_key(), uid=world.new_uid(), when=slot, organizer=box.person, own=True,

@@ -26,6 +26,10 @@ _SPAN = Interval(datetime(2026, 11, 21, tzinfo=UTC), datetime(2027, 10, 1, tzinf
 LOW, HIGH = _SPAN.start.replace(tzinfo=None), _SPAN.end.replace(tzinfo=None)
 
 
+#: From this number on, names are those of the thousands of items that fill a room (fault 56).
+CROWD = 900_000
+
+
 def name_in(title: str | None) -> tuple[str, int] | None:
     found = _NAME.search(title or "")
     return (found[1], int(found[2])) if found else None

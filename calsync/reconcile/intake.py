@@ -20,7 +20,7 @@ from calsync.model import (
     is_theirs,
 )
 from calsync.reconcile.join import Joiner, is_heir, never_read, strangers, succeed
-from calsync.reconcile.observe import accept, last_seen, may_be_remade
+from calsync.reconcile.observe import accept, last_seen, may_be_remade, moved_unheard
 from calsync.reconcile.rebase import bury, with_half
 from calsync.reconcile.remade import (
     Vanished,
@@ -251,6 +251,8 @@ class Intake:
             why = "recognised by our tag" if obs.tag == link.id else "the same on both sides"
             if taken.base is None:
                 taken = as_tried(taken, link, side, obs)
+            if link.base is None and taken.base is not None:
+                taken = moved_unheard(taken, side, obs, taken.base, self._now)
             taken = replace(taken, in_flight=False, origin=_origin(taken, side, obs))
             taken = replace(taken, state=LinkState.ACTIVE, reason="")
             self.rulings.append(Ruling(link.id, "join", why))

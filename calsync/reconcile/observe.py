@@ -172,12 +172,33 @@ _NOT_AGREED = frozenset({RoomAnswer.WAITING, RoomAnswer.DECLINED})
 #: A booking attendant takes seconds; when people moved it is known no better than by the last
 #: change of anything in it.
 ANSWERS_WITHIN = timedelta(minutes=10)
+#: The least by which of two times one is the later.
+_TICK = timedelta(microseconds=1)
 
 
 def _is_of_before(answered: datetime, since: datetime, now: datetime) -> bool:
     """True where the room said it of the time that the meeting had before: whether a server forgets
     the answers when a meeting moves, no document says. (It may tell whole seconds only.)"""
     return answered < since.replace(microsecond=0) and now - since < ANSWERS_WITHIN
+
+
+def claimed_anew(half: Half, obs: Seen, now: datetime) -> datetime:
+    """Since when an item that was moved, or is back, claims the time at which ``obs`` shows it.
+    ``half``: before that. It was later than what it had before: a clock may tell of both as of one
+    moment (of one second, say). Taken for the same, the move counted as none, and the item as put
+    there by calsync when it made it (seed 8987)."""
+    at = obs.modified or now
+    return at + _TICK if at in (half.since, half.created) else at
+
+
+def moved_unheard(link: Link, side: Side, obs: Seen, made: Occupancy, now: datetime) -> Link:
+    """``link``, with ``obs`` as its half on ``side``, which a write of ours made as ``made``: where
+    people moved it before anybody heard of that, they claim its new time there."""
+    if same_grid(made, obs.occupancy):
+        return link
+    half = link.half(side)
+    half = replace(half, since=claimed_anew(half, obs, now))
+    return replace(with_half(link, side, half), claim=side)
 
 
 def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
@@ -188,11 +209,11 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
     if half.presence is Presence.GONE or (before is None and since is not None):
         # It was restored, and perhaps could not be read at first: since then it claims its time
         # again, not since it was made.
-        since = obs.modified or now
+        since = claimed_anew(half, obs, now)
     elif before is None:
         since = obs.claimed or obs.created
     elif not same_schedule(before, obs.occupancy):
-        since = obs.modified or now
+        since = claimed_anew(half, obs, now)
     same = link.base is not None and obs.fingerprint == link.base_fingerprint
     # The answer to a series stands where only a date of it changed: that date has its own.
     moved = half.presence is Presence.GONE or before is None or not same_grid(before, obs.occupancy)

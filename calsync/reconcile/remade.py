@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.merge import same_grid, same_schedule
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Half,
@@ -25,7 +25,7 @@ from calsync.model import (
     former_mark,
 )
 from calsync.reconcile.join import link_id, never_read
-from calsync.reconcile.observe import accept, last_seen
+from calsync.reconcile.observe import accept, claimed_anew, last_seen, moved_unheard
 from calsync.reconcile.rebase import bury, made, rebase, with_half
 from calsync.reconcile.sent import half_way, touched
 
@@ -110,12 +110,12 @@ def under_new_key(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Lin
         taken = with_half(taken, side, kept)
     elif half.presence is Presence.GONE:
         # It was restored: since then its time is claimed again.
-        restored = replace(taken.half(side), since=obs.modified or now)
+        restored = replace(taken.half(side), since=claimed_anew(half, obs, now))
         taken = with_half(taken, side, restored)
     elif before is not None:
         # Moved as well, by people. When the item was made says nothing of that: a mailbox that
         # moves keeps it, and made with the present time it would count as put there by calsync.
-        moved = replace(taken.half(side), since=obs.modified or now, created=half.created)
+        moved = replace(taken.half(side), since=claimed_anew(half, obs, now), created=half.created)
         taken = with_half(taken, side, moved)
     return tomb, replace(taken, revision=link.revision + 1)
 
@@ -148,7 +148,8 @@ def made_twice(
         revision=link.revision + 1,
     )
     if not same_schedule(link.base, obs.occupancy):
-        swapped = with_half(swapped, side, replace(swapped.half(side), since=obs.modified or now))
+        moved = replace(swapped.half(side), since=claimed_anew(half, obs, now))
+        swapped = with_half(swapped, side, moved)
     first = with_half(second, side, replace(half, seen=None))
     return swapped, _superfluous(first, side, link.base, link.base_fingerprint)
 
@@ -204,10 +205,18 @@ def replaced(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Li
     if half.presence is Presence.GONE:
         former = bury(former)  # Removed as it should be; only that nobody heard of it.
     taken = accept(with_half(link, side, Half()), side, obs, now) or link
-    kept = replace(taken.half(side), since=half.since)
-    taken = replace(with_half(taken, side, kept), in_flight=False, revision=link.revision + 1)
+    before = last_seen(link, side)
+    stands = before is not None and same_schedule(before, obs.occupancy)
+    # At another time it stands only since it was put there: who booked that time before could not
+    # see it (seed 8065).
+    since = half.since if stands else claimed_anew(half, obs, now)
+    kept = with_half(taken, side, replace(taken.half(side), since=since))
     wanted = last_seen(taken, side.other)
-    if wanted is not None and taken.half(side.other).fingerprint in half.sent.split():
+    ours = wanted is not None and taken.half(side.other).fingerprint in half.sent.split()
+    if wanted is not None and ours and not same_grid(wanted, obs.occupancy):
+        kept = moved_unheard(taken, side, obs, wanted, now)
+    taken = replace(kept, in_flight=False, revision=link.revision + 1)
+    if wanted is not None and ours:
         # As far as it was made, it is what both sides agree on.
         done = made(wanted, obs.occupancy)
         taken = rebase(taken, done, fingerprint(done))

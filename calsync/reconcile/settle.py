@@ -33,7 +33,7 @@ from calsync.model import (
     Unknown,
 )
 from calsync.reconcile.guard import uncounted
-from calsync.reconcile.observe import LAG, accept, half_of
+from calsync.reconcile.observe import LAG, accept, half_of, moved_unheard
 from calsync.reconcile.rebase import made, rebase, with_half
 from calsync.reconcile.sent import as_sent, half_way
 from calsync.reconcile.told import cancellation, change, confirmation, refuses_all, rejection
@@ -234,10 +234,7 @@ def _created(
     if target is None or _several(before, side) or _of_another_life(before, effect, done, state):
         # Which of several tries made what people have changed since, nobody can tell.
         return link
-    if not same_grid(target, state.occupancy):
-        # People moved it before anybody heard that it was made: they claim its new time there.
-        half = replace(link.half(side), since=state.modified or now)
-        link = replace(with_half(link, side, half), claim=side)
+    link = moved_unheard(link, side, state, target, now)
     return _rebased(link, effect, made(target, state.occupancy), complete=done.complete)
 
 

@@ -269,6 +269,34 @@ def test_what_was_set_back_and_waits_for_a_person_is_theirs_as_it_shows(
     assert not holds or not judge.aged
 
 
+@pytest.mark.parametrize(
+    ("side", "name", "theirs"),
+    [
+        (Side.CALENDAR, "x900000", True),
+        (Side.CALENDAR, "x905000", True),
+        (Side.BOOKING, "x905000", False),
+        (Side.CALENDAR, "x9", False),
+        (Side.CALENDAR, "x900", False),
+    ],
+    ids=["the first", "of thousands", "carried by calsync", "a copy", "the nine hundredth copy"],
+)
+def test_what_people_have_a_room_full_of_they_booked_in_sight_of_what_was_there(
+    side: Side, name: str, theirs: bool
+) -> None:
+    """Seed 6968: of 5,000 items the first thousand counted as booked by people."""
+    stands: dict[Side, list[Image]] = {one: [shown("n1", (1, 3))] for one in Side}
+    place: Any = SimpleNamespace(id="r0")
+    people: Any = SimpleNamespace(acts=[], images=lambda of, _: list(stands[of]))
+    nobody: Any = None
+    judge = Judge(company=nobody, people=people, views=nobody, story=nobody)
+    for one in Side:
+        judge._watch(one, place, [])
+    stands[side].append(shown(name, (2, 4)))
+    for one in Side:
+        judge._watch(one, place, [])
+    assert (frozenset(("n1", name)) in judge.own) is theirs
+
+
 def shown(key: str, *spans: tuple[int, int], busy: bool = True) -> Image:
     taken = frozenset((BEGIN + timedelta(hours=a), BEGIN + timedelta(hours=b)) for a, b in spans)
     return Image(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -193,6 +193,9 @@ def test_a_passing_failure_parks_nothing() -> None:
 
 # --- since when an item claims its time ----------------------------------------------------------
 
+#: What tells two acts of one moment of the server's clock apart.
+TICK = timedelta(microseconds=1)
+
 
 @pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize(
@@ -207,10 +210,14 @@ def test_a_passing_failure_parks_nothing() -> None:
         (unknown(since=at(1)), seen(TEN, mark=9, modified=at(8)), at(8)),
         (gone(since=at(1)), seen(NINE, mark=9, modified=at(8)), at(8)),
         (gone(since=at(1)), seen(NINE, mark=9), NOW),
+        (there(NINE, since=at(1)), seen(TEN, mark=9, modified=at(1)), at(1) + TICK),
+        (there(NINE, since=at(1)), seen(TEN, mark=9, modified=at(0)), at(0) + TICK),
+        (gone(since=at(1)), seen(NINE, mark=9, modified=at(1)), at(1) + TICK),
     ],
     ids=[
         "new", "unchanged", "renamed", "moved", "moved, no time given", "readable again",
         "moved while unreadable", "restored", "restored, no time given",
+        "moved as it came", "moved as it was made", "restored as it came",
     ],
 )  # fmt: skip
 def test_time_is_claimed_when_the_item_came_to_it(
@@ -218,6 +225,14 @@ def test_time_is_claimed_when_the_item_came_to_it(
 ) -> None:
     item = with_half(agreed(NINE), side, half)
     assert half_of(item, side, obs, NOW).since == since
+
+
+def test_who_moves_it_in_the_moment_it_was_made_claims_its_time() -> None:
+    """Seed 8987: by the server's clock both were one moment."""
+    item = link(there(NINE, key="b"), there(NINE, key="e", created=at(5), since=at(5)), base=NINE)
+    moved = taken(item, CALENDAR, seen(TEN, key="e", mark=9, created=at(5), modified=at(5)))
+    assert (moved.claim, moved.event.since) == (CALENDAR, at(5) + TICK)
+    assert moved.event.since != moved.event.created, "calsync did not put it there"
 
 
 @pytest.mark.parametrize("side", Side)

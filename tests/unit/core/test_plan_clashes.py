@@ -17,15 +17,18 @@ from calsync.model import (
     LinkState,
     Occupancy,
     Seen,
+    former_mark,
 )
 from calsync.model.tally import Tally
 from calsync.reconcile.join import link_id
 from calsync.reconcile.plan import MAX_ATTEMPTS, reconcile
+from calsync.reconcile.sent import sending
 from tests.unit.core.planning import (
     ANNA,
     BERT,
     NINE,
     RENAMED,
+    TEN,
     TWELVE,
     kinds,
     planned,
@@ -39,6 +42,7 @@ from tests.unit.core.values import (
     PAIR,
     WINDOW,
     at,
+    effect,
     link,
     occ,
     seen,
@@ -228,6 +232,33 @@ def test_the_rooms_own_entry_that_loses_to_what_is_parked_is_parked_too() -> Non
     plan = planned(parked, calendar=[late(owned=True)])
     assert (stored(plan)[E].state, plan.effects) == (LinkState.PARKED, [])
     assert "nobody could be told" in stored(plan)[E].reason
+
+
+def test_who_books_the_time_that_an_item_is_just_put_to_did_not_see_it_there() -> None:
+    """Seed 8065: a booking was moved on the platform, and its event made anew for that; the answer
+    was lost. Somebody booked in Outlook where it was to come, a moment before it came."""
+    moved = link(there(TEN, key="b", since=at(30)), there(NINE, key="e1", since=at(5)), base=NINE)
+    write = effect(EffectKind.CHANGE_EVENT, key="e1", target=TEN)
+    moved = replace(sending(moved, write), in_flight=True, claim=BOOKING)
+    there_now = seen(
+        TEN, key="new", created=at(42), modified=at(42), tag="x", replaces=former_mark("e1")
+    )
+    newcomer = seen(TEN, key="e", created=at(41), modified=at(41), owned=False, person=BERT)
+    plan = planned(moved, calendar=[there_now, seen(NINE, key="e1"), newcomer])
+    assert (EffectKind.DECLINE_EVENT, E) in kinds(plan)
+    assert EffectKind.CREATE_BOOKING not in {kind for kind, _ in kinds(plan)}
+
+
+def test_who_moves_an_item_as_it_is_made_claimed_its_new_time_only_then() -> None:
+    """Seed 8987: by the server's clock it was moved in the moment at which calsync had made it. It
+    counted as put there by calsync, and claimed since it was booked, before the room was imported;
+    so both stayed, though both had come after."""
+    made = there(NINE, key="e1", created=at(5), since=at(5))
+    item = link(there(NINE, key="b1", since=at(0)), made, base=NINE)
+    shows = seen(TEN, key="e1", mark=9, created=at(5), modified=at(5))
+    plan = planned(item, booking=[early(TEN)], calendar=[shows], imported_at=at(1))
+    assert kinds(plan) == [(EffectKind.REJECT_BOOKING, B), (EffectKind.CHANGE_BOOKING, "x")]
+    assert [one.policy for one in plan.conflicts] == ["first"]
 
 
 # --- what waits ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -11,6 +12,7 @@ from calsync.model import (
     EffectKind,
     Gone,
     LinkState,
+    Occupancy,
     Plan,
     Presence,
     Ruling,
@@ -21,6 +23,7 @@ from calsync.model.tally import Tally
 from calsync.reconcile.guard import Limits
 from calsync.reconcile.join import link_id, succeed
 from calsync.reconcile.plan import MAX_ATTEMPTS
+from calsync.reconcile.sent import sending
 from tests.unit.core.planning import (
     NINE,
     RENAMED,
@@ -35,7 +38,9 @@ from tests.unit.core.values import (
     CALENDAR,
     NOW,
     agreed,
+    at,
     buried,
+    effect,
     gone,
     link,
     seen,
@@ -61,6 +66,20 @@ def test_an_event_with_our_tag_belongs_to_the_booking_that_waits_for_it() -> Non
     assert (item.event.key, item.base, item.in_flight, item.origin) == ("e", NINE, False, BOOKING)
     assert plan.rulings[0] == Ruling("x", "join", "recognised by our tag")
     assert plan.effects == []
+
+
+@pytest.mark.parametrize(
+    ("shows", "since", "claim"), [(RENAMED, at(0), None), (TEN, at(7), CALENDAR)]
+)
+def test_what_people_moved_before_it_was_recognised_is_claimed_where_they_moved_it(
+    shows: Occupancy, since: datetime, claim: Side | None
+) -> None:
+    """As where it is looked up: see ``settle``."""
+    waiting = link(there(NINE, key="b"), in_flight=True)
+    waiting = sending(waiting, effect(EffectKind.CREATE_EVENT, target=NINE))
+    plan = planned(waiting, calendar=[seen(shows, key="e", tag="x", modified=at(7))])
+    item = stored(plan)["x"]
+    assert (item.base, item.event.since, item.claim) == (NINE, since, claim)
 
 
 def test_a_booking_made_anew_stands_before_the_event_that_asks_for_it() -> None:

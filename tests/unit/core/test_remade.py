@@ -7,14 +7,41 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from calsync.model import EditPolicy, Half, Link, LinkState, Presence, Seen, Side
+from calsync.model import (
+    EditPolicy,
+    EffectKind,
+    Half,
+    Link,
+    LinkState,
+    Occupancy,
+    Presence,
+    Seen,
+    Side,
+    former_mark,
+)
 from calsync.reconcile.decide import Verb, decide
 from calsync.reconcile.join import link_id
 from calsync.reconcile.observe import accept
-from calsync.reconcile.remade import Vanished, made_twice, under_new_key
-from tests.unit.core.values import CALENDAR, NOW, agreed, at, gone, link, occ, seen, there, unknown
+from calsync.reconcile.remade import Vanished, made_twice, replaced, under_new_key
+from calsync.reconcile.sent import sending
+from tests.unit.core.values import (
+    BOOKING,
+    CALENDAR,
+    NOW,
+    agreed,
+    at,
+    effect,
+    gone,
+    link,
+    occ,
+    seen,
+    there,
+    unknown,
+)
 
-NINE, TEN = occ(9, 10), occ(10, 11)
+NINE, TEN, TWELVE = occ(9, 10), occ(10, 11), occ(12, 13)
+RENAMED = replace(NINE, title="renamed")
+TICK = timedelta(microseconds=1)
 
 
 def was(number: int = 1, **more: object) -> Link:
@@ -185,6 +212,42 @@ def test_what_was_made_anew_keeps_the_time_of_its_first_making_through_later_rea
     again = accept(moved, CALENDAR, replace(shows, mark=99), NOW)
     assert again is not None
     assert (again.event.since, again.event.created) == (at(50), at(1))
+
+
+# --- put in place of another -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "shows", "modified", "since", "claim"),
+    [
+        (RENAMED, RENAMED, 51, at(2), BOOKING),
+        (TEN, TEN, 51, at(51), BOOKING),
+        (TEN, TWELVE, 51, at(51), CALENDAR),
+        (TEN, NINE, 51, at(51), CALENDAR),
+        (TEN, TWELVE, 50, at(50) + TICK, CALENDAR),
+    ],
+    ids=["at its time", "elsewhere", "moved since", "moved back since", "moved at once"],
+)
+def test_what_was_put_in_place_of_another_has_its_time_since_it_came_to_it(
+    target: Occupancy, shows: Occupancy, modified: int, since: datetime, claim: Side
+) -> None:
+    """Seed 8065: it counted as shown at its new time since the former item stood at its own."""
+    before = link(
+        there(target, key="b", since=at(30)),
+        there(NINE, key="e", created=at(1), since=at(2)),
+        base=NINE,
+        claim=BOOKING,
+    )
+    write = effect(EffectKind.CHANGE_EVENT, key="e", target=target)
+    new = seen(
+        shows, key="new", mark=9, created=at(50), modified=at(modified), tag="x",
+        replaces=former_mark("e"),
+    )  # fmt: skip
+    both = replaced(replace(sending(before, write), in_flight=True), CALENDAR, new, NOW)
+    assert both is not None
+    former, taken = both
+    assert (taken.event.since, taken.claim, taken.base) == (since, claim, target)
+    assert decide(former, EditPolicy.ORIGIN).verb is Verb.DELETE_EVENT
 
 
 # --- made twice --------------------------------------------------------------------------------

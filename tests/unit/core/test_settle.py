@@ -309,7 +309,11 @@ def test_what_people_renamed_before_we_heard_of_it_is_their_change() -> None:
     assert (new.base, new.event.seen, new.claim) == (NINE, RENAMED, None)
 
 
-@pytest.mark.parametrize(("modified", "since"), [(at(7), at(7)), (None, NOW)])
+@pytest.mark.parametrize(
+    ("modified", "since"),
+    [(at(7), at(7)), (None, NOW), (at(0), at(0) + timedelta(microseconds=1))],
+    ids=["later", "no time given", "in the moment it was made"],
+)
 def test_what_people_moved_before_we_heard_of_it_is_claimed_where_they_moved_it(
     modified: datetime | None, since: datetime
 ) -> None:

@@ -67,7 +67,8 @@ class _Stood:
 class Judge:
     """``restored``: the side that was set back in this round, by room. ``remembers``: False where
     that was calsync's own database. ``undone``: bookings that a restore took from both sides.
-    ``were_there``: what any calendar showed after any step. ``hid``: how many faults struck that
+    ``were_there``: what any calendar showed after any step. ``ended_at``: by address, the number of
+    acts when it was last told that its booking is cancelled. ``hid``: how many faults struck that
     may hide what was done before; ``struck``: so many until now, and ``hidden``: the number of acts
     by then. ``kept``: versions of titles that an admin who was asked wanted, by name. ``aged``:
     what a restore made items show, for as long as they show that and the other side does not."""
@@ -81,6 +82,7 @@ class Judge:
     left: dict[tuple[Side, str], set[int]] = field(default_factory=dict)
     mails: int = 0
     sent: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    ended_at: dict[str, int] = field(default_factory=dict)
     read_at: dict[str, int] = field(default_factory=dict)
     round_acts: int = 0
     round_log: int = 0
@@ -329,19 +331,25 @@ class Judge:
             again = told > 0 and not self._asked_again(mail["to"], mail["subject"], told)
             demand(not again, "6 notices", f"{mail['to']} gets {mail['subject']!r} twice")
             self.sent[words_] += 1
+            if mail["subject"].startswith("Cancelled"):
+                self.ended_at[mail["to"]] = len(self.people.acts)
         self.mails = len(mails)
 
     def _asked_again(self, address: str, subject: str, told: int) -> bool:
         """Who changes a booking asks anew, and may get the same answer. Who moves it to and fro in
         the calendar makes the same news twice, and so does who gives up once more on the platform
-        what a restore had brought back there: as often as that, and no more. ``told``: so often
-        already."""
+        what a restore had brought back there: as often as that, and no more. Who changes there what
+        a restore had brought back waits for an answer to that, and one that it is cancelled may say
+        what they were told before it (seed 9158). ``told``: so often already."""
         name = address.partition("@")[0]
         acts = [act for act in self.people.acts if act.name == name]
         # Nobody can give up there what is gone there, so each time it stood again.
         gave_up = sum(act.ends and act.side is Side.BOOKING for act in acts)
-        if subject.startswith("Cancelled") and told < gave_up:
-            return True
+        if subject.startswith("Cancelled"):
+            since = self.people.acts[self.ended_at.get(address, 0) :]
+            asked = any(a.name == name and a.asks and a.side is Side.BOOKING for a in since)
+            if asked or told < gave_up:
+                return True
         if subject.startswith(("Changed", "Cancelled")):
             return sum(act.side is Side.CALENDAR for act in acts) > 1
         return not subject.startswith("Starts soon") and sum(act.asks for act in acts) > 1

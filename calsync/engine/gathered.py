@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import same_schedule
-from calsync.mapping.expand import busy_intervals, extent, instances
+from calsync.mapping.expand import ALWAYS, busy_intervals, extent, instances
 from calsync.model import (
     Absence,
     Gone,
@@ -65,10 +65,22 @@ class Gathered:
 
 
 def expected(link: Link, side: Side, pair: Pair, window: Window) -> bool:
-    """True where a complete listing of the window should hold the link's item: it is there as
-    far as we know, and its time lies in the window. What ended before is not looked for."""
+    """True where the link's item is to be looked for if a complete listing of the window lacks it:
+    it is there as far as we know, and its time lies in the window. What ended before is not looked
+    for: nobody needs a room in the past."""
     there = shown(link, side)
-    return there is not None and in_window(there, window, pair.zone)
+    if there is None or not in_window(there, window, pair.zone):
+        return False
+    return not _is_over(there, window, pair.zone)
+
+
+def _is_over(occ: Occupancy, window: Window, zone: str) -> bool:
+    """True for a series that only dates which were dropped, or moved to before, take into the
+    window or beyond: what is left of it ended. (Without exceptions its extent is exact.)"""
+    series = occ.recurrence
+    if series is None or not (series.excluded or series.overrides):
+        return False
+    return not has_date(occ, Window(window.start, ALWAYS.end), zone)
 
 
 def is_listed(link: Link, side: Side, pair: Pair, window: Window) -> bool:

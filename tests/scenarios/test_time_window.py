@@ -147,6 +147,26 @@ def test_the_window_moves_on_day_by_day(scene: Scene) -> None:
     agree(room, endless, other, low=date(2027, 1, 1), high=date(2027, 6, 1))
 
 
+@pytest.mark.parametrize("make", [in_outlook, on_platform])
+def test_what_is_left_of_a_series_is_over(scene: Scene, make: Any) -> None:
+    """Its last two dates were taken out, and its first went by. What Graph's feed says of such an
+    item is not known; here it says nothing. Then each compare in full read it until the day its
+    rule ends on, and wrote to the platform what had been changed in it since (seed 7721)."""
+    room = scene.room(("Pacific/Kiritimati", label("Pacific/Kiritimati")))
+    scene.tenant.control("POST", "switches", {"removed_outside_window": False})
+    one = meeting(
+        "2026-12-01T10:00", "2026-12-01T11:00", "Pacific/Kiritimati", "FREQ=WEEKLY;COUNT=3"
+    )
+    one = without(one, "2026-12-08", "2026-12-15")
+    make(room, one)
+    prove(room, one)
+    scene.tenant.clock.forward(days=13)
+    room.company.sync(room.place, full=True)
+    room.outlook("set", room.item()["event"], subject="Another")
+    room.company.sync(room.place)
+    room.company.at_rest(room.place)
+
+
 def _window_days(scene: Scene) -> tuple[date, date]:
     window = Span().window(scene.tenant.clock.now())
     return window.start.date(), window.end.date()

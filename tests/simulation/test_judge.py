@@ -75,6 +75,49 @@ def test_who_gives_up_again_what_a_restore_brought_back_is_told_again(
         assert judge.mails == told
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "holds"),
+    [
+        ([(Kind.EDIT, Side.BOOKING)], True),
+        ([(Kind.EDIT, Side.BOOKING), None], False),
+        ([], False),
+        ([(Kind.EDIT, Side.CALENDAR)], False),
+    ],
+    ids=["changed there", "told once more than changed", "nobody did", "changed in Outlook"],
+)
+def test_who_changes_what_a_restore_brought_back_is_answered(
+    meanwhile: list[tuple[Kind, Side] | None], holds: bool
+) -> None:
+    """Seed 9158: a booking was cancelled in Outlook, and its booker told; yesterday's database
+    brought it back, and its booker changed it. The admin, who was asked, let the cancellation
+    stand."""
+    mail = {"from": SENDER, "to": "n1@platform.example", "subject": "Cancelled: r0", "body": "-"}
+
+    def act(kind: Kind, side: Side) -> Act:
+        return Act(
+            step=1, kind=kind, side=side, room="r0", name="n1", before=frozenset(),
+            after=None if kind is Kind.CANCEL else frozenset(), asks=side is Side.BOOKING,
+        )  # fmt: skip
+
+    world = SimpleNamespace(mails=[])
+    company: Any = SimpleNamespace(control=SimpleNamespace(world=world))
+    # Changed before it was told the first time, it has had its answer.
+    people: Any = SimpleNamespace(acts=[act(Kind.EDIT, Side.BOOKING)])
+    nobody: Any = None
+    judge = Judge(company=company, people=people, views=nobody, story=nobody)
+    world.mails.append(mail)
+    judge._mail()
+    for one in meanwhile:
+        if one is None:
+            world.mails.append(mail)
+            judge._mail()
+        else:
+            people.acts.append(act(*one))
+    world.mails.append(mail)
+    with nullcontext() if holds else pytest.raises(Violation, match="6 notices"):
+        judge._mail()
+
+
 class OneRoom(Judge):
     """Where nothing but the acts and what the platform shows in the end is looked at."""
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from calsync.engine.gathered import Gathered, beyond, is_listed, moved_out
+from calsync.engine.gathered import Gathered, beyond, expected, is_listed, moved_out
 from calsync.engine.questions import ask
-from calsync.model import Absence, Gone, LinkState, Observation, Occupancy, Plan, Unknown
+from calsync.model import Absence, Gone, LinkState, Observation, Occupancy, Override, Plan, Unknown
 from calsync.ports import RoomState
 from calsync.reconcile.guard import USUAL
 from tests.unit.core.values import (
@@ -31,7 +31,14 @@ from tests.unit.core.values import (
 BEFORE, INSIDE = occ(-48, -47), occ(9, 10)
 #: Three days from the one before the window; without those that lie in it.
 REACHING = daily(-15, -14)
-DROPPED = daily(-15, -14, excluded=(DAY + timedelta(hours=9), DAY + timedelta(hours=33)))
+DROPS = (DAY + timedelta(hours=9), DAY + timedelta(hours=33))
+DROPPED = daily(-15, -14, excluded=DROPS)
+
+
+def moved(hour: float) -> Override:
+    """The last of the three dates, at another time."""
+    start = DAY + timedelta(hours=hour)
+    return Override(recurrence_id=DROPS[1], start=start, end=start + timedelta(hours=1))
 
 
 @pytest.mark.parametrize(
@@ -85,6 +92,28 @@ def test_a_series_is_listed_by_its_dates(was: Occupancy, odd: bool) -> None:
     """Found by simulation (seed 202027): of a series only dropped dates were left, and the admin
     was asked again and again."""
     assert is_listed(agreed(was), CALENDAR, PAIR, WINDOW) is odd
+
+
+@pytest.mark.parametrize(
+    ("was", "sought"),
+    [
+        (BEFORE, False),
+        (INSIDE, True),
+        (REACHING, True),
+        (DROPPED, False),
+        (daily(-15, -14, excluded=DROPS[:1], overrides=(moved(-39),)), False),
+        (daily(-15, -14, excluded=DROPS, count=None), True),
+        (daily(-15, -14, excluded=DROPS[:1], overrides=(moved(900),)), True),
+    ],
+    ids=[
+        "over", "in it", "a series", "all its dates here dropped", "or moved to before",
+        "has no end", "or moved to beyond",
+    ],
+)  # fmt: skip
+def test_of_a_series_that_no_listing_has_what_is_left_counts(was: Occupancy, sought: bool) -> None:
+    """All that was left of a series was over. Each compare in full read it all the same, until the
+    day that its rule ends on, and carried over what had been changed in it since (seed 7721)."""
+    assert expected(agreed(was), CALENDAR, PAIR, WINDOW) is sought
 
 
 @pytest.mark.parametrize(("ahead", "asked"), [(0, False), (1, True)])

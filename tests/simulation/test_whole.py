@@ -24,7 +24,7 @@ from simulation import receiver
 from simulation.crashes import crash_everywhere
 from simulation.faults import FAULTS, Tally, Weather
 from simulation.history import History, Plan, run
-from simulation.people import Shape
+from simulation.people import ANY, Kind, Shape
 from simulation.report import at_most
 from simulation.wire import _STRIKES
 
@@ -178,6 +178,41 @@ def test_an_act_on_one_of_two_items_of_a_booking_is_told_of_that_one(tmp_path: P
                 act = people.acts[-1]
                 assert (act.before, act.after) == (image.features(), now.features())
                 assert act.before != act.after
+    finally:
+        history.close()
+
+
+def test_who_cancels_one_of_the_events_of_a_series_gives_up_its_dates(tmp_path: Path) -> None:
+    """The moved date of a series stood by itself, and counted as the whole of it (seed 9179)."""
+    history = History(Plan(seed=0, rooms=1), tmp_path)
+    try:
+        people, (place,) = history.people, history.company.places
+        history.judge.begin_round()
+        shape = Shape("2026-12-01T09:00:00", 60).repeated("daily", 4)
+        assert people._book_platform(Random(1), place, "n1", shape)
+        (booked,) = people.images(Side.BOOKING, place)
+        with history.company.process.shelter():
+            # Past its neighbour: no exception of Exchange's may lie there.
+            history.company.bookings.patch_occurrence(
+                booked.key, "2026-12-02T09:00:00", {"start": "2026-12-03T14:00:00"}, ANY
+            )
+        people._done(Kind.EDIT, Side.BOOKING, place, "n1", booked, asks=True)
+        history._rest()
+        moved, series = sorted(people.named(Side.CALENDAR, place, "n1"), key=lambda i: i.count)
+        assert (moved.count, series.count) == (1, 3)
+        history.judge.begin_round()
+        history.judge.parted.clear()  # As where it comes apart after the round has begun.
+        with history.company.process.shelter():
+            assert people._cancel(Random(1), Side.CALENDAR, place, moved)
+        act = people.acts[-1]
+        assert act.before is not None
+        assert act.after is not None
+        assert (act.kind, act.ends) == (Kind.EDIT, False)
+        assert act.before - act.after == {("at", start, end) for start, end in moved.times}
+        history._rest()
+        history.judge.at_rest()
+        (left,) = people.named(Side.BOOKING, place, "n1")
+        assert left.times == series.times
     finally:
         history.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from requests.adapters import BaseAdapter
 
 from calsync import bootstrap
 from calsync.engine.cycle import CycleReport
-from calsync.model import LinkState, Presence, Side
+from calsync.model import LinkState, Presence
 from calsync.sandbox import Control
 from calsync.sandbox.items import expand
 from simulation.admin import Admin
@@ -24,6 +23,7 @@ from simulation.clock import VirtualClock
 from simulation.company import ZONES, Company, Place, found
 from simulation.faults import Tally, Weather
 from simulation.judge import Judge
+from simulation.overwritten import Overwritten
 from simulation.people import People
 from simulation.platform import Both, PlatformWire, Served
 from simulation.process import Died
@@ -154,6 +154,7 @@ class History:
         )
         views = Views()
         self.people = People(self.company, views, self.weather, self.tally, self.story)
+        self.overwritten = Overwritten(self.company, self.people)
         self.judge = Judge(self.company, self.people, views, self.story)
         self.admin = Admin(plan.seed, self.company, self.story)
         self.judge.overruled = lambda: self.admin.overruled(self.judge._link_names)
@@ -170,7 +171,7 @@ class History:
         assert callable(point)
         tenant = Wire(
             control, time, self.weather, self.tally, self.story,
-            rng=lambda: self.rng, midway=self._midway, under_way=self._under_way, point=point,
+            rng=lambda: self.rng, midway=self._midway, watch=lambda: self.overwritten, point=point,
         )  # fmt: skip
         if self._served is None:
             return tenant
@@ -196,7 +197,7 @@ class History:
         if self.plan.calendar == "ews":
             # UpdateItem has NeverOverwrite; DeleteItem knows no precondition that calsync sends.
             taken = {"delete": False, "change": True}
-        self._unconditional = {operation for operation, heeded in taken.items() if not heeded}
+        self.overwritten.unconditional = {name for name, heeded in taken.items() if not heeded}
         # Such a feed says nothing at all of an item of which nothing is left in its window.
         self._mute = not switches["removed_outside_window"]
         rooms = min(self.plan.rooms, rng.choice((1, 1, 2, 3)))
@@ -341,7 +342,7 @@ class History:
             return True
         if operation in ("change", "delete", "answer"):
             touched = place is not None and self.people.touch(self.rng, place.address)
-            if touched and operation in self._unconditional:
+            if touched and operation in self.overwritten.unconditional:
                 self.people.unseen.add(self.people.acts[-1].name)
             return touched
         return self.people.act(self.rng, place)
@@ -352,29 +353,6 @@ class History:
         rng = Random(f"{self.plan.seed}/shut/{self.tally.calls.total()}")
         shuts = self.weather.about(21) and rng.random() < 0.3
         return shuts and self.troubles.shut(rng, place)
-
-    def _under_way(self, operation: str) -> Callable[[Callable[[], object]], None]:
-        """A write that arrives late (fault 3) to a server that takes no precondition writes over
-        what people did to its item since it was sent."""
-        since = len(self.people.acts)
-
-        def carry_out(handle: Callable[[], object]) -> None:
-            names = {
-                self.company.box(place).items[one.key].uid: one.name
-                for place in self.company.places
-                for one in self.people.images(Side.CALENDAR, place)
-            }
-            log = self.company.control.world.log
-            before = len(log)
-            handle()
-            if operation not in self._unconditional:
-                return
-            uids = {line.get("iCalUId") for line in log[before:] if line["who"] == "app"}
-            written = {name for uid, name in names.items() if uid in uids}
-            acts = self.people.acts[since:]
-            self.people.unseen |= {a.name for a in acts if a.side is Side.CALENDAR} & written
-
-        return carry_out
 
     # -- rest -------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ from simulation.claim import demand
 from simulation.company import SENDER, Company, Place
 from simulation.people import Act, Kind, People, words
 from simulation.story import Story
-from simulation.views import CROWD, Feature, Image, Views, meetings, name_in
+from simulation.views import CROWD, Feature, Image, Views, in_parts, meetings, name_in
 
 Place_ = tuple[Side, str]
 
@@ -689,13 +689,10 @@ class Judge:
         demand(not invented, "3 nothing invented", invented)
 
     def _in_parts(self, place: Place, name: str) -> bool:
-        """Whether several events carry the dates of one series: a date that was moved past its
-        neighbour has to stand by itself in Exchange. Each date is there once (``_equal`` looks
-        whether these are the right ones)."""
-        booked = [one for one in self.people.images(Side.BOOKING, place) if one.name == name]
-        parts = [one for one in self.people.images(Side.CALENDAR, place) if one.name == name]
-        dates = sum(one.count for one in parts)
-        return len(booked) == 1 and booked[0].series and dates <= booked[0].count
+        """Whether several events carry the dates of one series. Each date is there once
+        (``_equal`` looks whether these are the right ones)."""
+        booked = self.people.named(Side.BOOKING, place, name)
+        return in_parts(booked, self.people.named(Side.CALENDAR, place, name))
 
     def _overlaps(self, place: Place, parked: set[str]) -> None:
         here = [one for one in self.people.images(Side.BOOKING, place) if one.name not in parked]

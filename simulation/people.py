@@ -23,7 +23,7 @@ from calsync.sandbox.problems import Refusal
 from simulation.company import PEOPLE, Company, Place
 from simulation.faults import Tally, Weather
 from simulation.story import Story
-from simulation.views import HIGH, LOW, Feature, Image, Views
+from simulation.views import HIGH, LOW, Feature, Image, Views, in_parts, together
 
 ANY = Precondition()
 #: Days on which people want rooms; the two last are those of changes of the clock in the room.
@@ -140,10 +140,13 @@ class People:
             found = tx.live_bookings([place.id], ALWAYS)
         return self.views.bookings(sorted(found, key=lambda b: b.id), place.zone)
 
+    def named(self, side: Side, place: Place, name: str) -> list[Image]:
+        return [one for one in self.images(side, place) if one.name == name]
+
     def image(self, side: Side, place: Place, name: str, uid: str = "") -> Image | None:
         """``uid``: which one is meant where a booking stands in two items for a moment, its former
         one and what calsync makes in its place."""
-        found = [one for one in self.images(side, place) if one.name == name]
+        found = self.named(side, place, name)
         if side is Side.CALENDAR and len(found) > 1:
             # A create that a proxy doubled: what people do, they do to the one found by its uid.
             box = self.company.box(place)
@@ -312,9 +315,13 @@ class People:
 
     def _cancel(self, rng: Random, side: Side, place: Place, image: Image) -> bool:
         seen = self._seen(side, place, image.name) or image
+        others: list[Image] = []
         if side is Side.BOOKING:
             self.company.bookings.cancel(image.key, ANY)
         else:
+            parts = self.named(Side.CALENDAR, place, image.name)
+            if in_parts(self.named(Side.BOOKING, place, image.name), parts):
+                others = [one for one in parts if one.key != image.key]
             item = self.company.box(place).items[image.key]
             # Somebody with access to the room's own calendar, or the organizer.
             settled = item.own or item.response[0] == "accepted"
@@ -329,7 +336,12 @@ class People:
                 self.story.tell("outlook", f"{place.id}: somebody removes a double of {image.name}")
                 return True
             self.gone.append((place, item.uid, image.name))
-        self._done(Kind.CANCEL, side, place, image.name, seen)
+        if others:
+            # One of several events that carry a series: only its dates are given up (seed 9179).
+            was, now = together([*others, image]), together(others)
+            self._acted(Kind.EDIT, side, place, image.name, was, now)
+        else:
+            self._done(Kind.CANCEL, side, place, image.name, seen)
         return True
 
     def _restore(self, rng: Random, place: Place) -> bool:
@@ -388,6 +400,19 @@ class People:
         uid: str = "",
     ) -> None:
         after = self._seen(side, place, name, uid) if kind is not Kind.CANCEL else None
+        self._acted(kind, side, place, name, before, after, asks=asks)
+
+    def _acted(
+        self,
+        kind: Kind,
+        side: Side,
+        place: Place,
+        name: str,
+        before: Image | None,
+        after: Image | None,
+        *,
+        asks: bool = False,
+    ) -> None:
         was = before.features() if before else None
         now = after.features() if after else None
         self.acts.append(

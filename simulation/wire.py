@@ -21,6 +21,7 @@ from calsync.sandbox.faults import Fault as Armed
 from simulation.claim import demand
 from simulation.clock import VirtualClock
 from simulation.faults import Tally, Weather
+from simulation.overwritten import Overwritten
 from simulation.story import Story
 
 if TYPE_CHECKING:
@@ -89,9 +90,8 @@ def _mailbox(target: str, body: bytes) -> str:
 
 class Wire(BaseAdapter):
     """Carries the requests of one process. ``seen`` is told of every write that reached the
-    tenant; ``midway`` lets people act just before a request is handled; ``under_way`` is told of
-    one that is carried out late, and gives what carries it out; ``point`` is where the process may
-    die."""
+    tenant; ``midway`` lets people act just before a request is handled; ``watch`` looks on as one
+    is handled; ``point`` is where the process may die."""
 
     def __init__(
         self,
@@ -103,11 +103,12 @@ class Wire(BaseAdapter):
         *,
         rng: Callable[[], Random],
         midway: Callable[[str, str], bool],
-        under_way: Callable[[str], Callable[[Callable[[], object]], None]],
+        watch: Callable[[], Overwritten],
         point: Callable[[str], None],
     ) -> None:
         super().__init__()
-        self._under_way = under_way
+        self._watch = watch
+        self._late_s = 0.0
         self._control, self._clock = control, clock
         self._weather, self._tally, self._story = weather, tally, story
         self._rng, self._midway, self._point = rng, midway, point
@@ -162,7 +163,12 @@ class Wire(BaseAdapter):
 
     def _handle(self, sent: _Sent) -> Response:
         front = self._control.ews if sent.ews else self._control.front
-        return front.handle(sent.method, sent.target, sent.headers, sent.body)
+        return self._watch().handled(
+            sent.operation,
+            _mailbox(sent.place, sent.body),
+            self._late_s,
+            lambda: front.handle(sent.method, sent.target, sent.headers, sent.body),
+        )
 
     def _answer(self, sent: _Sent, got: Response) -> requests.Response:
         if got.fate == "drop":
@@ -217,7 +223,7 @@ class Wire(BaseAdapter):
     def _late(self, sent: _Sent) -> requests.Response:
         """The server goes on with it after we gave up."""
         seconds = TIMEOUT_S + self._rng().choice((1.0, 5.0, 30.0, 90.0))
-        carry_out = self._under_way(sent.operation)
+        carry_out = self._watch().under_way(sent.operation)
         self._control.world.later(seconds, lambda: carry_out(lambda: self._handle(sent)))
         self._clock.forward(TIMEOUT_S)
         raise requests.ReadTimeout("no answer yet")
@@ -337,7 +343,11 @@ class Wire(BaseAdapter):
         return self._under(sent, "short_page")
 
     def _stale(self, sent: _Sent) -> requests.Response:
-        return self._under(sent, "stale_read", seconds=self._rng().choice((2, 20, 110)))
+        self._late_s = self._rng().choice((2, 20, 110))
+        try:
+            return self._under(sent, "stale_read", seconds=self._late_s)
+        finally:
+            self._late_s = 0.0
 
     def _act_before(self, sent: _Sent) -> requests.Response:
         if not self._midway(sent.operation, sent.place):

@@ -19,12 +19,13 @@ import msal.token_cache
 import pytest
 
 from calsync.model import Side
+from calsync.sandbox import Response
 from planted.bugs import BUGS
 from simulation import receiver
 from simulation.crashes import crash_everywhere
 from simulation.faults import FAULTS, Tally, Weather
 from simulation.history import History, Plan, run
-from simulation.people import Shape
+from simulation.people import ANY, Kind, Shape
 from simulation.report import at_most
 from simulation.wire import _STRIKES
 
@@ -145,13 +146,13 @@ def test_who_acts_while_a_write_is_under_way_may_be_written_over(tmp_path: Path)
         assert people._edit_outlook(Random(name), place, image)
 
     act("n1")
-    carry_out = history._under_way("change")
+    carry_out = history.overwritten.under_way("change")
     act("n2")
     act("n3")
     world = history.company.control.world
     written = [uids["n1"], uids["n2"]]
     for unconditional, unseen in ((set(), set()), ({"change"}, {"n2"})):
-        history._unconditional = unconditional
+        history.overwritten.unconditional = unconditional
         carry_out(lambda: [world.note("app", "change", iCalUId=uid) for uid in written])
         # Before it was sent, n1 was changed; and n3 is another item.
         assert people.unseen == unseen
@@ -178,6 +179,92 @@ def test_an_act_on_one_of_two_items_of_a_booking_is_told_of_that_one(tmp_path: P
                 act = people.acts[-1]
                 assert (act.before, act.after) == (image.features(), now.features())
                 assert act.before != act.after
+    finally:
+        history.close()
+
+
+@pytest.mark.parametrize(
+    ("unconditional", "between", "unseen"),
+    [
+        ({"delete"}, [], {"n1"}),
+        (set(), [], set()),  # It refuses what was decided on another version.
+        ({"delete"}, ["read"], set()),  # That would have told.
+        ({"delete"}, ["list"], set()),
+        ({"delete"}, ["mail"], {"n1"}),
+    ],
+)
+def test_what_a_late_copy_of_the_mailbox_hides_may_be_written_over(
+    tmp_path: Path, unconditional: set[str], between: list[str], unseen: set[str]
+) -> None:
+    """It was read just before the write, and did not know yet what somebody had done, and the
+    server takes no preconditions (fault 28, seed 9259)."""
+    history = History(Plan(seed=0, rooms=1), tmp_path)
+    try:
+        people, (place,) = history.people, history.company.places
+        for name, day in (("n1", 2), ("n2", 3)):
+            shape = Shape(f"2026-12-0{day}T09:00:00", 60)
+            assert people._book_outlook(Random(1), place, name, shape)
+        uids = {name: uid for uid, name in people.views.uids.items()}
+        world, watch = history.company.control.world, history.overwritten
+        watch.unconditional = unconditional
+
+        def handled(operation: str, late_s: float = 0.0) -> None:
+            def answer() -> Response:
+                for name in ("n1", "n2") if operation == "delete" else ():
+                    world.note("app", "delete", iCalUId=uids[name])
+                return Response(200, {}, " ".join(uids.values()).encode())
+
+            watch.handled(operation, place.address, late_s, answer)
+
+        history.company.time.forward(200.0)
+        image = people.image(Side.CALENDAR, place, "n1")
+        assert image is not None
+        assert people._edit_outlook(Random("n1"), place, image)
+        history.company.time.forward(5.0)
+        # Too late by less than that, it shows what was done; and n2 nobody has changed.
+        handled("read", late_s=2.0)
+        handled("delete")
+        assert people.unseen == set()
+        handled("read", late_s=20.0)
+        for operation in between:
+            handled(operation)
+        handled("delete")
+        assert people.unseen == unseen
+    finally:
+        history.close()
+
+
+def test_who_cancels_one_of_the_events_of_a_series_gives_up_its_dates(tmp_path: Path) -> None:
+    """The moved date of a series stood by itself, and counted as the whole of it (seed 9179)."""
+    history = History(Plan(seed=0, rooms=1), tmp_path)
+    try:
+        people, (place,) = history.people, history.company.places
+        history.judge.begin_round()
+        shape = Shape("2026-12-01T09:00:00", 60).repeated("daily", 4)
+        assert people._book_platform(Random(1), place, "n1", shape)
+        (booked,) = people.images(Side.BOOKING, place)
+        with history.company.process.shelter():
+            # Past its neighbour: no exception of Exchange's may lie there.
+            history.company.bookings.patch_occurrence(
+                booked.key, "2026-12-02T09:00:00", {"start": "2026-12-03T14:00:00"}, ANY
+            )
+        people._done(Kind.EDIT, Side.BOOKING, place, "n1", booked, asks=True)
+        history._rest()
+        moved, series = sorted(people.named(Side.CALENDAR, place, "n1"), key=lambda i: i.count)
+        assert (moved.count, series.count) == (1, 3)
+        history.judge.begin_round()
+        history.judge.parted.clear()  # As where it comes apart after the round has begun.
+        with history.company.process.shelter():
+            assert people._cancel(Random(1), Side.CALENDAR, place, moved)
+        act = people.acts[-1]
+        assert act.before is not None
+        assert act.after is not None
+        assert (act.kind, act.ends) == (Kind.EDIT, False)
+        assert act.before - act.after == {("at", start, end) for start, end in moved.times}
+        history._rest()
+        history.judge.at_rest()
+        (left,) = people.named(Side.BOOKING, place, "n1")
+        assert left.times == series.times
     finally:
         history.close()
 

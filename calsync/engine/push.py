@@ -42,6 +42,7 @@ from calsync.reconcile.observe import LAG, too_new_to_be_gone
 from calsync.reconcile.order import waves
 from calsync.reconcile.rebase import bury, with_half
 from calsync.reconcile.settle import settle
+from calsync.reconcile.told import whole_booking
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +79,11 @@ def push(
         kept: list[Occupancy] = []
         stopped = False
         # What would be put on time that turned out not to be free waits.
-        for wave in waves(mine, lambda occ: busy_intervals(occ, window, pair.zone)):
+        for wave in waves(
+            mine,
+            lambda occ: busy_intervals(occ, window, pair.zone),
+            lambda effect: whole_booking(links[effect.link_id]),
+        ):
             held = [e for e in wave if stopped or _meets(e.target, kept, window, pair.zone)]
             ready = [e for e in wave if e not in held] if held else wave
             if held:

@@ -24,7 +24,8 @@ from calsync.model import (
 from calsync.ports import AuditEntry, AuditStep, Commit, RoomState
 from calsync.reconcile.guard import DAY, HOUR, check, not_alone, repeatable
 from calsync.reconcile.plan import reconcile
-from calsync.reconcile.setback import SetBack, forget_marks, returned, set_apart, signs
+from calsync.reconcile.rebase import bury
+from calsync.reconcile.setback import SetBack, forget_marks, is_tomb, returned, set_apart, signs
 
 
 def decide_room(
@@ -145,17 +146,21 @@ def answered(
     now: datetime,
 ) -> dict[str, Link]:
     """``links`` as the admin's answer makes them. *Let it pass*: what the sides show is right, so
-    the marks that speak against it go. *Joined anew*: what was deleted and is back is parked."""
+    the marks that speak against it go. *Joined anew*: what was deleted and is back is parked. Where
+    both sides had lost it, its link is a tombstone first: it is a new life, not one half of it."""
     changed = dict(links)
     apart: list[Link] = []
     for one in back:
         seen = found.seen(one.side)
+        again = returned(links.values(), seen, one.side)
+        tombs = {id_: bury(changed[id_]) for id_ in again if is_tomb(links[id_])}
+        changed |= tombs
         for link in links.values():
             if link.half(one.side).key in seen:
                 changed[link.id] = forget_marks(changed[link.id], one.side)
         if state.rejoin is not None:
-            for id_, obs in returned(links.values(), seen, one.side).items():
-                apart += set_apart(links[id_], one.side, obs, now)
+            for id_ in tombs:
+                apart += set_apart(bury(links[id_]), one.side, again[id_], now)
     if apart:
         changed.update({link.id: link for link in apart})
         said = [

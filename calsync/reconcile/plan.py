@@ -60,7 +60,8 @@ from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase, with_half
 from calsync.reconcile.route import routed
 from calsync.reconcile.sent import sending
-from calsync.reconcile.wait import claim_taken, onto, too_early
+from calsync.reconcile.told import whole_booking
+from calsync.reconcile.wait import claim_taken, onto, still_needed, too_early
 
 #: Writes of one link that may go by without both sides agreeing, before it is parked.
 MAX_ATTEMPTS = 8
@@ -345,7 +346,9 @@ class _Room:
         self.out.links = [
             link for link in self.changed.values() if originals.get(link.id) is not link
         ]
-        self.out.effects = in_order(self.out.effects, self._times)
+        self.out.effects = in_order(
+            self.out.effects, self._times, lambda e: whole_booking(self.changed[e.link_id])
+        )
         return self.out
 
     def _times(self, occ: Occupancy) -> list[Interval]:
@@ -353,6 +356,10 @@ class _Room:
 
     def _let_go_first(self) -> None:
         links = [self.changed.get(link.id, link) for link in self.all]
+        # Before what wants its time is held against what leaves it in this plan.
+        for link_id in still_needed(links, self.decisions, self._times):
+            del self.decisions[link_id]
+            self.out.skips.append(Skip(link_id, "whether another item holds its time is in doubt"))
         for link_id in too_early(links, self.decisions, self.out.effects, self._times):
             del self.decisions[link_id]
             self.out.skips.append(Skip(link_id, "its time is about to be left by another"))

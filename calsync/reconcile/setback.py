@@ -94,15 +94,20 @@ def is_older(link: Link, side: Side, obs: Observation) -> bool:
     return isinstance(obs, Seen) and obs.mark < half.mark and obs.fingerprint != half.fingerprint
 
 
+def is_tomb(link: Link) -> bool:
+    """True where neither side has the item: buried, or about to be, as the process ended between
+    the removal of its second half and the next plan (seed 9811)."""
+    if link.state is LinkState.BURIED:
+        return True
+    return not link.in_flight and all(link.half(s).presence is Presence.GONE for s in Side)
+
+
 def is_again(link: Link, side: Side, obs: Observation) -> bool:
-    """True where the item lives behind a tombstone, and nobody changed it since."""
+    """True where the item was gone, lives, and nobody changed it since. It is turned away for ever,
+    also where the other side is not rid of its own yet: that is still to be deleted, or a deletion
+    of it is to be looked up."""
     half = link.half(side)
-    return (
-        isinstance(obs, Seen)
-        and link.state is LinkState.BURIED
-        and half.presence is Presence.GONE
-        and obs.mark <= half.mark
-    )
+    return isinstance(obs, Seen) and half.presence is Presence.GONE and obs.mark <= half.mark
 
 
 def signs(
@@ -179,13 +184,14 @@ def returned(links: Iterable[Link], seen: Mapping[str, Observation], side: Side)
     for link in links:
         half = link.half(side)
         obs = seen.get(half.key) if half.key is not None else None
-        if link.state is LinkState.BURIED and half.uid in formerly:
+        if is_tomb(link) and half.uid in formerly:
             continue
         if obs is not None and is_again(link, side, obs) and isinstance(obs, Seen):
             found[link.id] = obs
-        elif link.state is LinkState.BURIED and half.uid:
-            buried[half.uid] = link
-        elif link.state is not LinkState.BURIED:
+        elif is_tomb(link):
+            if half.uid:
+                buried[half.uid] = link
+        else:
             # Its booking lives: whatever bears this uid is that booking.
             held.add(half.uid)
     for key, obs in seen.items():

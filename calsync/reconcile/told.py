@@ -168,6 +168,11 @@ def whole_key(key: str) -> str:
     return key.partition("#")[0]
 
 
+def whole_booking(link: Link) -> str:
+    """The booking of which the link carries an item; empty where that is not known yet."""
+    return whole_key(link.booking.key or "")
+
+
 def _moves(link: Link, effect: Effect) -> bool:
     if link.origin is not Side.BOOKING or effect.was is None or effect.target is None:
         return False

@@ -17,6 +17,7 @@ from calsync.model import Effect, Interval, Link, LinkState, Occupancy, Presence
 from calsync.reconcile.decide import Decision, Verb
 from calsync.reconcile.observe import last_seen
 from calsync.reconcile.order import Times
+from calsync.reconcile.told import whole_booking
 
 #: The side whose state such a decision carries over.
 TAKEN_FROM = {
@@ -91,6 +92,39 @@ def too_early(
             left = [span for occ in stays if occ is not None for span in times(occ)]
             filling = {i: d for i, d in filling.items() if i not in held}
     return waiting
+
+
+def still_needed(
+    links: Sequence[Link], decisions: Mapping[str, Decision], times: Times
+) -> list[str]:
+    """The links whose event holds time that another event of the same booking is to hold, of which
+    nobody knows whether it was made: until then it stays (see ``order``)."""
+    doubtful = [
+        link
+        for link in links
+        if link.in_flight
+        and link.event.presence is Presence.NEVER
+        and link.booking.presence is Presence.PRESENT
+        and not link.organizer
+    ]
+    found: list[str] = []
+    for link in links if doubtful else ():
+        decision, there = decisions.get(link.id), shown(link, Side.CALENDAR)
+        if decision is None or decision.verb not in _LEAVES or there is None:
+            continue
+        kept = set(times(decision.target)) if decision.target is not None else set()
+        left = [span for span in times(there) if span not in kept]
+        if any(
+            whole_booking(one) == whole_booking(link) != ""
+            and _meets(shown(one, Side.BOOKING), left, times)
+            for one in doubtful
+        ):
+            found.append(link.id)
+    return found
+
+
+#: What may take an event off time that it has.
+_LEAVES = frozenset({Verb.DELETE_EVENT, Verb.WRITE_EVENT})
 
 
 def _stands(link: Link | None, decision: Decision, side: Side) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from graphlib import CycleError, TopologicalSorter
@@ -167,6 +168,54 @@ def test_moves_are_waited_for_also_where_something_is_made_beside_them() -> None
     wants = effect(EffectKind.CHANGE_EVENT, 2, was=LATER, target=OCC)
     made = effect(EffectKind.CREATE_EVENT, 3, target=LATEST)
     assert waves([leaves, wants, made], times) == [[leaves], [wants], [made]]
+
+
+# --- several events of one booking ---------------------------------------------------------------
+
+
+def booking_of(names: dict[int, str]) -> Callable[[Effect], str]:
+    return lambda e: names.get(int(e.id[1:]), "")
+
+
+def test_what_a_booking_keeps_is_held_by_its_new_event_before_the_former_one_goes() -> None:
+    """The create failed, and the booking was nowhere in the calendar (seed 8767)."""
+    former = effect(EffectKind.DELETE_EVENT, 1, was=OCC)
+    new = effect(EffectKind.CREATE_EVENT, 2, target=OCC)
+    whole = booking_of({1: "b", 2: "b"})
+    assert in_order([former, new], times, whole) == [new, former]
+    assert waves([new, former], times, whole) == [[new], [former]]
+    assert in_order([former, new], times, booking_of({1: "b", 2: "c"})) == [former, new]
+
+
+def test_a_date_that_a_series_hands_over_is_made_before_the_series_leaves_it() -> None:
+    series = effect(EffectKind.CHANGE_EVENT, 1, was=OCC, target=LATER)
+    date = effect(EffectKind.CREATE_EVENT, 2, target=OCC)
+    whole = booking_of({1: "b", 2: "b"})
+    assert in_order([series, date], times, whole) == [date, series]
+    back = effect(EffectKind.CHANGE_EVENT, 1, was=LATER, target=OCC)
+    part = effect(EffectKind.DELETE_EVENT, 2, was=OCC)
+    assert in_order([part, back], times, whole) == [back, part]
+
+
+def test_others_still_wait_until_the_former_event_has_left_its_time() -> None:
+    both = replace(OCC, end=LATER.end)
+    former = effect(EffectKind.DELETE_EVENT, 1, was=both)
+    new = effect(EffectKind.CREATE_EVENT, 2, target=OCC)
+    leaves = effect(EffectKind.CHANGE_EVENT, 3, was=OCC, target=FREE)
+    wants = effect(EffectKind.CHANGE_EVENT, 4, was=LATEST, target=LATER)
+    freed = effect(EffectKind.DELETE_EVENT, 5, was=FREE)
+    reject = effect(EffectKind.REJECT_BOOKING, 6, was=FREE)
+    whole = booking_of({1: "b", 2: "b", 3: "c", 4: "d", 5: "e", 6: "b"})
+    ordered = in_order([former, new, leaves, wants, freed, reject], times, whole)
+    assert ordered == [reject, freed, leaves, new, former, wants]
+    assert waves(ordered[1:], times, whole) == [[freed], [leaves], [new], [former], [wants]]
+
+
+def test_a_meeting_of_a_person_is_made_when_the_room_is_free() -> None:
+    """The room would decline it."""
+    former = effect(EffectKind.DELETE_EVENT, 1, was=OCC)
+    new = effect(EffectKind.CREATE_EVENT, 2, target=OCC, organizer="ada@contoso.example")
+    assert in_order([new, former], times, booking_of({1: "b", 2: "b"})) == [former, new]
 
 
 def hours(start: int, length: int) -> Occupancy:

@@ -19,6 +19,7 @@ from calsync.model import (
     Side,
     Unknown,
 )
+from calsync.reconcile.rebase import with_half
 from calsync.reconcile.setback import (
     BACK,
     SetBack,
@@ -110,7 +111,11 @@ def test_alive_behind_a_tombstone_unless_somebody_changed_it_since(
 ) -> None:
     tomb = buried()
     assert is_again(tomb, side, seen(WAS, mark=mark)) is again
-    assert not is_again(replace(tomb, state=LinkState.ACTIVE), side, seen(WAS, mark=mark))
+    # Gone is gone, whether its link is buried yet or the other side still has the item.
+    active = replace(tomb, state=LinkState.ACTIVE)
+    half_gone = with_half(active, side.other, there(WAS))
+    for link_ in (active, half_gone):
+        assert is_again(link_, side, seen(WAS, mark=mark)) is again
     assert not is_again(tomb, side, Gone(key="k", absence=Absence.READ))
     never = replace(tomb, booking=Half(mark=6), event=Half(mark=6))
     assert not is_again(never, side, seen(WAS, mark=mark)), "it never was there"
@@ -346,6 +351,8 @@ def test_an_item_that_lives_on_in_an_older_state(now: Half, older: bool) -> None
 
 TOMB = buried(id="t")
 NAMED = replace(TOMB, event=replace(TOMB.event, uid="u"))
+#: Its other side is there still.
+LIVES = replace(NAMED, state=LinkState.ACTIVE, booking=there(WAS, key="b"))
 
 
 @pytest.mark.parametrize(
@@ -359,11 +366,12 @@ NAMED = replace(TOMB, event=replace(TOMB.event, uid="u"))
         (NAMED, seen(WAS, key="new", mark=6, uid="v"), False),
         (NAMED, seen(WAS, key="new", mark=6), False),
         (NAMED, Unknown(key="new", reason="timeout"), False),
-        (replace(NAMED, state=LinkState.ACTIVE), seen(WAS, key="new", mark=6, uid="u"), False),
+        (replace(NAMED, state=LinkState.ACTIVE), seen(WAS, key="new", mark=6, uid="u"), True),
+        (LIVES, seen(WAS, key="new", mark=6, uid="u"), False),
     ],
     ids=[
         "its key", "changed since", "tomb without uid", "its uid", "its uid, changed since",
-        "other uid", "no uid", "unreadable", "no tomb",
+        "other uid", "no uid", "unreadable", "not buried yet", "no tomb",
     ],
 )  # fmt: skip
 def test_what_lives_behind_a_tombstone(tomb: Link, obs: Observation, back: bool) -> None:

@@ -14,7 +14,7 @@ from calsync.mapping.fingerprint import fingerprint
 from calsync.model import Busy, EffectKind, Half, Interval, Link, LinkState, Occupancy, Side
 from calsync.reconcile.claims import claims_of
 from calsync.reconcile.decide import FILLING, Decision, Verb
-from calsync.reconcile.wait import onto, too_early
+from calsync.reconcile.wait import onto, still_needed, too_early
 from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
@@ -418,3 +418,41 @@ def test_where_it_is_gone_nobody_holds_anything() -> None:
 
 def test_what_shows_nothing_where_it_was_claimed_claims_nothing() -> None:
     assert claim_of(link(None, there(NINE), origin=BOOKING)) is None
+
+
+# --- several events of one booking ---------------------------------------------------------------
+
+#: The booking is carried by another item now, whose event is being made.
+FORMER = called(link(gone(key="b"), there(WIDE), base=WIDE), "former")
+PART = called(link(there(NINE, key="b#x1"), Half(), in_flight=True), "part")
+
+
+@pytest.mark.parametrize(
+    ("part", "decision", "held"),
+    [
+        (PART, to(Verb.DELETE_EVENT), True),
+        (PART, to(Verb.WRITE_EVENT, TWELVE), True),
+        (PART, to(Verb.WRITE_EVENT, WIDE), False),
+        (PART, to(Verb.WRITE_BOOKING, TWELVE), False),
+        (replace(PART, in_flight=False), to(Verb.DELETE_EVENT), False),
+        (replace(PART, event=there(NINE)), to(Verb.DELETE_EVENT), False),
+        (replace(PART, booking=there(NINE, key="c#x1")), to(Verb.DELETE_EVENT), False),
+        (replace(PART, booking=there(occ(15, 16), key="b#x1")), to(Verb.DELETE_EVENT), False),
+        (replace(PART, booking=gone(key="b#x1")), to(Verb.DELETE_EVENT), False),
+        (replace(PART, organizer="ada@contoso.example"), to(Verb.DELETE_EVENT), False),
+    ],
+    ids=[
+        "deleted", "moved away", "stays", "left as it is", "not being made", "made",
+        "of another booking", "at another time", "given up", "a meeting of a person",
+    ],
+)  # fmt: skip
+def test_an_event_stays_while_it_is_in_doubt_whether_another_holds_its_time(
+    part: Link, decision: Decision, held: bool
+) -> None:
+    found = still_needed([FORMER, part], {"former": decision}, times)
+    assert found == (["former"] if held else [])
+
+
+def test_what_people_gave_up_on_both_sides_holds_nothing() -> None:
+    nowhere = replace(FORMER, event=gone(key="e"))
+    assert still_needed([nowhere, PART], {"former": to(Verb.DELETE_EVENT)}, times) == []

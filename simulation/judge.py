@@ -426,7 +426,7 @@ class Judge:
         if stood is None:
             return [a for a in acts if a.name == name]
         mine = [a for a in self.people.acts[stood.number :] if a.name == name]
-        if not self.remembers and any(a.ends and a.side is Side.CALENDAR for a in mine):
+        if not self.remembers and any(a.removes and a.side is Side.CALENDAR for a in mine):
             # Of an event that calsync forgot it knows no more than that it is gone.
             return []
         if self._joined_anew(mine):
@@ -445,7 +445,7 @@ class Judge:
         undo that: joined anew nothing is deleted, for what is missing may be what the restore
         took."""
         return any(
-            a.ends and (self.restored[a.room] is a.side or a.room in self.asked) for a in since
+            a.removes and (self.restored[a.room] is a.side or a.room in self.asked) for a in since
         )
 
     def _signs(
@@ -646,7 +646,7 @@ class Judge:
             counts = Counter(one.name for one in self.people.images(side, place))
             twice = [n for n, c in counts.items() if c > 1 and n not in parked | restored]
             if side is Side.CALENDAR:
-                twice = [n for n in twice if not self._in_parts(place, n)]
+                twice = [n for n in twice if not self.people.in_parts(place, n)]
             demand(not twice, "3 no duplicates", f"{twice} on the {side.value} side")
         invented = [
             one.title
@@ -655,15 +655,6 @@ class Judge:
             if one.name.startswith("?")
         ]
         demand(not invented, "3 nothing invented", invented)
-
-    def _in_parts(self, place: Place, name: str) -> bool:
-        """Whether several events carry the dates of one series: a date that was moved past its
-        neighbour has to stand by itself in Exchange. Each date is there once (``_equal`` looks
-        whether these are the right ones)."""
-        booked = [one for one in self.people.images(Side.BOOKING, place) if one.name == name]
-        parts = [one for one in self.people.images(Side.CALENDAR, place) if one.name == name]
-        dates = sum(one.count for one in parts)
-        return len(booked) == 1 and booked[0].series and dates <= booked[0].count
 
     def _overlaps(self, place: Place, parked: set[str]) -> None:
         here = [one for one in self.people.images(Side.BOOKING, place) if one.name not in parked]
@@ -753,7 +744,7 @@ class Judge:
         parted: set[str] = set()
         for place in self.company.places:
             counts = Counter(one.name for one in self.people.images(Side.CALENDAR, place))
-            parted |= {n for n, c in counts.items() if c > 1 and self._in_parts(place, n)}
+            parted |= {n for n, c in counts.items() if c > 1 and self.people.in_parts(place, n)}
         self.parted |= parted
         return self.parted
 

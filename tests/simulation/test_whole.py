@@ -24,7 +24,7 @@ from simulation import receiver
 from simulation.crashes import crash_everywhere
 from simulation.faults import FAULTS, Tally, Weather
 from simulation.history import History, Plan, run
-from simulation.people import Shape
+from simulation.people import ANY, Kind, Shape
 from simulation.report import at_most
 from simulation.wire import _STRIKES
 
@@ -178,6 +178,46 @@ def test_an_act_on_one_of_two_items_of_a_booking_is_told_of_that_one(tmp_path: P
                 act = people.acts[-1]
                 assert (act.before, act.after) == (image.features(), now.features())
                 assert act.before != act.after
+    finally:
+        history.close()
+
+
+def test_who_takes_away_a_date_that_stands_by_itself_gives_up_that_date_only(
+    tmp_path: Path,
+) -> None:
+    """Seed 7812: a date was moved past its neighbour on the platform, so it came to stand in the
+    calendar by itself; who cancelled it there counted as having cancelled the series, which stood.
+    """
+    history = History(Plan(seed=0, steps=1, rooms=1), tmp_path)
+    try:
+        company, people, judge = history.company, history.people, history.judge
+        (place,) = company.places
+        shape = Shape("2026-11-24T09:00:00", 60).repeated("daily", 3)
+        assert people._book_platform(Random(0), place, "n1", shape)
+        history._rest()
+        judge.after_step()
+        judge.begin_round()
+        with company.process.shelter():
+            (series,) = people.images(Side.BOOKING, place)
+            moved = {"start": "2026-11-25T15:00:00"}
+            company.bookings.patch_occurrence(series.key, "2026-11-24T09:00:00", moved, ANY)
+            people._done(Kind.EDIT, Side.BOOKING, place, "n1", series, asks=True)
+        history._rest()
+        judge.after_step()
+        single, rest = sorted(people.images(Side.CALENDAR, place), key=lambda one: one.count)
+        assert (single.count, rest.count) == (1, 2)
+        with company.process.shelter():
+            assert people._cancel(Random(0), Side.CALENDAR, place, single)
+        act = people.acts[-1]
+        assert (act.before, act.after) == (single.features() | rest.features(), rest.features())
+        assert not act.ends
+        assert act.removes
+        history._come_to_rest()
+        (booked,) = people.images(Side.BOOKING, place)
+        assert booked.features() == rest.features()
+        with company.process.shelter():
+            assert people._cancel(Random(0), Side.CALENDAR, place, rest)
+        assert people.acts[-1].ends
     finally:
         history.close()
 

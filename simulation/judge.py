@@ -26,6 +26,9 @@ After a restore (faults 50 and 62) a judge who sees only both stores can demand 
 * Where calsync's own memory went back, too, the calendars are the witness: what is gone from them
   stays gone, two that overlap there are mirrored, and records of the lost time are lost. A copy
   that bears the tag of an item which is gone is that item moved, for all that anybody can know.
+  What people had changed on the platform when the backup was made, and calsync had not carried by
+  then, is carried: where the calendar shows again what they gave up, as it did at the backup, that
+  it was carried once and changed back since is known to nobody.
 * All the rest holds as ever: no message twice, each booking once, both sides equal, nothing wrong
   with either, quiet. In a round without a restore none of this is excused.
 """
@@ -56,11 +59,13 @@ Place_ = tuple[Side, str]
 class _Stood:
     """What a restore left of a booking: the acts from ``number`` on are judged, and before them
     ``act``, which stands for what the other side showed; None where only its presence counts.
-    ``back``: what the restored side showed; None where it was not there."""
+    ``back``: what the restored side showed; None where it was not there. ``unheard``: of what
+    ``act`` shows, what people had given up on the platform, unheard as far as the backup knows."""
 
     number: int
     act: Act | None
     back: frozenset[Feature] | None = None
+    unheard: frozenset[Feature] = frozenset()
 
 
 @dataclass(slots=True)
@@ -70,7 +75,9 @@ class Judge:
     ``were_there``: what any calendar showed after any step. ``hid``: how many faults struck that
     may hide what was done before; ``struck``: so many until now, and ``hidden``: the number of acts
     by then. ``kept``: versions of titles that an admin who was asked wanted, by name. ``aged``:
-    what a restore made items show, for as long as they show that and the other side does not."""
+    what a restore made items show, for as long as they show that and the other side does not.
+    ``to_carry``: by name, what people had given up on the platform when all was backed up, and the
+    calendar still showed."""
 
     company: Company
     people: People
@@ -92,6 +99,7 @@ class Judge:
     overruled: Callable[[], set[str]] = set
     kept: Callable[[], set[tuple[str, int]]] = set
     aged: dict[tuple[Side, str], frozenset[Feature]] = field(default_factory=dict)
+    to_carry: dict[str, frozenset[Feature]] = field(default_factory=dict)
     stood: dict[str, _Stood] = field(default_factory=dict)
     undone: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -330,6 +338,25 @@ class Judge:
 
     # -- restores ---------------------------------------------------------------------------
 
+    def backed_up(self) -> None:
+        """Our database is kept as it is now."""
+        self.to_carry.clear()
+        for place in self.company.places:
+            booked = _by_name(self.people.images(Side.BOOKING, place))
+            for image in self.people.images(Side.CALENDAR, place):
+                if image.name not in booked:
+                    continue
+                # (What somebody put there in the calendar after that is to be carried itself.)
+                given_up: frozenset[Feature] = frozenset()
+                for act in self.people.acts:
+                    if act.name == image.name:
+                        before, after = act.before or frozenset(), act.after or frozenset()
+                        given_up -= after - before
+                        given_up |= before - after if act.side is Side.BOOKING else frozenset()
+                given_up &= image.features() - booked[image.name].features()
+                if given_up:
+                    self.to_carry[image.name] = given_up
+
     def set_back(
         self, side: Side, place: Place, before: list[Image], born: dict[str, int] | None
     ) -> None:
@@ -394,6 +421,8 @@ class Judge:
             shown |= {image.name for image in here}
             self._own_overlaps({image.key for image in here}, here)
             removed |= self._removed(place)
+        for name in self.to_carry.keys() & self.stood.keys():
+            self.stood[name] = replace(self.stood[name], unheard=self.to_carry[name])
         given_up = {a.name for a in self.people.acts if a.ends and a.side is Side.CALENDAR}
         self.gone |= (self.were_there | removed | given_up) - shown
 
@@ -791,6 +820,11 @@ class Judge:
             if image is None and self._emptied(name):
                 continue
             end = image.features() if image is not None else None
+            untold = self._untold(mine, image)
+            stood = self.stood.get(name)
+            if stood is not None and mine[0] is stood.act:
+                # It stands there as before what is still to be carried: seed 7649.
+                mine = [_without(mine[0], stood.unheard), *mine[1:]]
             declined = self.views.declined(self.company.box(place), name)
             if declined:
                 mine = [_without(a, declined) for a in mine]
@@ -798,7 +832,7 @@ class Judge:
                 # Which dates were declined changes with every change of the series.
                 mine = [_undated(a) for a in mine]
             lost = _lost(mine, end)
-            if lost is not None and self._untold(mine, image):
+            if lost is not None and untold:
                 # Of a title that a side does not show nothing is promised.
                 lost = _lost([_untitled(a) for a in mine], end)
             if lost is None:

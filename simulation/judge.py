@@ -26,6 +26,9 @@ After a restore (faults 50 and 62) a judge who sees only both stores can demand 
 * Where calsync's own memory went back, too, the calendars are the witness: what is gone from them
   stays gone, two that overlap there are mirrored, and records of the lost time are lost. A copy
   that bears the tag of an item which is gone is that item moved, for all that anybody can know.
+  What people had changed on the platform when the backup was made, and calsync had not carried by
+  then, is carried: where the calendar shows again what they gave up, as it did at the backup, that
+  it was carried once and changed back since is known to nobody.
 * All the rest holds as ever: no message twice, each booking once, both sides equal, nothing wrong
   with either, quiet. In a round without a restore none of this is excused.
 """
@@ -47,7 +50,7 @@ from simulation.claim import demand
 from simulation.company import SENDER, Company, Place
 from simulation.people import Act, Kind, People, words
 from simulation.story import Story
-from simulation.views import CROWD, Feature, Image, Views, in_parts, meetings, name_in
+from simulation.views import CROWD, Feature, Image, Views, meetings, name_in
 
 Place_ = tuple[Side, str]
 
@@ -56,11 +59,13 @@ Place_ = tuple[Side, str]
 class _Stood:
     """What a restore left of a booking: the acts from ``number`` on are judged, and before them
     ``act``, which stands for what the other side showed; None where only its presence counts.
-    ``back``: what the restored side showed; None where it was not there."""
+    ``back``: what the restored side showed; None where it was not there. ``unheard``: of what
+    ``act`` shows, what people had given up on the platform, unheard as far as the backup knows."""
 
     number: int
     act: Act | None
     back: frozenset[Feature] | None = None
+    unheard: frozenset[Feature] = frozenset()
 
 
 @dataclass(slots=True)
@@ -71,7 +76,9 @@ class Judge:
     acts when it was last told that its booking is cancelled. ``hid``: how many faults struck that
     may hide what was done before; ``struck``: so many until now, and ``hidden``: the number of acts
     by then. ``kept``: versions of titles that an admin who was asked wanted, by name. ``aged``:
-    what a restore made items show, for as long as they show that and the other side does not."""
+    what a restore made items show, for as long as they show that and the other side does not.
+    ``to_carry``: by name, what people had given up on the platform when all was backed up, and the
+    calendar still showed."""
 
     company: Company
     people: People
@@ -94,6 +101,7 @@ class Judge:
     overruled: Callable[[], set[str]] = set
     kept: Callable[[], set[tuple[str, int]]] = set
     aged: dict[tuple[Side, str], frozenset[Feature]] = field(default_factory=dict)
+    to_carry: dict[str, frozenset[Feature]] = field(default_factory=dict)
     stood: dict[str, _Stood] = field(default_factory=dict)
     undone: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -356,6 +364,25 @@ class Judge:
 
     # -- restores ---------------------------------------------------------------------------
 
+    def backed_up(self) -> None:
+        """Our database is kept as it is now."""
+        self.to_carry.clear()
+        for place in self.company.places:
+            booked = _by_name(self.people.images(Side.BOOKING, place))
+            for image in self.people.images(Side.CALENDAR, place):
+                if image.name not in booked:
+                    continue
+                # (What somebody put there in the calendar after that is to be carried itself.)
+                given_up: frozenset[Feature] = frozenset()
+                for act in self.people.acts:
+                    if act.name == image.name:
+                        before, after = act.before or frozenset(), act.after or frozenset()
+                        given_up -= after - before
+                        given_up |= before - after if act.side is Side.BOOKING else frozenset()
+                given_up &= image.features() - booked[image.name].features()
+                if given_up:
+                    self.to_carry[image.name] = given_up
+
     def set_back(
         self, side: Side, place: Place, before: list[Image], born: dict[str, int] | None
     ) -> None:
@@ -426,6 +453,8 @@ class Judge:
             shown |= {image.name for image in here}
             self._own_overlaps({image.key for image in here}, here)
             removed |= self._removed(place)
+        for name in self.to_carry.keys() & self.stood.keys():
+            self.stood[name] = replace(self.stood[name], unheard=self.to_carry[name])
         given_up = {a.name for a in self.people.acts if a.ends and a.side is Side.CALENDAR}
         self.gone |= (self.were_there | removed | given_up) - shown
 
@@ -458,7 +487,7 @@ class Judge:
         if stood is None:
             return [a for a in acts if a.name == name]
         mine = [a for a in self.people.acts[stood.number :] if a.name == name]
-        if not self.remembers and any(a.ends and a.side is Side.CALENDAR for a in mine):
+        if not self.remembers and any(a.removes and a.side is Side.CALENDAR for a in mine):
             # Of an event that calsync forgot it knows no more than that it is gone.
             return []
         if self._joined_anew(mine):
@@ -477,7 +506,7 @@ class Judge:
         undo that: joined anew nothing is deleted, for what is missing may be what the restore
         took."""
         return any(
-            a.ends and (self.restored[a.room] is a.side or a.room in self.asked) for a in since
+            a.removes and (self.restored[a.room] is a.side or a.room in self.asked) for a in since
         )
 
     def _signs(
@@ -678,7 +707,7 @@ class Judge:
             counts = Counter(one.name for one in self.people.images(side, place))
             twice = [n for n, c in counts.items() if c > 1 and n not in parked | restored]
             if side is Side.CALENDAR:
-                twice = [n for n in twice if not self._in_parts(place, n)]
+                twice = [n for n in twice if not self.people.in_parts(place, n)]
             demand(not twice, "3 no duplicates", f"{twice} on the {side.value} side")
         invented = [
             one.title
@@ -687,12 +716,6 @@ class Judge:
             if one.name.startswith("?")
         ]
         demand(not invented, "3 nothing invented", invented)
-
-    def _in_parts(self, place: Place, name: str) -> bool:
-        """Whether several events carry the dates of one series. Each date is there once
-        (``_equal`` looks whether these are the right ones)."""
-        booked = self.people.named(Side.BOOKING, place, name)
-        return in_parts(booked, self.people.named(Side.CALENDAR, place, name))
 
     def _overlaps(self, place: Place, parked: set[str]) -> None:
         here = [one for one in self.people.images(Side.BOOKING, place) if one.name not in parked]
@@ -782,7 +805,7 @@ class Judge:
         parted: set[str] = set()
         for place in self.company.places:
             counts = Counter(one.name for one in self.people.images(Side.CALENDAR, place))
-            parted |= {n for n, c in counts.items() if c > 1 and self._in_parts(place, n)}
+            parted |= {n for n, c in counts.items() if c > 1 and self.people.in_parts(place, n)}
         self.parted |= parted
         return self.parted
 
@@ -829,6 +852,11 @@ class Judge:
             if image is None and self._emptied(name):
                 continue
             end = image.features() if image is not None else None
+            untold = self._untold(mine, image)
+            stood = self.stood.get(name)
+            if stood is not None and mine[0] is stood.act:
+                # It stands there as before what is still to be carried: seed 7649.
+                mine = [_without(mine[0], stood.unheard), *mine[1:]]
             declined = self.views.declined(self.company.box(place), name)
             if declined:
                 mine = [_without(a, declined) for a in mine]
@@ -836,7 +864,7 @@ class Judge:
                 # Which dates were declined changes with every change of the series.
                 mine = [_undated(a) for a in mine]
             lost = _lost(mine, end)
-            if lost is not None and self._untold(mine, image):
+            if lost is not None and untold:
                 # Of a title that a side does not show nothing is promised.
                 lost = _lost([_untitled(a) for a in mine], end)
             if lost is None:

@@ -23,7 +23,7 @@ from calsync.sandbox.problems import Refusal
 from simulation.company import PEOPLE, Company, Place
 from simulation.faults import Tally, Weather
 from simulation.story import Story
-from simulation.views import HIGH, LOW, Feature, Image, Views, in_parts, together
+from simulation.views import HIGH, LOW, Feature, Image, Views
 
 ANY = Precondition()
 #: Days on which people want rooms; the two last are those of changes of the clock in the room.
@@ -53,7 +53,8 @@ class Act:
 
     None = no item. ``saw``: where the other side showed the booking at that time, its features
     there. ``asks``: the person waits for an answer. ``over``: all of it lay in the past then, or
-    out of the time that is compared.
+    out of the time that is compared. ``part``: one of several events that carry a series was taken
+    away; the others stand.
     """
 
     step: int
@@ -65,11 +66,17 @@ class Act:
     after: frozenset[Feature] | None
     asks: bool = False
     over: bool = False
+    part: bool = False
 
     @property
     def ends(self) -> bool:
         """Nothing of it is wanted any more: it was cancelled, or the last of its dates was."""
         return self.kind is Kind.CANCEL or self.after is None
+
+    @property
+    def removes(self) -> bool:
+        """An item is gone by it."""
+        return self.ends or self.part
 
 
 @dataclass(slots=True)
@@ -140,13 +147,10 @@ class People:
             found = tx.live_bookings([place.id], ALWAYS)
         return self.views.bookings(sorted(found, key=lambda b: b.id), place.zone)
 
-    def named(self, side: Side, place: Place, name: str) -> list[Image]:
-        return [one for one in self.images(side, place) if one.name == name]
-
     def image(self, side: Side, place: Place, name: str, uid: str = "") -> Image | None:
         """``uid``: which one is meant where a booking stands in two items for a moment, its former
         one and what calsync makes in its place."""
-        found = self.named(side, place, name)
+        found = [one for one in self.images(side, place) if one.name == name]
         if side is Side.CALENDAR and len(found) > 1:
             # A create that a proxy doubled: what people do, they do to the one found by its uid.
             box = self.company.box(place)
@@ -314,14 +318,11 @@ class People:
     # -- ending -----------------------------------------------------------------------------
 
     def _cancel(self, rng: Random, side: Side, place: Place, image: Image) -> bool:
-        seen = self._seen(side, place, image.name) or image
-        others: list[Image] = []
+        rest = self._rest(place, image) if side is Side.CALENDAR else None
+        seen = image if rest else self._seen(side, place, image.name) or image
         if side is Side.BOOKING:
             self.company.bookings.cancel(image.key, ANY)
         else:
-            parts = self.named(Side.CALENDAR, place, image.name)
-            if in_parts(self.named(Side.BOOKING, place, image.name), parts):
-                others = [one for one in parts if one.key != image.key]
             item = self.company.box(place).items[image.key]
             # Somebody with access to the room's own calendar, or the organizer.
             settled = item.own or item.response[0] == "accepted"
@@ -336,12 +337,7 @@ class People:
                 self.story.tell("outlook", f"{place.id}: somebody removes a double of {image.name}")
                 return True
             self.gone.append((place, item.uid, image.name))
-        if others:
-            # One of several events that carry a series: only its dates are given up (seed 9179).
-            was, now = together([*others, image]), together(others)
-            self._acted(Kind.EDIT, side, place, image.name, was, now)
-        else:
-            self._done(Kind.CANCEL, side, place, image.name, seen)
+        self._done(Kind.CANCEL, side, place, image.name, seen, rest=rest)
         return True
 
     def _restore(self, rng: Random, place: Place) -> bool:
@@ -398,28 +394,22 @@ class People:
         *,
         asks: bool = False,
         uid: str = "",
+        rest: frozenset[Feature] | None = None,
     ) -> None:
+        """``rest``: where but a part of a series is taken away, what its other events show."""
         after = self._seen(side, place, name, uid) if kind is not Kind.CANCEL else None
-        self._acted(kind, side, place, name, before, after, asks=asks)
-
-    def _acted(
-        self,
-        kind: Kind,
-        side: Side,
-        place: Place,
-        name: str,
-        before: Image | None,
-        after: Image | None,
-        *,
-        asks: bool = False,
-    ) -> None:
         was = before.features() if before else None
         now = after.features() if after else None
+        over = not _timed(was if now is None else now, self.began())
+        if rest is not None:
+            # Seed 7812: who takes away a date that stands by itself gives up that date, and sees
+            # the series stand.
+            dates = {f for f in was or () if f[0] == "at"}
+            kind, was, now = Kind.EDIT, rest | dates, rest
         self.acts.append(
             Act(
                 step=self.story.step, kind=kind, side=side, room=place.id, name=name,
-                before=was, after=now, asks=asks,
-                over=not _timed(was if now is None else now, self.began()),
+                before=was, after=now, asks=asks, over=over, part=rest is not None,
             )
         )  # fmt: skip
         self.story.tell(
@@ -438,6 +428,28 @@ class People:
     def began(self) -> datetime:
         """Where the window that is synced begins now (UTC, naive): nobody needs what is over."""
         return self.window()[0]
+
+    def in_parts(self, place: Place, name: str) -> bool:
+        """Whether several events carry the dates of one series: a date that was moved past its
+        neighbour has to stand by itself in Exchange. Each date is there once."""
+        booked = [one for one in self.images(Side.BOOKING, place) if one.name == name]
+        parts = [one for one in self.images(Side.CALENDAR, place) if one.name == name]
+        dates = sum(one.count for one in parts)
+        return len(booked) == 1 and booked[0].series and dates <= booked[0].count
+
+    def _rest(self, place: Place, image: Image) -> frozenset[Feature] | None:
+        """What the other events show that carry the series of which ``image`` is a part; None where
+        it is no part."""
+        others = [
+            one
+            for one in self.images(Side.CALENDAR, place)
+            if one.name == image.name and one.key != image.key
+        ]
+        if not others or not self.in_parts(place, image.name):
+            return None
+        rest: frozenset[Feature] = frozenset().union(*(one.features() for one in others))
+        titles = {f for f in rest if f[0] == "title"}
+        return rest - titles if len(titles) > 1 else rest
 
     def _seen(self, side: Side, place: Place, name: str, uid: str = "") -> Image | None:
         """What a person who acts has before them: of a meeting the organizer's own item,

@@ -46,6 +46,7 @@ class Restores:
             company.control.backups.take(company.box(place), NAME)
             self.mailboxes.add(place.id)
         self.kept = company.time.elapsed, company.database.save(company.folder, company.name)
+        self.judge.backed_up()
         if company.platform is not None:
             self.platforms = company.database.save(company.folder, company.platform_name)
 

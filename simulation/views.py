@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from heapq import heappop, heappush
 from zoneinfo import ZoneInfo
@@ -179,23 +179,6 @@ class Views:
             count=len(found),
             apart=title != (occ.title or ""),
         )
-
-
-def in_parts(booked: Sequence[Image], parts: Sequence[Image]) -> bool:
-    """Whether ``parts``, several events, carry the dates of one series, of which ``booked`` are the
-    bookings: a date that was moved past its neighbour has to stand by itself in Exchange."""
-    dates = sum(one.count for one in parts)
-    return len(parts) > 1 == len(booked) and booked[0].series and dates <= booked[0].count
-
-
-def together(parts: Sequence[Image]) -> Image:
-    """The dates of all, under the title of the first."""
-    return replace(
-        parts[0],
-        times=frozenset().union(*(one.times for one in parts)),
-        taken=frozenset().union(*(one.taken for one in parts)),
-        count=sum(one.count for one in parts),
-    )
 
 
 def _span_of(one: Instance) -> tuple[datetime, datetime]:

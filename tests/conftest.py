@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.support import front
+from tests.support import front, tables
 
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", deadline=None, print_blob=True)
@@ -36,7 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """``@pytest.mark.only("graph", reason=...)``: the test is about what only that front has."""
+    """``@pytest.mark.only("graph", reason=...)``: the test is about what only that front has.
+    ``@pytest.mark.migrations``: new databases are made by all of the migrations."""
+    tables.at_once(item.get_closest_marker("migrations") is None)
     for mark in item.iter_markers("only"):
         if front.chosen() not in mark.args:
             pytest.skip(f"only on {' and '.join(mark.args)}: {mark.kwargs['reason']}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import typer
@@ -105,7 +106,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 def _call(words: list[str], *, as_json: bool) -> None:
     """Carry the words out. Raises SystemExit with the status; what typer finds wrong with the
     words is told by typer itself, or ``as_json`` as a UsageError."""
-    command = get_command(app)
+    command = _command()
     if not as_json:
         command.main(words, prog_name="calsync")
         return
@@ -115,6 +116,14 @@ def _call(words: list[str], *, as_json: bool) -> None:
         sys.exit(1)
     except _WRONG_WORDS as error:
         raise UsageError(error.format_message(), todo="See: calsync --help") from None
+
+
+@cache
+def _command() -> Any:
+    """Built once: for it typer reads the hints of every option of every verb, which takes most of
+    the time of a quick verb. (A process that runs one verb gains nothing; the tests run hundreds.)
+    """
+    return get_command(app)
 
 
 #: The base of what typer says of wrong words; it offers no name for it.

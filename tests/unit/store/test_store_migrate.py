@@ -21,6 +21,9 @@ from calsync.store.migrate import config_for, facts, migrate
 from calsync.store.migrations import HEAD
 from calsync.store.pairs import ROOM_STATE_COLUMNS, room_state_of
 from calsync.store.tables import metadata
+from tests.support import tables as at_once
+
+pytestmark = pytest.mark.migrations
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(db: Database) -> None:
@@ -50,6 +53,31 @@ def test_migrating_twice_changes_nothing(db: Database) -> None:
     assert facts(db) == before
     assert set(before) == {"installation_id", "secret"}
     assert len(bytes.fromhex(before["secret"])) == 32
+
+
+def test_the_tests_have_the_database_that_the_migrations_make(db: Database, path: Path) -> None:
+    """Where they do not run them for each (tests/support/tables.py)."""
+    quick = Database(f"sqlite:///{path.with_name('quick.db')}")
+    at_once.at_once(True)
+    migrate(quick)
+    found = [_content(one) for one in (db, quick)]
+    quick.dispose()
+    assert found[0] == found[1]
+    assert len(found[0][0]) > 30
+    assert found[0][1]["alembic_version"] == [(HEAD,)]
+
+
+def _content(db: Database) -> tuple[list[tuple[object, ...]], dict[str, list[tuple[object, ...]]]]:
+    """What SQLite keeps of tables and indexes, and the rows; the values of ``meta`` are drawn."""
+    with db.read() as connection:
+        run = connection.exec_driver_sql
+        kept = [tuple(r) for r in run("SELECT type, name, tbl_name, sql FROM sqlite_master").all()]
+        names = [str(name) for kind, name, *_ in kept if kind == "table"]
+        rows = {
+            name: [tuple(row) for row in run(f'SELECT * FROM "{name}"').all()] for name in names
+        }
+    rows["meta"] = [row[:1] for row in rows["meta"]]
+    return sorted(kept, key=str), rows
 
 
 def test_no_two_installations_share_a_secret(db: Database) -> None:

@@ -215,10 +215,14 @@ def goes_on(occ: Occupancy, suffix: str) -> bool:
     return is_slot(series.rule, occ.start, name)
 
 
+def suffix_of(name: datetime) -> str:
+    """The suffix of the single item of a date."""
+    return f"x{name:%Y%m%dT%H%M}" if not name.second else f"x{name:%Y%m%dT%H%M%S}"
+
+
 def _single(override: Override, occ: Occupancy, room_zone: str) -> Part:
     """One occurrence as an item of its own."""
-    name = override.recurrence_id
-    suffix = f"x{name:%Y%m%dT%H%M}" if not name.second else f"x{name:%Y%m%dT%H%M%S}"
+    suffix = suffix_of(override.recurrence_id)
     zone = None if override.all_day else occ.zone or room_zone
     single = Occupancy(
         start=override.start,

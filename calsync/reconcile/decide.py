@@ -79,13 +79,15 @@ FILLING = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """``target`` is the state both sides shall have; ``why`` is a sentence for the audit."""
+    """``target`` is the state both sides shall have; ``why`` is a sentence for the audit.
+    ``parts``: one that the calendar holds in several items."""
 
     verb: Verb
     why: str
     target: Occupancy | None = None
     conflict: Conflict | None = None
     dates: tuple[datetime, ...] = ()
+    parts: bool = False
 
 
 def decide(link: Link, policy: EditPolicy) -> Decision:

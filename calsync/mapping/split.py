@@ -199,10 +199,30 @@ def _crossing(occ: Occupancy, series: Recurrence) -> list[Override]:
     return out
 
 
+def goes_on(occ: Occupancy, suffix: str) -> bool:
+    """Whether what the item of that suffix said lives on in ``occ``, which has no such item now.
+    The item of one date goes with its date, unless that was moved back to where its series can hold
+    it; all else is carried by others now."""
+    if suffix[:1] != "x":
+        return True
+    series = occ.recurrence
+    try:
+        name = datetime.fromisoformat(suffix[1:])
+    except ValueError:
+        return False
+    if series is None or name in series.excluded:
+        return False
+    return is_slot(series.rule, occ.start, name)
+
+
+def suffix_of(name: datetime) -> str:
+    """The suffix of the single item of a date."""
+    return f"x{name:%Y%m%dT%H%M}" if not name.second else f"x{name:%Y%m%dT%H%M%S}"
+
+
 def _single(override: Override, occ: Occupancy, room_zone: str) -> Part:
     """One occurrence as an item of its own."""
-    name = override.recurrence_id
-    suffix = f"x{name:%Y%m%dT%H%M}" if not name.second else f"x{name:%Y%m%dT%H%M%S}"
+    suffix = suffix_of(override.recurrence_id)
     zone = None if override.all_day else occ.zone or room_zone
     single = Occupancy(
         start=override.start,

@@ -2,6 +2,7 @@
 
 from calsync.model.link import Change, Half, Link, LinkState, Presence
 from calsync.model.observation import (
+    LIVES_ON,
     Absence,
     Gone,
     Observation,
@@ -72,6 +73,7 @@ __all__ = [
     "ANSWERS",
     "BOTH_STAY",
     "LET_BE",
+    "LIVES_ON",
     "MAIL",
     "NOBODY",
     "NONE_YET",

@@ -118,6 +118,13 @@ class Absence(StrEnum):
     UNINVITED = "the room was taken off the meeting"
     DROPPED = "the room does not hold it any more"
     RESHAPED = "its booking is carried in other items now"
+    REPLACED = "another item was made in its place"
+    TWICE = "it was made twice"
+
+
+#: Reasons (``Half.reason``) for which an item is gone while its booking lives on in others: nobody
+#: deleted that, so there is nothing to make again.
+LIVES_ON = frozenset({Absence.RESHAPED.value, Absence.REPLACED.value, Absence.TWICE.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,8 @@ class Effect:
     ``merged``: the target is not what the other side showed, so the base stays where it is
     until that side has it, too. ``tag`` is written onto a created item: the id of the link.
     ``seats``: how many people it is for, where that is known. ``organizer``: the mailbox of a
-    person, where the event is a meeting in that one's calendar.
+    person, where the event is a meeting in that one's calendar. ``parts``: of a booking that was
+    one item, the calendar holds the target in several.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Effect:
     merged: bool = False
     seats: int | None = None
     organizer: str = ""
+    parts: bool = False
 
     @property
     def tag(self) -> str:

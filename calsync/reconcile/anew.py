@@ -14,10 +14,21 @@ apart: to make it again would undo what somebody did, and to delete it is a pers
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from calsync.conflicts.clash import shown
 from calsync.conflicts.policy import edit_winner
-from calsync.model import Conflict, ConflictKind, EditPolicy, Link, Occupancy, Presence, Side
-from calsync.reconcile.decide import Decision, Verb
+from calsync.model import (
+    Absence,
+    Conflict,
+    ConflictKind,
+    EditPolicy,
+    Link,
+    Occupancy,
+    Presence,
+    Side,
+)
+from calsync.reconcile.decide import Decision, Verb, is_superfluous, superfluous
 from calsync.reconcile.setback import BACK
 
 _WHY = "both sides are joined anew"
@@ -32,6 +43,12 @@ def decide_anew(link: Link, trusted: EditPolicy) -> Decision:
     if mine is not None and theirs is not None:
         return _both(link, mine, theirs, trusted)
     there = Side.BOOKING if mine is not None else Side.CALENDAR
+    if (mine is None) != (theirs is None) and is_superfluous(link, there):
+        # Made again on the other side, the booking would stand there twice.
+        decision = superfluous(link, there.other, mine or theirs)
+        as_agreed = link.half(there).fingerprint == link.base_fingerprint
+        ours = as_agreed and link.half(there.other).reason != Absence.RESHAPED.value
+        return replace(decision, conflict=None) if ours else decision
     if (mine is None) != (theirs is None) and _given_up(link, there.other, trusted):
         return Decision(verb=Verb.SET_APART, why=BACK, target=mine or theirs)
     if mine is not None:

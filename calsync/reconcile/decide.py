@@ -25,6 +25,7 @@ from calsync.conflicts.clash import shown
 from calsync.conflicts.merge import merge, same_grid, same_schedule
 from calsync.conflicts.policy import edit_winner
 from calsync.model import (
+    LIVES_ON,
     Absence,
     Change,
     Conflict,
@@ -78,13 +79,15 @@ FILLING = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """``target`` is the state both sides shall have; ``why`` is a sentence for the audit."""
+    """``target`` is the state both sides shall have; ``why`` is a sentence for the audit.
+    ``parts``: one that the calendar holds in several items."""
 
     verb: Verb
     why: str
     target: Occupancy | None = None
     conflict: Conflict | None = None
     dates: tuple[datetime, ...] = ()
+    parts: bool = False
 
 
 def decide(link: Link, policy: EditPolicy) -> Decision:
@@ -357,6 +360,8 @@ def _delete_or_edit(
     link: Link, deleted_on: Side, edited: Occupancy | None, policy: EditPolicy
 ) -> Decision:
     """One side deleted what the other changed. By default the act on the origin side wins."""
+    if is_superfluous(link, deleted_on.other):
+        return superfluous(link, deleted_on, edited)
     winner = edit_winner(policy, link.origin)
     conflict = Conflict(
         kind=ConflictKind.DELETE_EDIT,
@@ -374,3 +379,27 @@ def _delete_or_edit(
         return Decision(verb=verb, why=conflict.reason, conflict=conflict)
     verb = Verb.REVIVE_BOOKING if deleted_on is Side.BOOKING else Verb.REVIVE_EVENT
     return Decision(verb=verb, why=conflict.reason, target=edited, conflict=conflict)
+
+
+def is_superfluous(link: Link, there: Side) -> bool:
+    """True where others stand for the booking of the item on the side ``there``. What an organizer
+    made of a meeting is theirs all the same."""
+    ours = there is Side.BOOKING or link.event.owned
+    return ours and link.half(there.other).reason in LIVES_ON
+
+
+def superfluous(link: Link, gone_from: Side, left: Occupancy | None) -> Decision:
+    """What people made of an item in whose place others stand for the booking. No policy can let it
+    win: made again, the booking would stand beside itself (seeds 7116, 9063). It ends on record."""
+    why = f"{link.half(gone_from).reason}, and it was changed on the {gone_from.other.value} side"
+    conflict = Conflict(
+        kind=ConflictKind.DELETE_EDIT,
+        link_id=link.id,
+        other_link_id=None,
+        policy="capability",
+        winner=gone_from,
+        reason=why,
+        lost=left,
+    )
+    verb = Verb.DELETE_EVENT if gone_from is Side.BOOKING else Verb.DELETE_BOOKING
+    return Decision(verb=verb, why=why, conflict=conflict)

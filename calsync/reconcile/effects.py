@@ -96,7 +96,8 @@ def _effect(
         person=link.person,
         created=other.created,
         owned=link.event.changeable,
-        merged=decision.verb in (Verb.WRITE_BOTH, Verb.GIVE_BACK),
+        merged=decision.verb in (Verb.WRITE_BOTH, Verb.GIVE_BACK) or decision.parts,
+        parts=decision.parts,
         seats=link.seats,
         organizer=organizer,
     )

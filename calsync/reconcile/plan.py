@@ -58,6 +58,7 @@ from calsync.reconcile.join import heir, never_read
 from calsync.reconcile.obey import Judged, against_rules, judge_links, passing, warning
 from calsync.reconcile.order import in_order
 from calsync.reconcile.rebase import bury, rebase, with_half
+from calsync.reconcile.redated import with_dates
 from calsync.reconcile.route import routed
 from calsync.reconcile.sent import sending
 from calsync.reconcile.told import whole_booking
@@ -168,6 +169,20 @@ class _Room:
         for link_id, decision in list(self.decisions.items()):
             if decision.verb in (Verb.REVIVE_BOOKING, Verb.REVIVE_EVENT):
                 self._meet(self.changed[link_id])
+            elif decision.verb is Verb.WRITE_BOOKING and self.tagged:
+                self._take_dates(self.changed[link_id], decision)
+
+    def _take_dates(self, link: Link, decision: Decision) -> None:
+        self.decisions[link.id], apart = with_dates(link, decision, self._new_under)
+        for one in apart:
+            self.changed[one.id] = one
+            del self.decisions[one.id]
+            self.out.rulings.append(Ruling(link.id, "join", "a date of it, recognised by our tag"))
+
+    def _new_under(self, tag: str) -> Link | None:
+        one = self.changed.get(self.tagged.get((Side.CALENDAR, tag), ""))
+        made = self.decisions.get(one.id) if one is not None else None
+        return one if made is not None and made.verb is Verb.CREATE_BOOKING else None
 
     def _meet(self, link: Link) -> None:
         """What is to be made again may have been made already, in a life that a restored database

@@ -14,6 +14,7 @@ from datetime import datetime
 from calsync.conflicts.merge import same_grid, same_schedule
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    Absence,
     Half,
     Link,
     LinkState,
@@ -171,7 +172,7 @@ def outlived(link: Link, was: Link, side: Side, obs: Seen, now: datetime) -> Lin
 
 def _superfluous(link: Link, side: Side, base: Occupancy, base_fingerprint: str) -> Link:
     """The link of an item whose booking is another's: on its own other side it is given up."""
-    there = with_half(link, side.other, Half(presence=Presence.GONE, reason="it was made twice"))
+    there = with_half(link, side.other, _elsewhere(Absence.TWICE))
     return replace(
         there,
         origin=side.other,
@@ -180,6 +181,10 @@ def _superfluous(link: Link, side: Side, base: Occupancy, base_fingerprint: str)
         state=LinkState.ACTIVE,
         reason="",
     )
+
+
+def _elsewhere(why: Absence) -> Half:
+    return Half(presence=Presence.GONE, reason=why.value)
 
 
 def replaced(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Link] | None:
@@ -201,7 +206,7 @@ def replaced(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Li
     )
     former = with_half(former, side, replace(half, sent=""))
     # Its booking lives on beside the new one; here it is given up.
-    former = with_half(former, side.other, Half(presence=Presence.GONE))
+    former = with_half(former, side.other, _elsewhere(Absence.REPLACED))
     if half.presence is Presence.GONE:
         former = bury(former)  # Removed as it should be; only that nobody heard of it.
     taken = accept(with_half(link, side, Half()), side, obs, now) or link

@@ -344,6 +344,10 @@ def test_a_part_that_vanished_is_gone(hub: Hub) -> None:
     assert isinstance(found["b0001"], Seen)
     gone = found["b0001#x20261203T0900"]
     assert isinstance(gone, Gone)
+    assert gone.absence is Absence.RESHAPED, "its date lives on in the series"
+    hub.service.patch_occurrence("b0001", "2026-12-03T09:00:00", None, ANY)
+    (gone,) = hub.side.read(hub.pair, ["b0001#x20261203T0900"])
+    assert isinstance(gone, Gone)
     assert gone.absence is Absence.DELETED
 
 

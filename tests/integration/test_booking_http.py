@@ -254,7 +254,9 @@ def test_a_series_in_parts_is_confirmed_changed_and_joined_again(lab: HttpLab) -
     lab.hub.service.patch(key, patch, ANY)
     third = shown(lab, second.cursor)
     assert isinstance(third[key], Seen)
-    assert isinstance(third[stray], Gone), "a part that vanished is told as gone"
+    vanished = third[stray]
+    assert isinstance(vanished, Gone), "a part that vanished is told as gone"
+    assert vanished.absence is Absence.RESHAPED, "its date lives on in the series"
     cursor = lab.side.pull(lab.pair, second.cursor, lab.window).cursor
     assert shown(lab, cursor) == {}
 

@@ -27,7 +27,7 @@ from calsync.mapping.booking import (
 from calsync.mapping.booking import read_content as read_members
 from calsync.mapping.booking_form import Form
 from calsync.mapping.fingerprint import fingerprint
-from calsync.mapping.split import why_unsayable
+from calsync.mapping.split import goes_on, why_unsayable
 from calsync.mapping.text import clean_title
 from calsync.model import (
     NOBODY,
@@ -224,9 +224,12 @@ def observe_part(held: Held, suffix: str, *, tag: str | None, waits: frozenset[s
 
 def gone(held: Held, suffix: str) -> Gone:
     rejected = held.status == "rejected"
+    why = Absence.REFUSED if rejected else Absence.DELETED
+    if held.live and goes_on(held.content, suffix):
+        why = Absence.RESHAPED
     return Gone(
         key=part_key(held.id, suffix),
-        absence=Absence.REFUSED if rejected else Absence.DELETED,
+        absence=why,
         mark=held.mark,
         # One booking gets one answer: a rejected part rejects all of it.
         whole=Whole(held.content) if rejected and why_unsayable(held.content) else None,

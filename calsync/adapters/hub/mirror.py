@@ -144,7 +144,7 @@ class Mirror:
             return Refused("the effect has no target", "no-target")
         if not self._pair.titles:
             target = without_titles(target)
-        if not booking.parts:
+        if not (booking.parts or effect.parts):
             changed = self._with_content(booking, target)
         else:
             joined = self._joined(booking, suffix, target)

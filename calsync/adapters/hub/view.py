@@ -8,6 +8,7 @@ others as they were.
 from __future__ import annotations
 
 from calsync.adapters.hub.shape import parts_of
+from calsync.mapping import split
 from calsync.mapping.booking_values import Booking, BookingStatus
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import Absence, Gone, Occupancy, Person, Seen, Side, Whole
@@ -61,8 +62,7 @@ def gone(booking: Booking, suffix: str) -> Gone:
 def _why_gone(booking: Booking, suffix: str) -> Absence:
     if booking.status is BookingStatus.REJECTED:
         return Absence.REFUSED
-    # Of a booking that stands, the part of one date goes with it; all else lives on in others.
-    if booking.status.live and not suffix.startswith("x"):
+    if booking.status.live and split.goes_on(booking.content, suffix):
         return Absence.RESHAPED
     return Absence.DELETED
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from calsync.model import ConflictKind, EditPolicy, Half, Link, Occupancy, Side
+from calsync.model import Absence, ConflictKind, EditPolicy, Half, Link, Occupancy, Side
 from calsync.reconcile.anew import decide_anew
 from calsync.reconcile.decide import Verb
 from tests.unit.core.values import agreed, gone, link, occ, there, unknown
@@ -105,3 +105,29 @@ def test_an_attendees_copy_is_right_whatever_the_admin_said(trusted: EditPolicy)
     assert (decision.verb, decision.target) == (Verb.WRITE_BOOKING, THEIRS)
     assert decision.conflict is not None
     assert (decision.conflict.policy, decision.conflict.lost) == ("capability", MINE)
+
+
+@pytest.mark.parametrize("trusted", EditPolicy)
+@pytest.mark.parametrize(
+    ("why", "shows", "recorded"),
+    [
+        (Absence.TWICE, OLD, False),
+        (Absence.REPLACED, OLD, False),
+        (Absence.REPLACED, THEIRS, True),
+        (Absence.RESHAPED, OLD, True),
+        (Absence.RESHAPED, THEIRS, True),
+    ],
+)
+def test_what_stands_beside_its_booking_is_not_joined_to_another(
+    why: Absence, shows: Occupancy, recorded: bool, trusted: EditPolicy
+) -> None:
+    """What calsync made itself, and nobody changed, needs no record."""
+    decision = decide_anew(pair(gone(reason=why.value), there(shows)), trusted)
+    assert decision.verb is Verb.DELETE_EVENT
+    assert (decision.conflict.lost if decision.conflict else None) == (shows if recorded else None)
+
+
+def test_a_meeting_of_others_stays_whatever_carries_its_booking() -> None:
+    theirs = replace(there(THEIRS), owned=False)
+    decision = decide_anew(pair(gone(reason=Absence.RESHAPED.value), theirs), EditPolicy.CALENDAR)
+    assert decision.verb is Verb.REVIVE_BOOKING

@@ -10,6 +10,7 @@ import pytest
 
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
+    LIVES_ON,
     Absence,
     Busy,
     Conflict,
@@ -166,6 +167,35 @@ def test_delete_against_edit(policy: EditPolicy, deleted_on: Side, origin: Side)
         assert (decision.verb, decision.target) == (goes, None)
     else:
         assert (decision.verb, decision.target) == (stays, MINE)
+
+
+@pytest.mark.parametrize("deleted_on", Side)
+@pytest.mark.parametrize("policy", EditPolicy)
+@pytest.mark.parametrize("why", sorted(LIVES_ON))
+def test_what_stands_beside_its_booking_is_not_made_again(
+    why: str, policy: EditPolicy, deleted_on: Side
+) -> None:
+    """Others carry the booking: whoever may win, it would be there twice."""
+    lost, edited = gone(reason=why), there(MINE)
+    halves = (lost, edited) if deleted_on is BOOKING else (edited, lost)
+    decision = decided(link(*halves, base=NINE, origin=deleted_on.other), policy)
+    goes = {BOOKING: Verb.DELETE_EVENT, CALENDAR: Verb.DELETE_BOOKING}[deleted_on]
+    assert (decision.verb, decision.target) == (goes, None)
+    kept = decision.conflict
+    assert kept is not None
+    assert (kept.kind, kept.policy, kept.winner, kept.lost) == (
+        ConflictKind.DELETE_EDIT,
+        "capability",
+        deleted_on,
+        MINE,
+    )
+    assert kept.reason.startswith(why)
+
+
+def test_what_an_organizer_made_of_a_meeting_is_theirs_whatever_carries_the_booking() -> None:
+    lost = gone(reason=Absence.RESHAPED.value)
+    item = link(lost, there(MINE, owned=False), base=NINE, origin=CALENDAR)
+    assert decided(item).verb is Verb.REVIVE_BOOKING
 
 
 # --- an attendee's copy --------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 
 from calsync.model import (
     Absence,
+    EditPolicy,
     EffectKind,
     Gone,
     LinkState,
@@ -146,6 +147,18 @@ def test_what_people_changed_on_the_other_is_on_record() -> None:
     was = replace(MOVING, event=replace(MOVING.event, sent=OURS.fingerprint))
     plan = planned(was, calendar=[OURS, seen(RENAMED, key="anew", uid="u", mark=9), NOT_FOUND])
     ends(plan, OURS)
+    (conflict,) = plan.conflicts
+    assert conflict.lost == RENAMED
+
+
+@pytest.mark.parametrize("policy", EditPolicy)
+def test_nobody_who_changes_the_other_gets_a_second_booking(policy: EditPolicy) -> None:
+    """Seed 9063. It was changed before it could be removed, where Outlook's edits may win."""
+    was = replace(MOVING, event=replace(MOVING.event, sent=OURS.fingerprint))
+    left = seen(RENAMED, key="e", uid="u", mark=9)
+    plan = planned(was, calendar=[OURS, left], edit=policy)
+    assert stored(plan)["x"].event.key == OURS.key
+    assert [(e.kind, e.key) for e in plan.effects] == [(EffectKind.DELETE_EVENT, "e")]
     (conflict,) = plan.conflicts
     assert conflict.lost == RENAMED
 

@@ -11,7 +11,7 @@ from calsync.errors import MappingError, UnsayableRecurrence
 from calsync.mapping.canon import canonical_occupancy
 from calsync.mapping.expand import instances
 from calsync.mapping.rrule import parse_rrule
-from calsync.mapping.split import Part, join, split, why_unsayable
+from calsync.mapping.split import Part, goes_on, join, split, why_unsayable
 from calsync.model import Interval, Occupancy, Override, Recurrence
 
 BERLIN = "Europe/Berlin"
@@ -205,3 +205,25 @@ def test_what_cannot_be_joined_is_refused_with_advice() -> None:
         with pytest.raises(MappingError) as refused:
             join(occ, suffix, changed)
         assert refused.value.todo
+
+
+@pytest.mark.parametrize(
+    ("suffix", "lives"),
+    [
+        ("", True),
+        ("s1", True),
+        ("x20260106T0900", True),
+        ("x20260107T0900", False),
+        ("x20260106T1000", False),
+        ("x20260120T0900", False),
+        ("x, what is that", False),
+    ],
+)
+def test_whether_what_an_item_said_lives_on_without_it(suffix: str, lives: bool) -> None:
+    """Of the second date, the third (removed), one at another time, and one after the last."""
+    occ = booking("FREQ=DAILY;COUNT=5")
+    assert occ.recurrence is not None
+    less = replace(occ.recurrence, excluded=(datetime(2026, 1, 7, 9),))
+    assert goes_on(replace(occ, recurrence=less), suffix) is lives
+    single = replace(occ, recurrence=None)
+    assert goes_on(single, suffix) is (suffix[:1] != "x")

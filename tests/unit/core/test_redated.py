@@ -1,0 +1,71 @@
+"""Dates that Exchange holds as events of their own, after our database was restored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from calsync.model import EffectKind, LinkState, Occupancy, Override, Presence, Seen
+from calsync.reconcile.join import link_id
+from tests.unit.core.planning import kinds, planned
+from tests.unit.core.values import BOOKING, DAY, agreed, daily, occ, seen
+
+SERIES = daily(9, 10)
+SECOND = DAY + timedelta(days=1, hours=9)
+#: As the series was made anew without its second date, in a life that is forgotten.
+LESS = daily(9, 10, excluded=(SECOND,))
+HELD = agreed(SERIES)
+FAR = occ(24 * 6 + 9, 24 * 6 + 10)
+
+
+def tag_of(suffix: str, key: str = "b") -> str:
+    return link_id("p", BOOKING, f"{key}#{suffix}")
+
+
+def apart(tag: str, what: Occupancy = FAR) -> Seen:
+    return seen(what, key="apart", uid="v", tag=tag, mark=9)
+
+
+def test_a_date_goes_back_to_its_booking_which_then_has_it_apart() -> None:
+    event = apart(tag_of("x20260303T0900"))
+    plan = planned(HELD, calendar=[seen(LESS, key="e", mark=9), event])
+    (effect,) = plan.effects
+    assert (effect.kind, effect.key, effect.parts, effect.merged) == (
+        EffectKind.CHANGE_BOOKING,
+        "b",
+        True,
+        True,
+    )
+    moved = Override(recurrence_id=SECOND, start=FAR.start, end=FAR.end)
+    assert effect.target is not None
+    assert effect.target.recurrence is not None
+    assert effect.target.recurrence.overrides == (moved,)
+    assert effect.target.recurrence.excluded == ()
+    (left,) = (lk for lk in plan.links if lk.event.key == "apart")
+    assert (left.event.presence, left.event.seen) == (Presence.UNKNOWN, None)
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (apart(tag_of("x20260304T0900")), "a date that the series still has"),
+        (apart(tag_of("x20260303T0900", key="c")), "one of another booking"),
+        (apart("somebody's"), "any other tag"),
+        (apart(tag_of("x20260303T0900"), SERIES), "a series cannot be a date"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_what_is_no_date_of_a_series_is_a_booking(event: Seen, why: str) -> None:
+    plan = planned(HELD, calendar=[seen(LESS, key="e", mark=9), event])
+    found = {e.kind: e for e in plan.effects}
+    assert set(found) == {EffectKind.CHANGE_BOOKING, EffectKind.CREATE_BOOKING}, why
+    assert found[EffectKind.CHANGE_BOOKING].target == LESS
+    assert not found[EffectKind.CHANGE_BOOKING].parts
+
+
+def test_where_the_series_waits_for_a_person_the_date_does_not() -> None:
+    parked = replace(HELD, state=LinkState.PARKED, event=replace(HELD.event, mark=99))
+    plan = planned(parked, calendar=[apart(tag_of("x20260303T0900"))])
+    assert [kind for kind, _ in kinds(plan)] == [EffectKind.CREATE_BOOKING]

@@ -293,17 +293,23 @@ def _read(ctx: Context, pair: Pair, found: Gathered, side: Side, keys: list[str]
     )
     if side is Side.CALENDAR:
         results = yield from _own_copies(ctx, pair, found, keys, results)
-    seen, lost = found.seen(side), set[str]()
+    seen, lost, gone = found.seen(side), set[str](), set[str]()
     for key, obs in zip(keys, results, strict=True):
         before = seen.get(key)
-        if isinstance(obs, Unknown) and isinstance(before, Seen) and before.uid:
-            lost.add(before.uid)
+        if isinstance(before, Seen) and before.uid:
+            if isinstance(obs, Unknown):
+                lost.add(before.uid)
+            elif isinstance(obs, Gone) and obs.absence is Absence.READ:
+                gone.add(before.uid)
         if side is Side.CALENDAR and isinstance(obs, Gone) and isinstance(before, Seen):
             found.ended[key] = before
         seen[key] = obs
         found.read[side].add(key)
     _doubt_absence(ctx, found, side, port)
     if port.capabilities.remakes:
+        # What was shown under another key and is not there any more may have been made anew once
+        # more since: its item is looked for again, whose own key was read before (seed 20292).
+        keys = list(dict.fromkeys([*keys, *made_anew(found, side, gone)]))
         yield from _look_elsewhere(ctx, pair, found, port, set(keys))
         for key in made_anew(found, side, lost):
             # The feed showed it under another key, which cannot be read any more: nothing says
@@ -377,11 +383,16 @@ def _look_elsewhere(
     for obs in results:
         if isinstance(obs, Gone) and obs.absence is not Absence.READ:
             continue  # Made anew, and cancelled since.
-        if obs.key in gone or not isinstance(obs, Seen):
-            # One copy of the mailbox has it and another has not, or it cannot be read just now.
-            doubtful = [obs.key] if obs.key in gone else list(gone)
-            for key in doubtful:
-                seen[key] = Unknown(key=key, reason="not found by its key, but by its identity")
+        # One copy of the mailbox has it and another has not, or it cannot be read just now.
+        doubtful: list[str] = []
+        if obs.key in gone:
+            doubtful = [obs.key]
+        elif not isinstance(obs, Seen):
+            doubtful = list(gone)
+        elif isinstance(held := seen.get(obs.key), Gone) and held.absence is Absence.READ:
+            doubtful = [key for key, uid in gone.items() if uid == obs.uid]
+        for key in doubtful:
+            seen[key] = Unknown(key=key, reason="not found by its key, but by its identity")
     new = [obs.key for obs in results if obs.key not in gone and obs.key not in seen]
     seen |= {obs.key: obs for obs in results if obs.key in new and not isinstance(obs, Gone)}
     for link in ctx.store.links_by_key(pair.id, port.side, new) if new else ():

@@ -24,6 +24,7 @@ from calsync.engine.questions import (
     counted,
     decide_room,
     is_certain,
+    is_half_known,
     list_again,
     refusing_nobody,
     signs_of,
@@ -210,7 +211,9 @@ def _work(
         seen = {side: fresh.seen(side) if fresh is not None else {} for side in Side}
         plan = decide_room(ctx, pair, links, seen, state=state, window=window, now=now)
         back = signs_of(fresh, links, plan)
-        if back and fresh is not None and (state.approved or state.rejoin is not None):
+        if back and fresh is not None and state.approved and is_half_known(links, fresh, back, now):
+            _wait_for_the_rest(ctx, pair, back, report)
+        elif back and fresh is not None and (state.approved or state.rejoin is not None):
             pair, quiet = refusing_nobody(pair), True
             links = answered(ctx, pair, links, fresh, back, state=state, now=now)
             plan = decide_room(ctx, pair, links, seen, state=state, window=window, now=now)
@@ -292,6 +295,13 @@ def _doubt(
         report.halt = certain.halt
     else:
         report.error = f"{back[0].reason}: looked at again, and you are asked if it stays"
+
+
+def _wait_for_the_rest(ctx: Context, pair: Pair, back: list[SetBack], report: CycleReport) -> None:
+    """The answer is kept until it can be given: everything is listed and read again."""
+    list_again(ctx, pair, [one.side for one in back])
+    ctx.states[pair.id] = replace(ctx.state(pair), window=None)
+    report.error = f"{back[0].reason}: your answer waits until the other side can be read, too"
 
 
 def _commit(

@@ -24,6 +24,7 @@ from calsync.engine.questions import (
     counted,
     decide_room,
     is_certain,
+    is_half_known,
     list_again,
     refusing_nobody,
     signs_of,
@@ -51,6 +52,7 @@ from calsync.ports import Commit, RoomState
 from calsync.reconcile.effects import effect_id
 from calsync.reconcile.plan import OVER, in_window
 from calsync.reconcile.setback import SetBack
+from calsync.reconcile.told import marked_as_slept
 
 #: Rounds of one cycle: a refused date takes three (change, create, confirm), a merge two.
 MAX_ROUNDS = 6
@@ -137,6 +139,8 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
     window = _rolled_on(ctx, state, started) if full or state.window is None else state.window
     found = yield from gather(ctx, pair, window, full=full)
     settle_ended(ctx, pair, found)
+    if pair.id in ctx.slept:
+        _mark_what_slept(ctx, pair)
     report.observed = len(found.booking) + len(found.calendar)
     state = replace(
         ctx.state(pair),
@@ -155,6 +159,18 @@ def _cycle(ctx: Context, pair: Pair, report: CycleReport, *, full: bool) -> Step
         ctx.slept.discard(pair.id)
         return
     yield from _work(ctx, pair, found, state, report, full=full)
+
+
+def _mark_what_slept(ctx: Context, pair: Pair) -> None:
+    """Remember, with each link that waits for something, that it did so when the room was woken.
+    Before the first reading is stored: after that nothing says any more that the room slept."""
+    marked = [
+        now
+        for link in ctx.store.links(pair.id)
+        if (now := marked_as_slept(link, asleep=True)) is not link
+    ]
+    if marked:
+        ctx.store.commit(Commit(pair_id=pair.id, fence=ctx.fence(pair), links=marked))
 
 
 def _first_since_woken(state: RoomState) -> bool:
@@ -195,7 +211,9 @@ def _work(
         seen = {side: fresh.seen(side) if fresh is not None else {} for side in Side}
         plan = decide_room(ctx, pair, links, seen, state=state, window=window, now=now)
         back = signs_of(fresh, links, plan)
-        if back and fresh is not None and (state.approved or state.rejoin is not None):
+        if back and fresh is not None and state.approved and is_half_known(links, fresh, back, now):
+            _wait_for_the_rest(ctx, pair, back, report)
+        elif back and fresh is not None and (state.approved or state.rejoin is not None):
             pair, quiet = refusing_nobody(pair), True
             links = answered(ctx, pair, links, fresh, back, state=state, now=now)
             plan = decide_room(ctx, pair, links, seen, state=state, window=window, now=now)
@@ -212,6 +230,8 @@ def _work(
         if report.error:
             return
         state = counted(state, plan, fresh, now)
+        asleep = pair.id in ctx.slept
+        plan.links = [marked_as_slept(link, asleep=asleep) for link in plan.links]
         plan.effects = yield from with_alternatives(ctx, pair, plan.effects, window)
         if number == 0 and full:
             drift = _drift(plan, links, held.window, pair.zone) if held.imported else 0
@@ -275,6 +295,13 @@ def _doubt(
         report.halt = certain.halt
     else:
         report.error = f"{back[0].reason}: looked at again, and you are asked if it stays"
+
+
+def _wait_for_the_rest(ctx: Context, pair: Pair, back: list[SetBack], report: CycleReport) -> None:
+    """The answer is kept until it can be given: everything is listed and read again."""
+    list_again(ctx, pair, [one.side for one in back])
+    ctx.states[pair.id] = replace(ctx.state(pair), window=None)
+    report.error = f"{back[0].reason}: your answer waits until the other side can be read, too"
 
 
 def _commit(

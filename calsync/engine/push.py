@@ -42,7 +42,7 @@ from calsync.reconcile.observe import LAG, too_new_to_be_gone
 from calsync.reconcile.order import waves
 from calsync.reconcile.rebase import bury, with_half
 from calsync.reconcile.settle import settle
-from calsync.reconcile.told import whole_booking
+from calsync.reconcile.told import marked_as_slept, whole_booking
 
 
 @dataclass(slots=True, kw_only=True)
@@ -177,7 +177,7 @@ def record(
     for effect, said, outcome in zip(effects, reported, outcomes, strict=True):
         link = links[effect.link_id]
         result = settle(link, effect, outcome, now=now, quiet=quiet)
-        links[link.id] = changed[link.id] = result.link
+        links[link.id] = changed[link.id] = marked_as_slept(result.link, asleep=False)
         conflicts += result.conflicts
         for notice in result.notices:
             if _lives_on(ctx, pair, notice):
@@ -246,13 +246,17 @@ def may_be_told(
 ) -> bool:
     """True where the person asked on ``side`` so long before this process began that a former life,
     which a restored database does not know, has answered. When others changed something is often
-    not known: there it counts for how long nobody had looked."""
+    not known: there it counts for how long nobody had looked, also for what has waited since then
+    for an admin."""
     if kind not in ANSWERS:
-        return link.pair_id in ctx.slept
+        return link.slept or link.pair_id in ctx.slept
     half = link.half(side)
     # Moved by what the calendar shows, it was asked for when it was made.
     asked = half.created if link.claimed_on is not side else half.since or half.created
-    return ctx.begun is not None and asked is not None and asked < ctx.begun - LONGEST_QUEUE
+    state = ctx.states.get(link.pair_id)
+    # A verb that carries out an answer by itself begins nothing; another process woke the room.
+    begun = ctx.begun or (state.woken_at if state is not None else None)
+    return begun is not None and asked is not None and asked < begun - LONGEST_QUEUE
 
 
 def port_of(ctx: Context, pair: Pair, side: Side) -> SyncSide:

@@ -14,15 +14,18 @@ from calsync.model import (
     ClashPolicy,
     Halt,
     Link,
+    LinkState,
     Observation,
     Pair,
     Plan,
+    Presence,
     Side,
     Unknown,
     Window,
 )
 from calsync.ports import AuditEntry, AuditStep, Commit, RoomState
 from calsync.reconcile.guard import DAY, HOUR, check, not_alone, repeatable
+from calsync.reconcile.observe import accept
 from calsync.reconcile.plan import reconcile
 from calsync.reconcile.rebase import bury
 from calsync.reconcile.setback import SetBack, forget_marks, is_tomb, returned, set_apart, signs
@@ -135,6 +138,30 @@ def list_again(ctx: Context, pair: Pair, sides: Iterable[Side]) -> None:
     ctx.states[pair.id] = state
 
 
+def is_half_known(
+    links: Mapping[str, Link], found: Gathered, back: list[SetBack], now: datetime
+) -> bool:
+    """True where something is back of which this reading does not say whether the other side is rid
+    of it. Only that tells whether it is one half of something that stands, or a new life."""
+    for one in back:
+        for id_ in returned(links.values(), found.seen(one.side), one.side):
+            link = _as_read(links[id_], found, one.side.other, now)
+            unread = link.half(one.side.other).presence is Presence.UNKNOWN
+            if link.state is LinkState.ACTIVE and (unread or link.in_flight):
+                return True
+    return False
+
+
+def _as_read(link: Link, found: Gathered, side: Side, now: datetime) -> Link:
+    """``link`` with what this reading says of a half that could not be read before, or whose
+    deletion was in doubt."""
+    half = link.half(side)
+    if half.presence is not Presence.UNKNOWN or half.key is None:
+        return link
+    obs = found.seen(side).get(half.key)
+    return (accept(link, side, obs, now) or link) if obs is not None else link
+
+
 def answered(
     ctx: Context,
     pair: Pair,
@@ -153,14 +180,16 @@ def answered(
     for one in back:
         seen = found.seen(one.side)
         again = returned(links.values(), seen, one.side)
-        tombs = {id_: bury(changed[id_]) for id_ in again if is_tomb(links[id_])}
+        read = {id_: _as_read(changed[id_], found, one.side.other, now) for id_ in again}
+        tombs = {id_: bury(link) for id_, link in read.items() if is_tomb(link)}
         changed |= tombs
         for link in links.values():
             if link.half(one.side).key in seen:
                 changed[link.id] = forget_marks(changed[link.id], one.side)
         if state.rejoin is not None:
             for id_ in tombs:
-                apart += set_apart(bury(links[id_]), one.side, again[id_], now)
+                tomb = bury(_as_read(links[id_], found, one.side.other, now))
+                apart += set_apart(tomb, one.side, again[id_], now)
     if apart:
         changed.update({link.id: link for link in apart})
         said = [

@@ -91,6 +91,8 @@ class Link:
     base does not say it yet; ``passed_seats``: for how many people. It is not judged again.
     ``organizer``: the mailbox in which its event is, or is about to be, a meeting of the person who
     booked; empty: the room's. ``hindrance``: why it cannot be made in that person's calendar.
+    ``slept``: it waited for something when nobody had looked at the room for long. What comes of it
+    may have been told in a life that a restored database does not know.
     """
 
     id: str
@@ -115,6 +117,7 @@ class Link:
     writes: Tally = NONE_YET
     organizer: str = ""
     hindrance: str = ""
+    slept: bool = False
 
     @property
     def claimed_on(self) -> Side:

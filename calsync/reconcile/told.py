@@ -15,6 +15,7 @@ from calsync.model import (
     EffectKind,
     Gone,
     Link,
+    LinkState,
     Notice,
     NoticeKind,
     Presence,
@@ -32,6 +33,16 @@ _CARRIES = frozenset({EffectKind.CREATE_EVENT, EffectKind.CHANGE_EVENT})
 def refuses_all(effect: Effect) -> bool:
     """True where nothing of what was asked stands; False where some dates of a series do."""
     return effect.refusal is not None and not effect.refusal.dates
+
+
+def marked_as_slept(link: Link, *, asleep: bool) -> Link:
+    """``link``, which remembers that it waited for something while nobody looked at the room
+    (``asleep``), until nothing of it is open any more: parked, it may wait long after the room came
+    to rest, and be answered in another process."""
+    at_rest = link.state is LinkState.ACTIVE and not link.in_flight
+    at_rest &= link.booking.fingerprint == link.base_fingerprint == link.event.fingerprint
+    slept = (link.slept or asleep) and not at_rest and link.state is not LinkState.BURIED
+    return link if slept is link.slept else replace(link, slept=slept)
 
 
 def expected(link: Link, effect: Effect) -> NoticeKind | None:

@@ -65,7 +65,7 @@ class Backups:
             # Ids that only the time after the backup knew lead nowhere.
             box.items, box.tombs = dict(backup.items), dict(backup.tombs)
         box.transactions = dict(backup.transactions)
-        box.by_uid = {one.uid: key for key, one in box.items.items()}
+        box.file()
         for history in (box.change_seqs, box.change_keys, box.change_times):
             history.clear()
         box.previous.clear()
@@ -100,7 +100,7 @@ def migrate(world: World, box: Mailbox, to: str) -> Mailbox:
     box.items = {
         made.key: made for one in box.items.values() for made in [replace(one, key=world.new_key())]
     }
-    box.by_uid = {one.uid: key for key, one in box.items.items()}
+    box.file()
     for kept in (box.tombs, box.previous, box.moved, box.transactions, box.rounds):
         kept.clear()
     for history in (box.change_seqs, box.change_keys, box.change_times):

@@ -52,7 +52,9 @@ class Mailbox:
     items: dict[str, Item] = field(default_factory=dict)
     tombs: dict[str, Item] = field(default_factory=dict)
     previous: dict[str, tuple[int, Item | None]] = field(default_factory=dict)
-    by_uid: dict[str, str] = field(default_factory=dict)
+    # A create that arrived twice leaves two items of one uid: the one written last is meant by it,
+    # the other one as soon as that is gone.
+    by_uid: dict[str, list[str]] = field(default_factory=dict)
     moved: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     transactions: dict[str, str] = field(default_factory=dict)
     seq: int = 0
@@ -90,7 +92,9 @@ class Mailbox:
         )
         self.previous[item.key] = (tick, old)
         self.items[item.key] = made
-        self.by_uid[item.uid] = item.key
+        if old is not None:
+            self._unfile(old)
+        self.by_uid.setdefault(item.uid, []).append(item.key)
         self.tombs.pop(item.key, None)
         if item.transaction_id and old is None:
             self.transactions[item.transaction_id] = item.key
@@ -106,8 +110,7 @@ class Mailbox:
         tick = self.next_tick(now)
         self.previous[key] = (tick, old)
         self.tombs[key] = replace(old, change=self.seq, modified=tick)
-        if self.by_uid.get(old.uid) == key:
-            del self.by_uid[old.uid]
+        self._unfile(old)
         self._changed(key, tick)
         return old
 
@@ -117,6 +120,18 @@ class Mailbox:
         made = self.put(replace(old, folder=old.folder % 255 + 1), now)
         self.moved.setdefault(key, []).append((self.seq, old.folder))
         return made
+
+    def file(self) -> None:
+        """Find the items by their uids anew, after ``items`` was replaced."""
+        self.by_uid = {}
+        for key, one in self.items.items():
+            self.by_uid.setdefault(one.uid, []).append(key)
+
+    def _unfile(self, old: Item) -> None:
+        keys = self.by_uid[old.uid]
+        keys.remove(old.key)
+        if not keys:
+            del self.by_uid[old.uid]
 
     def _changed(self, key: str, tick: int) -> None:
         self.change_seqs.append(self.seq)
@@ -135,8 +150,8 @@ class Mailbox:
 
     def find_uid(self, uid: str) -> Item | None:
         """The item with that iCalUId, if the mailbox has it."""
-        key = self.by_uid.get(uid)
-        return self.items.get(key) if key else None
+        keys = self.by_uid.get(uid)
+        return self.items[keys[-1]] if keys else None
 
     def view(self, low: datetime, high: datetime) -> list[Instance]:
         """Expanded calendar between two naive UTC instants."""

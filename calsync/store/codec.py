@@ -118,6 +118,7 @@ def link_row(link: Link, zone: str, at: int) -> tuple[object, ...]:
         link.hindrance,
         event.answer.value,
         event.copy,
+        link.slept,
         starts,
         ends,
         is_unsettled(link),
@@ -214,6 +215,7 @@ def link_of(row: Row) -> Link:
         base_json, base_fingerprint, state, reason, revision, in_flight, attempts, pending,
         person_name, person_address, seats, claim, refusal, passed,
         passed_seats, writes, writes_since, organizer, hindrance, e_answer, e_copy,
+        slept,
     ) = row  # fmt: skip
     base = None if base_json is None else loads(base_json)
     return Link(
@@ -268,6 +270,7 @@ def link_of(row: Row) -> Link:
         writes=Tally(writes, instant(writes_since)) if writes_since is not None else NONE_YET,
         organizer=organizer,
         hindrance=hindrance,
+        slept=bool(slept),
     )
 
 

@@ -153,6 +153,7 @@ link = Table(
     Column("hindrance", Text, nullable=False, server_default=text("''")),
     Column("event_answer", String, nullable=False, server_default=text("''")),
     Column("event_copy", String, nullable=False, server_default=text("''")),
+    Column("slept", Boolean, nullable=False, server_default=text("FALSE")),
     Column("starts", BigInteger),
     Column("ends", BigInteger),
     Column("unsettled", Boolean, nullable=False),

@@ -390,6 +390,23 @@ def test_global_ids_agree_with_uid_and_with_graph(ews: Ews) -> None:
     assert int.from_bytes(blob[36:40], "little") == len(blob[40:])
 
 
+@pytest.mark.parametrize("gone", [0, 1])
+def test_one_of_two_equal_items_can_be_found_when_the_other_is_gone(ews: Ews, gone: int) -> None:
+    """Seed 140 of Exchange Server: a create that a proxy sent twice makes two items of one UID."""
+    inner = (
+        "<t:Subject>x</t:Subject><t:UID>abc@example.org</t:UID><t:Start>2026-12-03T09:00:00Z"
+        "</t:Start><t:End>2026-12-03T10:00:00Z</t:End>"
+    )
+    twins = [ews.create(inner).ok().ids[0][0] for _ in range(2)]
+    ews.delete(twins[gone]).ok()
+    left = {"room": ROOM, "iCalUId": "abc@example.org"}
+    ews.graph.control("POST", "acts", left | {"kind": "retitle", "subject": "left"})
+    assert ews.get(twins[1 - gone]).text("//t:Subject") == "left"
+    ews.graph.control("POST", "acts", left | {"kind": "move_folder"})
+    ews.graph.control("POST", "acts", left | {"kind": "remove"})
+    assert ews.graph.live() == []
+
+
 def test_extended_properties_of_all_kinds(ews: Ews) -> None:
     guid = "aaaaaaaa-2222-3333-4444-555555555555"
     cases = [

@@ -13,13 +13,21 @@ from calsync.model import (
     EffectKind,
     Gone,
     Link,
+    LinkState,
     NoticeKind,
     Refusal,
     Side,
     Whole,
     their_key,
 )
-from calsync.reconcile.told import cancellation, change, confirmation, expected, rejection
+from calsync.reconcile.told import (
+    cancellation,
+    change,
+    confirmation,
+    expected,
+    marked_as_slept,
+    rejection,
+)
 from tests.unit.core.planning import ANNA
 from tests.unit.core.values import (
     BOOKING,
@@ -210,3 +218,31 @@ def test_a_cancellation_names_its_booking_and_who_did_it(
     assert cancellation(replace(item, origin=CALENDAR), sent) == ()
     nameless = replace(item, booking=replace(item.booking, key=None))
     assert cancellation(nameless, replace(sent, key=None)) == ()
+
+
+PARKED = replace(BOOKED, state=LinkState.PARKED)
+BURIED = replace(GIVEN_UP, state=LinkState.BURIED)
+
+
+@pytest.mark.parametrize(
+    ("item", "asleep", "slept"),
+    [
+        (BOOKED, True, False),
+        (BURIED, True, False),
+        (PARKED, True, True),
+        (GIVEN_UP, True, True),
+        (replace(BOOKED, in_flight=True), True, True),
+        (PARKED, False, False),
+        (GIVEN_UP, False, False),
+        (replace(PARKED, slept=True), False, True),
+        (replace(GIVEN_UP, slept=True), False, True),
+        (replace(BOOKED, slept=True), False, False),
+        (replace(BURIED, slept=True), False, False),
+    ],
+)
+def test_what_waited_in_sleep_is_remembered_until_nothing_of_it_is_open(
+    item: Link, asleep: bool, slept: bool
+) -> None:
+    marked = marked_as_slept(item, asleep=asleep)
+    assert marked == replace(item, slept=slept)
+    assert (marked is item) is (item.slept is slept)

@@ -538,6 +538,7 @@ _links = st.builds(
     writes=st.just(NONE_YET) | st.builds(Tally, st.integers(1, 999), _instants),
     organizer=_text,
     hindrance=_text,
+    slept=st.booleans(),
 )
 
 
@@ -550,7 +551,7 @@ def test_the_law_below_covers_every_field() -> None:
     assert {field.name for field in fields(Link)} == {
         "id", "pair_id", "origin", "booking", "event", "base", "base_fingerprint", "state",
         "reason", "revision", "in_flight", "attempts", "pending", "person", "seats", "claim",
-        "refusal", "passed", "passed_seats", "writes", "organizer", "hindrance",
+        "refusal", "passed", "passed_seats", "writes", "organizer", "hindrance", "slept",
     }  # fmt: skip
 
 

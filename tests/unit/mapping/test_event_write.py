@@ -103,6 +103,8 @@ def test_times_in_a_zone_without_a_windows_name_are_written_in_utc() -> None:
 def test_a_patch_of_each_member() -> None:
     later = replace(SINGLE, start=FIRST + HOUR, end=FIRST + 2 * HOUR)
     assert patch(SINGLE, later) == span("2027-06-01T10:00:00", "2027-06-01T11:00:00", "UTC")
+    longer = replace(SINGLE, start=FIRST - HOUR)
+    assert patch(SINGLE, longer) == span("2027-06-01T08:00:00", "2027-06-01T10:00:00", "UTC")
     assert patch(SINGLE, replace(SINGLE, busy=Busy.FREE)) == {"showAs": "free"}
     assert patch(SINGLE, replace(SINGLE, title="Other")) == {"subject": "Other"}
     hidden = replace(SINGLE, title=None, private=True)
@@ -163,6 +165,7 @@ NINE_TO = "2027-06-02T09:00:00"
         (SERIES, SERIES, SeriesChange()),
         (SINGLE, replace(SINGLE, busy=Busy.FREE), SeriesChange({"showAs": "free"})),
         (dated(SERIES, gone=(1,)), dated(SERIES, gone=(1,)), SeriesChange()),
+        (dated(SERIES, shifted(1, HOUR)), dated(SERIES, shifted(1, HOUR)), SeriesChange()),
         (
             dated(SERIES, gone=(4,)),
             dated(SERIES, gone=(6, 3, 5, 1, 4)),
@@ -241,6 +244,11 @@ def test_what_brings_a_series_from_one_state_to_another(
     was: Occupancy, target: Occupancy, found: SeriesChange
 ) -> None:
     assert change(was, target) == found
+
+
+def test_a_changed_date_is_written_in_the_zone_of_the_series() -> None:
+    ((_, written),) = change(SERIES, dated(SERIES, shifted(1, HOUR)), "Asia/Tokyo").overrides
+    assert written == span("2027-06-02T10:00:00", "2027-06-02T11:00:00", WINDOWS)
 
 
 @pytest.mark.parametrize(

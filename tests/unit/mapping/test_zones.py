@@ -171,8 +171,9 @@ def test_one_name_for_what_graph_cannot_tell_apart(iana: str, one: str) -> None:
     assert canonical(iana) == one
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
+    """Each test computes what it asks for, whatever was asked before."""
     caches = (to_windows, canonical, outgoing)
     for one in caches:
         one.cache_clear()
@@ -181,7 +182,6 @@ def fresh() -> Iterator[None]:
         one.cache_clear()
 
 
-@pytest.mark.usefixtures("fresh")
 def test_a_windows_name_with_other_clocks_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if CLDR's next table joined Troll to London, which it equals in winter only."""
     monkeypatch.setitem(_WINDOWS_OF, "Antarctica/Troll", "GMT Standard Time")

@@ -96,7 +96,7 @@ def to_windows(iana: str) -> str | None:
     zone = resolve(iana).iana
     if zone is None:
         return None
-    return _WINDOWS_OF.get(zone) or _WINDOWS_OF.get(_LINKS.get(zone, zone))
+    return _WINDOWS_OF.get(_LINKS.get(zone, zone))
 
 
 @lru_cache(maxsize=1024)

@@ -127,7 +127,8 @@ def _read(key: str, event: Mapping[str, Any], how: Reading, parts: Parts | None)
         occ = _single(span, look)
     else:
         occ = read_series(event, span, look, how, parts)
-        if occ.recurrence is not None and not lives(occ, occ.recurrence):
+        assert occ.recurrence is not None
+        if not lives(occ, occ.recurrence):
             # Every date was removed, one by one: nothing of it takes place any more.
             return Gone(key=key, absence=Absence.CANCELLED, mark=mark)
         version = f"{version}{_PARTS_MARK}{_parts_hash(parts)}"

@@ -27,7 +27,7 @@ _PRIVATE: Final = frozenset({"private", "confidential", "personal"})
 _UNANSWERED: Final = frozenset({"none", "notResponded", "tentativelyAccepted"})
 
 _MIDNIGHT: Final = time(0)
-_EPOCH: Final = datetime(1970, 1, 1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN: Final = (None, "Z", "+00:00")
 _WALL: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.ASCII
@@ -38,7 +38,7 @@ class Poison(ValueError):
     """A member that cannot be understood. Stays within the event modules."""
 
     def __init__(self, member: str, value: object) -> None:
-        shown = clean_title(repr(value)[:80]) or ""
+        shown = clean_title(repr(value)[:80])
         super().__init__(f"its {member} cannot be understood ({shown})")
 
 
@@ -95,13 +95,13 @@ def _instant(event: Mapping[str, Any], name: str) -> datetime:
     if not isinstance(text, str):
         raise Poison(f"{name}.dateTime", text)
     # Nearly every value has this shape, and the general way costs ten times as much.
-    if zone == "UTC" and len(text) == 27 and text[19:] == ".0000000" and text[10] == "T":
+    if zone == "UTC" and text[19:] == ".0000000" and text[10] == "T":
         try:
             return datetime.fromisoformat(text[:19])
         except ValueError:
             raise Poison(f"{name}.dateTime", text) from None
     wall = _wall(text, f"{name}.dateTime")
-    if zone is None or text[-1:] == "Z":
+    if zone is None or text.endswith(("Z", "+00:00")):
         return wall
     known = zones.resolve(zone).iana
     if known is None:
@@ -115,7 +115,7 @@ def _wall(text: str, member: str) -> datetime:
         raise Poison(member, text)
     try:
         # Seven digits come; a datetime keeps six.
-        return datetime.fromisoformat(f"{fits[1]}.{fits[2][:6]}" if fits[2] else fits[1])
+        return datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError:
         raise Poison(member, text) from None
 
@@ -141,17 +141,15 @@ def _days_of_instants(
     as the instants of its midnights. Those are midnights in the zone it was made in, or in the
     room's; an hour off, they are so by a server's table of the zone that is not ours. What is
     neither stays as it is."""
-    for name in (event.get("originalStartTimeZone"), room_zone):
-        zone = zones.resolve(name).iana if isinstance(name, str) else None
+    made_in = zones.resolve(event.get("originalStartTimeZone")).iana
+    for zone in (made_in, zones.resolve(room_zone).iana):
         if zone is not None:
             first = zones.day_at(start.replace(tzinfo=UTC), zone)
             after = zones.day_at(end.replace(tzinfo=UTC), zone)
             if first is not None and after is not None:
                 return datetime.combine(first, _MIDNIGHT), datetime.combine(after, _MIDNIGHT)
-    made_in = event.get("originalStartTimeZone")
-    zone = zones.resolve(made_in).iana if isinstance(made_in, str) else None
-    if zone is not None:
-        first, after = (_day_near(at.replace(tzinfo=UTC), zone) for at in (start, end))
+    if made_in is not None:
+        first, after = (_day_near(at.replace(tzinfo=UTC), made_in) for at in (start, end))
         if first is not None and after is not None and first < after:
             return datetime.combine(first, _MIDNIGHT), datetime.combine(after, _MIDNIGHT)
     return start, end
@@ -195,7 +193,7 @@ def read_look(
         return Look(busy, base.title, private)
     subject = event.get("subject")
     title = clean_title(subject) if isinstance(subject, str) else None
-    if title is not None and title == how.subject_fallback:
+    if title == how.subject_fallback:
         title = None
     return Look(busy, title, private)
 
@@ -227,9 +225,7 @@ def ticks(event: Mapping[str, Any], name: str = "lastModifiedDateTime") -> int:
     if fits is None:
         raise Poison(name, text)
     try:
-        span = datetime.fromisoformat(fits[1]) - _EPOCH
-        if fits[3] not in _PLAIN:
-            span -= datetime.fromisoformat(f"{fits[1]}{fits[3]}").utcoffset() or timedelta(0)
+        span = datetime.fromisoformat(fits[1] + (fits[3] or "Z")) - _EPOCH
     except ValueError:
         raise Poison(name, text) from None
     part = fits[2]
@@ -239,7 +235,7 @@ def ticks(event: Mapping[str, Any], name: str = "lastModifiedDateTime") -> int:
 
 def instant_of(mark: int) -> datetime:
     """The aware UTC instant of a number of ticks (to the microsecond)."""
-    return (_EPOCH + timedelta(microseconds=mark // 10)).replace(tzinfo=UTC)
+    return _EPOCH + timedelta(microseconds=mark // 10)
 
 
 def text_of(event: Mapping[str, Any], name: str) -> str:
@@ -248,8 +244,6 @@ def text_of(event: Mapping[str, Any], name: str) -> str:
     value = event.get(name)
     if not isinstance(value, str):
         return ""
-    if value.isascii() and value.isprintable() and len(value) <= MAX_TEXT:
-        return value
     raw = value.encode("utf-8", "surrogatepass")
     if len(value) > MAX_TEXT or "\x00" in value or raw.decode("utf-8", "replace") != value:
         return f"hash:{blake2b(raw, digest_size=16).hexdigest()}"

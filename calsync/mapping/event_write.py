@@ -117,7 +117,7 @@ def series_change(
 ) -> SeriesChange:
     """What brings Graph's series from ``was`` to ``target``; either may be a single."""
     master = single_patch(was, target, subject_fallback=subject_fallback, room_zone=room_zone)
-    moved = "start" in master or "recurrence" in master
+    moved = "start" in master
     before, after = was.recurrence, target.recurrence
     if after is None:
         return SeriesChange(master or None)
@@ -132,7 +132,8 @@ def series_change(
     wanted = {o.recurrence_id: o for o in after.overrides}
     steps: list[_Step] = []
     for slot in sorted((known.keys() | wanted.keys()) - gone_after):
-        now = known.get(slot) or unchanged(was if not moved else target, slot)
+        # A plain occurrence has by now what the master was changed to.
+        now = known.get(slot) or unchanged(target, slot)
         then = wanted.get(slot) or unchanged(target, slot)
         patch = _override_patch(now, then, master, known, target, subject_fallback, room_zone)
         if patch:
@@ -169,22 +170,20 @@ def _override_patch(
     subject_fallback: str,
     room_zone: str,
 ) -> dict[str, Any]:
+    patch = _look_patch(now, then, subject_fallback)
     if now.recurrence_id in known:
-        patch = _look_patch(now, then, subject_fallback)
         # Whether an exception follows its master's new subject or status depends on what it
         # had changed itself: say again what the master's change could have touched.
         again = _looks(then, subject_fallback)
         patch |= {name: again[name] for name in again if name in master}
-    else:
-        # A plain occurrence has by now what the master was changed to.
-        patch = _look_patch(unchanged(series, now.recurrence_id), then, subject_fallback)
     if (now.start, now.end, now.all_day) != (then.start, then.end, then.all_day):
         patch |= _span(then.start, then.end, then.all_day, series.zone or room_zone, room_zone)
     return patch
 
 
 def _time_of(occ: Occupancy) -> tuple[object, ...]:
-    return occ.start, occ.end, occ.zone, occ.all_day
+    # Whether it is all-day, too: then and only then it has no zone.
+    return occ.start, occ.end, occ.zone
 
 
 def _look_patch(

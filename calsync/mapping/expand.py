@@ -16,7 +16,6 @@ from calsync.mapping.zones import span_utc, to_wall
 from calsync.model import Instance, Interval, Occupancy, Override, Recurrence
 
 _DAY = timedelta(days=1)
-_NEVER = datetime(1, 1, 1)
 
 
 def instances(
@@ -42,7 +41,9 @@ def instances(
 
 
 def _by_start(instance: Instance) -> tuple[datetime, datetime]:
-    return instance.start, instance.recurrence_id or _NEVER
+    """Of two that start together the one whose slot is earlier comes first."""
+    assert instance.recurrence_id is not None
+    return instance.start, instance.recurrence_id
 
 
 def _regular(
@@ -52,8 +53,10 @@ def _regular(
     hidden.update(override.recurrence_id for override in series.overrides)
     length, clock = occ.duration, occ.start.time()
     zone = occ.zone or room_zone
+    # Where a whole day is skipped, an item stands a day after its date.
     low = _back(to_wall(window.start, zone).date(), length + 2 * _DAY)
-    high = _on(to_wall(window.end, zone).date(), _DAY)
+    # A day more: clocks that go back over midnight show the day before once more.
+    high = min(to_wall(window.end, zone).date(), dates.LAST_DATE) + _DAY
     for day in dates.dates(series.rule, occ.start.date(), low, high):
         slot = datetime.combine(day, clock)
         if slot in hidden:
@@ -65,10 +68,6 @@ def _regular(
 
 def _back(day: date, span: timedelta) -> date:
     return day - span if day - date.min > span else date.min
-
-
-def _on(day: date, span: timedelta) -> date:
-    return day + span if date.max - day > span else date.max
 
 
 def _instance(
@@ -102,7 +101,7 @@ def _changed(override: Override, occ: Occupancy, room_zone: str) -> Instance:
 
 def _touches(instance: Instance, window: Interval) -> bool:
     start, end = instance.start, instance.end
-    return start < window.end and (end > window.start or (start == end and start >= window.start))
+    return start < window.end and (end > window.start or start >= window.start)
 
 
 def extent(occ: Occupancy, room_zone: str) -> tuple[datetime, datetime | None]:

@@ -15,23 +15,10 @@ from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import tz_win, win_tz
 
-_UTC_NAMES: Final = {
-    "utc",
-    "z",
-    "gmt",
-    "etc/gmt",
-    "tzone://microsoft/utc",
-    "coordinated universal time",
-}
-#: Names without a rule behind them: legacy custom zones of Exchange, and names that mean
-#: another thing on every machine.
-_NO_ZONE: Final = {
-    "tzone://microsoft/custom",
-    "customized time zone",
-    "localtime",
-    "factory",
-    "posixrules",
-}
+#: What Exchange and people call UTC besides the names that CLDR's table has for it.
+_UTC_NAMES: Final = {"z", "gmt", "tzone://microsoft/utc", "coordinated universal time"}
+#: Files of a tz database that mean another thing on every machine, or nothing.
+_NO_ZONE: Final = {"localtime", "factory", "posixrules"}
 #: tz database links (file ``backward``) and Exchange's odd list entries that CLDR's table lacks.
 _LINKS: Final = {
     "CST6CDT": "America/Chicago",
@@ -46,14 +33,17 @@ _LINKS: Final = {
     "Asia/Astana (Almaty)": "Asia/Almaty",
     "Asia/Yangon (Rangoon)": "Asia/Yangon",
 }
-_WINDOWS_OF: Final[dict[str, str]] = {iana: name for iana, name in tz_win.items() if iana}
-_WINDOWS: Final[dict[str, str]] = {name.casefold(): iana for name, iana in win_tz.items() if name}
-_IANA: Final[dict[str, str]] = {name.casefold(): name for name in _WINDOWS_OF}
-_LINK_NAMES: Final[dict[str, str]] = {name.casefold(): name for name in _LINKS}
-#: The shape of a tz database key. "posix/" and "right/" are other builds of the same zones.
+#: The shape of a tz database key. "posix/" and "right/" are other builds of the same zones. The
+#: names of Exchange's legacy custom zones ("tzone://Microsoft/Custom") do not have it.
 _KEY: Final = re.compile(
     r"(?!posix/|right/)[A-Za-z][A-Za-z0-9_+\-]*(/[A-Za-z0-9_+\-]+){0,2}", re.ASCII
 )
+_WINDOWS_OF: Final[dict[str, str]] = tz_win
+_WINDOWS: Final[dict[str, str]] = {name.casefold(): iana for name, iana in win_tz.items()}
+_IANA: Final[dict[str, str]] = {name.casefold(): name for name in _WINDOWS_OF}
+_LINK_NAMES: Final[dict[str, str]] = {
+    name.casefold(): name if _KEY.fullmatch(name) else iana for name, iana in _LINKS.items()
+}
 _FIRST: Final = datetime(1, 1, 1)
 _LAST: Final = datetime(9999, 12, 31, 23, 59, 59)
 
@@ -71,12 +61,9 @@ def _resolve(name: str) -> Zone:
     folded = name.strip().casefold()
     if folded in _UTC_NAMES:
         return Zone("UTC", name)
-    if not folded or folded in _NO_ZONE:
+    if folded in _NO_ZONE:
         return Zone(None, name)
-    found = _WINDOWS.get(folded) or _IANA.get(folded)
-    if found is None and folded in _LINK_NAMES:
-        found = _LINK_NAMES[folded]
-        found = found if _KEY.fullmatch(found) else _LINKS[found]
+    found = _WINDOWS.get(folded) or _IANA.get(folded) or _LINK_NAMES.get(folded)
     if found is None and _KEY.fullmatch(name.strip()):
         found = name.strip()
     if found is None:
@@ -109,7 +96,7 @@ def to_windows(iana: str) -> str | None:
     zone = resolve(iana).iana
     if zone is None:
         return None
-    return _WINDOWS_OF.get(zone) or _WINDOWS_OF.get(_LINKS.get(zone, zone))
+    return _WINDOWS_OF.get(_LINKS.get(zone, zone))
 
 
 @lru_cache(maxsize=1024)
@@ -125,9 +112,10 @@ def canonical(iana: str) -> str:
     zone = resolve(iana).iana
     if zone is None:
         return iana
-    for name in (to_windows(zone) or "", *sorted(win_tz)):
-        main = resolve(win_tz[name]).iana if name in win_tz else None
-        if main is not None and (main == zone or _alike(zone, main)):
+    own = to_windows(zone)
+    for name in ([own] if own else []) + sorted(win_tz):
+        main = resolve(win_tz[name]).iana
+        if main is not None and _alike(zone, main):
             return main
     return zone
 
@@ -144,8 +132,6 @@ def _alike(one: str, other: str) -> bool:
 def outgoing(iana: str) -> str | None:
     """The name to send to Graph: a Windows name with the same offsets. None where there is none:
     of IANA names Graph takes a fixed list (resource dateTimeTimeZone), all of which have one."""
-    if iana == "UTC":
-        return "UTC"
     main = canonical(iana)
     windows = to_windows(main)
     return windows if windows is not None and resolve(win_tz[windows]).iana == main else None
@@ -184,9 +170,9 @@ def span_utc(start: datetime, end: datetime, zone: str) -> tuple[datetime, datet
 def real_span(start: datetime, end: datetime, zone: str) -> tuple[datetime, datetime]:
     """The same span by wall times that the clocks do show."""
     begin, finish = span_utc(start, end, zone)
-    first, last = to_wall(begin, zone), to_wall(finish, zone)
-    # In the hour that comes twice an end may read as earlier than its start.
-    return first, last if last >= first else first + (finish - begin)
+    # Never turned about: wall times mean the first of two hours, and nowhere do the clocks go
+    # back within a day of going forward.
+    return to_wall(begin, zone), to_wall(finish, zone)
 
 
 def skipped(wall: datetime, zone: str) -> datetime | None:
@@ -199,12 +185,14 @@ def skipped(wall: datetime, zone: str) -> datetime | None:
         # Nowhere do the clocks go forward twice within 25 hours; a whole day can be skipped.
         before = (at - timedelta(hours=25)).astimezone(tz).utcoffset()
         now = at.astimezone(tz).utcoffset()
-        if before is None or now is None or now <= before:
+        assert before is not None
+        assert now is not None
+        if now <= before:
             return None
         name = wall - (now - before)
     except OverflowError:
         return None
-    return name if to_utc(name, zone) == at and to_wall(at, zone) == wall else None
+    return name if to_utc(name, zone) == at else None
 
 
 def exists(wall: datetime, zone: str) -> bool:
@@ -225,6 +213,7 @@ def day_at(instant: datetime, zone: str) -> date | None:
     """The day that begins at an aware instant in ``zone``; None where no day begins then. On a
     day whose midnight the clocks skip (Cairo in spring) it begins at one."""
     wall = to_wall(instant, zone)
+    # Where midnight comes twice (Havana in autumn), a server may mean either.
     if wall.time() == time(0) or to_utc(datetime.combine(wall.date(), time(0)), zone) == instant:
         return wall.date()
     return None

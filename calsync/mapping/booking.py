@@ -14,14 +14,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from calsync.mapping.booking_form import Form, Length, format_duration, format_local
 from calsync.mapping.booking_series import MAX_LENGTH, read_series, series_to_json
 from calsync.mapping.booking_state import FREE_BUSY, PRIVACY, STATUS, busy_to_json, read_busy
 from calsync.mapping.booking_values import Booking
 from calsync.mapping.text import clean_title
-from calsync.mapping.zones import resolve, to_utc, to_wall
+from calsync.mapping.zones import resolve, span_utc, to_utc, to_wall
 from calsync.model import Alternative, Occupancy, Person, Refusal
 from calsync.model.rooms import NOBODY
 
@@ -109,8 +109,7 @@ def read_content(form: Form, room_zone: str) -> Occupancy | None:
     for name, example in (("start", "2026-11-20T09:00:00"), ("duration", "PT1H")):
         if not form.has(name):
             form.fail(name, "is missing", f"Give it, such as {example}")
-    name = form.text("timeZone", limit=128, default=room_zone) or room_zone
-    zone = resolve(name).iana
+    zone = resolve(form.text("timeZone", limit=128) or room_zone).iana
     if zone is None:
         form.fail("timeZone", "this time zone is not known", "Give an IANA name: Europe/Berlin")
     busy, private = read_busy(form), form.choice(PRIVACY, _PRIVACIES, False)
@@ -121,9 +120,11 @@ def read_content(form: Form, room_zone: str) -> Occupancy | None:
         form.fail("duration", "an all-day booking lasts whole days", "Give a duration such as P1D")
     if length is not None and length.wall >= MAX_LENGTH:
         form.fail("duration", "five years or more is no booking", "Book a series, or less time")
-        length = None
-    if form.errors or start is None or length is None or zone is None:
+    if form.errors:
         return None
+    assert start is not None
+    assert length is not None
+    assert zone is not None
     if all_day or form.has("recurrenceRule") or form.has("rrule"):
         end = start + length.wall
     else:
@@ -147,7 +148,7 @@ _PRIVACIES: Final = {"public": False, "private": True, "secret": True}
 def _in_utc(start: datetime, length: Length, zone: str) -> tuple[datetime, datetime]:
     """Days of a duration are nominal (counted on the wall), its time is exact (RFC 8984)."""
     begin = to_utc(start, zone)
-    days_on = to_utc(start + timedelta(days=length.days), zone) if length.days else begin
+    days_on = to_utc(start + timedelta(days=length.days), zone)
     return begin.replace(tzinfo=None), (days_on + length.time).replace(tzinfo=None)
 
 
@@ -176,7 +177,7 @@ def read_wish(doc: Mapping[str, object], room_zone: str) -> Wish:
 def _read_person(form: Form) -> Person:
     form.refuse_unknown(("name", "email"))
     name = clean_title(form.text("name", limit=4096)) or ""
-    address = form.text("email", limit=254, default="") or ""
+    address = form.text("email", limit=254) or ""
     if address and not _ADDRESS.fullmatch(address):
         form.fail("email", "is not a mail address", "Give one such as ada@example.com")
     return Person(name, address)
@@ -214,6 +215,7 @@ def wish_to_json(booking: Booking, room_zone: str) -> dict[str, object]:
 def booking_to_json(booking: Booking, room_zone: str, *, details: bool) -> dict[str, object]:
     """The whole booking. Without ``details`` it says nothing about people or subjects."""
     content = booking.content
+    start, end = span_utc(content.start, content.end, content.zone or room_zone)
     doc: dict[str, object] = {
         "id": booking.id,
         "roomId": booking.room_id,
@@ -221,8 +223,8 @@ def booking_to_json(booking: Booking, room_zone: str, *, details: bool) -> dict[
         "bookingStatus": booking.status.value,
         "origin": booking.origin.value,
         "editable": booking.editable,
-        "startUtc": format_utc(to_utc(content.start, content.zone or room_zone)),
-        "endUtc": format_utc(to_utc(content.end, content.zone or room_zone)),
+        "startUtc": format_utc(start),
+        "endUtc": format_utc(end),
         "sequence": booking.content_revision,
         "revision": booking.revision,
         "created": format_utc(booking.created),
@@ -282,16 +284,14 @@ def refusal_to_json(refusal: Refusal) -> dict[str, object]:
         "code": refusal.code,
         "reason": refusal.reason,
         "dates": [format_local(d) for d in refusal.dates],
-        "conflicts": [
-            {"start": format_utc(start), "end": format_utc(end)} for start, end in refusal.conflicts
-        ],
+        "conflicts": times_to_json(refusal.conflicts),
         "alternatives": [alternative_to_json(a) for a in refusal.alternatives],
         **({"times": times_to_json(refusal.times)} if refusal.times else {}),
     }
 
 
 def times_to_json(times: Iterable[tuple[datetime, datetime]]) -> list[dict[str, str]]:
-    """Free times of the room itself that are offered instead."""
+    """Spans of time as instants: those of what is in the way, or free ones offered instead."""
     return [{"start": format_utc(start), "end": format_utc(end)} for start, end in times]
 
 
@@ -303,29 +303,22 @@ def alternative_to_json(alternative: Alternative) -> dict[str, object]:
     }
 
 
-def refusal_from_json(doc: Mapping[str, object]) -> Refusal:
+def refusal_from_json(doc: Mapping[str, Any]) -> Refusal:
     """Reads what ``refusal_to_json`` wrote, from calsync's own database."""
     return Refusal(
-        reason=str(doc["reason"]),
-        code=str(doc["code"]),
-        dates=tuple(datetime.fromisoformat(str(d)) for d in _list(doc["dates"])),
-        conflicts=tuple(
-            (datetime.fromisoformat(str(c["start"])), datetime.fromisoformat(str(c["end"])))
-            for c in _list(doc["conflicts"])
-            if isinstance(c, dict)
-        ),
+        reason=doc["reason"],
+        code=doc["code"],
+        dates=tuple(datetime.fromisoformat(at) for at in doc["dates"]),
+        conflicts=_times_from_json(doc["conflicts"]),
         alternatives=tuple(
-            Alternative(room_id=str(a["roomId"]), name=str(a["name"]), capacity=a["capacity"])
-            for a in _list(doc["alternatives"])
-            if isinstance(a, dict)
+            Alternative(room_id=a["roomId"], name=a["name"], capacity=a["capacity"])
+            for a in doc["alternatives"]
         ),
-        times=tuple(
-            (datetime.fromisoformat(str(t["start"])), datetime.fromisoformat(str(t["end"])))
-            for t in _list(doc.get("times"))
-            if isinstance(t, dict)
-        ),
+        times=_times_from_json(doc.get("times", ())),
     )
 
 
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+def _times_from_json(times: Iterable[Mapping[str, str]]) -> tuple[tuple[datetime, datetime], ...]:
+    return tuple(
+        (datetime.fromisoformat(one["start"]), datetime.fromisoformat(one["end"])) for one in times
+    )

@@ -78,7 +78,7 @@ def parse_local(text: str) -> datetime | None:
             int(hour or 0),
             int(minute or 0),
             int(second or 0),
-            int((fraction or "0").ljust(6, "0")),
+            int((fraction or "").ljust(6, "0")),
         )
     except ValueError:
         return None
@@ -100,7 +100,7 @@ def parse_duration(text: str) -> Length | None:
             hours=int(hours or 0),
             minutes=int(minutes or 0),
             seconds=int(seconds or 0),
-            microseconds=int((fraction or "0").ljust(6, "0")),
+            microseconds=int((fraction or "").ljust(6, "0")),
         ),
     )
 
@@ -112,11 +112,12 @@ def format_duration(value: timedelta, *, days: bool) -> str:
         return f"P{value.days}D"
     minutes, seconds = divmod(value.days * 86400 + value.seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    text = (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "")
-    if value.microseconds:
-        text += f"{seconds}.{value.microseconds:06d}".rstrip("0") + "S"
-    elif seconds or not text:
-        text += f"{seconds}S"
+    exact = f"{seconds}.{value.microseconds:06d}".rstrip("0").rstrip(".")
+    text = f"{hours}H" if hours else ""
+    if minutes or (hours and exact != "0"):  # seconds never follow hours (RFC 8984, 1.4.6)
+        text += f"{minutes}M"
+    if exact != "0" or not text:
+        text += f"{exact}S"
     return "PT" + text
 
 

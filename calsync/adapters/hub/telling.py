@@ -8,7 +8,7 @@ from typing import Final
 from calsync.adapters.hub.desk import Shown
 from calsync.mapping.booking import booking_to_json, format_utc
 from calsync.mapping.booking_values import Booking, BookingStatus, FeedEntry
-from calsync.mapping.zones import to_utc
+from calsync.mapping.zones import span_utc
 
 #: What only those see who may read bookings.
 _READERS: Final = ("uid", "externalId", "seats", "refusal")
@@ -54,12 +54,12 @@ def thin(entry: FeedEntry, held: Booking | None, room_zone: str) -> dict[str, ob
     }
     if held is not None:
         content = held.content
-        zone = content.zone or room_zone
+        start, end = span_utc(content.start, content.end, content.zone or room_zone)
         doc |= {
             "bookingStatus": held.status.value,
             "origin": held.origin.value,
-            "startUtc": format_utc(to_utc(content.start, zone)),
-            "endUtc": format_utc(to_utc(content.end, zone)),
+            "startUtc": format_utc(start),
+            "endUtc": format_utc(end),
             "series": content.recurrence is not None,
         }
     return doc

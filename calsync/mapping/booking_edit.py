@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from calsync.mapping.booking import (
     READ_ONLY,
@@ -49,8 +49,9 @@ def patched(booking: Booking, patch: Mapping[str, object], room_zone: str) -> Wi
     if "recurrenceOverrides" not in wanted and "recurrenceOverrides" in merged:
         if not any(merged.get(name) for name in _SERIES):
             del merged["recurrenceOverrides"]
-        else:
-            merged["recurrenceOverrides"] = _moved(merged, current)
+        elif (start := parse_local(str(merged.get("start")))) is not None:
+            shift = start - datetime.fromisoformat(str(current["start"]))
+            merged["recurrenceOverrides"] = _moved(merged["recurrenceOverrides"], shift)
     return read_wish(merged, room_zone)
 
 
@@ -66,21 +67,14 @@ def _refuse_read_only(booking: Booking, patch: Mapping[str, object], room_zone: 
         raise InvalidBooking(wrong)
 
 
-def _moved(merged: Mapping[str, object], current: Mapping[str, object]) -> dict[str, object]:
-    overrides = merged["recurrenceOverrides"]
-    assert isinstance(overrides, Mapping)
-    old, new = parse_local(str(current.get("start"))), parse_local(str(merged.get("start")))
-    if old is None or new is None or old == new:
-        return dict(overrides)
-    shift = new - old
-    moved = {}
-    for key, patch in overrides.items():
-        slot = parse_local(key)
-        try:
-            moved[key if slot is None else (slot + shift).isoformat()] = patch
-        except OverflowError:  # so far off that the new start itself is refused
-            moved[key] = patch
-    return moved
+def _moved(overrides: Mapping[str, object], shift: timedelta) -> Mapping[str, object]:
+    try:
+        return {
+            (datetime.fromisoformat(key) + shift).isoformat(): patch
+            for key, patch in overrides.items()
+        }
+    except OverflowError:  # so far off that the new start itself is refused
+        return overrides
 
 
 def occurrence(booking: Booking, recurrence_id: str) -> datetime | None:
@@ -105,10 +99,11 @@ def with_occurrence(
     patches = dict(overrides) if isinstance(overrides, Mapping) else {}
     key = slot.isoformat()
     series = booking.content.recurrence
+    assert series is not None
     if patch is None:
         # An additional occurrence has no slot of the rule behind it: it just goes.
         patches.pop(key, None)
-        if series is not None and is_slot(series.rule, booking.content.start, slot):
+        if is_slot(series.rule, booking.content.start, slot):
             patches[key] = {"excluded": True}
     else:
         unknown = [n for n in patch if n not in OVERRIDE and n != "@type"]

@@ -43,8 +43,6 @@ def has_before(booking: Booking, slot: datetime) -> bool:
 def _slots_before(booking: Booking, slot: datetime) -> list[datetime]:
     series, start = booking.content.recurrence, booking.content.start
     assert series is not None
-    if slot <= start:
-        return []
     found = dates.dates(series.rule, start.date(), start.date(), slot.date() - timedelta(days=1))
     return [datetime.combine(day, start.time()) for day in found]
 
@@ -72,7 +70,7 @@ def until(booking: Booking, slot: datetime, room_zone: str) -> Wish:
     doc["recurrenceOverrides"] = {
         key: patch
         for key, patch in _members(doc, "recurrenceOverrides").items()
-        if (parse_local(key) or slot) < slot
+        if datetime.fromisoformat(key) < slot
     }
     return read_wish(doc, room_zone)
 
@@ -84,14 +82,14 @@ def onwards(booking: Booking, slot: datetime, patch: Mapping[str, object], room_
     for name in _NAMES:
         doc.pop(name, None)
     rule = dict(_members(doc, "recurrenceRule"))
-    if isinstance(rule.get("count"), int):
+    if "count" in rule:
         rule["count"] -= len(_slots_before(booking, slot))
     doc["recurrenceRule"] = rule
     doc["start"] = slot.isoformat()
     kept = {
         key: one
         for key, one in _members(doc, "recurrenceOverrides").items()
-        if (parse_local(key) or slot) >= slot
+        if datetime.fromisoformat(key) >= slot
     }
     return _changed(doc, kept, slot, patch, room_zone)
 
@@ -114,12 +112,9 @@ def _changed(
         what = "this member is not known for several dates"
         raise InvalidBooking(FieldError(pointer(name), what) for name in wrong)
     shift = _shift(patch, slot)
-    asked = {n: v for n, v in patch.items() if n not in ("start", "@type")}
-    made = merge_patch(doc, asked)
+    made = merge_patch(doc, {n: v for n, v in patch.items() if n != "@type"})
     assert isinstance(made, dict)
-    start = parse_local(str(doc["start"]))
-    assert start is not None
-    made["start"] = (start + shift).isoformat()
+    made["start"] = _moved(str(doc["start"]), shift)
     made["recurrenceOverrides"] = {
         _moved(key, shift): {n: v for n, v in one.items() if n not in patch}
         for key, one in overrides.items()
@@ -149,9 +144,8 @@ def _shift(patch: Mapping[str, object], slot: datetime) -> timedelta:
     return start - slot
 
 
-def _moved(key: str, shift: timedelta) -> str:
-    at = parse_local(key)
-    return key if at is None else (at + shift).isoformat()
+def _moved(local: str, shift: timedelta) -> str:
+    return (datetime.fromisoformat(local) + shift).isoformat()
 
 
 def _members(doc: Mapping[str, object], name: str) -> Mapping[str, Any]:

@@ -86,8 +86,10 @@ def read_series(form: Form, plain: Occupancy, room_zone: str) -> Occupancy | Non
         rule = read_rrule(form, plain, room_zone)
     elif form.members("recurrenceOverrides"):
         form.fail("recurrenceOverrides", "only a series has these", "Give a recurrenceRule, too")
-    if form.errors or rule is None:
-        return None if form.errors else plain
+    if form.errors:
+        return None
+    if rule is None:
+        return plain
     first = dates.first(rule, plain.start.date())
     if first != plain.start.date():
         what = "the series does not start on a date of its rule"
@@ -104,7 +106,7 @@ def _read_overrides(form: Form, plain: Occupancy, rule: Rule) -> Recurrence:
     patches = form.members("recurrenceOverrides")
     if len(patches) > MAX_OVERRIDES:
         form.fail("recurrenceOverrides", f"at most {MAX_OVERRIDES} dates may be changed")
-        return Recurrence(rule=rule)
+        patches = {}
     for key, patch in patches.items():
         at = pointer("recurrenceOverrides", key)
         slot = parse_local(key)
@@ -126,21 +128,17 @@ def _read_overrides(form: Form, plain: Occupancy, rule: Rule) -> Recurrence:
                 if not is_slot(rule, plain.start, slot):
                     what = "the rule gives no occurrence at this time"
                     inner.fail("excluded", what, "Name an occurrence by its local start")
-            elif (override := read_override(inner, plain, slot)) is not None:
-                overrides.append(override)
-    return Recurrence(
-        rule=rule,
-        excluded=tuple(sorted(excluded)),
-        overrides=tuple(sorted(overrides, key=lambda o: o.recurrence_id)),
-    )
+            else:
+                overrides.append(_read_override(inner, plain, slot))
+    # As they came: the canonical form sorts them.
+    return Recurrence(rule=rule, excluded=tuple(excluded), overrides=tuple(overrides))
 
 
-def read_override(form: Form, plain: Occupancy, slot: datetime) -> Override | None:
-    """The occurrence as the patch has it; None where the patch is wrong."""
-    before = len(form.errors)
+def _read_override(form: Form, plain: Occupancy, slot: datetime) -> Override:
+    """The occurrence as the patch has it. The canonical form takes the title of a private one."""
     form.refuse_unknown(OVERRIDE)
     all_day = form.flag("showWithoutTime", plain.all_day)
-    start = form.local("start", slot) or slot
+    start = form.local("start") or slot
     length = form.duration("duration")
     busy = read_busy(form, plain.busy)
     private = form.choice(
@@ -155,14 +153,12 @@ def read_override(form: Form, plain: Occupancy, slot: datetime) -> Override | No
         form.fail("duration", "five years or more is no booking", "Book less time")
     if length is None and all_day != plain.all_day:
         form.fail("duration", "is missing", "An occurrence that changes its kind needs a length")
-    if len(form.errors) > before:
-        return None
     return Override(
         recurrence_id=slot,
         start=start,
         end=start + (plain.duration if length is None else length.wall),
         all_day=all_day,
         busy=busy,
-        title=None if private else title,
+        title=title,
         private=private,
     )

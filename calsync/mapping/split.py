@@ -71,9 +71,8 @@ def split(occ: Occupancy, room_zone: str, horizon: Interval) -> list[Part]:
     if pieces is None:
         return _date_by_date(occ, series, room_zone, horizon, why)
     parts: list[Part] = []
-    for suffix, piece in pieces.items():
-        if piece.recurrence is not None:
-            parts += _uncrossed(suffix, piece, piece.recurrence, room_zone)
+    for suffix, (piece, share) in pieces.items():
+        parts += _uncrossed(suffix, piece, share, room_zone)
     alone = [*_skipped(occ, series), *_strays(occ, series)]
     return parts + [_single(o, occ, room_zone) for o in alone]
 
@@ -117,14 +116,14 @@ def _skipped(occ: Occupancy, series: Recurrence) -> list[Override]:
     return alone
 
 
-def _pieces(occ: Occupancy, series: Recurrence) -> dict[str, Occupancy] | None:
+def _pieces(occ: Occupancy, series: Recurrence) -> dict[str, tuple[Occupancy, Recurrence]] | None:
     """The series a rule is cut into, each with its share of the exceptions, by suffix."""
     found = _cut(occ, series)
     if found is None:
         return None
-    pieces: dict[str, Occupancy] = {}
-    for number, piece in enumerate(found, 1):
-        begun = begin(*piece, occ.duration, occ.zone)
+    pieces: dict[str, tuple[Occupancy, Recurrence]] = {}
+    for number, (given, base) in enumerate(found, 1):
+        begun = begin(given, base, occ.duration, occ.zone)
         if begun is None:
             continue
         rule, start = begun
@@ -133,7 +132,8 @@ def _pieces(occ: Occupancy, series: Recurrence) -> dict[str, Occupancy] | None:
             excluded=tuple(at for at in series.excluded if is_slot(rule, start, at)),
             overrides=tuple(o for o in series.overrides if is_slot(rule, start, o.recurrence_id)),
         )
-        pieces[f"s{number}"] = replace(occ, start=start, end=start + occ.duration, recurrence=share)
+        piece = replace(occ, start=start, end=start + occ.duration, recurrence=share)
+        pieces[f"s{number}"] = piece, share
     return pieces
 
 
@@ -145,8 +145,6 @@ def _strays(occ: Occupancy, series: Recurrence) -> list[Override]:
 def _uncrossed(suffix: str, occ: Occupancy, series: Recurrence, room_zone: str) -> list[Part]:
     """The series without the overrides it cannot hold, and those as single items."""
     out = _crossing(occ, series)
-    if not out:
-        return [Part(suffix, occ)] if lives(occ, series) else []
     names = {override.recurrence_id for override in out}
     slots = {at for at in names if is_slot(series.rule, occ.start, at)}
     rest = replace(
@@ -154,15 +152,13 @@ def _uncrossed(suffix: str, occ: Occupancy, series: Recurrence, room_zone: str) 
         excluded=tuple(sorted({*series.excluded, *slots})),
         overrides=tuple(o for o in series.overrides if o.recurrence_id not in names),
     )
-    singles = [_single(override, occ, room_zone) for override in out]
-    if not lives(occ, rest):
-        return singles
-    return [Part(suffix, replace(occ, recurrence=rest)), *singles]
+    kept = [Part(suffix, replace(occ, recurrence=rest))] if lives(occ, rest) else []
+    return kept + [_single(override, occ, room_zone) for override in out]
 
 
 def lives(occ: Occupancy, series: Recurrence) -> bool:
     """Whether any occurrence is left. Exchange keeps no series without one."""
-    if series.rule.endless or series.overrides:
+    if series.overrides:
         return True
     excluded = set(series.excluded)
     first = occ.start.date()
@@ -181,7 +177,7 @@ def _crossing(occ: Occupancy, series: Recurrence) -> list[Override]:
     stricter than Exchange may be, and right either way.
     """
     out: list[Override] = []
-    kept: tuple[date, date] | None = None  # slot and place of the last one that stays
+    kept: date | None = None  # the place of the last one that stays
     for override in series.overrides:
         slot, place = override.recurrence_id.date(), override.start.date()
         if not is_slot(series.rule, occ.start, override.recurrence_id):
@@ -192,10 +188,10 @@ def _crossing(occ: Occupancy, series: Recurrence) -> list[Override]:
             crosses = (before is not None and place <= before) or (
                 after is not None and place >= after
             )
-            if crosses or (kept is not None and kept[0] == before and place <= kept[1]):
+            if crosses or (kept is not None and place <= kept):
                 out.append(override)
                 continue
-        kept = slot, place
+        kept = place
     return out
 
 
@@ -283,10 +279,10 @@ def join(
         return canonical_occupancy(_join_main(occ, series, changed))
     if suffix[0] == "x":
         return canonical_occupancy(_join_single(occ, series, suffix, changed, room_zone))
-    piece = (_pieces(occ, series) or {}).get(suffix)
-    if piece is None or piece.recurrence is None:
+    pieces = _pieces(occ, series) or {}
+    if suffix not in pieces:
         raise _cannot_join(f"the booking has no part {suffix!r}")
-    share = piece.recurrence
+    piece, share = pieces[suffix]
     found = _join_piece(piece, share, changed)
     # Dates that are single items of their own are not this part's to change.
     found |= {o.recurrence_id: o for o in _crossing(piece, share)}
@@ -422,9 +418,11 @@ def _join_piece(
 def _join_endless(
     piece: Occupancy, series: Recurrence, changed: Occupancy | None
 ) -> dict[datetime, Override | None]:
-    mine = changed.recurrence if changed is not None else None
-    if changed is None or mine is None or replace(changed, recurrence=series) != piece:
+    if changed is None or replace(changed, recurrence=series) != piece:
         raise _cannot_join("one of several endless series was moved or removed")
+    mine = changed.recurrence
+    if mine is None:
+        raise _cannot_join("one of several endless series became a single item")
     if mine.rule != series.rule:
         raise _cannot_join("one of several endless series got another rule")
     found: dict[datetime, Override | None] = dict.fromkeys(mine.excluded)

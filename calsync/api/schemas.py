@@ -369,6 +369,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 _object({"start": _INSTANT, "end": _INSTANT}, "start", "end", closed=True)
             ),
             "alternatives": _list(_ref("Alternative")),
+            "times": _TIMES,
         },
         "reason",
         closed=True,

@@ -20,18 +20,22 @@ _MOST = 50
 def read_refusal(form: Form) -> Refusal:
     """What ``form`` says; problems are kept in it."""
     form.refuse_unknown(("code", "reason", "dates", "conflicts", "alternatives", "times"))
-    reason = clean_title(form.text("reason", limit=_LONGEST))
-    if reason is None:
+    before = len(form.errors)
+    reason = _clean(form.text("reason", limit=_LONGEST) or "")
+    if not reason and len(form.errors) == before:
         form.fail("reason", "is missing", "Say why, in a sentence for the person who booked")
-    code = form.text("code", limit=64, default="refused") or "refused"
+    code = form.text("code", limit=64) or "refused"
     if not _CODE.fullmatch(code):
         form.fail("code", "is not a code", "Use small letters, digits and dashes")
     dates = [_local(form, one) for one in form.items("dates", limit=MAX_OVERRIDES)]
     conflicts = [_span(form, one, "conflicts") for one in form.items("conflicts", limit=_MOST)]
     times = [_span(form, one, "times") for one in form.items("times", limit=_MOST)]
-    rooms = [_alternative(form, one) for one in form.items("alternatives", limit=_MOST)]
+    rooms = [
+        _alternative(form, one, number)
+        for number, one in enumerate(form.items("alternatives", limit=_MOST))
+    ]
     return Refusal(
-        reason=reason or "",
+        reason=reason,
         code=code,
         dates=tuple(sorted(one for one in dates if one is not None)),
         conflicts=tuple(one for one in conflicts if one is not None),
@@ -40,7 +44,15 @@ def read_refusal(form: Form) -> Refusal:
     )
 
 
+def _clean(text: str) -> str:
+    """On one line, as safe as a title, which may be shorter only."""
+    return " ".join(word for part in text.split() if (word := clean_title(part)) is not None)
+
+
 def _local(form: Form, value: object) -> datetime | None:
+    if value is None:
+        # Without any date the refusal would be one of the whole series.
+        form.fail("dates", "an entry is null", "Leave it out")
     return Form({"dates": value}, at=form.at, errors=form.errors).local("dates")
 
 
@@ -61,9 +73,9 @@ def _instant(value: object) -> datetime | None:
         return None
 
 
-def _alternative(form: Form, value: object) -> Alternative | None:
+def _alternative(form: Form, value: object, number: int) -> Alternative | None:
     if isinstance(value, Mapping):
-        inner = Form(value, at=form.at, errors=form.errors)
+        inner = Form(value, at=f"{form.at}/alternatives/{number}", errors=form.errors)
         room_id, name = inner.text("roomId", limit=64), clean_title(inner.text("name", limit=4096))
         capacity = inner.whole("capacity", low=1, high=100_000)
         if room_id:

@@ -56,27 +56,27 @@ def rule_to_json(rule: Rule) -> dict[str, object]:
 
 def read_rule(form: Form, plain: Occupancy, room_zone: str) -> Rule | None:
     """The rule that ``form`` holds, for a series that begins as ``plain``."""
-    form.refuse_unknown((*_KNOWN, *_UNSAYABLE))
     before = len(form.errors)
+    form.refuse_unknown((*_KNOWN, *_UNSAYABLE))
     form.choice("@type", {"RecurrenceRule": None}, None)
     for name in _UNSAYABLE:
         if form.has(name):
             form.fail(name, "a room cannot be booked by this", "Use days, weeks, months or years")
-    if form.text("rscale", limit=20, default="gregorian") not in ("gregorian", "GREGORIAN"):
-        form.fail("rscale", "only the Gregorian calendar is known")
+    if form.doc.get("rscale") not in (None, "gregorian", "GREGORIAN"):
+        form.fail("rscale", "only the Gregorian calendar is known", "Leave it out")
     form.choice("skip", {"omit": None}, None)
     if not form.has("frequency"):
         form.fail("frequency", "is missing", f"Use {', '.join(_FREQUENCIES)}")
     frequency = form.choice("frequency", _FREQUENCIES, Frequency.DAILY)
-    interval = form.whole("interval", low=1, high=rrule.MAX_INTERVAL, default=1)
+    interval = form.whole("interval", low=1, high=rrule.MAX_INTERVAL)
     count = form.whole("count", low=1, high=rrule.MAX_COUNT)
     until = _until(form, plain.start)
     if count is not None and until is not None:
         form.fail("count", "a series has a count or an until, not both")
     by_day = _days(form)
-    month_days = _numbers(form, "byMonthDay", 31, negative=True)
+    month_days = _numbers(form, "byMonthDay", 31)
     months = _months(form)
-    positions = _numbers(form, "bySetPosition", 366, negative=True)
+    positions = _numbers(form, "bySetPosition", 366)
     week_start = form.choice("firstDayOfWeek", _DAYS, Weekday.MO)
     if len(form.errors) > before:
         return None
@@ -92,8 +92,7 @@ def read_rule(form: Form, plain: Occupancy, room_zone: str) -> Rule | None:
         until=until,
     )
     # Through the text, so that both spellings pass one and the same gate.
-    zone = plain.zone or room_zone
-    text = rrule.format_rrule(rule, start=plain.start, zone=zone, all_day=plain.all_day)
+    text = rrule.format_rrule(rule, start=plain.start, zone=plain.zone, all_day=plain.all_day)
     return _checked(form, "", text, plain, room_zone)
 
 
@@ -124,16 +123,15 @@ def _until(form: Form, start: datetime) -> date | None:
     value = form.doc.get("until")
     if value is None:
         return None
-    parsed = parse_local(value) if isinstance(value, str) else None
-    if parsed is None:
+    if not isinstance(value, str) or (parsed := parse_local(value)) is None:
         form.fail("until", "is not a local date and time", "Write 2026-12-31T23:59:59")
         return None
     if parsed.year < FIRST_YEAR:
         form.fail("until", "lies before the start", "Set it to the last date of the series")
         return None
-    whole_day = isinstance(value, str) and len(value) == 10
     last = parsed.date()
-    if not whole_day and parsed.time() < start.time():
+    is_date = len(value) == len("2026-12-31")
+    if not is_date and parsed.time() < start.time():
         last -= timedelta(days=1)
     return last
 
@@ -149,16 +147,18 @@ def _days(form: Form) -> tuple[Nth, ...]:
         inner.choice("@type", {"NDay": None}, None)
         if not inner.has("day"):
             inner.fail("day", "is missing", f"Use {', '.join(_DAYS)}")
-        position = inner.whole("nthOfPeriod", low=-53, high=53, default=0)
+        position = inner.whole("nthOfPeriod", low=-53, high=53)
+        if position == 0:
+            inner.fail("nthOfPeriod", "must not be 0", "Leave it out for every such day")
         days.append(Nth(inner.choice("day", _DAYS, Weekday.MO), position or 0))
     return tuple(sorted(set(days), key=lambda n: (n.weekday, n.position)))
 
 
-def _numbers(form: Form, name: str, top: int, *, negative: bool) -> tuple[int, ...]:
+def _numbers(form: Form, name: str, top: int) -> tuple[int, ...]:
+    """Positive ones count from the beginning, negative ones from the end."""
     found = set()
     for entry in form.items(name, limit=100):
-        good = isinstance(entry, int) and not isinstance(entry, bool) and entry != 0
-        if not good or not isinstance(entry, int) or not (-top if negative else 1) <= entry <= top:
+        if not isinstance(entry, int) or isinstance(entry, bool) or not 1 <= abs(entry) <= top:
             form.fail(name, f"must hold whole numbers up to {top}, without 0")
             break
         found.add(entry)

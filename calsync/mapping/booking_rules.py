@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 
 from calsync.mapping.booking_form import Form, Length, format_duration
@@ -20,6 +20,16 @@ from calsync.model import Interval, Weekday
 _DAYS: Final = {day.name.lower(): day for day in Weekday}
 _CLOCK: Final = re.compile(r"([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
 _DAY: Final = timedelta(days=1)
+#: By how much a day on which the clocks change is shorter or longer.
+_SHIFT: Final = timedelta(hours=1)
+_MEMBERS: Final = (
+    "openingHours",
+    "minNotice",
+    "minDuration",
+    "maxDuration",
+    "maxAhead",
+    "seatsWithinCapacity",
+)
 #: Dates of one kind of violation that are listed.
 _LISTED: Final = 10
 MAX_OPENINGS: Final = 50
@@ -98,17 +108,22 @@ def _length(
 ) -> Iterator[Violation]:
     longest, shortest = rules.longest, rules.shortest
     if longest is not None:
-        # A day may have 25 hours.
-        most = max(longest, _DAY + timedelta(hours=1)) if all_day and longest >= _DAY else longest
-        wrong = [one for one in wanted if one.end - one.start > most]
+        wrong = [one for one in wanted if _lasts(one, all_day=all_day) > longest]
         if wrong:
             what = f"a booking of this room lasts {_said(longest)} at most"
             yield Violation("maxDuration", what, "Book less time", _dates(wrong, zone))
     if shortest is not None:
-        wrong = [one for one in wanted if one.end - one.start < shortest]
+        wrong = [one for one in wanted if _lasts(one, all_day=all_day) < shortest]
         if wrong:
             what = f"a booking of this room lasts {_said(shortest)} at least"
             yield Violation("minDuration", what, "Book more time", _dates(wrong, zone))
+
+
+def _lasts(one: Interval, *, all_day: bool) -> timedelta:
+    """Whole days are days, also those of 23 and 25 hours."""
+    length = one.end - one.start
+    days = _DAY * round(length / _DAY)
+    return days if all_day and days and abs(length - days) <= _SHIFT else length
 
 
 def _opening(
@@ -128,7 +143,10 @@ def _opening(
 
 def _is_open(opening: Sequence[Opening], one: Interval, zone: str, *, all_day: bool) -> bool:
     start, end = to_wall(one.start, zone), to_wall(one.end, zone)
-    day = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    if end <= start:
+        # In the hour that comes twice an end may read as earlier than its start.
+        end = start + (one.end - one.start)
+    day = datetime.combine(start, time.min)
     while day < end:
         hours = [o for o in opening if _weekday(day) in o.days]
         low, high = max(start, day) - day, min(end, day + _DAY) - day
@@ -147,8 +165,8 @@ def _within(hours: Sequence[Opening], low: timedelta, high: timedelta) -> bool:
     """Through openings that touch, too."""
     reached = low
     for opening in sorted(hours, key=lambda o: o.opens):
-        if timedelta(minutes=opening.opens) <= reached < timedelta(minutes=opening.closes):
-            reached = timedelta(minutes=opening.closes)
+        if timedelta(minutes=opening.opens) <= reached:
+            reached = max(reached, timedelta(minutes=opening.closes))
     return reached >= high
 
 
@@ -173,12 +191,12 @@ def _dates(wrong: Sequence[Interval], zone: str) -> tuple[datetime, ...]:
 
 
 def _said(length: timedelta) -> str:
-    minutes = int(length.total_seconds() // 60)
-    for size, unit in ((1440, "day"), (60, "hour")):
-        if minutes >= size and minutes % size == 0:
-            count = minutes // size
+    seconds = length // timedelta(seconds=1)
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        count, rest = divmod(seconds, size)
+        if count and not rest:
             return f"{count} {unit}{'s' if count > 1 else ''}"
-    return f"{minutes} minute{'s' if minutes != 1 else ''}"
+    return "0 minutes"
 
 
 # --- JSON ------------------------------------------------------------------------------------
@@ -214,12 +232,7 @@ def _clock(minutes: int) -> str:
 
 def read_rules(form: Form) -> BookingRules:
     """The rules that ``form`` says; problems go into it."""
-    form.refuse_unknown(
-        (
-            *("openingHours", "minNotice", "minDuration", "maxDuration", "maxAhead"),
-            "seatsWithinCapacity",
-        )
-    )
+    form.refuse_unknown(_MEMBERS)
     rules = BookingRules(
         opening=_read_opening(form),
         notice=_wall(form.duration("minNotice")),
@@ -238,13 +251,7 @@ def _wall(length: Length | None) -> timedelta | None:
 
 
 def _read_opening(form: Form) -> tuple[Opening, ...]:
-    if not form.has("openingHours"):
-        return ()
-    said = form.doc.get("openingHours")
-    if not isinstance(said, list) or len(said) > MAX_OPENINGS:
-        form.fail("openingHours", f"must be a list of at most {MAX_OPENINGS}")
-        return ()
-    found = [_one_opening(one) for one in said]
+    found = [_one_opening(one) for one in form.items("openingHours", limit=MAX_OPENINGS)]
     if None in found:
         what = "has an entry that is no opening"
         todo = 'Write {"days": ["mo"], "opens": "08:00", "closes": "18:00"}'

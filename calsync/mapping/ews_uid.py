@@ -8,7 +8,6 @@ it behind "vCal-Uid" ([MS-OXCICAL] 2.1.3.1.1.20.26, PidLidGlobalObjectId [MS-OXO
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from binascii import Error
 from typing import Final
 
 #: What every global object id begins with.
@@ -67,7 +66,7 @@ def _blob(text: object) -> bytes | None:
         return None
     try:
         blob = b64decode(text.strip(), validate=True)
-    except (Error, ValueError):
+    except ValueError:
         return None
     return blob if blob.startswith(_HEAD) and len(blob) >= _DATA else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,36 @@ def test_the_ends_of_the_calendar_do_not_overflow() -> None:
     ],
 )
 def test_titles(raw: str | None, title: str | None) -> None:
+    assert clean_title(raw) == title
+
+
+@pytest.mark.parametrize(
+    ("raw", "title"),
+    [
+        (5, None),
+        # 255 units of UTF-16, of which an emoji takes two; what is cut ends in no blank.
+        ("x" * 255, "x" * 255),
+        ("x" * 256, "x" * 255),
+        ("\u00e9" * 255, "\u00e9" * 255),
+        ("\u00e9" * 256, "\u00e9" * 255),
+        ("x" * 253 + "\U0001f4c5", "x" * 253 + "\U0001f4c5"),
+        ("x" * 254 + "\U0001f4c5", "x" * 254),
+        ("x" * 254 + " y", "x" * 254),
+        # Blanks of all kinds, at the ends and between.
+        (" a b ", "a b"),
+        ("a  b", "a b"),
+        ("\u00a0a\u2003\u00e9\u3000", "a \u00e9"),
+        ("tab\there", "tab here"),
+        ("a\x1cb", "a b"),
+        ("a\x85b", "a b"),
+        # What changes what a reader sees is left out, character by character at its limits.
+        *((f"a{char}b", "ab") for char in "\x00\x08\x0e\x1b\x7f\x84\x86\x9f\xad\u061c\u115f"),
+        *((f"a{char}b", "ab") for char in "\u1160\u180e\u200b\u200f\u202a\u202e\u2060\u206f"),
+        *((f"a{char}b", "ab") for char in "\ud800\udfff\ufeff\ufff9\ufffb\U000e0000\U000e007f"),
+        *((f"a{char}b", f"a{char}b") for char in "~\u00a1\u061d\u1161\u2010\u2070\ufffc\U000e0080"),
+    ],
+)
+def test_titles_at_their_limits(raw: Any, title: str | None) -> None:
     assert clean_title(raw) == title
 
 

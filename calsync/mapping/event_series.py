@@ -330,11 +330,9 @@ def _fit_instants(
         span = read_span(event, event.get("isAllDay"), series.how.room_zone)
         start, end = _walls(span, series.zone)
         slot = _nearest(series, start)
-        if slot in overrides or slot in excluded:
-            continue
-        occ = series.occ
-        if (start, end) != (slot, slot + occ.duration):
-            overrides[slot] = replace(unchanged(occ, slot), start=start, end=end)
+        if slot not in overrides and slot not in excluded:
+            # One that stands where the guess is changes nothing, and is dropped in the end.
+            overrides[slot] = replace(unchanged(series.occ, slot), start=start, end=end)
 
 
 def _nearest(series: _Series, wall: datetime) -> datetime:

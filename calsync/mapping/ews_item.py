@@ -47,7 +47,6 @@ _ANSWERS: Final = {
     "Accept": "accepted",
     "Decline": "declined",
     "NoResponseReceived": "notResponded",
-    "Unknown": "none",
 }
 #: Bits of AppointmentState ([MS-OXOCAL] 2.2.1.10, PidLidAppointmentStateFlags).
 _RECEIVED, _CANCELLED = 2, 4

@@ -105,7 +105,7 @@ def _in_month(rule: Rule, period: str, shortest: int) -> dict[str, Any]:
     if rule.by_day:
         return _relative(rule, period)
     days = rule.by_month_day
-    if len(days) == 1 and not rule.by_set_pos:
+    if len(days) == 1:
         if days[0] < 0:
             _unsayable("it counts days from the end of the month")
         if days[0] > shortest:
@@ -193,8 +193,7 @@ def _days(pattern: Mapping[str, Any]) -> tuple[Nth, ...]:
     raw = pattern.get("daysOfWeek")
     if not isinstance(raw, list) or not raw or len(raw) > 50:
         _bad("pattern.daysOfWeek", raw)
-    found = {_weekday(value, "pattern.daysOfWeek") for value in raw}
-    return tuple(Nth(day) for day in sorted(found))
+    return tuple(Nth(_weekday(value, "pattern.daysOfWeek")) for value in raw)
 
 
 def _weekday(value: object, member: str) -> Weekday:
@@ -218,8 +217,8 @@ def _day_in_month(pattern: Mapping[str, Any], kind: str) -> tuple[tuple[int, ...
     if not kind.startswith("absolute"):
         return (), ()
     day = _whole(pattern, "dayOfMonth", 1, 31, "pattern.dayOfMonth")
-    # The last that fits; where there is but one month, ``canonical`` says it by that month's length.
-    return ((day,), ()) if day <= 28 else (tuple(range(28, day + 1)), (-1,))
+    # In a shorter month its last: the latest of the days up to it. ``canonical`` says it shorter.
+    return tuple(range(1, day + 1)), (-1,)
 
 
 def _range(raw: Mapping[str, Any], start: datetime) -> tuple[int | None, date | None]:

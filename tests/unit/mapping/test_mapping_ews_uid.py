@@ -19,7 +19,7 @@ OWN = HEAD + NO_DATE + TIMES + DATA
 DATED = HEAD + DATE + TIMES + DATA
 #: Of the least length: nothing follows.
 EMPTY = HEAD + NO_DATE + TIMES + NO_DATE
-FOREIGN = "vCal-Uid".encode().hex().upper() + "01000000"
+FOREIGN = b"vCal-Uid".hex().upper() + "01000000"
 
 
 def base64(hexadecimal: str) -> str:
@@ -49,7 +49,8 @@ def wrapped(data: bytes) -> str:
         (None, "x@y", "x@y"),
         (None, DATED, OWN),
         (None, DATED.lower(), OWN),
-        (None, EMPTY, EMPTY),
+        (None, HEAD + DATE + TIMES + NO_DATE, EMPTY),
+        (None, "ab" * 40, "ab" * 40),
         (None, DATED[:78], DATED[:78]),
         (None, HEAD + "no hex", HEAD + "no hex"),
         (None, "", ""),
@@ -81,6 +82,7 @@ def test_a_global_id_has_4096_characters_at_most() -> None:
     [
         ("x@firm.example", "x@firm.example"),
         ("", ""),
+        ("ab" * 40, "ab" * 40),
         (OWN, OWN),
         (OWN.lower(), OWN),
         (DATED, OWN),
@@ -105,6 +107,7 @@ def test_the_meeting_that_a_uid_is_of(uid: str, meeting: str) -> None:
         (EMPTY, EMPTY),
         ("x@firm.example", wrapped(b"x@firm.example\0")),
         ("gr\u00fc\u00df@y", wrapped("gr\u00fc\u00df@y\0".encode())),
+        ("ab" * 40, wrapped(b"ab" * 40 + b"\0")),
         ("half \ud83d pair", wrapped(b"half ? pair\0")),
         # It begins like one of Exchange's, but is none.
         (HEAD + "no hex", wrapped(f"{HEAD}no hex\0".encode())),

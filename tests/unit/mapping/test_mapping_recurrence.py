@@ -80,6 +80,7 @@ def refusal(rule: Rule, *, zone: str | None = None) -> UnsayableRecurrence:
             for limit in (
                 {"by_month_day": (5, 6)},
                 {"by_month_day": (5, 6), "by_set_pos": (1,)},
+                {"by_month_day": (28, 29, 30, 31)},
                 {"by_month_day": (28, 30), "by_set_pos": (-1,)},
             )
         ),
@@ -91,6 +92,7 @@ def refusal(rule: Rule, *, zone: str | None = None) -> UnsayableRecurrence:
             for limit in (
                 {"by_day": (Nth(MO),), "by_month_day": (5,)},
                 {"by_day": (Nth(MO, 1), Nth(TU, 1))},
+                {"by_day": (Nth(MO, 1), Nth(TU)), "by_set_pos": (1,)},
             )
         ),
         *(
@@ -178,6 +180,12 @@ def test_a_pattern_and_back(rule: Rule, start: datetime, pattern: dict[str, Any]
         "range": {"type": "noEnd", "startDate": start.date().isoformat()},
     }
     assert from_graph(made, start=start) == rule
+
+
+def test_another_spelling_is_said_as_well() -> None:
+    spelt = Rule(frequency=MONTHLY, by_day=(Nth(MO, 1),))
+    form = Rule(frequency=MONTHLY, by_day=(Nth(MO),), by_set_pos=(1,))
+    assert to_graph(spelt, start=START, zone=None) == to_graph(form, start=START, zone=None)
 
 
 # --- from Graph ------------------------------------------------------------------------------
@@ -312,6 +320,12 @@ def test_what_a_range_means(span: dict[str, Any], count: int | None, until: date
         (weekly(interval=True), NO_END, "pattern.interval", "'True'"),
         (weekly(interval=1.0), NO_END, "pattern.interval", "'1.0'"),
         (weekly(daysOfWeek=[]), NO_END, "pattern.daysOfWeek", "'[]'"),
+        (
+            weekly(daysOfWeek=["monday"] * 51),
+            NO_END,
+            "pattern.daysOfWeek",
+            f'"{str(["monday"] * 51)[:60]}"',
+        ),
         (weekly(daysOfWeek="monday"), NO_END, "pattern.daysOfWeek", "'monday'"),
         (weekly(daysOfWeek=["monday", ""]), NO_END, "pattern.daysOfWeek", "''"),
         (weekly(daysOfWeek=["monday", 5]), NO_END, "pattern.daysOfWeek", "'5'"),
@@ -324,6 +338,7 @@ def test_what_a_range_means(span: dict[str, Any], count: int | None, until: date
         (yearly(month=0), NO_END, "pattern.month", "'0'"),
         (yearly(month=13), NO_END, "pattern.month", "'13'"),
         (weekly(), {}, "range.type", "'None'"),
+        (weekly(), {"type": 5}, "range.type", "'5'"),
         (weekly(), {"type": "Ever"}, "range.type", "'Ever'"),
         (
             weekly(),

@@ -492,6 +492,20 @@ def test_the_dates_of_a_custom_zone_where_they_are_listed() -> None:
     )
 
 
+def test_under_a_custom_zone_a_moved_date_fills_only_its_own() -> None:
+    event = custom("2026-11-20T09:00", "2026-11-20")
+    instances = [
+        listed("2026-11-20T09:00", "2026-11-20T10:00"),
+        listed("2026-11-21T09:00", "2026-11-21T10:00"),
+        changed("2026-11-23T09:00:00Z", "2026-11-22T12:00", "2026-11-22T13:00"),
+    ]
+    assert series(event, instances=instances) == Recurrence(
+        rule=Rule(frequency=Frequency.DAILY, count=4),
+        excluded=days("2026-11-22T10:00"),
+        overrides=(moved("2026-11-23T10:00", "2026-11-22T13:00", "2026-11-22T14:00"),),
+    )
+
+
 def test_under_a_custom_zone_a_cancelled_or_changed_date_stays_as_it_is_told() -> None:
     """A cancelled date goes by the day named there, whatever stands in the list of instances."""
     event = custom("2026-11-20T09:00", "2026-11-19")
@@ -710,7 +724,7 @@ def test_the_day_that_an_exception_of_whole_days_is_of(zone: str, original: str)
     )
 
 
-# --- removed dates ----------------------------------------------------------------------------------
+# --- removed dates --------------------------------------------------------------------------------
 
 
 def window(start: str, end: str) -> Interval:

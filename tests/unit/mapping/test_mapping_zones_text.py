@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from calsync.mapping import zones
-from calsync.mapping.fingerprint import dumps, fingerprint
+from calsync.mapping.fingerprint import dumps, fingerprint, loads
 from calsync.mapping.text import clean_title
-from calsync.model import Busy, Frequency, Occupancy, Override, Recurrence, Rule
+from calsync.model import Busy, Frequency, Nth, Occupancy, Override, Recurrence, Rule, Weekday
 
 
 @pytest.mark.parametrize(
@@ -159,6 +159,88 @@ def test_the_canonical_text_of_a_series() -> None:
         '"overrides":[{"id":"2026-01-05T09:00:00","start":"2026-01-05T09:00:00",'
         '"end":"2026-01-05T11:00:00","busy":"free","title":"\\u00c9"}]}}'
     )
+
+
+NINE, TEN = datetime(2026, 1, 5, 9), datetime(2026, 1, 5, 10)
+TIMES = '"start":"2026-01-05T09:00:00","end":"2026-01-05T10:00:00"'
+DAILY = Recurrence(rule=Rule(frequency=Frequency.DAILY))
+
+
+@pytest.mark.parametrize(
+    ("occ", "text"),
+    [
+        (Occupancy(start=NINE, end=TEN, zone="UTC"), f"{{{TIMES}}}"),
+        (
+            Occupancy(start=NINE, end=TEN, zone="UTC", busy=Busy.OOF, title='"\u00c9"'),
+            f'{{{TIMES},"busy":"oof","title":"\\"\\u00c9\\""}}',
+        ),
+        (Occupancy(start=NINE, end=TEN, zone="UTC", private=True), f'{{{TIMES},"private":true}}'),
+        (
+            Occupancy(
+                start=datetime(2026, 1, 5), end=datetime(2026, 1, 6), zone=None, all_day=True
+            ),
+            '{"start":"2026-01-05T00:00:00","end":"2026-01-06T00:00:00","zone":null}',
+        ),
+        (
+            Occupancy(start=NINE, end=TEN, zone="Europe/Berlin", recurrence=DAILY),
+            f'{{{TIMES},"zone":"Europe/Berlin","series":{{"freq":"DAILY"}}}}',
+        ),
+        (
+            Occupancy(
+                start=NINE,
+                end=TEN,
+                zone="UTC",
+                recurrence=Recurrence(
+                    rule=Rule(
+                        frequency=Frequency.MONTHLY,
+                        interval=2,
+                        by_day=(Nth(Weekday.MO, -1), Nth(Weekday.TU)),
+                        by_month_day=(5, -1),
+                        by_month=(1, 3),
+                        by_set_pos=(1, -1),
+                        week_start=Weekday.SU,
+                        count=7,
+                    ),
+                ),
+            ),
+            f'{{{TIMES},"series":{{"freq":"MONTHLY","interval":2,"byday":[[-1,"MO"],[0,"TU"]],'
+            '"bymonthday":[5,-1],"bymonth":[1,3],"bysetpos":[1,-1],"wkst":"SU","count":7}}',
+        ),
+        (
+            Occupancy(
+                start=NINE,
+                end=TEN,
+                zone="UTC",
+                recurrence=Recurrence(
+                    rule=Rule(frequency=Frequency.DAILY, until=date(2026, 1, 31)),
+                    excluded=(datetime(2026, 1, 6, 9),),
+                    overrides=(
+                        Override(recurrence_id=NINE, start=NINE, end=TEN),
+                        Override(
+                            recurrence_id=datetime(2026, 1, 7, 9),
+                            start=datetime(2026, 1, 7),
+                            end=datetime(2026, 1, 8),
+                            all_day=True,
+                            busy=Busy.FREE,
+                            title="Other",
+                        ),
+                        Override(
+                            recurrence_id=datetime(2026, 1, 8, 9), start=NINE, end=TEN, private=True
+                        ),
+                    ),
+                ),
+            ),
+            f'{{{TIMES},"series":{{"freq":"DAILY","until":"2026-01-31",'
+            f'"excluded":["2026-01-06T09:00:00"],"overrides":[{{"id":"2026-01-05T09:00:00",{TIMES}}},'
+            '{"id":"2026-01-07T09:00:00","start":"2026-01-07T00:00:00",'
+            '"end":"2026-01-08T00:00:00","allday":true,"busy":"free","title":"Other"},'
+            f'{{"id":"2026-01-08T09:00:00",{TIMES},"private":true}}]}}}}',
+        ),
+    ],
+)
+def test_the_text_that_is_kept_is_the_whole_occupancy(occ: Occupancy, text: str) -> None:
+    assert dumps(occ) == text
+    assert loads(text) == occ
 
 
 @pytest.mark.parametrize(

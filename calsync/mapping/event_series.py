@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from calsync.mapping import dates, zones
@@ -30,7 +30,6 @@ from calsync.mapping.recurrence import from_graph
 from calsync.model import Frequency, Interval, Nth, Occupancy, Override, Recurrence, Rule, Weekday
 
 _DAY: Final = timedelta(days=1)
-_MIDNIGHT: Final = time(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +167,8 @@ def _walls(span: Span, zone: str) -> tuple[datetime, datetime]:
         return span.start, span.end
     start = zones.to_wall(span.start.replace(tzinfo=UTC), zone)
     end = zones.to_wall(span.end.replace(tzinfo=UTC), zone)
-    # In the hour that comes twice an end may read as earlier than its start.
-    return start, end if end >= start else start + (span.end - span.start)
+    # In the hour that comes twice an end may read as its start or earlier.
+    return start, end if end > start else start + (span.end - span.start)
 
 
 def home_name(event: Mapping[str, Any]) -> str | None:
@@ -200,7 +199,7 @@ def _named(
     ends = [wall for wall in (end, zones.skipped(end, zone)) if wall is not None]
     if len(starts) + len(ends) == 2:
         return start, end
-    names = [(first, last) for first in starts for last in ends if last >= first]
+    names = [(first, last) for first in starts for last in ends]
     for other, after in listed:
         if zones.skipped(other, zone) is None and zones.skipped(after, zone) is None:
             for first, last in names:
@@ -215,7 +214,7 @@ def _listed_walls(parts: Parts, zone: str, how: Reading) -> Iterator[tuple[datet
     """Where the unchanged dates stand."""
     for event in parts.instances or ():
         if event.get("type") != "exception":
-            yield _walls(read_span(event, event.get("isAllDay", False), how.room_zone), zone)
+            yield _walls(read_span(event, event.get("isAllDay"), how.room_zone), zone)
 
 
 def _rule(raw: Mapping[str, Any], start: datetime, *, foreign: bool) -> tuple[Rule, timedelta]:
@@ -292,8 +291,8 @@ def _slot_of(series: _Series, event: Mapping[str, Any]) -> datetime:
     slot = series.slot(wall.date())
     if slot == wall:
         return slot
-    # A slot in the gap of the clocks stands later than its name says, perhaps a day later.
-    for near in (slot, slot - _DAY, slot + _DAY):
+    # A slot in the gap of the clocks stands later than its name says, perhaps on the next day.
+    for near in (slot, slot - _DAY):
         if zones.to_utc(near, series.zone).replace(tzinfo=None) == at:
             return near
     # The server's table of the zone is another one than ours.
@@ -328,14 +327,12 @@ def _fit_instants(
     for event in instances:
         if event.get("type") == "exception":
             continue
-        span = read_span(event, event.get("isAllDay", False), series.how.room_zone)
+        span = read_span(event, event.get("isAllDay"), series.how.room_zone)
         start, end = _walls(span, series.zone)
         slot = _nearest(series, start)
-        if slot in overrides or slot in excluded:
-            continue
-        occ = series.occ
-        if (start, end) != (slot, slot + occ.duration):
-            overrides[slot] = replace(unchanged(occ, slot), start=start, end=end)
+        if slot not in overrides and slot not in excluded:
+            # One that stands where the guess is changes nothing, and is dropped in the end.
+            overrides[slot] = replace(unchanged(series.occ, slot), start=start, end=end)
 
 
 def _nearest(series: _Series, wall: datetime) -> datetime:
@@ -361,7 +358,7 @@ def _missing(
         low = zones.to_wall(window.start, series.zone) - series.occ.duration
         high = zones.to_wall(window.end, series.zone)
     elif listed:
-        low, high = min(listed) - timedelta(microseconds=1), max(listed)
+        low, high = min(listed), max(listed)
     else:
         return set()
     days = dates.dates(series.rule, series.occ.start.date(), low.date(), high.date())

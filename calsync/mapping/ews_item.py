@@ -47,10 +47,9 @@ _ANSWERS: Final = {
     "Accept": "accepted",
     "Decline": "declined",
     "NoResponseReceived": "notResponded",
-    "Unknown": "none",
 }
 #: Bits of AppointmentState ([MS-OXOCAL] 2.2.1.10, PidLidAppointmentStateFlags).
-_MEETING, _RECEIVED, _CANCELLED = 1, 2, 4
+_RECEIVED, _CANCELLED = 2, 4
 
 
 def as_event(

@@ -8,7 +8,6 @@ it behind "vCal-Uid" ([MS-OXCICAL] 2.1.3.1.1.20.26, PidLidGlobalObjectId [MS-OXO
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from binascii import Error
 from typing import Final
 
 #: What every global object id begins with.
@@ -38,14 +37,11 @@ def uid_of(global_id: object, told: object) -> str:
 def identity(uid: str) -> str:
     """What a uid says of the meeting, whichever interface told it: Graph's of a date that stands
     alone names that date, and either may tell another program's uid plainly or wrapped."""
-    head = _HEAD.hex().upper()
-    if not uid.upper().startswith(head):
-        return uid
     try:
         blob = bytes.fromhex(uid)
     except ValueError:
         return uid
-    return uid_of(b64encode(blob).decode("ascii"), uid) if len(blob) >= _DATA else uid
+    return uid_of(b64encode(blob).decode("ascii"), uid)
 
 
 def global_id_of(uid: str) -> str | None:
@@ -63,11 +59,11 @@ def global_id_of(uid: str) -> str | None:
 
 
 def _blob(text: object) -> bytes | None:
-    if not isinstance(text, str) or not 0 < len(text) <= 2 * _LONGEST:
+    if not isinstance(text, str) or len(text) > 2 * _LONGEST:
         return None
     try:
         blob = b64decode(text.strip(), validate=True)
-    except (Error, ValueError):
+    except ValueError:
         return None
     return blob if blob.startswith(_HEAD) and len(blob) >= _DATA else None
 

@@ -105,7 +105,7 @@ def _in_month(rule: Rule, period: str, shortest: int) -> dict[str, Any]:
     if rule.by_day:
         return _relative(rule, period)
     days = rule.by_month_day
-    if len(days) == 1 and not rule.by_set_pos:
+    if len(days) == 1:
         if days[0] < 0:
             _unsayable("it counts days from the end of the month")
         if days[0] > shortest:
@@ -143,7 +143,7 @@ def from_graph(recurrence: Mapping[str, Any], *, start: datetime) -> Rule:
     count, until = _range(_object(recurrence, "range"), start)
     days = _days(pattern) if kind == "weekly" or kind.startswith("relative") else ()
     month = _whole(pattern, "month", 1, 12, "pattern.month") if kind.endswith("yearly") else 0
-    month_days, positions = _day_in_month(pattern, kind, month)
+    month_days, positions = _day_in_month(pattern, kind)
     rule = Rule(
         frequency=frequency,
         interval=interval,
@@ -193,15 +193,13 @@ def _days(pattern: Mapping[str, Any]) -> tuple[Nth, ...]:
     raw = pattern.get("daysOfWeek")
     if not isinstance(raw, list) or not raw or len(raw) > 50:
         _bad("pattern.daysOfWeek", raw)
-    found = {_weekday(value, "pattern.daysOfWeek") for value in raw}
-    return tuple(Nth(day) for day in sorted(found))
+    return tuple(Nth(_weekday(value, "pattern.daysOfWeek")) for value in raw)
 
 
 def _weekday(value: object, member: str) -> Weekday:
-    name = value.lower() if isinstance(value, str) else ""
-    if name not in DAYS:
+    if not isinstance(value, str) or value.lower() not in DAYS:
         _bad(member, value)
-    return Weekday(DAYS.index(name))
+    return Weekday(DAYS.index(value.lower()))
 
 
 def _first_day(pattern: Mapping[str, Any]) -> Weekday:
@@ -209,9 +207,7 @@ def _first_day(pattern: Mapping[str, Any]) -> Weekday:
     return Weekday.SU if value is None else _weekday(value, "pattern.firstDayOfWeek")
 
 
-def _day_in_month(
-    pattern: Mapping[str, Any], kind: str, month: int
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _day_in_month(pattern: Mapping[str, Any], kind: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """BYMONTHDAY and BYSETPOS of the pattern."""
     if kind.startswith("relative"):
         index = _word(pattern, "index", "pattern.index", "first")
@@ -221,10 +217,8 @@ def _day_in_month(
     if not kind.startswith("absolute"):
         return (), ()
     day = _whole(pattern, "dayOfMonth", 1, 31, "pattern.dayOfMonth")
-    shortest = monthrange(2001, month)[1] if month else 28
-    longest = monthrange(2000, month)[1] if month else 31
-    day = min(day, longest)
-    return ((day,), ()) if day <= shortest else (tuple(range(shortest, day + 1)), (-1,))
+    # In a shorter month its last: the latest of the days up to it. ``canonical`` says it shorter.
+    return tuple(range(1, day + 1)), (-1,)
 
 
 def _range(raw: Mapping[str, Any], start: datetime) -> tuple[int | None, date | None]:

@@ -22,18 +22,15 @@ def clean_title(raw: str | None) -> str | None:
 
     Line breaks and tabs become blanks. Idempotent.
     """
-    if not isinstance(raw, str) or not raw:
+    if not isinstance(raw, str):
         return None
     if len(raw) <= TITLE_LIMIT and raw.isascii() and raw.isprintable():
-        text = raw.strip(" ")
-        return (" ".join(text.split()) if "  " in text else text) or None
+        return " ".join(raw.split()) or None
     # A hostile subject may be megabytes long; what is kept comes from its beginning.
     text = " ".join(_UNSAFE.sub("", raw[: 64 * TITLE_LIMIT]).split())
     return _cut(text) or None
 
 
 def _cut(text: str) -> str:
-    if len(text) * 2 <= TITLE_LIMIT or (len(text) <= TITLE_LIMIT and text.isascii()):
-        return text
     units = text.encode("utf-16-le")[: TITLE_LIMIT * 2]
     return units.decode("utf-16-le", "ignore").rstrip()

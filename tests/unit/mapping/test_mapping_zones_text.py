@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
 from calsync.mapping import zones
-from calsync.mapping.fingerprint import dumps, fingerprint
+from calsync.mapping.fingerprint import dumps, fingerprint, loads
 from calsync.mapping.text import clean_title
-from calsync.model import Busy, Frequency, Occupancy, Override, Recurrence, Rule
+from calsync.model import Busy, Frequency, Nth, Occupancy, Override, Recurrence, Rule, Weekday
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,36 @@ def test_titles(raw: str | None, title: str | None) -> None:
     assert clean_title(raw) == title
 
 
+@pytest.mark.parametrize(
+    ("raw", "title"),
+    [
+        (5, None),
+        # 255 units of UTF-16, of which an emoji takes two; what is cut ends in no blank.
+        ("x" * 255, "x" * 255),
+        ("x" * 256, "x" * 255),
+        ("\u00e9" * 255, "\u00e9" * 255),
+        ("\u00e9" * 256, "\u00e9" * 255),
+        ("x" * 253 + "\U0001f4c5", "x" * 253 + "\U0001f4c5"),
+        ("x" * 254 + "\U0001f4c5", "x" * 254),
+        ("x" * 254 + " y", "x" * 254),
+        # Blanks of all kinds, at the ends and between.
+        (" a b ", "a b"),
+        ("a  b", "a b"),
+        ("\u00a0a\u2003\u00e9\u3000", "a \u00e9"),
+        ("tab\there", "tab here"),
+        ("a\x1cb", "a b"),
+        ("a\x85b", "a b"),
+        # What changes what a reader sees is left out, character by character at its limits.
+        *((f"a{char}b", "ab") for char in "\x00\x08\x0e\x1b\x7f\x84\x86\x9f\xad\u061c\u115f"),
+        *((f"a{char}b", "ab") for char in "\u1160\u180e\u200b\u200f\u202a\u202e\u2060\u206f"),
+        *((f"a{char}b", "ab") for char in "\ud800\udfff\ufeff\ufff9\ufffb\U000e0000\U000e007f"),
+        *((f"a{char}b", f"a{char}b") for char in "~\u00a1\u061d\u1161\u2010\u2070\ufffc\U000e0080"),
+    ],
+)
+def test_titles_at_their_limits(raw: Any, title: str | None) -> None:
+    assert clean_title(raw) == title
+
+
 def test_the_canonical_text_of_a_single() -> None:
     occ = Occupancy(start=datetime(2026, 1, 1, 9), end=datetime(2026, 1, 1, 10), zone="UTC")
     assert dumps(occ) == '{"start":"2026-01-01T09:00:00","end":"2026-01-01T10:00:00"}'
@@ -128,6 +159,88 @@ def test_the_canonical_text_of_a_series() -> None:
         '"overrides":[{"id":"2026-01-05T09:00:00","start":"2026-01-05T09:00:00",'
         '"end":"2026-01-05T11:00:00","busy":"free","title":"\\u00c9"}]}}'
     )
+
+
+NINE, TEN = datetime(2026, 1, 5, 9), datetime(2026, 1, 5, 10)
+TIMES = '"start":"2026-01-05T09:00:00","end":"2026-01-05T10:00:00"'
+DAILY = Recurrence(rule=Rule(frequency=Frequency.DAILY))
+
+
+@pytest.mark.parametrize(
+    ("occ", "text"),
+    [
+        (Occupancy(start=NINE, end=TEN, zone="UTC"), f"{{{TIMES}}}"),
+        (
+            Occupancy(start=NINE, end=TEN, zone="UTC", busy=Busy.OOF, title='"\u00c9"'),
+            f'{{{TIMES},"busy":"oof","title":"\\"\\u00c9\\""}}',
+        ),
+        (Occupancy(start=NINE, end=TEN, zone="UTC", private=True), f'{{{TIMES},"private":true}}'),
+        (
+            Occupancy(
+                start=datetime(2026, 1, 5), end=datetime(2026, 1, 6), zone=None, all_day=True
+            ),
+            '{"start":"2026-01-05T00:00:00","end":"2026-01-06T00:00:00","zone":null}',
+        ),
+        (
+            Occupancy(start=NINE, end=TEN, zone="Europe/Berlin", recurrence=DAILY),
+            f'{{{TIMES},"zone":"Europe/Berlin","series":{{"freq":"DAILY"}}}}',
+        ),
+        (
+            Occupancy(
+                start=NINE,
+                end=TEN,
+                zone="UTC",
+                recurrence=Recurrence(
+                    rule=Rule(
+                        frequency=Frequency.MONTHLY,
+                        interval=2,
+                        by_day=(Nth(Weekday.MO, -1), Nth(Weekday.TU)),
+                        by_month_day=(5, -1),
+                        by_month=(1, 3),
+                        by_set_pos=(1, -1),
+                        week_start=Weekday.SU,
+                        count=7,
+                    ),
+                ),
+            ),
+            f'{{{TIMES},"series":{{"freq":"MONTHLY","interval":2,"byday":[[-1,"MO"],[0,"TU"]],'
+            '"bymonthday":[5,-1],"bymonth":[1,3],"bysetpos":[1,-1],"wkst":"SU","count":7}}',
+        ),
+        (
+            Occupancy(
+                start=NINE,
+                end=TEN,
+                zone="UTC",
+                recurrence=Recurrence(
+                    rule=Rule(frequency=Frequency.DAILY, until=date(2026, 1, 31)),
+                    excluded=(datetime(2026, 1, 6, 9),),
+                    overrides=(
+                        Override(recurrence_id=NINE, start=NINE, end=TEN),
+                        Override(
+                            recurrence_id=datetime(2026, 1, 7, 9),
+                            start=datetime(2026, 1, 7),
+                            end=datetime(2026, 1, 8),
+                            all_day=True,
+                            busy=Busy.FREE,
+                            title="Other",
+                        ),
+                        Override(
+                            recurrence_id=datetime(2026, 1, 8, 9), start=NINE, end=TEN, private=True
+                        ),
+                    ),
+                ),
+            ),
+            f'{{{TIMES},"series":{{"freq":"DAILY","until":"2026-01-31",'
+            f'"excluded":["2026-01-06T09:00:00"],"overrides":[{{"id":"2026-01-05T09:00:00",{TIMES}}},'
+            '{"id":"2026-01-07T09:00:00","start":"2026-01-07T00:00:00",'
+            '"end":"2026-01-08T00:00:00","allday":true,"busy":"free","title":"Other"},'
+            f'{{"id":"2026-01-08T09:00:00",{TIMES},"private":true}}]}}}}',
+        ),
+    ],
+)
+def test_the_text_that_is_kept_is_the_whole_occupancy(occ: Occupancy, text: str) -> None:
+    assert dumps(occ) == text
+    assert loads(text) == occ
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def read_rule(form: Form, plain: Occupancy, room_zone: str) -> Rule | None:
         count=count,
         until=until,
     )
-    # Through the text, so that both spellings pass one and the same gate.
+    # Through the text, so that both spellings pass one and the same gate, which sorts, too.
     text = rrule.format_rrule(rule, start=plain.start, zone=plain.zone, all_day=plain.all_day)
     return _checked(form, "", text, plain, room_zone)
 
@@ -137,7 +137,7 @@ def _until(form: Form, start: datetime) -> date | None:
 
 
 def _days(form: Form) -> tuple[Nth, ...]:
-    days = []
+    found = set()
     for index, entry in enumerate(form.items("byDay", limit=100)):
         if not isinstance(entry, dict):
             form.fail("byDay", f'entry {index} must be an object such as {{"day": "mo"}}')
@@ -150,8 +150,8 @@ def _days(form: Form) -> tuple[Nth, ...]:
         position = inner.whole("nthOfPeriod", low=-53, high=53)
         if position == 0:
             inner.fail("nthOfPeriod", "must not be 0", "Leave it out for every such day")
-        days.append(Nth(inner.choice("day", _DAYS, Weekday.MO), position or 0))
-    return tuple(sorted(set(days), key=lambda n: (n.weekday, n.position)))
+        found.add(Nth(inner.choice("day", _DAYS, Weekday.MO), position or 0))
+    return tuple(found)
 
 
 def _numbers(form: Form, name: str, top: int) -> tuple[int, ...]:
@@ -162,15 +162,16 @@ def _numbers(form: Form, name: str, top: int) -> tuple[int, ...]:
             form.fail(name, f"must hold whole numbers up to {top}, without 0")
             break
         found.add(entry)
-    return tuple(sorted(found))
+    return tuple(found)
 
 
 def _months(form: Form) -> tuple[int, ...]:
     found = set()
     for entry in form.items("byMonth", limit=12):
-        text = str(entry) if isinstance(entry, str | int) and not isinstance(entry, bool) else ""
+        # Numbers, too; nothing else of JSON is written as digits alone.
+        text = str(entry)
         if not text.isascii() or not text.isdigit() or len(text) > 2 or not 1 <= int(text) <= 12:
             form.fail("byMonth", 'must hold months "1" to "12"')
             break
         found.add(int(text))
-    return tuple(sorted(found))
+    return tuple(found)

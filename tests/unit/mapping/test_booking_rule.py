@@ -215,6 +215,16 @@ def test_an_end_counts_in_the_zone_of_the_series() -> None:
     )
 
 
+def test_an_end_is_about_starts_also_where_a_booking_goes_past_midnight() -> None:
+    night = replace(PLAIN, start=datetime(2026, 12, 1, 22), end=datetime(2026, 12, 2, 1))
+    assert rule_of({"frequency": "daily", "until": "2026-12-03"}, night).until == date(2026, 12, 3)
+
+
+def test_a_week_begins_on_monday_where_nothing_is_said() -> None:
+    rule = rule_of({"frequency": "weekly", "interval": 2, "byDay": [{"day": "tu"}, {"day": "mo"}]})
+    assert (rule.week_start, rule.by_day) == (MO, (Nth(MO), Nth(TU)))
+
+
 def test_a_series_of_the_first_year_may_end_in_it() -> None:
     first = replace(PLAIN, start=datetime(1900, 1, 2, 9), end=datetime(1900, 1, 2, 10))
     assert rule_of({"frequency": "daily", "until": "1900-01-03"}, first).until == date(1900, 1, 3)

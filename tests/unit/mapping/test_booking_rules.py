@@ -402,7 +402,7 @@ def test_what_the_members_say(doc: dict[str, object], rules: BookingRules) -> No
 def test_rules_are_shown_as_they_are_written() -> None:
     rules = BookingRules(
         opening=(
-            Opening(WEEK, 8 * 60, 18 * 60 + 30),
+            Opening(WEEK, 8 * 60, 18 * 60 + 59),
             Opening(frozenset({Weekday.SU, Weekday.SA}), 5, 1440),
         ),
         notice=15 * MINUTE,
@@ -413,7 +413,7 @@ def test_rules_are_shown_as_they_are_written() -> None:
     )
     doc = {
         "openingHours": [
-            {"days": ["mo", "tu", "we", "th", "fr"], "opens": "08:00", "closes": "18:30"},
+            {"days": ["mo", "tu", "we", "th", "fr"], "opens": "08:00", "closes": "18:59"},
             {"days": ["sa", "su"], "opens": "00:05", "closes": "24:00"},
         ],
         "minNotice": "PT15M",

@@ -85,7 +85,7 @@ def _weekly(rule: Rule, start: date) -> Rule:
             days = tuple(sorted(picked, key=lambda nth: nth.weekday))
             rule = replace(rule, by_set_pos=())
     if days == _ALL_DAYS and rule.interval == 1 and not rule.by_set_pos:
-        return replace(rule, frequency=Frequency.DAILY, by_day=())
+        return replace(rule, frequency=Frequency.DAILY)
     return replace(rule, by_day=days)
 
 
@@ -118,12 +118,10 @@ def _yearly(rule: Rule, start: date) -> Rule:
     if not rule.by_day and not rule.by_month_day:
         months = rule.by_month or (start.month,)
         rule = replace(rule, by_month=months, by_month_day=(start.day,))
-    if rule.interval == 1 and not rule.by_set_pos:
-        # Without BYMONTH a position counts within the year, not within a month.
-        if len(rule.by_month) == 12 or (rule.by_month_day and not rule.by_month and _every(rule)):
-            return replace(rule, frequency=Frequency.MONTHLY, by_month=())
-        if _every(rule) and not _limits(rule):
-            return replace(rule, frequency=Frequency.WEEKLY)
+    # Without BYMONTH a position counts within the year, not within a month.
+    monthly = len(rule.by_month) == 12 or (not rule.by_month and _every(rule))
+    if rule.interval == 1 and not rule.by_set_pos and monthly:
+        return replace(rule, frequency=Frequency.MONTHLY)
     if len(rule.by_month) == 1:
         month = rule.by_month[0]
         # 2000 was a leap year, 2001 was not: February is the one month of two lengths.
@@ -134,7 +132,7 @@ def _yearly(rule: Rule, start: date) -> Rule:
 def _in_month(rule: Rule, short: int, long: int) -> Rule:
     """Spellings of a day within a month that has from ``short`` to ``long`` days."""
     if rule.by_day == _ALL_DAYS and not rule.by_month_day and rule.by_set_pos:
-        rule = replace(rule, by_day=(), by_month_day=rule.by_set_pos, by_set_pos=())
+        rule = replace(rule, by_month_day=rule.by_set_pos, by_set_pos=())
     if rule.by_day == _ALL_DAYS and rule.by_month_day:
         rule = replace(rule, by_day=())
     if rule.by_day:
@@ -174,8 +172,6 @@ def _absolute(rule: Rule, short: int, long: int) -> Rule:
         # The last that fits: of the days every month has, only the latest can be it.
         sure = [d for d in days if d <= short]
         days = tuple(sure[-1:] + [d for d in days if d > short])
-        if len(days) == 1:
-            return replace(rule, by_month_day=days, by_set_pos=())
     return replace(rule, by_month_day=days)
 
 

@@ -58,9 +58,8 @@ def begin(rule: Rule, start: datetime, length: timedelta, zone: str | None) -> P
     slot = next((at for at in slots if not is_skipped(at, length, zone)), None)
     if slot is None:
         return None
-    if rule.count is not None:
-        rule = replace(rule, count=None, until=dates.last(rule, start.date()))
-    return canonical(rule, slot), slot
+    ended = replace(rule, count=None, until=dates.last(rule, start.date()))
+    return canonical(ended, slot), slot
 
 
 def cut(rule: Rule, start: datetime, length: timedelta) -> list[Piece] | None:
@@ -151,7 +150,8 @@ def _positions(rule: Rule) -> Iterable[Rule] | None:
 
 
 def _months_with(rule: Rule, day: int, start: datetime) -> Iterable[Rule] | None:
-    """Each month on the 31st, months without one skipped: once a year in each that has it."""
+    """Each month on the 31st, months without one skipped: once a year in each that has it (which
+    is the form of a rule with one month)."""
     if rule.frequency is not Frequency.MONTHLY or rule.by_month or day < 29:
         return None
     if 12 % rule.interval:
@@ -160,7 +160,7 @@ def _months_with(rule: Rule, day: int, start: datetime) -> Iterable[Rule] | None
     if day == 29 and 2 in months:  # 29 February comes every fourth year, which Graph moves
         return None
     return [
-        replace(rule, frequency=Frequency.YEARLY, interval=1, by_month=(month,))
+        replace(rule, interval=1, by_month=(month,))
         for month in months
         if monthrange(2001, month)[1] >= day
     ]

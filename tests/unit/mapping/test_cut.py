@@ -181,6 +181,8 @@ def test_every_third_month_counts_from_that_of_the_start() -> None:
         "WEEKLY;BYMONTH=1;BYDAY=MO,TU",
         # It has no dates.
         "WEEKLY;BYDAY=TU;UNTIL=2026-01-05",
+        "WEEKLY;BYMONTH=2;BYDAY=TU,WE;UNTIL=2026-01-05",
+        "MONTHLY;BYMONTHDAY=6,7;UNTIL=2026-01-05",
         "YEARLY;BYMONTH=2;BYMONTHDAY=30",
     ],
 )

@@ -231,6 +231,7 @@ def test_the_last_date_near_the_begin_of_the_calendar() -> None:
             date(2026, 6, 1),
             date(2026, 8, 3),
         ),
+        ("WEEKLY;INTERVAL=3", START, date(2027, 3, 1), date(2027, 2, 8), date(2027, 3, 22)),
         ("MONTHLY;INTERVAL=501", START, date(2067, 10, 5), START, date(2109, 7, 5)),
         ("YEARLY;INTERVAL=800", START, date(2826, 1, 5), START, date(3626, 1, 5)),
         ("YEARLY;BYMONTH=1;BYDAY=1SA", date(2028, 1, 1), date(2028, 1, 1), None, date(2029, 1, 6)),

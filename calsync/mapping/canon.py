@@ -11,18 +11,15 @@ from calendar import monthrange
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Final
 
 from calsync.mapping import dates, zones
 from calsync.mapping.text import clean_title
 from calsync.model import Frequency, Nth, Occupancy, Override, Recurrence, Rule, Weekday
 
-T = TypeVar("T")
-
 #: Outlook counts occurrences up to 999; longer counts are said by their last date.
 MAX_COUNT: Final = 999
 _ALL_DAYS: Final = tuple(Nth(day) for day in Weekday)
-_ENDS: Final = ((1,), (-1,), (-1, 1))
 
 
 @lru_cache(maxsize=256)
@@ -60,19 +57,21 @@ def _sorted(rule: Rule) -> Rule:
 
 
 def _daily(rule: Rule) -> Rule:
-    if 1 in rule.by_set_pos or -1 in rule.by_set_pos:  # a day has one occurrence at most
-        rule = replace(rule, by_set_pos=())
+    rule = _of_one(rule)  # a day has one occurrence at most
     if len(rule.by_month) == 12:
         rule = replace(rule, by_month=())
-    plain = not (rule.by_month_day or rule.by_month or rule.by_set_pos)
     if rule.by_day == _ALL_DAYS:
         rule = replace(rule, by_day=())
-    # "Every day, but only on weekdays" is Outlook's weekly pattern with five days.
-    if plain and rule.interval == 1 and rule.by_day:
-        return replace(rule, frequency=Frequency.WEEKLY)
+    # "Every day, but only on weekdays" is Outlook's weekly pattern with five days, and comes to
+    # that by way of the month.
     if rule.interval == 1 and not rule.by_set_pos and (rule.by_month_day or rule.by_day):
         return replace(rule, frequency=Frequency.MONTHLY)
     return rule
+
+
+def _of_one(rule: Rule) -> Rule:
+    """Where a period has one date at most, the first and the last of its dates are all of them."""
+    return replace(rule, by_set_pos=()) if {1, -1} & set(rule.by_set_pos) else rule
 
 
 def _weekly(rule: Rule, start: date) -> Rule:
@@ -81,19 +80,13 @@ def _weekly(rule: Rule, start: date) -> Rule:
         rule = replace(rule, by_month=())
     if rule.by_set_pos and not rule.by_month:
         in_week = sorted(days, key=lambda nth: (nth.weekday - rule.week_start) % 7)
-        picked = _pick(in_week, rule.by_set_pos)
+        picked = dates.picked(in_week, rule.by_set_pos)
         if picked:
             days = tuple(sorted(picked, key=lambda nth: nth.weekday))
             rule = replace(rule, by_set_pos=())
     if days == _ALL_DAYS and rule.interval == 1 and not rule.by_set_pos:
-        return replace(rule, frequency=Frequency.DAILY, by_day=())
+        return replace(rule, frequency=Frequency.DAILY)
     return replace(rule, by_day=days)
-
-
-def _pick(items: list[T], positions: tuple[int, ...]) -> list[T]:
-    size = len(items)
-    wanted = {p - 1 if p > 0 else size + p for p in positions}
-    return [item for at, item in enumerate(items) if at in wanted]
 
 
 def _monthly(rule: Rule, start: date) -> Rule:
@@ -125,12 +118,10 @@ def _yearly(rule: Rule, start: date) -> Rule:
     if not rule.by_day and not rule.by_month_day:
         months = rule.by_month or (start.month,)
         rule = replace(rule, by_month=months, by_month_day=(start.day,))
-    if rule.interval == 1 and not rule.by_set_pos:
-        # Without BYMONTH a position counts within the year, not within a month.
-        if len(rule.by_month) == 12 or (rule.by_month_day and not rule.by_month and _every(rule)):
-            return replace(rule, frequency=Frequency.MONTHLY, by_month=())
-        if _every(rule) and not _limits(rule):
-            return replace(rule, frequency=Frequency.WEEKLY)
+    # Without BYMONTH a position counts within the year, not within a month.
+    monthly = len(rule.by_month) == 12 or (not rule.by_month and _every(rule))
+    if rule.interval == 1 and not rule.by_set_pos and monthly:
+        return replace(rule, frequency=Frequency.MONTHLY)
     if len(rule.by_month) == 1:
         month = rule.by_month[0]
         # 2000 was a leap year, 2001 was not: February is the one month of two lengths.
@@ -141,7 +132,7 @@ def _yearly(rule: Rule, start: date) -> Rule:
 def _in_month(rule: Rule, short: int, long: int) -> Rule:
     """Spellings of a day within a month that has from ``short`` to ``long`` days."""
     if rule.by_day == _ALL_DAYS and not rule.by_month_day and rule.by_set_pos:
-        rule = replace(rule, by_day=(), by_month_day=rule.by_set_pos, by_set_pos=())
+        rule = replace(rule, by_month_day=rule.by_set_pos, by_set_pos=())
     if rule.by_day == _ALL_DAYS and rule.by_month_day:
         rule = replace(rule, by_day=())
     if rule.by_day:
@@ -153,12 +144,12 @@ def _relative(rule: Rule) -> Rule:
     """``2MO`` and ``MO`` with BYSETPOS=2 are one; the second is the form."""
     if rule.by_month_day:
         return rule
-    if len(rule.by_day) == 1 and rule.by_day[0].position and rule.by_set_pos in _ENDS:
-        rule = replace(rule, by_set_pos=())
+    if len(rule.by_day) == 1 and rule.by_day[0].position:
+        rule = _of_one(rule)
     weekdays = {nth.weekday for nth in rule.by_day}
     if rule.by_set_pos or len(weekdays) > 1 or rule.by_day[0].position == 0:
         return rule
-    places = tuple(sorted(nth.position for nth in rule.by_day))
+    places = tuple(nth.position for nth in rule.by_day)
     return replace(rule, by_day=(Nth(rule.by_day[0].weekday),), by_set_pos=places)
 
 
@@ -169,18 +160,18 @@ def _absolute(rule: Rule, short: int, long: int) -> Rule:
     if short == long:  # the month's length never changes: count from its beginning
         days = tuple(sorted({d if d > 0 else long + 1 + d for d in days}))
         if rule.by_set_pos:
-            days = tuple(_pick(list(days), rule.by_set_pos)) or days
+            days = tuple(dates.picked(days, rule.by_set_pos))
+            if not days:
+                return rule
         return replace(rule, by_month_day=days, by_set_pos=())
-    if len(days) == 1 and (1 in rule.by_set_pos or -1 in rule.by_set_pos):
-        rule = replace(rule, by_set_pos=())
+    if len(days) == 1:
+        rule = _of_one(rule)
     if days == (-1,) and not rule.by_set_pos:
         return replace(rule, by_month_day=tuple(range(short, long + 1)), by_set_pos=(-1,))
     if rule.by_set_pos == (-1,) and min(days) > 0:
         # The last that fits: of the days every month has, only the latest can be it.
         sure = [d for d in days if d <= short]
         days = tuple(sure[-1:] + [d for d in days if d > short])
-        if len(days) == 1:
-            return replace(rule, by_month_day=days, by_set_pos=())
     return replace(rule, by_month_day=days)
 
 
@@ -203,7 +194,7 @@ def _week_start(rule: Rule, start: date) -> Weekday:
 
 def _end(rule: Rule, start: date) -> Rule:
     """UNTIL is the date of the last occurrence; a long COUNT becomes an UNTIL."""
-    if rule.until is not None or (rule.count or 0) > MAX_COUNT:
+    if rule.until is not None or (rule.count is not None and rule.count > MAX_COUNT):
         final = dates.last(rule, start)
         if final is not None:
             return replace(rule, count=None, until=final)
@@ -221,7 +212,7 @@ def canonical_occupancy(occ: Occupancy) -> Occupancy:
     an additional occurrence, and it takes the room.
     """
     title = None if occ.private else clean_title(occ.title)
-    occ = occ if occ.title == title else replace(occ, title=title)
+    occ = replace(occ, title=title)
     if occ.recurrence is None:
         return _single(occ)
     day = occ.start.date()
@@ -235,7 +226,7 @@ def canonical_occupancy(occ: Occupancy) -> Occupancy:
 
 
 def _single(occ: Occupancy) -> Occupancy:
-    if occ.zone is None or occ.zone == "UTC":
+    if occ.zone is None:
         return occ
     start = zones.to_utc(occ.start, occ.zone).replace(tzinfo=None)
     end = zones.to_utc(occ.end, occ.zone).replace(tzinfo=None)
@@ -247,8 +238,7 @@ def recurrence(occ: Occupancy, rule: Rule, given: Recurrence) -> Recurrence:
     overrides: dict[datetime, Override] = {}
     for override in given.overrides:
         title = None if override.private else clean_title(override.title)
-        override = override if override.title == title else replace(override, title=title)
-        override = _by_the_clock(occ, override)
+        override = _by_the_clock(occ, replace(override, title=title))
         if override != unchanged(occ, override.recurrence_id) or not is_slot(
             rule, occ.start, override.recurrence_id
         ):
@@ -264,14 +254,12 @@ def recurrence(occ: Occupancy, rule: Rule, given: Recurrence) -> Recurrence:
 def _by_the_clock(occ: Occupancy, override: Override) -> Override:
     """An override is one date, so its times are those that clocks show then. Only where it takes
     the very time of its slot, and that is one the clocks skip, it keeps the name of the slot."""
-    if occ.zone is None or occ.zone == "UTC" or override.all_day:
+    if occ.zone is None or override.all_day:
         return override
     start, end = zones.real_span(override.start, override.end, occ.zone)
     slot, over = override.recurrence_id, override.recurrence_id + occ.duration
     if (start, end) == zones.real_span(slot, over, occ.zone):
         start, end = slot, over
-    if (start, end) == (override.start, override.end):
-        return override
     return replace(override, start=start, end=end)
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from calsync.errors import UnsayableRecurrence
 from calsync.mapping import dates, zones
 from calsync.mapping.canon import canonical
-from calsync.mapping.recurrence import MAX_INTERVAL, to_graph
+from calsync.mapping.recurrence import to_graph
 from calsync.model import Frequency, Rule
 
 Piece = tuple[Rule, datetime]
 #: More series than this are not made out of one.
 MAX_SERIES: Final = 12
 _DAY: Final = timedelta(days=1)
-_LENGTHS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 @lru_cache(maxsize=256)
@@ -36,16 +36,15 @@ def why_rule_unsayable(rule: Rule, start: datetime, length: timedelta) -> str | 
 
 
 def _shortest_gap(rule: Rule, start: datetime) -> timedelta:
+    """The least time from one date to the next. The calendar repeats after 400 years."""
     day = start.date()
-    reach = min(day + timedelta(days=5 * 366), dates.LAST_DATE) if day < dates.LAST_DATE else day
-    found = list(dates.dates(rule, day, day, reach))[:400]
-    gaps = [later - earlier for earlier, later in pairwise(found)]
-    return min(gaps, default=timedelta.max)
+    found = islice(dates.dates(rule, day, day, dates.LAST_DATE), 400)
+    return min((later - earlier for earlier, later in pairwise(found)), default=timedelta.max)
 
 
 def is_skipped(slot: datetime, length: timedelta, zone: str | None) -> bool:
     """Whether the clocks skip the start or the end of an occurrence."""
-    if zone is None or zone == "UTC":
+    if zone is None:
         return False
     return not (zones.exists(slot, zone) and zones.exists(slot + length, zone))
 
@@ -59,9 +58,8 @@ def begin(rule: Rule, start: datetime, length: timedelta, zone: str | None) -> P
     slot = next((at for at in slots if not is_skipped(at, length, zone)), None)
     if slot is None:
         return None
-    if rule.count is not None:
-        rule = replace(rule, count=None, until=dates.last(rule, start.date()))
-    return canonical(rule, slot), slot
+    ended = replace(rule, count=None, until=dates.last(rule, start.date()))
+    return canonical(ended, slot), slot
 
 
 def cut(rule: Rule, start: datetime, length: timedelta) -> list[Piece] | None:
@@ -69,13 +67,15 @@ def cut(rule: Rule, start: datetime, length: timedelta) -> list[Piece] | None:
     rule; None where no such cut is known."""
     if rule.count is not None:
         rule = replace(rule, count=None, until=dates.last(rule, start.date()))
-    found = _cut(rule, start, length, depth=3)
+    found = _cut(rule, start, length)
     if found is None or len(found) > MAX_SERIES:
         return None
     return sorted(found, key=lambda part: part[1])
 
 
-def _cut(rule: Rule, start: datetime, length: timedelta, depth: int) -> list[Piece] | None:
+def _cut(rule: Rule, start: datetime, length: timedelta) -> list[Piece] | None:
+    """The pieces, and theirs in turn. It ends: each has fewer weekdays, months, positions or days
+    than its rule, or one date where it had several, or is slow enough for its length."""
     parts: list[Piece] = []
     pieces = _pieces(rule, start, length)
     for piece, base in pieces or ():
@@ -88,7 +88,7 @@ def _cut(rule: Rule, start: datetime, length: timedelta, depth: int) -> list[Pie
         if why_rule_unsayable(made, begin, length) is None:
             parts.append((made, begin))
             continue
-        deeper = _cut(made, begin, length, depth - 1) if depth else None
+        deeper = _cut(made, begin, length)
         if deeper is None:
             return None
         parts += deeper
@@ -102,8 +102,6 @@ def _pieces(rule: Rule, start: datetime, length: timedelta) -> list[Piece] | Non
             return _turns(rule, start, length)
         case Frequency.YEARLY if len(rule.by_month) > 1 and not rule.by_set_pos:
             return [(replace(rule, by_month=(month,)), start) for month in rule.by_month]
-        case Frequency.YEARLY if not rule.by_month:
-            return None
         case _:
             found = _in_month(rule, start)
             return None if found is None else [(piece, start) for piece in found]
@@ -117,7 +115,7 @@ def _turns(rule: Rule, start: datetime, length: timedelta) -> list[Piece] | None
         return [(replace(rule, by_day=(nth,)), start) for nth in rule.by_day]
     gap = (_DAY if rule.frequency is Frequency.DAILY else 7 * _DAY) * rule.interval
     turns = -(-length // gap)
-    if not 1 < turns <= MAX_SERIES or rule.interval * turns > MAX_INTERVAL:
+    if not 1 < turns <= MAX_SERIES:
         return None
     slower = replace(rule, interval=rule.interval * turns)
     return [(slower, start + turn * gap) for turn in range(turns)]
@@ -143,25 +141,26 @@ def _positions(rule: Rule) -> Iterable[Rule] | None:
         single = len(rule.by_day) == 1
         apart = min(rule.by_set_pos) > 0 or (single and set(rule.by_set_pos) <= {-1, 1, 2, 3})
         return [replace(rule, by_set_pos=(p,)) for p in rule.by_set_pos] if apart else None
-    if rule.by_set_pos or len(rule.by_day) < 2 or any(n.position == 0 for n in rule.by_day):
+    if rule.by_set_pos or any(n.position == 0 for n in rule.by_day):
         return None
-    weekdays = sorted({nth.weekday for nth in rule.by_day})
+    weekdays = {nth.weekday for nth in rule.by_day}
     if len(weekdays) < 2:
         return None
     return [replace(rule, by_day=tuple(n for n in rule.by_day if n.weekday is d)) for d in weekdays]
 
 
 def _months_with(rule: Rule, day: int, start: datetime) -> Iterable[Rule] | None:
-    """Each month on the 31st, months without one skipped: once a year in each that has it."""
+    """Each month on the 31st, months without one skipped: once a year in each that has it (which
+    is the form of a rule with one month)."""
     if rule.frequency is not Frequency.MONTHLY or rule.by_month or day < 29:
         return None
     if 12 % rule.interval:
         return None
-    months = sorted((start.month - 1 + n) % 12 + 1 for n in range(0, 12, rule.interval))
+    months = [month for month in range(1, 13) if (month - start.month) % rule.interval == 0]
     if day == 29 and 2 in months:  # 29 February comes every fourth year, which Graph moves
         return None
     return [
-        replace(rule, frequency=Frequency.YEARLY, interval=1, by_month=(month,))
+        replace(rule, interval=1, by_month=(month,))
         for month in months
-        if _LENGTHS[month - 1] >= day
+        if monthrange(2001, month)[1] >= day
     ]

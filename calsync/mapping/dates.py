@@ -6,14 +6,16 @@ every loop has a bound: a rule that never matches must not cost more than one th
 
 from __future__ import annotations
 
-from calendar import monthrange
-from collections.abc import Iterator
+from calendar import isleap, monthrange
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from calsync.model import Frequency, Nth, Rule
+
+T = TypeVar("T")
 
 #: Outlook's end of time; no occurrence is looked for behind it.
 LAST_DATE: Final = date(4500, 8, 31)
@@ -24,7 +26,6 @@ MAX_EMPTY: Final = 20_000
 MAX_COUNTED: Final = 10_000
 _MAX_STEPS: Final = 100_000
 _KEPT: Final = 999
-_DAY: Final = timedelta(days=1)
 
 
 def dates(rule: Rule, start: date, low: date, high: date) -> Iterator[date]:
@@ -35,7 +36,7 @@ def dates(rule: Rule, start: date, low: date, high: date) -> Iterator[date]:
     """
     high = min(high, LAST_DATE, rule.until or LAST_DATE)
     low = max(low, start)
-    if low > high:
+    if low > high:  # nothing to count for
         return
     if rule.count is None:
         yield from _walk(rule, start, low, high)
@@ -49,12 +50,14 @@ def dates(rule: Rule, start: date, low: date, high: date) -> Iterator[date]:
 
 def counted(rule: Rule, start: date) -> tuple[date, ...]:
     """All dates of a rule with a count (at most ``MAX_COUNTED`` of them)."""
+    assert rule.count is not None
     # Long lists are not kept: a thousand hostile rules would fill the memory.
-    return _counted(rule, start) if (rule.count or 0) <= _KEPT else _count(rule, start)
+    return _counted(rule, start) if rule.count <= _KEPT else _count(rule, start)
 
 
 def _count(rule: Rule, start: date) -> tuple[date, ...]:
-    wanted = min(rule.count or 0, MAX_COUNTED)
+    assert rule.count is not None
+    wanted = min(rule.count, MAX_COUNTED)
     return tuple(islice(_walk(rule, start, start, LAST_DATE), wanted))
 
 
@@ -74,35 +77,36 @@ def first(rule: Rule, start: date) -> date | None:
 def last(rule: Rule, start: date) -> date | None:
     """The last date the rule gives; None for an endless rule or one without dates."""
     if rule.count is not None:
-        found = counted(rule, start)
-        return found[-1] if found else None
+        return max(dates(rule, start, start, LAST_DATE), default=None)
     if rule.until is None:
         return None
     # Look back from the end in growing strides: nearly always the first stride has it.
-    reach = stride(rule)
-    low = rule.until
-    while low > start:
-        low = max(start, low - reach) if (low - date.min) > reach else start
-        found_here = tuple(dates(rule, start, low, rule.until))
-        if found_here:
-            return found_here[-1]
+    reach, low = stride(rule), rule.until
+    while True:
+        low = low - reach if low - start > reach else start
+        found = tuple(dates(rule, start, low, rule.until))
+        if found:
+            return found[-1]
+        if low == start:
+            return None
         reach *= 16
-    return rule.until if has(rule, start, rule.until) else None
 
 
 def neighbours(rule: Rule, start: date, day: date) -> tuple[date | None, date | None]:
     """The dates just before and just after a date that a plain rule (without gaps) gives."""
     reach = stride(rule)
-    low = max(start, day - reach) if day - date.min > reach else start
-    high = min(LAST_DATE, day + reach) if day < LAST_DATE - reach else LAST_DATE
-    before = tuple(dates(rule, start, low, day - _DAY)) if day > start else ()
-    return before[-1] if before else None, next(dates(rule, start, day + _DAY, high), None)
+    low = day - reach if day - start > reach else start
+    near = tuple(dates(rule, start, low, min(day, LAST_DATE) + reach))
+    before = max((d for d in near if d < day), default=None)
+    after = min((d for d in near if d > day), default=None)
+    return before, after
 
 
 def stride(rule: Rule) -> timedelta:
     """A span within which a rule without filters gives at least one date."""
     unit = {Frequency.DAILY: 1, Frequency.WEEKLY: 7, Frequency.MONTHLY: 31, Frequency.YEARLY: 366}
-    return timedelta(days=min(2 * unit[rule.frequency] * rule.interval + 7, 365_000))
+    # A weekday, such as the first Monday, moves by less than a week.
+    return timedelta(days=unit[rule.frequency] * rule.interval + 7)
 
 
 def _walk(rule: Rule, start: date, low: date, high: date) -> Iterator[date]:
@@ -115,9 +119,9 @@ def _walk(rule: Rule, start: date, low: date, high: date) -> Iterator[date]:
     }[rule.frequency]
     empty = 0
     for step, (begin, found) in enumerate(periods(rule, start, low)):
-        if begin > high or step > _MAX_STEPS:
+        if begin > high or step >= _MAX_STEPS:
             return
-        for day in _positions(found, rule.by_set_pos) if rule.by_set_pos else found:
+        for day in picked(found, rule.by_set_pos) if rule.by_set_pos else found:
             if day > high:
                 return
             if day >= low:
@@ -128,23 +132,23 @@ def _walk(rule: Rule, start: date, low: date, high: date) -> Iterator[date]:
             return
 
 
-def _positions(found: list[date], positions: tuple[int, ...]) -> list[date]:
+def picked(items: Sequence[T], positions: tuple[int, ...]) -> list[T]:
     """BYSETPOS: the n-th of a period's dates, from either end."""
-    size = len(found)
-    picked = {p - 1 if p > 0 else size + p for p in positions}
-    return [found[at] for at in sorted(picked) if 0 <= at < size]
+    wanted, size = set(positions), len(items)
+    return [one for n, one in enumerate(items, 1) if n in wanted or n - size - 1 in wanted]
 
 
+#: Each period's first day, and the dates in it. Without an end: ``_walk`` stops behind the span.
+#: ``low`` is never before ``start``.
 Periods = Iterator[tuple[date, list[date]]]
 
 
 def _days(rule: Rule, start: date, low: date) -> Periods:
     step = timedelta(days=rule.interval)
-    day = start + max(0, (low - start) // step) * step
+    day = start + (low - start) // step * step
     weekdays = {int(nth.weekday) for nth in rule.by_day}
-    plain = not (weekdays or rule.by_month or rule.by_month_day)
-    while day <= LAST_DATE:
-        fits = plain or (
+    while True:
+        fits = (
             (not weekdays or day.weekday() in weekdays)
             and (not rule.by_month or day.month in rule.by_month)
             and (not rule.by_month_day or _on_month_day(day, rule.by_month_day))
@@ -166,10 +170,10 @@ def _weeks(rule: Rule, start: date, low: date) -> Periods:
         into = 0
     week = start - timedelta(days=into)
     step = timedelta(weeks=rule.interval)
-    week += max(0, (low - week) // step) * step
+    week += (low - week) // step * step
     weekdays = {int(nth.weekday) for nth in rule.by_day} or {start.weekday()}
     offsets = sorted((day - week.weekday()) % 7 for day in weekdays)
-    while week <= LAST_DATE:
+    while True:
         found = [week + timedelta(days=offset) for offset in offsets]
         if rule.by_month:
             found = [day for day in found if day.month in rule.by_month]
@@ -178,16 +182,18 @@ def _weeks(rule: Rule, start: date, low: date) -> Periods:
 
 
 def _months(rule: Rule, start: date, low: date) -> Periods:
-    base = start.year * 12 + start.month - 1
-    turn = max(0, (low.year * 12 + low.month - 1 - base) // rule.interval)
+    first = _month_number(start)
+    number = first + (_month_number(low) - first) // rule.interval * rule.interval
     while True:
-        year, month = divmod(base + turn * rule.interval, 12)
-        if year > LAST_DATE.year:
-            return
+        year, month = divmod(number, 12)
         month += 1
         fits = not rule.by_month or month in rule.by_month
         yield date(year, month, 1), _in_month(rule, start, year, month) if fits else []
-        turn += 1
+        number += rule.interval
+
+
+def _month_number(day: date) -> int:
+    return day.year * 12 + day.month - 1
 
 
 def _in_month(rule: Rule, start: date, year: int, month: int) -> list[date]:
@@ -210,16 +216,13 @@ def _weekday_numbers(by_day: tuple[Nth, ...], first_weekday: int, length: int) -
     for nth in by_day:
         begin = (nth.weekday - first_weekday) % 7 + 1
         every = range(begin, length + 1, 7)
-        if nth.position == 0:
-            found.update(every)
-        elif abs(nth.position) <= len(every):
-            found.add(every[nth.position - 1 if nth.position > 0 else nth.position])
+        found.update(picked(every, (nth.position,)) if nth.position else every)
     return found
 
 
 def _years(rule: Rule, start: date, low: date) -> Periods:
-    year = start.year + max(0, (low.year - start.year) // rule.interval) * rule.interval
-    while year <= LAST_DATE.year:
+    year = start.year + (low.year - start.year) // rule.interval * rule.interval
+    while True:
         yield date(year, 1, 1), _in_year(rule, start, year)
         year += rule.interval
 
@@ -228,10 +231,8 @@ def _in_year(rule: Rule, start: date, year: int) -> list[date]:
     if rule.by_day and not rule.by_month:
         # Positions count within the year where no month is named.
         first_day = date(year, 1, 1)
-        length = 366 if monthrange(year, 2)[1] == 29 else 365
-        numbers = _weekday_numbers(rule.by_day, first_day.weekday(), length)
-        days = [first_day + (number - 1) * _DAY for number in sorted(numbers)]
+        numbers = _weekday_numbers(rule.by_day, first_day.weekday(), 365 + isleap(year))
+        days = [first_day + timedelta(days=number - 1) for number in sorted(numbers)]
         return [d for d in days if not rule.by_month_day or _on_month_day(d, rule.by_month_day)]
-    plain = not rule.by_day and not rule.by_month_day
-    months = rule.by_month or ((start.month,) if plain else tuple(range(1, 13)))
+    months = rule.by_month or (tuple(range(1, 13)) if rule.by_month_day else (start.month,))
     return [day for month in months for day in _in_month(rule, start, year, month)]

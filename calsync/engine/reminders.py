@@ -29,6 +29,7 @@ from calsync.model import (
     Pair,
     Side,
 )
+from calsync.reconcile.told import whole_booking
 
 log = logging.getLogger("calsync.notices")
 
@@ -114,7 +115,8 @@ class Reminders:
             notice = Notice(
                 kind=NoticeKind.STARTING,
                 link_id=link.id,
-                booking_key=link.booking.key or link.id,
+                # Of the booking, whichever of its parts begins then: dates of it change places.
+                booking_key=whole_booking(link) or link.id,
                 revision=f"{one.start:%Y-%m-%dT%H:%M:%SZ}",
                 person=link.person,
                 occupancy=_date(one),

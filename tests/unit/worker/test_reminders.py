@@ -19,6 +19,7 @@ from calsync.model import (
     Frequency,
     Half,
     Link,
+    LinkState,
     Notice,
     NoticeKind,
     Occupancy,
@@ -129,6 +130,18 @@ def test_told_from_the_lead_on_and_not_once_it_has_begun(watch: Watch) -> None:
     late = Watch()
     late.store.put(booked("a", 30))
     assert late.look(30) == 0, "it begins this very moment"
+
+
+def test_a_start_that_another_part_of_the_booking_takes_over_is_told_once(watch: Watch) -> None:
+    """The series was moved away, and then one of its dates, which stands apart in the calendar, to
+    where it was. Seed 20757 of 200 steps."""
+    series, part = booked("b7", 5), booked("b7#x20261203T0905", 5)
+    watch.store.put(series)
+    assert watch.look() == 1
+    watch.store.put(replace(series, state=LinkState.BURIED))
+    watch.store.put(replace(part, id="l2"))
+    assert watch.look(1) == 0
+    assert watch.starts() == ["2026-12-01T09:05:00Z"]
 
 
 def test_what_a_life_forgotten_told_is_not_told_by_the_process_after_next(watch: Watch) -> None:

@@ -95,15 +95,16 @@ def agreed(base: Occupancy, booking: Occupancy, event: Occupancy) -> Occupancy:
     )
 
 
-def unmade(base: Occupancy, mine: Occupancy, was: Occupancy, now: Occupancy) -> Occupancy:
-    """``base`` without the exceptions that ``now``, made anew in place of ``was``, lacks as yet and
-    is to have as ``mine`` has them. All four give their dates the same recurrence-ids."""
+def unmade(base: Occupancy, was: Occupancy, now: Occupancy) -> Occupancy:
+    """``base`` without the exceptions that ``now``, made anew in place of ``was``, lacks as yet
+    though ``was`` had them as agreed on. All three give their dates the same recurrence-ids;
+    ``base`` is what is ``agreed`` on after it was made anew."""
     assert base.recurrence is not None
-    wanted, former, there = _dates(mine), _dates(was), _dates(now)
+    former, there = _dates(was), _dates(now)
     kept: dict[datetime, Override | str | None] = {
         day: value
         for day, value in _dates(base).items()
-        if day in there or day not in wanted or former.get(day) != value
+        if day in there or former.get(day) != value
     }
     return replace(base, recurrence=_with_dates(base.recurrence, kept))
 

@@ -73,15 +73,15 @@ class Budget:
 
     def ready_at(self, now: float, *, slots: int = 1, calls: int = 1) -> float:
         """When it makes sense to ask again: ``now`` itself, a later time, or ``inf`` where only
-        a call that ends can make room. Counts nothing. A request for more than the limit holds
+        a call that ends can make room. Changes nothing. A request for more than the limit holds
         is treated as one for all of it, else it could never run."""
         calls = min(calls, self.limit.calls)
         if self._in_flight + min(slots, self.limit.in_flight) > self.limit.in_flight:
             return math.inf
-        self._forget(now)
         at = max(now, self._blocked)
         over = self._recent + calls - self.limit.calls
         number = self._oldest
+        # (What has left the window already goes first, and names a time that has passed.)
         while over > 0:
             over -= self._counts[number % _HELD]
             number += 1

@@ -51,7 +51,7 @@ def keep(link: Link, side: Side) -> list[Link]:
     """The link as it must be for ``side`` to win, whose present state may be a deletion; a second
     one where the item gets a new life. Only where ``hindrance`` names nothing."""
     link = freed(link)
-    there, other = shown(link, side), shown(link, side.other)
+    other = shown(link, side.other)
     if other is not None:
         half = link.half(side)
         if half.presence is Presence.NEVER:
@@ -59,7 +59,7 @@ def keep(link: Link, side: Side) -> list[Link]:
             link = with_half(link, side, replace(half, presence=Presence.GONE))
         # What the other side shows counts as agreed on: so all that differs was done on this one.
         return [rebase(link, other, fingerprint(other))]
-    if there is not None and link.half(side.other).presence is Presence.GONE:
+    if link.half(side.other).presence is Presence.GONE:
         return _new_life(link, side)
     return [link]
 

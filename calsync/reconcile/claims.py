@@ -71,11 +71,10 @@ def as_known(claim: Claim, before: Link | None, read_at: datetime | None) -> Cla
     of later: it was retitled since, Exchange made it anew, or its mailbox went to another server.
     Taken for the time of the move, what came there in between counted as seen (seeds 546 and 1521).
     ``before``: its link as it was stored; of what is back, its tombstone (seed 2932)."""
-    was = None if before is None else before.half(claim.side)
-    if before is None or was is None or read_at is None or was.presence is Presence.NEVER:
+    if before is None or read_at is None:
         return claim
-    half = claim.link.half(claim.side)
-    if was.since == half.since:
+    was, half = before.half(claim.side), claim.link.half(claim.side)
+    if was.presence is Presence.NEVER or was.since == half.since:
         return claim
     if never_read(before) is claim.side:
         # Nor did any reading show where it was, or that it was there at all.
@@ -87,14 +86,15 @@ def as_known(claim: Claim, before: Link | None, read_at: datetime | None) -> Cla
 def as_stored(links: Iterable[Link]) -> Callable[[Claim], Link | None]:
     """Of a claim, the link of its item as it was stored in ``links``; of an item that is back from
     behind a tombstone, and has a new link, the tombstone."""
-    by_id, tombs = {}, {}
+    by_id: dict[str, Link] = {}
+    tombs: dict[tuple[Side, str | None], Link] = {}
     for link in links:
         by_id[link.id] = link
         if link.state is LinkState.BURIED:
             tombs.update({(side, key): link for side in Side if (key := link.half(side).key)})
 
     def stored(claim: Claim) -> Link | None:
-        key = claim.link.half(claim.side).key or ""
+        key = claim.link.half(claim.side).key
         return by_id.get(claim.link.id) or tombs.get((claim.side, key))
 
     return stored
@@ -173,10 +173,10 @@ def _claim(link: Link, decision: Decision | None, *, now: datetime, new: bool) -
     )
 
 
-def _claimed(link: Link, target: Occupancy | None) -> bool:
+def _claimed(link: Link, target: Occupancy) -> bool:
     """True where the side on which people claimed the item shows it at the time of ``target``."""
     there = shown(link, link.claimed_on)
-    return there is not None and target is not None and same_schedule(there, target)
+    return there is not None and same_schedule(there, target)
 
 
 def _since(link: Link, side: Side, now: datetime, *, back: bool) -> datetime:

@@ -351,7 +351,6 @@ def _outgrown(link: Link) -> Decision:
         policy="capability",
         winner=Side.BOOKING,
         reason="deleted on the calendar side, changed on the other so that other items carry it",
-        lost=None,
     )
     return Decision(verb=Verb.BURY, why=conflict.reason, conflict=conflict)
 

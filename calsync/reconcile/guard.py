@@ -130,8 +130,7 @@ def counted(link: Link, effect: Effect, now: datetime) -> Link:
 
 def uncounted(link: Link, effect: Effect) -> Link:
     """``link`` without a write that was put off: what was not carried out, nobody takes back."""
-    fewer = repeatable([effect])
-    return replace(link, writes=link.writes.less(fewer)) if fewer else link
+    return replace(link, writes=link.writes.less(repeatable([effect])))
 
 
 def worn_out(link: Link, limits: Limits, now: datetime) -> str:
@@ -165,7 +164,7 @@ def others(
     last read. An event under our mark that was made since, while we were there all the time, was
     made by somebody who works with a copy of our database.
     """
-    there = read_at is not None and now - read_at < HOUR
+    there_since = read_at if read_at is not None and now - read_at < HOUR else None
     foreign = forgotten = 0
     for obs in new:
         if not isinstance(obs, Seen) or not obs.maker:
@@ -174,7 +173,7 @@ def others(
             foreign += 1
         elif obs.tag is not None and obs.tag not in known:
             # Under our own seal, for this mailbox: we made it.
-            since = there and read_at is not None and obs.created > read_at
+            since = there_since is not None and obs.created > there_since
             foreign, forgotten = foreign + since, forgotten + (not since)
     return foreign, forgotten
 

@@ -94,7 +94,7 @@ def half_way(before: Link, side: Side, now: Seen, *, merged: bool = False) -> Oc
     common = agreed(base, wanted, now.occupancy)
     if moved:
         return replace(done, title=common.title, busy=common.busy, private=common.private)
-    return unmade(common, wanted, was, now.occupancy) if same_grid(base, wanted) else None
+    return unmade(common, was, now.occupancy) if same_grid(base, wanted) else None
 
 
 def touched(item: Seen) -> bool:

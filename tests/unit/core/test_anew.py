@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from calsync.model import Absence, ConflictKind, EditPolicy, Half, Link, Occupancy, Side
+from calsync.model import Absence, Conflict, ConflictKind, EditPolicy, Half, Link, Occupancy, Side
 from calsync.reconcile.anew import decide_anew
-from calsync.reconcile.decide import Verb
+from calsync.reconcile.decide import Decision, Verb
 from tests.unit.core.values import agreed, gone, link, occ, there, unknown
 
 OLD, MINE, THEIRS = occ(9, 10), occ(9, 10, title="mine"), occ(9, 10, title="theirs")
@@ -30,6 +30,7 @@ def pair(booking: Half, event: Half, **more: object) -> Link:
         (link(gone(), there(THEIRS), base=OLD), Verb.REVIVE_BOOKING, THEIRS),
         (link(Half(), there(THEIRS)), Verb.CREATE_BOOKING, THEIRS),
         (link(gone(), gone(), base=OLD), Verb.BURY, None),
+        (link(gone(reason=Absence.RESHAPED.value), gone(), base=OLD), Verb.BURY, None),
         (link(gone(), Half()), Verb.BURY, None),
         (link(unknown(), there(THEIRS), base=OLD), Verb.SKIP, None),
         (link(there(MINE), unknown(), base=OLD), Verb.SKIP, None),
@@ -131,3 +132,23 @@ def test_a_meeting_of_others_stays_whatever_carries_its_booking() -> None:
     theirs = replace(there(THEIRS), owned=False)
     decision = decide_anew(pair(gone(reason=Absence.RESHAPED.value), theirs), EditPolicy.CALENDAR)
     assert decision.verb is Verb.REVIVE_BOOKING
+
+
+@pytest.mark.parametrize("trusted", EditPolicy)
+def test_nor_is_a_booking_whose_meeting_others_stand_for_made_again(trusted: EditPolicy) -> None:
+    """What its person made of it since is on record, whichever side the admin trusts."""
+    decision = decide_anew(pair(there(MINE), gone(reason=Absence.REPLACED.value)), trusted)
+    why = f"{Absence.REPLACED.value}, and it was changed on the booking side"
+    assert decision == Decision(
+        verb=Verb.DELETE_BOOKING,
+        why=why,
+        conflict=Conflict(
+            kind=ConflictKind.DELETE_EDIT,
+            link_id="x",
+            other_link_id=None,
+            policy="capability",
+            winner=Side.CALENDAR,
+            reason=why,
+            lost=MINE,
+        ),
+    )

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calsync.model import (
+    Busy,
     EffectKind,
     Frequency,
     Link,
     LinkState,
     Presence,
     Recurrence,
+    Refusal,
     Rule,
     Side,
     Tally,
@@ -37,6 +39,7 @@ from tests.unit.core.values import (
     gone,
     link,
     occ,
+    span,
     there,
     unknown,
 )
@@ -129,6 +132,8 @@ def test_what_stands_on_one_side_alone_is_tried_again() -> None:
         ),
         (link(there(occ(9, 10)), there(occ(9, 11), owned=False)), CALENDAR, ""),
         (link(gone(), there(occ(9, 11), owned=False), base=occ(8, 9)), BOOKING, ""),
+        (link(there(occ(9, 10)), gone(), base=occ(8, 9)), BOOKING, ""),
+        (link(there(occ(9, 10)), gone(owned=False), base=occ(8, 9)), BOOKING, ""),
     ],
 )
 def test_what_cannot_be_kept_says_why(was, side, said):  # type: ignore[no-untyped-def]
@@ -259,3 +264,46 @@ def test_a_write_in_doubt_is_still_looked_up_after_an_answer() -> None:
     """It goes by the revision of its link."""
     was = replace(booked(9, 10), in_flight=True)
     assert freed(was) == replace(was, state=LinkState.ACTIVE, reason="", attempts=0)
+
+
+def taken(start: float, end: float) -> tuple[tuple[datetime, datetime], ...]:
+    return ((span(start, end).start, span(start, end).end),)
+
+
+ROOM_TAKEN = "The room was already booked at that time."
+
+
+@pytest.mark.parametrize("reason", ["", "It was moved to room loft."])
+def test_an_organizer_is_told_what_the_meeting_lost_by_exchange_alone(reason: str) -> None:
+    """Nothing was given up on the platform; and the link keeps nothing to tell its person later."""
+    sent = refused(invited(10, 12), booked(9, 11), reason)
+    assert sent is not None
+    told = Refusal(reason=reason or ROOM_TAKEN, conflicts=taken(9, 11))
+    assert (sent[1].kind, sent[1].refusal) == (EffectKind.DECLINE_EVENT, told)
+    assert sent[0].refusal is None
+
+
+def test_a_move_that_gives_way_goes_back_to_the_time_it_had() -> None:
+    halves = there(occ(10, 11), key="b"), there(occ(8, 9), key="e")
+    sent = refused(link(*halves, base=occ(8, 9), id="mine", **parked()), invited(10, 12))
+    assert sent is not None
+    assert (sent[1].kind, sent[1].target) == (EffectKind.CHANGE_BOOKING, occ(8, 9))
+    assert sent[1].refusal == Refusal(reason=ROOM_TAKEN, conflicts=taken(10, 12))
+
+
+def test_what_is_gone_where_it_was_claimed_gives_way_where_it_still_is() -> None:
+    half = there(occ(10, 12), key="e", owned=False)
+    left = link(gone(key="b"), half, id="mine", origin=BOOKING, **parked())
+    sent = refused(left, invited(9, 11))
+    assert sent is not None
+    assert (sent[1].kind, sent[1].key) == (EffectKind.DECLINE_EVENT, "e")
+
+
+def test_no_time_is_lost_to_what_is_not_there_or_by_what_blocks_none() -> None:
+    def lost(loser: Link, winner: Link) -> object:
+        return overlap(loser, winner, window=WINDOW, zone="UTC")
+
+    assert lost(booked(9, 11), invited(10, 12)) == ((), (span(10, 12),))
+    assert lost(booked(9, 11), link(None, gone(key="e"), origin=CALENDAR)) == ((), ())
+    free = link(there(occ(9, 11, busy=Busy.FREE), key="b"), id="mine", **parked())
+    assert lost(free, invited(10, 12)) == ((), ())

@@ -130,6 +130,8 @@ def test_only_what_waits_or_was_declined_is_decided_otherwise() -> None:
         (TEN, NOON, {}, Verb.WRITE_EVENT),
         (NINE, TEN, {"ours": True}, Verb.WRITE_EVENT),
         (NINE, TEN, {"pending": True, "refusal": Refusal(reason="no")}, Verb.WRITE_EVENT),
+        (NINE, TEN, {"refusal": Refusal(reason="no")}, Verb.REJECT_BOOKING),
+        (NINE, NINE, {"pending": True, "refusal": Refusal(reason="no")}, Verb.REJECT_BOOKING),
         (gone(key="b"), NINE, {}, Verb.DELETE_EVENT),
         (gone(key="b"), NINE, {"hindrance": "left"}, Verb.BURY),
         (gone(key="b"), NINE, {"origin": Side.CALENDAR}, Verb.BURY),
@@ -147,8 +149,9 @@ def test_what_the_room_declined(
     assert decision.why, "the history says why"
     if wanted in (Verb.GIVE_BACK,):
         assert decision.target == NINE
-    unread = replace(one, booking=replace(one.booking, presence=Presence.UNKNOWN))
-    assert verb(unread) is Verb.SKIP
+    half = replace(one.booking, presence=Presence.UNKNOWN, reason="timeout")
+    unread = decide(replace(one, booking=half), EditPolicy.ORIGIN)
+    assert (unread.verb, unread.why) == (Verb.SKIP, "booking side unknown: timeout")
 
 
 SERIES = replace(NINE, recurrence=Recurrence(rule=Rule(frequency=Frequency.DAILY, count=3)))
@@ -188,6 +191,25 @@ def test_what_an_organizer_made_in_outlook_may_be_told_from_the_platform(
         assert (decision.verb is Verb.WRITE_EVENT) is told
         if not told:
             assert (decision.verb, decision.target) == (Verb.WRITE_BOOKING, base or NINE)
+
+
+def test_what_cannot_be_told_while_the_room_considers_gives_way_to_what_it_was_asked() -> None:
+    """The meeting was moved to ten and the room asked; then a date was given up, and more."""
+    moved = replace(TEN, recurrence=SERIES.recurrence)
+    made = there(moved, key="~e", owned=False, answer=WAITING, sent=fingerprint(moved))
+    one = link(there(LESS, key="b"), made, base=SERIES, origin=Side.CALENDAR)
+    decision = decide(one, EditPolicy.BOOKING)
+    assert (decision.verb, decision.target) == (Verb.WRITE_BOOKING, moved)
+    assert decision.conflict is not None
+    assert decision.conflict.lost == LESS
+
+
+def test_edits_of_its_person_in_outlook_and_on_the_platform_are_merged() -> None:
+    made = there(TEN, key="~e", owned=False, answer=ACCEPTED)
+    decision = decide(link(there(RENAMED, key="b"), made, base=NINE), EditPolicy.ORIGIN)
+    both = replace(TEN, title="renamed")
+    assert (decision.verb, decision.target) == (Verb.WRITE_BOTH, both)
+    assert decision.conflict is None
 
 
 # --- the answer --------------------------------------------------------------------------------

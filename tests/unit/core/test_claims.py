@@ -29,7 +29,7 @@ from tests.unit.core.values import (
     unknown,
 )
 
-NINE, TEN, TWELVE = occ(9, 10), occ(10, 11), occ(12, 13)
+NINE, TEN, TWELVE, TOMORROW = occ(9, 10), occ(10, 11), occ(12, 13), occ(33, 34)
 RENAMED = replace(NINE, title="renamed")
 
 
@@ -136,6 +136,52 @@ def test_what_is_back_was_last_known_by_its_tombstone() -> None:
     assert stored(claim(link(None, there(NINE, key="f")), NINE, side=CALENDAR)) is None
     standing = as_stored([replace(tomb, state=LinkState.ACTIVE)])
     assert standing(claim(new, NINE, side=CALENDAR)) is None
+
+
+def test_what_nothing_says_when_it_was_made_came_after_the_former_reading() -> None:
+    """Restored, and it could not be read at first: by its tombstone nobody knows where it was."""
+    now = claim(link(None, there(NINE, created=None, since=at(9))), NINE, side=CALENDAR, at=at(9))
+    unread = link(None, unknown(since=at(1)))
+    assert as_known(now, unread, at(7)) == replace(now, earliest=at(7))
+    assert as_known(now, unread, at(12)) == replace(now, earliest=at(9))
+
+
+# --- since when, and where -----------------------------------------------------------------------
+
+
+def test_what_keeps_its_time_claims_it_as_it_stands_where_it_was_claimed() -> None:
+    """It is only renamed; another booking takes time in this plan."""
+    filler = replace(link(there(TWELVE)), id="filler")
+    item = link(there(RENAMED, key="b"), there(NINE, key="e"), base=NINE, origin=CALENDAR)
+    decisions = {"filler": to(Verb.CREATE_EVENT, TWELVE), "x": to(Verb.WRITE_EVENT, RENAMED)}
+    (held, _) = claims_of([item, filler], decisions, NOW)
+    assert held == claim(item, NINE, side=CALENDAR, at=at(0), fixed=True, new=False)
+
+
+@pytest.mark.parametrize("origin", Side)
+def test_a_merge_that_neither_side_shows_is_claimed_where_the_time_was(origin: Side) -> None:
+    """Each side gave up a date of its own: by the side from which it is taken nothing is known."""
+    mine, theirs = (daily(9, 10, excluded=(what.start,)) for what in (NINE, TOMORROW))
+    both = daily(9, 10, excluded=(NINE.start, TOMORROW.start))
+    item = link(there(mine, key="b"), there(theirs, key="e"), base=daily(9, 10), origin=origin)
+    (found,) = claims_of([item], {"x": to(Verb.WRITE_BOTH, both)}, NOW)
+    fixed = origin is CALENDAR
+    assert found == claim(item, both, side=origin, at=at(0), fixed=fixed)
+
+
+def test_what_is_made_again_is_claimed_where_it_was_changed() -> None:
+    """It was claimed in the calendar, which shows nothing of it any more."""
+    item = link(there(TEN, key="b", since=at(5)), gone(key="e"), base=NINE, origin=CALENDAR)
+    (found,) = claims_of([item], {"x": to(Verb.REVIVE_EVENT, TEN)}, NOW)
+    assert found == claim(item, TEN, at=at(5), back=True)
+
+
+def test_what_calsync_put_there_holds_the_time_since_it_was_made() -> None:
+    """People had moved it in the calendar, where it is gone. Of its booking no move is known."""
+    booking = there(NINE, key="b", created=at(3), since=None)
+    item = link(booking, gone(key="e"), base=NINE, claim=CALENDAR)
+    (found,) = claims_of([item], {"x": to(Verb.NOTHING)}, NOW, came_back={"x"})
+    assert found == claim(item, NINE, at=at(3), back=True)
 
 
 # --- the time to go back to ----------------------------------------------------------------------

@@ -192,6 +192,15 @@ def test_what_stands_beside_its_booking_is_not_made_again(
     assert kept.reason.startswith(why)
 
 
+def test_a_booking_whose_meeting_of_others_lives_on_elsewhere_is_not_made_again_either() -> None:
+    """Whose meeting it was does not matter: the booking is the platform's."""
+    lost = gone(reason=Absence.REPLACED.value, owned=False)
+    decision = decided(link(there(MINE), lost, base=NINE), EditPolicy.BOOKING)
+    assert decision.verb is Verb.DELETE_BOOKING
+    assert decision.conflict is not None
+    assert (decision.conflict.winner, decision.conflict.lost) == (CALENDAR, MINE)
+
+
 def test_what_an_organizer_made_of_a_meeting_is_theirs_whatever_carries_the_booking() -> None:
     lost = gone(reason=Absence.RESHAPED.value)
     item = link(lost, there(MINE, owned=False), base=NINE, origin=CALENDAR)
@@ -370,6 +379,14 @@ def test_a_cancel_that_other_items_outlive_is_on_record(
     decision = decided(replace(both, **changes))
     assert decision.verb is Verb.BURY
     assert (decision.conflict is not None) is recorded
-    if decision.conflict is not None:
-        kept = decision.conflict
-        assert (kept.kind, kept.winner) == (ConflictKind.DELETE_EDIT, BOOKING)
+    if recorded:
+        assert decision.conflict == Conflict(
+            kind=ConflictKind.DELETE_EDIT,
+            link_id="x",
+            other_link_id=None,
+            policy="capability",
+            winner=BOOKING,
+            reason=decision.why,
+            lost=None,
+        )
+        assert "other items carry it" in decision.why

@@ -220,6 +220,7 @@ def test_a_move_that_the_room_refused_goes_back_with_all_else_as_it_is_now() -> 
     )
     assert back.refusal is not None
     assert (back.refusal.reason, now.refusal, now.in_flight) == ("no", back.refusal, True)
+    assert back.merged, "the calendar still shows the time that it leaves"
 
 
 def test_a_booking_that_is_turned_down_keeps_the_reason_until_it_is_told() -> None:

@@ -78,6 +78,8 @@ BARE = daily(9, 10, count=4)
 HELD = daily(9, 10, count=4, excluded=(SECOND, THIRD))
 #: One of them takes place again: Exchange needs a new item for that.
 ONE_BACK = daily(9, 10, count=4, excluded=(THIRD,))
+#: In Outlook, the other one does.
+OTHER_BACK = daily(9, 10, count=4, excluded=(SECOND,))
 #: A date is shortened, while Outlook moves the series, which loses its exceptions.
 SHORT = Override(recurrence_id=FOURTH, start=FOURTH, end=FOURTH + timedelta(minutes=25))
 SHORTER = daily(9, 10, count=4, excluded=(SECOND, THIRD), overrides=(SHORT,))
@@ -135,9 +137,10 @@ def retitled(what: Occupancy) -> Occupancy:
     [
         (ONE_BACK, HELD, BARE, ANEW),
         (ONE_BACK, retitled(HELD), retitled(BARE), ANEW),
+        (ONE_BACK, OTHER_BACK, BARE, ANEW),
         (SHORTER, MOVED, BARE, {"key": "e", "mark": 9}),
     ],
-    ids=["made anew", "made anew, merged", "moved"],
+    ids=["made anew", "made anew, merged", "made anew, a date given back on each side", "moved"],
 )
 def test_what_a_series_on_its_way_lacks_nobody_took_back(
     found: Found, mine: Occupancy, theirs: Occupancy, shown: Occupancy, more: dict[str, Any]
@@ -163,6 +166,19 @@ def test_who_changed_it_meanwhile_is_heard(found: Found) -> None:
     item, target = writing(HELD, ONE_BACK, HELD)
     half = found(seen(retitled(BARE), **ANEW), item, target, False)
     assert decide(half, EditPolicy.ORIGIN).target == retitled(ONE_BACK)
+
+
+@pytest.mark.parametrize("found", [told, in_doubt])
+def test_who_changed_a_date_of_it_that_was_made_again_already_is_heard(found: Found) -> None:
+    """Both had shortened it. It was made again beside the new item, and lengthened there."""
+    back = daily(9, 10, count=4, excluded=(THIRD,), overrides=(SHORT,))
+    item, target = writing(SHORTER, back, retitled(SHORTER))
+    longer = replace(SHORT, end=FOURTH + timedelta(hours=2), title="Two")
+    shows = retitled(daily(9, 10, count=4, overrides=(longer,)))
+    half = found(seen(shows, **ANEW), item, target, True)
+    decision = decide(half, EditPolicy.ORIGIN)
+    heard = retitled(daily(9, 10, count=4, excluded=(THIRD,), overrides=(longer,)))
+    assert (decision.target, decision.conflict) == (heard, None)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.merge import covers
 from calsync.mapping.expand import extent, instances
 from calsync.model import ClashPolicy, Interval, Link, LinkState, Occupancy, Presence, Side, Window
 
@@ -78,7 +78,7 @@ def _in_sight(native: Claim, foreign: Claim) -> bool:
         not native.back
         and there is not None
         and since is not None
-        and same_schedule(there, foreign.occupancy)
+        and covers(there, foreign.occupancy)
         and since < (native.earliest or native.at)
     )
 

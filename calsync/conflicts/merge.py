@@ -130,6 +130,12 @@ def same_schedule(one: Occupancy, other: Occupancy) -> bool:
     return _schedule(one) == _schedule(other)
 
 
+def covers(held: Occupancy, wanted: Occupancy) -> bool:
+    """True where ``held`` takes all the time that ``wanted`` would: at the same time, and what is
+    shown as free takes none. (A single date says so itself: it is part of the schedule.)"""
+    return same_schedule(held, wanted) and (held.busy.blocks or not wanted.busy.blocks)
+
+
 def _merge_dates(
     base: Occupancy, booking: Occupancy, event: Occupancy, ruled: Occupancy, pick: _Pick
 ) -> Recurrence:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from calsync.conflicts.clash import Claim, Verdict, shown
-from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.merge import covers
 from calsync.model import Link, LinkState, Occupancy, Presence, Side
 from calsync.reconcile.decide import FILLING, Decision, Verb
 from calsync.reconcile.join import never_read
@@ -122,7 +122,7 @@ def has_come_back(before: Link, link: Link) -> bool:
     for side in Side:
         was, half, there = before.half(side), link.half(side), shown(link, side)
         moved = was.presence is not Presence.NEVER and was.since != half.since
-        if moved and there is not None and same_schedule(there, link.base):
+        if moved and there is not None and covers(link.base, there):
             return True
     return False
 
@@ -132,7 +132,7 @@ def _takes_time(link: Link, decision: Decision) -> bool:
     back what was moved away, since that time may have been booked meanwhile."""
     target = decision.target
     assert target is not None
-    if link.base is None or not same_schedule(link.base, target):
+    if link.base is None or not covers(link.base, target):
         return True
     if decision.verb is Verb.GIVE_BACK:
         return True
@@ -140,7 +140,7 @@ def _takes_time(link: Link, decision: Decision) -> bool:
     if side is None:
         return False
     there = shown(link, side.other)
-    return there is None or not same_schedule(there, target)
+    return there is None or not covers(there, target)
 
 
 def _claim(link: Link, decision: Decision | None, *, now: datetime, new: bool) -> Claim | None:
@@ -176,7 +176,7 @@ def _claim(link: Link, decision: Decision | None, *, now: datetime, new: bool) -
 def _claimed(link: Link, target: Occupancy) -> bool:
     """True where the side on which people claimed the item shows it at the time of ``target``."""
     there = shown(link, link.claimed_on)
-    return there is not None and same_schedule(there, target)
+    return there is not None and covers(there, target)
 
 
 def _since(link: Link, side: Side, now: datetime, *, back: bool) -> datetime:

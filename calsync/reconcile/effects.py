@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from calsync.conflicts.clash import Verdict, shown
-from calsync.conflicts.merge import same_schedule
+from calsync.conflicts.merge import covers
 from calsync.conflicts.rules import without
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
@@ -194,11 +194,12 @@ def refused(link: Link, verdict: Verdict, *, whole: bool = False) -> tuple[Link,
         and link.base is not None
         and link.event.presence is Presence.PRESENT
         and verdict.loser.new
-        and not same_schedule(link.base, verdict.loser.occupancy)
+        and not covers(link.base, verdict.loser.occupancy)
     ):
-        # A move that lost: the booking goes back to the time that it still holds.
+        # A move that lost: the booking goes back to the time that it still holds, or to none.
         mine = shown(link, Side.BOOKING) or link.base
-        target = replace(link.base, title=mine.title, busy=mine.busy, private=mine.private)
+        busy = mine.busy if link.base.busy.blocks else link.base.busy
+        target = replace(link.base, title=mine.title, busy=busy, private=mine.private)
         why = "its move lost a clash"
     else:
         # Kept on the link: if the reply is lost, the person is told the reason all the same.

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from calsync.conflicts.clash import shown
-from calsync.conflicts.merge import same_grid, same_schedule
+from calsync.conflicts.merge import covers, same_grid
 from calsync.model import (
     NOBODY,
     Absence,
@@ -160,10 +160,10 @@ def _moved_claim(link: Link, before: Link, side: Side) -> Link:
     if link.base is None or link.half(side).since == before.half(side).since:
         return link
     other, mine = shown(link, side.other), shown(link, side)
-    if mine is None or (other is not None and same_schedule(mine, other)):
+    if mine is None or (other is not None and covers(other, mine)):
         return link
     # Moved and moved back, it is the other side's move that stands.
-    back = other is not None and same_schedule(mine, link.base)
+    back = other is not None and covers(link.base, mine)
     return replace(link, claim=side.other if back else side)
 
 
@@ -212,7 +212,7 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         since = claimed_anew(half, obs, now)
     elif before is None:
         since = obs.claimed or obs.created
-    elif not same_schedule(before, obs.occupancy):
+    elif not covers(before, obs.occupancy):
         since = claimed_anew(half, obs, now)
     same = link.base is not None and obs.fingerprint == link.base_fingerprint
     # The answer to a series stands where only a date of it changed: that date has its own.

@@ -285,3 +285,46 @@ def test_time_at_which_one_was_just_parked_is_not_filled_either() -> None:
     assert stored(plan)["x"].state is LinkState.PARKED
     assert plan.effects == []
     assert says(plan) == ["its time is held by one just parked"]
+
+
+FREE = replace(NINE, busy=Busy.FREE)
+
+
+def _free(*, owned: bool = True, **more: Any) -> Link:
+    """Shown as free at nine, which takes no time."""
+    mine = there(FREE, key="b", since=at(0))
+    theirs = there(FREE, key="e", since=at(0), owned=owned)
+    return link(mine, theirs, base=FREE, id="f", person=ANNA, **more)
+
+
+def test_a_booking_that_was_free_and_takes_time_now_is_judged_as_one_that_moved() -> None:
+    """It claims its time since then, and goes back to taking none where somebody was faster."""
+    busy = seen(NINE, key="b", mark=9, modified=at(50))
+    faster = seen(NINE, key="e2", created=at(20), owned=False)
+    plan = planned(_free(), booking=[busy], calendar=[faster])
+    back = [(e.kind, e.target) for e in plan.effects if e.link_id == "f"]
+    assert back == [(EffectKind.CHANGE_BOOKING, FREE)]
+    assert [c.kind for c in plan.conflicts] == [ConflictKind.CLASH]
+    assert kinds(planned(_free(), booking=[busy])) == [(EffectKind.CHANGE_EVENT, "f")]
+
+
+def test_an_event_that_was_free_and_takes_time_now_is_declined_where_the_room_was_booked() -> None:
+    item = _free(owned=False, origin=CALENDAR)
+    busy = seen(NINE, key="e", mark=9, modified=at(50), owned=False)
+    faster = seen(NINE, key="b2", created=at(20))
+    plan = planned(item, calendar=[busy], booking=[faster])
+    assert (EffectKind.DECLINE_EVENT, "f") in kinds(plan)
+    assert [c.kind for c in plan.conflicts] == [ConflictKind.CLASH]
+    later = seen(NINE, key="b2", created=at(55))
+    plan = planned(item, calendar=[busy], booking=[later])
+    assert [k for k, _ in kinds(plan)] == [EffectKind.REJECT_BOOKING, EffectKind.CHANGE_BOOKING]
+    assert kinds(planned(item, calendar=[busy])) == [(EffectKind.CHANGE_BOOKING, "f")]
+
+
+def test_who_gives_time_up_by_showing_it_as_free_clashes_with_nobody() -> None:
+    free = seen(FREE, key="b", mark=9, modified=at(50))
+    held = there(NINE, key="b", since=at(0)), there(NINE, key="e", since=at(0))
+    item = link(*held, base=NINE, id="f", person=ANNA)
+    plan = planned(item, booking=[free], calendar=[seen(NINE, key="e2", created=at(40))])
+    assert (EffectKind.CHANGE_EVENT, "f") in kinds(plan)
+    assert not plan.conflicts

@@ -225,6 +225,14 @@ def test_what_waits_for_a_person_waits_under_its_new_key() -> None:
     assert (plan.effects, joined(plan)) == ([], [("x", "made anew under another key")])
 
 
+def test_what_people_changed_as_it_got_its_new_key_is_a_new_chance() -> None:
+    parked = replace(HELD, state=LinkState.PARKED, reason="two bookings claim the room")
+    plan = planned(parked, calendar=[NOT_FOUND, seen(RENAMED, key="e2", uid="u", mark=9)])
+    kept = stored(plan)["x"]
+    assert (kept.state, kept.reason, kept.event.key) == (LinkState.ACTIVE, "", "e2")
+    assert [(e.kind, e.key, e.target) for e in plan.effects] == [(K.CHANGE_BOOKING, "b", RENAMED)]
+
+
 @pytest.mark.parametrize(
     ("tag", "origin"),
     [("x", CALENDAR), (None, BOOKING)],

@@ -268,20 +268,25 @@ class Intake:
         heard = unread.half(side).created if unread is not None else None
         return joiner.in_doubt(side, obs) or any(
             may_be_remade(self.changed.get(twin.id, twin), side, obs, heard=heard, now=self._now)
-            for twin in (joiner.holding(side, obs.uid) if obs.uid else ())
+            for twin in joiner.holding(side, obs.uid)
         )
+
+    def _named(self, joiner: Joiner, obs: Seen) -> Link | None:
+        """The link of this room that it names."""
+        link = joiner.links.get(obs.tag) if obs.tag is not None else None
+        return link if link is not None and link.pair_id == self._pair.id else None
 
     def _replaces(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
         """True where it is what we made in place of another item of its link."""
-        link = joiner.links.get(obs.tag) if obs.replaces and obs.tag is not None else None
-        if link is None or link.pair_id != self._pair.id:
+        link = self._named(joiner, obs)
+        if link is None:
             return False
         both = replaced(self.changed.get(link.id, link), side, obs, self._now)
         if both is None:
             return False
         self._give_way(joiner, side, unread)
         self._vanished[side].found(link.id)
-        if both[0].state is LinkState.BURIED and (uid := both[0].half(side).uid):
+        if uid := both[0].half(side).uid:
             self._former[side, uid] = next((one for one in self.all if one.id == link.id), link)
         for one in both:
             joiner.links[one.id] = self.changed[one.id] = one
@@ -289,8 +294,8 @@ class Intake:
         return True
 
     def _outlives(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
-        """True where it is the item in whose place ours was made, though nothing was found under
-        its key: Exchange had made it anew just before."""
+        """True where it is the item in whose place ours was made: Exchange had made that anew just
+        before. A copy of the mailbox that lags behind may still show it under its former key."""
         was = self._former.get((side, obs.uid)) if obs.owned else None
         if was is None:
             return False
@@ -301,8 +306,8 @@ class Intake:
 
     def _late(self, joiner: Joiner, side: Side, obs: Seen, unread: Link | None) -> bool:
         """True where a create of ours made it after its booking's item was thrown away."""
-        link = joiner.links.get(obs.tag) if obs.late and obs.tag is not None else None
-        if link is None or link.pair_id != self._pair.id:
+        link = self._named(joiner, obs) if obs.late else None
+        if link is None:
             return False
         link = self.changed.get(link.id, link)
         if link.half(side).presence is not Presence.GONE:
@@ -316,8 +321,8 @@ class Intake:
         """True where it is what a create of ours made a second time: one that a proxy doubled, or
         that came late. Only a first one that was read just now, too, tells it from an item that
         Exchange made anew; for a while a copy of the mailbox may still show that one."""
-        link = joiner.links.get(obs.tag) if obs.tag is not None and not obs.replaces else None
-        if link is None or link.pair_id != self._pair.id or self._twin(joiner, side, obs, unread):
+        link = self._named(joiner, obs)
+        if link is None or self._twin(joiner, side, obs, unread):
             return False
         link = self.changed.get(link.id, link)
         both = made_twice(link, unread or joiner.fresh(side, obs), side, obs, self._now)
@@ -338,8 +343,8 @@ class Intake:
     def _under_new_key(self, was: Link, side: Side, obs: Seen) -> None:
         """Not gone, but made anew. What the other side shows in this plan stays as accepted."""
         now = with_half(self.changed[was.id], side, was.half(side))
-        if was.state is LinkState.PARKED and obs.fingerprint == was.half(side).fingerprint:
-            # Nobody did anything about what waits for a person.
+        if obs.fingerprint == was.half(side).fingerprint:
+            # Where it was parked: nobody did anything about what waits for a person.
             now = replace(now, state=was.state, reason=was.reason)
         for link in under_new_key(now, side, obs, self._now):
             self.changed[link.id] = link

@@ -89,6 +89,31 @@ def test_the_first_is_made_anew_while_the_second_is_doubted(company: Company, ha
     company.at_rest(hall)
 
 
+def test_what_was_made_in_place_of_a_series_is_made_twice(company: Company) -> None:
+    """A dropped date is back, for which Exchange needs the series made anew: a proxy doubles that
+    create, too."""
+    hall = a_room(company, 1)
+    company.sync(hall)
+    whole = {"frequency": "daily", "count": 3}
+    times = {"start": "2026-12-01T09:00:00", "duration": "PT1H"}
+    booking = company.book(hall, title="One", recurrenceRule=whole, **times)
+    company.sync(hall)
+    former = next(iter(box_of(company, hall).items))
+    company.drop_date(booking, "2026-12-02T09:00:00")
+    company.sync(hall)
+    company.change(company.bookings(hall)[0], recurrenceOverrides=None)
+    company.sync(hall)
+    first = next(iter(box_of(company, hall).items))
+    assert first != former
+    made_again(company, hall)
+    company.cycle(hall)
+    company.tenant.clock.forward(minutes=3)
+    company.sync(hall)
+    assert set(box_of(company, hall).items) == {first}
+    assert [one["bookingStatus"] for one in company.bookings(hall)] == ["confirmed"]
+    company.at_rest(hall)
+
+
 #: The name of the request that makes an item, as it stands in it.
 MADE = re.compile(rb"<t:Value>[0-9a-f]{32}</t:Value>")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mutation import session
 from mutation.operators import Names, changes
 from mutation.results import Results
 from mutation.session import Verdict
@@ -146,3 +147,10 @@ def test_a_survivor_meets_only_new_tests_later(tmp_path: Path) -> None:
     again.load()
     tests = ["tests/a.py::test", "tests/b.py::test"]
     assert again.unmet(again.of(mutant), tests) == ["tests/b.py::test"]
+
+
+def test_a_mutant_of_imported_code_meets_the_files_of_its_tests_in_parts() -> None:
+    chosen = ["c::1", "a::1", "c::2", "b::1", "d::1", "e::1", "a::2"]
+    parts = [["c::1", "c::2"], ["a::1", "b::1", "d::1", "a::2"], ["e::1"]]
+    assert list(session.by_files(chosen)) == parts
+    assert list(session.by_files(["a::1"])) == [["a::1"]]

@@ -15,6 +15,7 @@ from calsync.model import (
     Half,
     Link,
     LinkState,
+    Observation,
     Plan,
     Presence,
     Ruling,
@@ -193,7 +194,8 @@ def test_whose_a_meeting_is_in_a_persons_calendar_is_not_forgotten(origin: Side)
         gone(key="b"), gone(key=key), id="t", origin=origin, state=LinkState.BURIED,
         organizer="anna@x.example",
     )  # fmt: skip
-    for shows in ([seen(NINE, key="b", mark=7)], []):
+    back: list[list[Observation]] = [[seen(NINE, key="b", mark=7)], []]
+    for shows in back:
         plan = planned(tomb, booking=shows, calendar=[replace(BACK, key=key)])
         (new,) = others(plan, "t")
         assert (new.event.key, new.organizer, new.origin) == (key, "anna@x.example", origin)

@@ -123,13 +123,10 @@ class Intake:
                 self.skips.append(Skip(link.id, f"late reading of the {side.value} side dropped"))
                 continue
             link = taken
-        if link is not before:
-            if before.state is LinkState.PARKED and _content_changed(before, link):
-                # Somebody changed it since it was parked: that is a new chance.
-                link = replace(link, state=LinkState.ACTIVE, reason="", attempts=0)
-            self.changed[link.id] = link
-        else:
-            self.changed.setdefault(link.id, link)
+        if before.state is LinkState.PARKED and _content_changed(before, link):
+            # Somebody changed it since it was parked: that is a new chance.
+            link = replace(link, state=LinkState.ACTIVE, reason="", attempts=0)
+        self.changed[link.id] = link
 
     def _revive(self, tomb: Link, back: Mapping[Side, Seen | Unknown]) -> None:
         """An item came back after its burial (restored by a person): a new life, a new link, if
@@ -162,7 +159,6 @@ class Intake:
         was = was or self._same_booking(tomb, side, obs, presence=Presence.GONE)
         if was is None:
             return False
-        self.changed.setdefault(was.id, was)
         self.changed[tomb.id] = with_half(tomb, side, replace(tomb.half(side), key=None))
         self._under_new_key(was, side, obs)
         return True

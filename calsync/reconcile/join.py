@@ -52,26 +52,23 @@ class Joiner:
         self.links[link.id] = link
         if link.state is LinkState.BURIED:
             return
-        active = link.state is LinkState.ACTIVE
         for side in Side:
-            half = link.half(side)
-            if half.uid:
-                self._holding.setdefault((side, half.uid), []).append(link.id)
-            if active and half.presence is Presence.NEVER and link.half(side.other).uid:
-                self._by_uid.setdefault((side, link.half(side.other).uid), []).append(link.id)
+            uid = link.half(side).uid
+            if uid:
+                self._holding.setdefault((side, uid), []).append(link.id)
+                self._by_uid.setdefault((side.other, uid), []).append(link.id)
 
     def waiting(self, side: Side, obs: Seen) -> Link | None:
         """A link without an item on ``side`` to which ``obs`` belongs."""
         tagged = self._tagged(side, obs)
-        if self._importing and (
-            tagged is None or tagged.half(side.other).fingerprint != obs.fingerprint
-        ):
-            # Tags and uids may be those of a former life, known to a database that is lost.
+        if tagged is None or tagged.half(side.other).fingerprint != obs.fingerprint:
+            # While a room is imported, tags and uids may be those of a former life, known to a
+            # database that is lost. (Later nothing is remembered by its content.)
             for candidate in self._by_content.get((side, obs.fingerprint), ()):
                 link = self.links[candidate]
                 if link.half(side).presence is Presence.NEVER:
                     return link
-        if tagged is not None or not obs.uid:
+        if tagged is not None:
             return tagged
         named = self._named(side, obs)
         if named is None or side is Side.BOOKING or _same_meeting(named, obs):
@@ -81,7 +78,7 @@ class Joiner:
     def in_doubt(self, side: Side, obs: Seen) -> bool:
         """Whether ``obs`` is back for a booking that waits for it, unless another item, which is
         just made for that one, was faster."""
-        named = self._named(side, obs) if side is Side.CALENDAR and obs.uid else None
+        named = self._named(side, obs) if side is Side.CALENDAR else None
         return named is not None and named.in_flight and self._is_back(named, side, obs)
 
     def _is_back(self, named: Link, side: Side, obs: Seen) -> bool:
@@ -106,9 +103,10 @@ class Joiner:
         return link if link.half(side).presence is Presence.NEVER else None
 
     def _only(self, ids: Sequence[str], side: Side) -> Link | None:
+        # (One that could not be read at first is named once more when it is.)
         waiting = [
             link
-            for link in (self.links[i] for i in ids)
+            for link in (self.links[i] for i in dict.fromkeys(ids))
             if link.state is LinkState.ACTIVE and link.half(side).presence is Presence.NEVER
         ]
         return waiting[0] if len(waiting) == 1 else None
@@ -209,6 +207,6 @@ def heir(link: Link, lives: Side) -> Link:
         passed_seats=link.passed_seats,
     )
     half = link.half(lives)
-    if half.seen is None and link.base is not None:
+    if half.seen is None:
         new = with_half(new, lives, replace(half, seen=link.base))
     return new

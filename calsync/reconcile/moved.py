@@ -58,7 +58,6 @@ def awaited(links: Iterable[Link]) -> list[Link]:
         link
         for link in links
         if link.state is not LinkState.BURIED
-        and link.event.key is not None
         and link.event.presence in _THERE
         and never_read(link) is not CALENDAR
         and not is_theirs(link.event.key)  # It lies in a person's calendar, which stays.
@@ -87,14 +86,15 @@ def put_in_place(
     silent: dict[str, str] = {}
     for obs in rows:
         link_id = _made_for(obs, held, changing, maker)
-        if link_id and link_id not in silent.values():  # What came later is a copy of it.
+        # What came later is a copy of it.
+        if link_id is not None and link_id not in silent.values():
             silent[obs.key] = link_id
     for row in rows:
         obs = row
         if obs.key in silent:
             key = held[silent[obs.key]].event.key or ""
             obs = replace(obs, tag=silent[obs.key], replaces=former_mark(key))
-        if not obs.replaces or obs.tag not in held:
+        if obs.tag not in held:
             continue
         both = replaced(held[obs.tag], CALENDAR, obs, now)
         if both is not None:
@@ -103,10 +103,12 @@ def put_in_place(
     return held, taken
 
 
-def _made_for(obs: Seen, links: Mapping[str, Link], changing: Mapping[str, str], maker: str) -> str:
-    """The link for which a change in doubt made this item anew; empty where none did."""
+def _made_for(
+    obs: Seen, links: Mapping[str, Link], changing: Mapping[str, str], maker: str
+) -> str | None:
+    """The link for which a change in doubt made this item anew; None where none did."""
     if obs.tag is not None or not obs.owned or not maker or obs.maker != maker:
-        return ""
+        return None
     for link_id, wanted in changing.items():
         link = links.get(link_id)
         if link is None or link.event.created is None or obs.created <= link.event.created:
@@ -116,7 +118,7 @@ def _made_for(obs: Seen, links: Mapping[str, Link], changing: Mapping[str, str],
         target = last_seen(link, Side.BOOKING)
         if obs.fingerprint == wanted or (target and same_grid(target, obs.occupancy)):
             return link_id
-    return ""
+    return None
 
 
 def rematch(links: Iterable[Link], seen: Iterable[Observation]) -> Rematch:
@@ -136,7 +138,7 @@ def rematch(links: Iterable[Link], seen: Iterable[Observation]) -> Rematch:
     found: dict[str, Observation] = {}
     taken: set[str] = set()
     left = sorted(awaited(links), key=_age)
-    for fits in (_all_the_same, _same_time, _same_uid, _same_meeting):
+    for fits in (_all_the_same, _same_time, _same_uid, _looked_for):
         still: list[Link] = []
         for link in left:
             rows = pool.get(identity(link.event.uid), ()) if link.event.uid else ()
@@ -177,8 +179,8 @@ def _same_uid(link: Link, obs: Seen) -> bool:
     return obs.uid == link.event.uid
 
 
-def _same_meeting(link: Link, obs: Seen) -> bool:
-    return obs.tag == link.id or identity(obs.uid) == identity(link.event.uid)
+def _looked_for(_link: Link, _obs: Seen) -> bool:
+    return True  # It was found by its identity, or by our tag.
 
 
 def _differs(link: Link, obs: Seen) -> bool:

@@ -19,7 +19,6 @@ from calsync.model import (
     Notice,
     NoticeKind,
     Occupancy,
-    Presence,
     Reaction,
     Refusal,
     Ruling,
@@ -68,7 +67,7 @@ def judge_links(
 def _act(link: Link, decision: Decision, zone: str, now: datetime) -> Act | None:
     """What people did to it in the calendar; None where that is nothing the rules speak of."""
     there = shown(link, Side.CALENDAR)
-    if link.event.presence is not Presence.PRESENT or there is None:
+    if there is None:
         return None
     if decision.verb in _AT_REST:
         if link.origin is not Side.CALENDAR or link.seats in (None, link.passed_seats):

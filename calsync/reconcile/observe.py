@@ -79,8 +79,7 @@ def accept(link: Link, side: Side, obs: Observation, now: datetime) -> Link | No
                     key=half.key or obs.key,
                     # Heard of now, or anew: a copy of the mailbox may not know it for a while.
                     created=now if half.presence is Presence.GONE else half.created or now,
-                    # What was last understood stays: a later reading is compared with it.
-                    seen=half.seen,
+                    # (What was last understood stays: a later reading is compared with it.)
                     fingerprint="",
                     reason=obs.reason,
                 ),
@@ -125,7 +124,7 @@ def may_be_remade(
         return False
     if half.presence is Presence.PRESENT:
         return heard is None or now - heard < LAG
-    return twin.in_flight and half.presence in (Presence.GONE, Presence.UNKNOWN)
+    return twin.in_flight
 
 
 def _with_seen(link: Link, side: Side, obs: Seen, now: datetime) -> Link:
@@ -150,7 +149,7 @@ def _kept_for_create(link: Link, before: Link, side: Side) -> Link:
     """While a create is in flight, what it wants to make is kept beside what its source shows."""
     half, was = link.half(side.other), last_seen(before, side)
     waits = link.in_flight and half.presence is Presence.NEVER and half.seen is None
-    if not waits or was is None or link.half(side).fingerprint == before.half(side).fingerprint:
+    if not waits or link.half(side).fingerprint == before.half(side).fingerprint:
         return link
     return with_half(link, side.other, replace(half, seen=was))
 
@@ -214,7 +213,7 @@ def half_of(link: Link, side: Side, obs: Seen, now: datetime) -> Half:
         since = obs.claimed or obs.created
     elif not covers(before, obs.occupancy):
         since = claimed_anew(half, obs, now)
-    same = link.base is not None and obs.fingerprint == link.base_fingerprint
+    same = obs.fingerprint == link.base_fingerprint
     # The answer to a series stands where only a date of it changed: that date has its own.
     moved = half.presence is Presence.GONE or before is None or not same_grid(before, obs.occupancy)
     answer = obs.answer

@@ -16,6 +16,7 @@ from calsync.reconcile.join import (
     strangers,
     succeed,
 )
+from tests.unit.core.planning import planned, stored
 from tests.unit.core.values import (
     BOOKING,
     CALENDAR,
@@ -173,6 +174,47 @@ def test_what_is_back_while_another_item_is_made_is_told_apart_later() -> None:
     assert not in_doubt(BOOKING, back, replace(invited(), in_flight=True))
 
 
+@pytest.mark.parametrize("more", [{"importing": True}, {"in_flight": True}], ids=str)
+def test_the_rooms_own_item_of_its_uid_and_time_is_its_bookings_whoever_is_named(
+    more: dict[str, bool],
+) -> None:
+    importing = more.get("importing", False)
+    own = seen(NINE, uid="u", owned=True, person=BERT)
+    wanted = booked(person=ANNA, in_flight=more.get("in_flight", False))
+    assert waiting(CALENDAR, own, wanted, importing=importing) == "x"
+    assert waiting(CALENDAR, replace(own, owned=False), wanted, importing=importing) is None
+
+
+@pytest.mark.parametrize("more", [{"importing": True}, {"in_flight": True}], ids=str)
+def test_a_booking_that_names_an_events_uid_is_its_own_whatever_it_shows(
+    more: dict[str, bool],
+) -> None:
+    """Only our own platform gives a booking the uid of an event."""
+    event = replace(invited(), in_flight=more.get("in_flight", False))
+    importing = more.get("importing", False)
+    assert waiting(BOOKING, seen(TEN, uid="u"), event, importing=importing) == "x"
+
+
+def test_what_has_no_uid_shares_it_with_nothing() -> None:
+    joiner = Joiner(PAIR, [agreed(NINE), invited("y")], importing=False)
+    assert joiner.holding(CALENDAR, "") == []
+    assert [one.id for one in joiner.holding(CALENDAR, "u")] == ["y"]
+    assert joiner.holding(BOOKING, "u") == []
+
+
+def test_both_are_back_and_the_booking_could_not_be_read_at_first() -> None:
+    """Its uid was known before it was read: named twice by it, it is still one booking, and not
+    refused in favour of its own event."""
+    back = link(unknown(key="b", uid="u"))
+    plan = planned(
+        back,
+        booking=[seen(NINE, key="b", uid="u", mark=9)],
+        calendar=[seen(NINE, key="e", uid="u", owned=False, person=BERT)],
+    )
+    assert plan.effects == []
+    assert (stored(plan)["x"].booking.key, stored(plan)["x"].event.key) == ("b", "e")
+
+
 def test_a_booking_whose_person_is_not_known_is_joined_by_time_and_uid() -> None:
     assert waiting(CALENDAR, seen(NINE, uid="u", owned=False, person=BERT), booked()) == "x"
 
@@ -323,3 +365,6 @@ def test_strangers_come_in_the_order_of_their_keys() -> None:
         "known": seen(NINE, key="known"),
     }
     assert [obs.key for obs in strangers(observed, {"known", "elsewhere"})] == ["a", "c"]
+    many = [f"{n:02}" for n in range(40)]
+    found = strangers({key: seen(NINE, key=key) for key in reversed(many)}, set())
+    assert [obs.key for obs in found] == many

@@ -26,8 +26,10 @@ from calsync.model import (
     Tally,
     Weekday,
 )
+from calsync.reconcile.decide import Decision, Verb
 from calsync.reconcile.guard import USUAL
 from calsync.reconcile.join import link_id
+from calsync.reconcile.obey import Judged, judge_links, passing, warning
 from calsync.reconcile.plan import MAX_ATTEMPTS
 from tests.unit.core.planning import ANNA, kinds, planned, stored
 from tests.unit.core.values import (
@@ -230,3 +232,116 @@ def test_of_a_series_what_is_left_is_carried_over_after_the_decline() -> None:
     assert effect.refusal.dates == (second,)
     rest = replace(series, recurrence=replace(series.recurrence, excluded=(second,)))
     assert stored(made)["x"].passed == bare(rest)
+
+
+# --- what is an act ------------------------------------------------------------------------------
+
+
+def acts(item: Link, verb: Verb, target: Occupancy | None = None) -> dict[str, Judged]:
+    decision = Decision(verb=verb, why="w", target=target)
+    return judge_links(house(), {item.id: item}, {item.id: decision}, zone="UTC", now=NOW)
+
+
+@pytest.mark.parametrize("verb", [Verb.NOTHING, Verb.REBASE])
+@pytest.mark.parametrize(
+    ("origin", "seats", "before", "act"),
+    [
+        (CALENDAR, 9, 4, True),
+        (CALENDAR, 4, 9, True),
+        (CALENDAR, 9, None, True),
+        (CALENDAR, 4, 4, False),
+        (CALENDAR, None, 4, False),
+        (CALENDAR, None, None, False),
+        (BOOKING, 9, 4, False),
+        (BOOKING, 9, None, False),
+    ],
+)
+def test_at_rest_only_another_number_of_people_is_an_act(
+    verb: Verb, origin: Any, seats: int | None, before: int | None, act: bool
+) -> None:
+    item = held(origin=origin, seats=seats, passed_seats=before)
+    assert list(acts(item, verb)) == (["x"] if act else [])
+
+
+def test_a_number_that_one_reading_lacks_is_not_forgotten() -> None:
+    item = held(seats=4, passed_seats=4)
+    blank = plan(item, shows=invitation(TEN, mark=9))
+    assert blank.effects == []
+    again = plan(stored(blank)["x"], shows=invitation(TEN, mark=10, seats=9))
+    assert kinds(again) == [(K.DECLINE_EVENT, "x")]
+
+
+def test_what_is_on_neither_side_is_no_act() -> None:
+    assert acts(link(origin=CALENDAR, seats=9), Verb.NOTHING) == {}
+
+
+@pytest.mark.parametrize(
+    "verb", [Verb.WRITE_EVENT, Verb.DELETE_EVENT, Verb.DELETE_BOOKING, Verb.SKIP]
+)
+def test_what_does_not_come_from_the_calendar_is_no_act_there(verb: Verb) -> None:
+    item = link(there(NINE, key="b"), there(TEN, key="e"), base=TEN, seats=9, origin=CALENDAR)
+    assert acts(item, verb, NINE) == {}
+
+
+@pytest.mark.parametrize(
+    ("since", "created", "when"),
+    [(at(5), at(3), at(5)), (None, at(3), at(3)), (None, None, NOW)],
+    ids=["it came to its time", "it was made", "no time is told"],
+)
+def test_an_act_is_judged_as_of_the_time_it_was_done(since: Any, created: Any, when: Any) -> None:
+    theirs = there(NINE, key="e", since=since, created=created)
+    item = link(there(TEN, key="b", since=at(1), created=at(2)), theirs, base=TEN)
+    assert acts(item, Verb.WRITE_BOOKING, NINE)["x"].act.at == when
+
+
+@pytest.mark.parametrize(
+    ("origin", "seats", "before", "news"),
+    [
+        (CALENDAR, 9, 4, 9),
+        (CALENDAR, 9, 9, None),
+        (CALENDAR, 9, None, None),
+        (CALENDAR, None, 4, None),
+        (BOOKING, 9, 4, None),
+    ],
+    ids=["more", "as many", "never counted", "not told", "the platform's"],
+)
+def test_how_many_come_is_judged_once(
+    origin: Any, seats: int | None, before: int | None, news: int | None
+) -> None:
+    theirs = there(NINE, key="e", owned=False)
+    item = link(there(TEN, key="b"), theirs, base=TEN, origin=origin)
+    item = replace(item, seats=seats, passed_seats=before)
+    assert acts(item, Verb.WRITE_BOOKING, NINE)["x"].act.seats == news
+
+
+@pytest.mark.parametrize(("origin", "news"), [(CALENDAR, 9), (BOOKING, None)])
+def test_of_a_new_one_they_are_news_where_it_was_booked_in_the_calendar(
+    origin: Any, news: int | None
+) -> None:
+    item = link(None, there(NINE, key="e"), origin=origin, seats=9)
+    assert acts(item, Verb.CREATE_BOOKING, NINE)["x"].act.seats == news
+
+
+def test_what_may_be_was_judged_by_no_rule() -> None:
+    (judged,) = acts(held(replace(TEN, title="t"), base=TEN), Verb.WRITE_BOOKING, TEN).values()
+    assert (judged.verdict, judged.declines) == (None, False)
+
+
+def test_what_was_let_pass_is_remembered_as_long_as_the_base_does_not_say_it() -> None:
+    item = held(seats=4)
+    assert passing(item, replace(NINE, title="t")) == replace(item, passed=NINE, passed_seats=4)
+    again = passing(replace(item, passed=NINE), replace(TEN, title="t"))
+    assert again == replace(item, passed=None, passed_seats=4)
+    booked = held(origin=BOOKING, seats=4)
+    assert passing(booked, NINE) == replace(booked, passed=NINE), "the platform counts its own"
+
+
+@pytest.mark.parametrize(("since", "named"), [(at(0), at(0)), (None, NOW)])
+def test_more_people_are_told_of_once_by_the_time_the_meeting_has(since: Any, named: Any) -> None:
+    item = held(seats=9, passed_seats=4)
+    item = replace(item, event=replace(item.event, since=since))
+    decision = {"x": Decision(verb=Verb.NOTHING, why="w")}
+    (judged,) = judge_links(house(WARN), {"x": item}, decision, zone="UTC", now=NOW).values()
+    notice, _ = warning(item, judged)
+    assert notice is not None
+    assert notice.revision == f"{named.isoformat()} for 9"

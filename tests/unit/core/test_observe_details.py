@@ -14,6 +14,8 @@ from calsync.model import (
     Gone,
     Half,
     Link,
+    LinkState,
+    Person,
     Presence,
     RoomAnswer,
     Seen,
@@ -28,6 +30,7 @@ from tests.unit.core.values import (
     NOW,
     agreed,
     at,
+    buried,
     effect,
     gone,
     link,
@@ -63,7 +66,7 @@ def test_a_copy_that_lags_behind_does_not_end_what_is_new(
     half: Half, obs: Absence | None, believed: bool
 ) -> None:
     says = Gone(key="k", absence=obs) if obs is not None else seen(NINE)
-    assert too_new_to_be_gone(half, says, NOW) is not believed
+    assert too_new_to_be_gone(half, says, NOW) is (not believed)
 
 
 def test_when_an_item_was_first_heard_of_stays_known_while_it_cannot_be_read() -> None:
@@ -133,3 +136,94 @@ def test_what_is_made_again_keeps_when_and_why_the_first_try_was_in_doubt() -> N
     makes = effect(EffectKind.CREATE_EVENT, target=NINE)
     sent = sending(item, makes).event
     assert (sent.created, sent.reason, sent.sent) == (at(1), "doubt", makes.fingerprint)
+
+
+def test_what_never_had_a_key_has_none_when_it_is_gone() -> None:
+    """A create that was looked up in vain."""
+    gone_now = read(link(there(NINE, key="b")), CALENDAR, Gone(key="", absence=Absence.READ))
+    assert (gone_now.event.key, gone_now.event.presence) == (None, Presence.GONE)
+
+
+def test_a_tombstone_stays_one_whatever_is_read() -> None:
+    tomb = replace(buried(), event=unknown(key="e", reason=""))
+    assert read(tomb, CALENDAR, seen(NINE, key="e", mark=9)).state is LinkState.BURIED
+
+
+ANNA = Person("Anna", "anna@x.example")
+
+
+def test_who_made_it_private_is_named_nowhere_any_more() -> None:
+    """On either side, whoever booked it."""
+    private = seen(replace(NINE, private=True), mark=9)
+    for origin in Side:
+        item = agreed(NINE, person=ANNA, origin=origin)
+        assert read(item, CALENDAR, replace(private, person=ANNA)).person == Person("", "")
+        assert read(item, BOOKING, private).person == Person("", "")
+        assert read(item, BOOKING, seen(NINE, mark=9)).person == ANNA
+    assert read(agreed(NINE, person=ANNA), CALENDAR, seen(NINE, mark=9)).person == ANNA
+
+
+def test_time_that_was_claimed_elsewhere_before_is_claimed_since_then() -> None:
+    """On a third side, from which the platform mirrors it."""
+    shows = seen(NINE, created=at(3), claimed=at(1))
+    assert read(link(), BOOKING, shows).booking.since == at(1)
+    assert read(link(), BOOKING, replace(shows, claimed=None)).booking.since == at(3)
+
+
+@pytest.mark.parametrize(
+    ("half", "answer"),
+    [
+        (gone(key="~e", since=at(1), seen=NINE), RoomAnswer.WAITING),
+        (there(NINE, key="~e", since=at(1)), RoomAnswer.ACCEPTED),
+        (unknown(key="~e", since=at(1), seen=NINE), RoomAnswer.ACCEPTED),
+        (there(NINE, key="~e", since=None, answer=RoomAnswer.WAITING), RoomAnswer.ACCEPTED),
+    ],
+    ids=["restored", "stands", "readable again", "since nobody knows when"],
+)
+def test_what_the_room_said_before_a_meeting_was_restored_is_no_answer(
+    half: Half, answer: RoomAnswer
+) -> None:
+    item = link(there(NINE, key="b"), half)
+    shows = seen(NINE, key="~e", mark=9, answer=RoomAnswer.ACCEPTED)
+    shows = replace(shows, modified=at(10), answered=at(5))
+    assert read(item, CALENDAR, shows, at(11)).event.answer is answer
+
+
+@pytest.mark.parametrize(
+    ("seconds", "answer"), [(599, RoomAnswer.WAITING), (600, RoomAnswer.ACCEPTED)]
+)
+def test_an_answer_of_before_is_one_all_the_same_where_no_other_comes_in_ten_minutes(
+    seconds: int, answer: RoomAnswer
+) -> None:
+    item = link(there(NINE, key="b"), there(NINE, key="~e"), base=NINE)
+    shows = seen(TEN, key="~e", mark=9, answer=RoomAnswer.ACCEPTED)
+    shows = replace(shows, modified=at(10), answered=at(5))
+    assert read(item, CALENDAR, shows, at(10 + seconds / 60)).event.answer is answer
+
+
+def test_in_whose_mailbox_it_was_found_is_known_from_then_on() -> None:
+    item = link(there(NINE, key="b"), there(NINE, key="~e"), base=NINE)
+    found = read(item, CALENDAR, seen(NINE, key="~e", mark=9, organizer="anna@x.example"))
+    assert found.organizer == "anna@x.example"
+    again = read(found, CALENDAR, seen(NINE, key="~e", mark=10))
+    assert again.organizer == "anna@x.example"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        (RoomAnswer.WAITING, True),
+        (RoomAnswer.DECLINED, True),
+        (RoomAnswer.ACCEPTED, False),
+        (RoomAnswer.NONE, False),
+    ],
+)
+def test_what_was_sent_is_remembered_until_the_room_said_yes(
+    answer: RoomAnswer, kept: bool
+) -> None:
+    """Though its meeting has another version by now."""
+    makes = effect(EffectKind.CHANGE_EVENT, target=TEN)
+    item = link(there(NINE, key="b"), there(NINE, key="~e"), base=NINE)
+    item = sending(item, makes)
+    half = read(item, CALENDAR, seen(NINE, key="~e", mark=9, answer=answer)).event
+    assert half.sent == (makes.fingerprint if kept else "")

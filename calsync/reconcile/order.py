@@ -97,8 +97,9 @@ def _unblocked(moves: list[Effect], waits: Mapping[int, set[int]]) -> list[Effec
 
 def _hands_over(leaves: Effect, wants: Effect, whole: Whole) -> bool:
     """True where both are about events of one booking, and the room has no say in the new one."""
-    name = whole(wants) if wants.kind.side is Side.CALENDAR and not wants.organizer else ""
-    return bool(name) and name == whole(leaves)
+    if wants.kind.side is Side.BOOKING or wants.organizer:
+        return False
+    return whole(wants) == whole(leaves) != ""
 
 
 def _waits(

@@ -464,8 +464,8 @@ class _Room:
         if not self._may_be_written(link, why, counts=True):
             return
         if link.event.declined:
-            moved = link.event.fingerprint not in ("", link.base_fingerprint)
-            left = moved and link.booking.fingerprint != link.event.fingerprint
+            # (Moved on the platform since, the room would be asked again instead.)
+            left = link.booking.fingerprint != link.event.fingerprint
             link = replace(link, hindrance=why if left or not link.pending else "")
         self._file(*turned_down(link, reason, code, why))
 

@@ -43,7 +43,8 @@ _NOT_THERE = (Absence.READ, Absence.DELETED)
 class SetBack:
     """What ``side`` showed: ids of links. ``older``: in a state older than the one accepted.
     ``again``: alive behind a tombstone. ``missing``: its newest items, or with ``silent`` those of
-    whose end its feed told nothing. ``told``: the side's own feed ends before our cursor."""
+    whose end its feed told nothing. ``told``: the side's own feed ends before our cursor; so it
+    does where nothing else is named."""
 
     side: Side
     older: tuple[str, ...] = ()
@@ -66,7 +67,7 @@ class SetBack:
         if self.missing:
             which = "items that nobody told us are gone" if self.silent else "newest items"
             shows.append(f"lacks its {len(self.missing)} {which}")
-        if self.told and not shows:
+        if not shows:
             shows.append("counts its changes from an earlier time")
         return f"the {self.side.value} side {', and '.join(shows)}"
 

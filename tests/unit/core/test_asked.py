@@ -338,6 +338,7 @@ def test_without_a_calendar_it_is_refused_or_made_in_the_room(one: Link, says: s
     assert refused.refusal is not None
     assert says in refused.refusal.reason
     assert refused.refusal.code == NO_ORGANIZER
+    assert says in plan(one).links[0].hindrance
     (made,) = plan(one, pair=FALLS_BACK).effects
     assert (made.kind, made.organizer) == (EffectKind.CREATE_EVENT, "")
 

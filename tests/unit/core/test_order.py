@@ -218,6 +218,38 @@ def test_a_meeting_of_a_person_is_made_when_the_room_is_free() -> None:
     assert in_order([new, former], times, booking_of({1: "b", 2: "b"})) == [former, new]
 
 
+def test_what_waits_for_a_create_goes_as_late_as_it_can_and_nothing_else_does() -> None:
+    """A create that fails stops what is behind it."""
+    former = effect(EffectKind.DELETE_EVENT, 1, was=OCC)
+    new = effect(EffectKind.CREATE_EVENT, 2, target=OCC)
+    other = effect(EffectKind.CREATE_EVENT, 3, target=LATER)
+    freed = effect(EffectKind.DELETE_EVENT, 4, was=FREE)
+    reject = effect(EffectKind.REJECT_BOOKING, 5, was=FREE)
+    booked = effect(EffectKind.CREATE_BOOKING, 6, target=LATEST)
+    whole = booking_of({1: "b", 2: "b", 3: "c", 4: "d", 5: "b", 6: "e"})
+    ordered = in_order([former, new, other, freed, reject, booked], times, whole)
+    assert ordered == [reject, booked, freed, new, other, former]
+
+
+def test_a_booking_with_one_event_is_none_of_several_items() -> None:
+    """Its event goes, as any other, before what is made; what is written to the platform is no
+    second one."""
+    gone = effect(EffectKind.DELETE_EVENT, 1, was=OCC)
+    moved = effect(EffectKind.CHANGE_BOOKING, 2, was=OCC, target=LATEST)
+    made = effect(EffectKind.CREATE_EVENT, 3, target=LATER)
+    assert in_order([made, moved, gone], times, booking_of({1: "b", 2: "b", 3: "c"})) == [
+        gone,
+        moved,
+        made,
+    ]
+
+
+def test_on_the_platform_what_leaves_goes_first_also_within_one_booking() -> None:
+    leaves = effect(EffectKind.CHANGE_BOOKING, 1, was=OCC, target=FREE)
+    wants = effect(EffectKind.CHANGE_BOOKING, 2, was=LATER, target=OCC)
+    assert waves([leaves, wants], times, booking_of({1: "b", 2: "b"})) == [[leaves], [wants]]
+
+
 def hours(start: int, length: int) -> Occupancy:
     begin = START + timedelta(hours=start)
     return replace(OCC, start=begin, end=begin + timedelta(hours=length))
@@ -263,3 +295,14 @@ def test_any_moves_are_ordered_so_that_each_wave_needs_only_what_is_free(
             assert not any(waits_for(one, other) for other in wave[:at])
         if number:
             assert any(waits_for(wave[0], other) for other in cut[number - 1]), "no cut in vain"
+
+
+def test_of_two_that_are_waited_for_the_one_that_starts_first_goes_first() -> None:
+    wants = effect(EffectKind.CHANGE_EVENT, 0, was=hours(200, 1), target=hours(0, 10))
+    near = effect(EffectKind.CHANGE_EVENT, 1, was=hours(1, 1), target=hours(20, 1))
+    others = [
+        effect(EffectKind.CHANGE_EVENT, n, was=hours(100 + n, 1), target=hours(20 + n, 1))
+        for n in range(2, 8)
+    ]
+    far = effect(EffectKind.CHANGE_EVENT, 8, was=hours(2, 1), target=hours(28, 1))
+    assert in_order([wants, near, *others, far], times) == [near, far, wants, *others]

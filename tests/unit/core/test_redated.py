@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from calsync.model import EffectKind, LinkState, Occupancy, Override, Presence, Seen
+from calsync.model import EffectKind, LinkState, Occupancy, Override, Presence, Ruling, Seen
 from calsync.reconcile.join import link_id
 from tests.unit.core.planning import kinds, planned
-from tests.unit.core.values import BOOKING, DAY, agreed, daily, occ, seen
+from tests.unit.core.values import BOOKING, CALENDAR, DAY, agreed, daily, link, occ, seen, unknown
 
 SERIES = daily(9, 10)
 SECOND = DAY + timedelta(days=1, hours=9)
@@ -45,6 +45,7 @@ def test_a_date_goes_back_to_its_booking_which_then_has_it_apart() -> None:
     assert effect.target.recurrence.excluded == ()
     (left,) = (lk for lk in plan.links if lk.event.key == "apart")
     assert (left.event.presence, left.event.seen) == (Presence.UNKNOWN, None)
+    assert plan.rulings[0] == Ruling("x", "join", "a date of it, recognised by our tag")
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,26 @@ def test_where_the_series_waits_for_a_person_the_date_does_not() -> None:
     parked = replace(HELD, state=LinkState.PARKED, event=replace(HELD.event, mark=99))
     plan = planned(parked, calendar=[apart(tag_of("x20260303T0900"))])
     assert [kind for kind, _ in kinds(plan)] == [EffectKind.CREATE_BOOKING]
+
+
+def test_a_date_that_is_over_stays_apart() -> None:
+    """Nothing would be made of it, so nothing is made twice."""
+    begun = daily(9 - 48, 10 - 48)
+    less = daily(9 - 48, 10 - 48, excluded=(DAY - timedelta(hours=15),))
+    event = apart(tag_of("x20260301T0900"), occ(10 - 24, 11 - 24))
+    (effect,) = planned(agreed(begun), calendar=[seen(less, key="e", mark=9), event]).effects
+    assert (effect.kind, effect.target, effect.parts) == (EffectKind.CHANGE_BOOKING, less, False)
+
+
+def test_so_does_one_that_waits_for_a_person() -> None:
+    parked = link(
+        None,
+        unknown(key="apart"),
+        id="u",
+        origin=CALENDAR,
+        state=LinkState.PARKED,
+        reason="asked about",
+    )
+    event = apart(tag_of("x20260303T0900"))
+    (effect,) = planned(HELD, parked, calendar=[seen(LESS, key="e", mark=9), event]).effects
+    assert (effect.kind, effect.target, effect.parts) == (EffectKind.CHANGE_BOOKING, LESS, False)

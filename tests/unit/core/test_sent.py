@@ -84,6 +84,8 @@ OTHER_BACK = daily(9, 10, count=4, excluded=(SECOND,))
 SHORT = Override(recurrence_id=FOURTH, start=FOURTH, end=FOURTH + timedelta(minutes=25))
 SHORTER = daily(9, 10, count=4, excluded=(SECOND, THIRD), overrides=(SHORT,))
 MOVED = daily(14, 15, count=4)
+#: On the platform it is moved with the dates that it lacks.
+LATER = daily(14, 15, count=4, excluded=(SECOND + timedelta(hours=5), THIRD + timedelta(hours=5)))
 
 
 def told(half: Seen, item: Link, target: Occupancy, merged: bool) -> Link:
@@ -139,8 +141,15 @@ def retitled(what: Occupancy) -> Occupancy:
         (ONE_BACK, retitled(HELD), retitled(BARE), ANEW),
         (ONE_BACK, OTHER_BACK, BARE, ANEW),
         (SHORTER, MOVED, BARE, {"key": "e", "mark": 9}),
+        (LATER, HELD, MOVED, {"key": "e", "mark": 9}),
     ],
-    ids=["made anew", "made anew, merged", "made anew, a date given back on each side", "moved"],
+    ids=[
+        "made anew",
+        "made anew, merged",
+        "made anew, a date given back on each side",
+        "moved",
+        "moved on the platform",
+    ],
 )
 def test_what_a_series_on_its_way_lacks_nobody_took_back(
     found: Found, mine: Occupancy, theirs: Occupancy, shown: Occupancy, more: dict[str, Any]

@@ -23,11 +23,14 @@ from calsync.model import (
     LinkState,
     Override,
     Presence,
+    Refusal,
     Refused,
     RoomAnswer,
     Stale,
+    former_mark,
 )
 from calsync.reconcile.observe import LAG
+from calsync.reconcile.sent import sending
 from calsync.reconcile.settle import NEVER_ARRIVED, settle
 from tests.unit.core.values import (
     CALENDAR,
@@ -194,6 +197,10 @@ def series(hour: int, *days: int) -> Any:
     return daily(hour, hour + 1, overrides=tuple(changed(DATES[n], hour) for n in days))
 
 
+def named(what: Any, title: str = "Two") -> Any:
+    return replace(what, title=title)
+
+
 @pytest.mark.parametrize(
     ("base", "target", "shows", "agreed_on"),
     [
@@ -202,8 +209,18 @@ def series(hour: int, *days: int) -> Any:
         (series(9), series(9, 0, 1), series(9, 0), series(9, 0)),
         (series(9), series(9, 0), series(9, 2), series(9)),
         (series(9), series(11, 0), series(9), series(9)),
+        (series(9), named(series(9, 0)), series(9, 0), series(9, 0)),
+        (series(9), named(series(9, 0)), named(series(9, 0), "Three"), series(9, 0)),
     ],
-    ids=["moved, one of two dates", "moved alone", "one of two", "another one", "not at all"],
+    ids=[
+        "moved, one of two dates",
+        "moved alone",
+        "one of two",
+        "another one",
+        "not at all",
+        "a date, and no title yet",
+        "a date, and people named it",
+    ],
 )
 def test_what_of_a_change_was_made(base: Any, target: Any, shows: Any, agreed_on: Any) -> None:
     """What is missing is still to be made; what is there besides is people's."""
@@ -227,8 +244,40 @@ def test_half_of_a_merge_counts_only_where_it_was_tried_and_is_shown_now() -> No
     shown = replace(series(11), title="Two")
     assert half_way(shown).base == series(11)
     assert half_way(shown, tried=False).base == series(9)
+    other = half_way(named(series(9), "Three"))
+    assert (other.base, other.event.seen) == (series(9), named(series(9), "Three"))
     late = half_way(shown, mark=1)
     assert (late.base, late.event.seen) == (series(9), replace(series(9), title="Two"))
+
+
+def test_what_won_over_another_edit_is_not_contested_by_what_is_still_to_be_made() -> None:
+    """A date that both sides moved is missing in the event that was just made anew."""
+
+    def moved(hour: int) -> Any:
+        return daily(
+            9, 10, overrides=(replace(changed(DATES[1], 9), end=DATES[1].replace(hour=hour)),)
+        )
+
+    item = link(there(moved(14), key="b"), there(moved(15)), base=moved(16), in_flight=True)
+    item = sending(item, effect(K.CHANGE_EVENT, key="k", target=moved(14)))
+    new = seen(series(9), mark=9, replaces=former_mark("k"))
+    write = effect(K.CHANGE_EVENT, key="k", fingerprint=fingerprint(moved(14)), merged=True)
+    found = after(item, Stale(new, tried=True), write)
+    assert found.base == series(9)
+
+
+def test_a_single_item_that_is_said_to_be_made_in_part_was_made_whole() -> None:
+    """What differs in it is what people changed since."""
+    item = link(there(named(NINE)), there(NINE), base=NINE, in_flight=True)
+    write = effect(K.CHANGE_EVENT, key="k", was=NINE, target=named(NINE))
+    part = Done(seen(named(NINE, "Three"), mark=9), complete=False)
+    assert after(item, part, write).base == named(NINE)
+
+
+def test_who_is_told_that_a_move_was_refused_claims_nothing_anew() -> None:
+    no = effect(K.CONFIRM_BOOKING, key="k", refusal=Refusal(reason="taken"))
+    asked = replace(agreed(NINE, pending=True), in_flight=True)
+    assert after(asked, Done(seen(NINE, mark=9)), no).claim is None
 
 
 def test_a_change_without_a_base_agrees_on_what_is_shown() -> None:

@@ -244,6 +244,8 @@ BURIED = replace(GIVEN_UP, state=LinkState.BURIED)
         (PARKED, True, True),
         (GIVEN_UP, True, True),
         (replace(BOOKED, in_flight=True), True, True),
+        (link(there(NINE, key="b"), there(TEN, key="e"), base=NINE), True, True),
+        (link(there(TEN, key="b"), there(NINE, key="e"), base=NINE), True, True),
         (PARKED, False, False),
         (GIVEN_UP, False, False),
         (replace(PARKED, slept=True), False, True),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from calsync.conflicts.merge import same_grid, same_schedule
+from calsync.conflicts.merge import same_schedule
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Absence,
@@ -61,7 +61,7 @@ class Vanished:
         names = [("tag", link.id)]
         if half.uid:
             names.append(("uid", half.uid))
-        if half.owned and half.fingerprint and now is Presence.GONE:
+        if half.owned and now is Presence.GONE:
             names.append(("content", half.fingerprint))
         return names
 
@@ -71,7 +71,7 @@ class Vanished:
 
     def identified(self, obs: Observation) -> bool:
         """Whether a vanished item had the identity of this one."""
-        return isinstance(obs, Seen) and bool(obs.uid) and ("uid", obs.uid) in self._by
+        return isinstance(obs, Seen) and ("uid", obs.uid) in self._by
 
     def take(self, obs: Seen) -> Link | None:
         """The link, as it was before this plan, whose item ``obs`` is; each only once."""
@@ -217,14 +217,13 @@ def replaced(link: Link, side: Side, obs: Seen, now: datetime) -> tuple[Link, Li
     since = half.since if stands else claimed_anew(half, obs, now)
     kept = with_half(taken, side, replace(taken.half(side), since=since))
     wanted = last_seen(taken, side.other)
-    ours = wanted is not None and taken.half(side.other).fingerprint in half.sent.split()
-    if wanted is not None and ours and not same_grid(wanted, obs.occupancy):
-        kept = moved_unheard(taken, side, obs, wanted, now)
-    taken = replace(kept, in_flight=False, revision=link.revision + 1)
-    if wanted is not None and ours:
+    if wanted is not None and taken.half(side.other).fingerprint in half.sent.split():
+        # Nobody claims its time by what of a series is still to be made; who moved it since, does.
+        moved = moved_unheard(taken, side, obs, wanted, now)
+        kept = replace(kept, claim=link.claim) if moved is taken else moved
         # As far as it was made, it is what both sides agree on.
         done = made(wanted, obs.occupancy)
-        taken = rebase(taken, done, fingerprint(done))
+        kept = rebase(kept, done, fingerprint(done))
     elif (part := half_way(link, side, obs, merged=True)) is not None:
-        taken = replace(rebase(taken, part, fingerprint(part)), claim=link.claim)
-    return former, taken
+        kept = replace(rebase(kept, part, fingerprint(part)), claim=link.claim)
+    return former, replace(kept, in_flight=False, revision=link.revision + 1)

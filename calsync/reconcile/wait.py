@@ -115,7 +115,7 @@ def still_needed(
         kept = set(times(decision.target)) if decision.target is not None else set()
         left = [span for span in times(there) if span not in kept]
         if any(
-            whole_booking(one) == whole_booking(link) != ""
+            whole_booking(one) == whole_booking(link)
             and _meets(shown(one, Side.BOOKING), left, times)
             for one in doubtful
         ):

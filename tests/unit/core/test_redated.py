@@ -7,8 +7,20 @@ from datetime import timedelta
 
 import pytest
 
-from calsync.model import EffectKind, LinkState, Occupancy, Override, Presence, Ruling, Seen
+from calsync.model import (
+    EffectKind,
+    Half,
+    Link,
+    LinkState,
+    Occupancy,
+    Override,
+    Presence,
+    Ruling,
+    Seen,
+)
+from calsync.reconcile.decide import Decision, Verb
 from calsync.reconcile.join import link_id
+from calsync.reconcile.redated import with_dates
 from tests.unit.core.planning import kinds, planned
 from tests.unit.core.values import BOOKING, CALENDAR, DAY, agreed, daily, link, occ, seen, unknown
 
@@ -44,8 +56,18 @@ def test_a_date_goes_back_to_its_booking_which_then_has_it_apart() -> None:
     assert effect.target.recurrence.overrides == (moved,)
     assert effect.target.recurrence.excluded == ()
     (left,) = (lk for lk in plan.links if lk.event.key == "apart")
-    assert (left.event.presence, left.event.seen) == (Presence.UNKNOWN, None)
     assert plan.rulings[0] == Ruling("x", "join", "a date of it, recognised by our tag")
+    shows = Half(
+        presence=Presence.UNKNOWN,
+        key="apart",
+        version=event.version,
+        mark=event.mark,
+        created=event.created,
+        since=event.created,
+        uid=event.uid,
+        reason="a date of a series, which is to have it again first",
+    )
+    assert left.event == shows, "it is read again before anything is made of it"
 
 
 @pytest.mark.parametrize(
@@ -93,3 +115,21 @@ def test_so_does_one_that_waits_for_a_person() -> None:
     event = apart(tag_of("x20260303T0900"))
     (effect,) = planned(HELD, parked, calendar=[seen(LESS, key="e", mark=9), event]).effects
     assert (effect.kind, effect.target, effect.parts) == (EffectKind.CHANGE_BOOKING, LESS, False)
+
+
+def test_a_booking_without_dates_has_none_apart() -> None:
+    """Another event came with a tag that no link has, and has nothing to do with it."""
+    single, moved = agreed(occ(9, 10)), occ(11, 12)
+    plan = planned(single, calendar=[seen(moved, key="e", mark=9), apart("somebody's")])
+    found = {e.kind: e.target for e in plan.effects}
+    assert found == {EffectKind.CHANGE_BOOKING: moved, EffectKind.CREATE_BOOKING: FAR}
+
+
+def test_only_what_is_written_to_a_booking_gives_it_dates_back() -> None:
+    """What is made of an event is made as it is."""
+    made = Decision(verb=Verb.WRITE_EVENT, why="w", target=LESS)
+
+    def named(tag: str) -> Link | None:
+        pytest.fail(tag)
+
+    assert with_dates(HELD, made, named) == (made, [])

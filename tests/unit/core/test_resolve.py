@@ -52,6 +52,7 @@ def looked_up(kind: EffectKind, found: Seen | Gone | Unknown | None) -> Outcome:
         (CREATES, None, NOT_YET),
         (CREATES, ARRIVED, Done(ARRIVED)),
         (CREATES, OTHER, Done(OTHER, complete=False)),
+        (CREATES, AWAY, Done(AWAY)),  # It did arrive, and somebody removed it since.
         (CHANGES, ARRIVED, Done(ARRIVED)),
         (CHANGES, STILL, NOT_YET),
         (CHANGES, OTHER, Stale(OTHER, tried=True)),

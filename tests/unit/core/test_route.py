@@ -55,3 +55,4 @@ def test_a_meeting_in_either_name_may_be_the_one_that_was_sent(address: str) -> 
     assert not may_be_our_own(sent, "eve@x.example")
     assert not may_be_our_own(replace(sent, event=there(NINE, sent="s")), address)
     assert not may_be_our_own(replace(sent, organizer=""), address)
+    assert may_be_our_own(replace(sent, person=Person("Anna", "ANNA@x.example")), address)

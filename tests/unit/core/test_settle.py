@@ -10,6 +10,7 @@ import pytest
 from calsync.mapping.fingerprint import fingerprint
 from calsync.model import (
     Absence,
+    ConflictKind,
     Done,
     Effect,
     EffectKind,
@@ -56,6 +57,7 @@ ANNA = Person("Anna", "anna@x.example")
 TAKEN = Refusal(reason="The room was already booked at that time.")
 SOME_DATES = replace(TAKEN, dates=(DAY,))
 K = EffectKind
+EDIT = ConflictKind.EDIT
 
 
 def settled(item: Link, made: Effect, outcome: Outcome, *, quiet: bool = False) -> Settled:
@@ -122,7 +124,8 @@ def test_who_may_have_undone_a_write_in_doubt_is_on_record(
     found = seen(now, mark=9, version="v9")
     result = settled(item, change(side), Stale(found, tried=True))
     assert bool(result.conflicts) is recorded
-    assert all((c.winner, c.lost) == (side.other, now) for c in result.conflicts)
+    assert all((c.kind, c.winner, c.lost) == (EDIT, side.other, now) for c in result.conflicts)
+    assert all(side.value in c.reason for c in result.conflicts)
     assert result.link.half(side).seen == (None if now == NINE else now)
     assert settled(item, change(side), Stale(found)).conflicts == (), "it never was in doubt"
     late = replace(found, mark=1)
@@ -526,10 +529,10 @@ def test_a_part_is_told_as_the_booking_it_belongs_to() -> None:
     assert notice.booking_key == "b"
 
 
-def moved(**more: object) -> Settled:
+def moved(*, quiet: bool = False, **more: object) -> Settled:
     item = replace(flying(agreed(NINE)), person=ANNA, **more)  # type: ignore[arg-type]
     made = effect(K.CHANGE_BOOKING, key="b", version="v5", was=NINE, target=TEN)
-    return settled(item, made, Done(seen(TEN, key="b", mark=9)))
+    return settled(item, made, Done(seen(TEN, key="b", mark=9)), quiet=quiet)
 
 
 def test_who_booked_is_told_that_it_was_moved_in_the_calendar() -> None:
@@ -537,6 +540,7 @@ def test_who_booked_is_told_that_it_was_moved_in_the_calendar() -> None:
     assert (notice.kind, notice.was, notice.occupancy) == (NoticeKind.CHANGED, NINE, TEN)
     assert (notice.revision, notice.cause) == ("v9", CALENDAR)
     assert moved(origin=CALENDAR).notices == ()
+    assert moved(quiet=True).notices == (), "nobody is told of anything just now"
 
 
 def test_a_new_title_is_no_news_and_an_answer_says_the_new_time_itself() -> None:

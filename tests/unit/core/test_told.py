@@ -27,6 +27,7 @@ from calsync.reconcile.told import (
     expected,
     marked_as_slept,
     rejection,
+    whole_booking,
 )
 from tests.unit.core.planning import ANNA
 from tests.unit.core.values import (
@@ -71,6 +72,7 @@ MOVED: dict[str, Any] = {"was": NINE, "target": TEN}
         (BOOKED, K.CHANGE_BOOKING, MOVED, N.CHANGED),
         (BOOKED, K.CHANGE_BOOKING, {"was": NINE, "target": RENAMED}, None),
         (BOOKED, K.CHANGE_BOOKING, {"target": TEN}, None),
+        (BOOKED, K.CHANGE_BOOKING, {"was": NINE}, None),
         (IN_OUTLOOK, K.CHANGE_BOOKING, MOVED, None),
         (BOOKED, K.DELETE_BOOKING, {"was": NINE}, N.CANCELLED),
         (IN_OUTLOOK, K.DELETE_BOOKING, {"was": NINE}, None),
@@ -80,6 +82,9 @@ MOVED: dict[str, Any] = {"was": NINE, "target": TEN}
         (BOOKED, K.DELETE_EVENT, {"was": NINE}, None),
         (WAITING, K.CREATE_EVENT, {"target": NINE}, N.CONFIRMED),
         (WAITING, K.CHANGE_EVENT, MOVED, N.CONFIRMED),
+        # What is taken away answers nobody: not yet, and not with a yes.
+        (WAITING, K.DELETE_EVENT, {"was": NINE}, None),
+        (WAITING, K.DECLINE_EVENT, {"was": NINE}, None),
         (BOOKED, K.CREATE_EVENT, {"target": NINE}, None),
         (BOOKED, K.CHANGE_EVENT, MOVED, None),
         (BOOKED, K.CREATE_BOOKING, {"target": NINE}, None),
@@ -220,6 +225,13 @@ def test_a_cancellation_names_its_booking_and_who_did_it(
     assert cancellation(nameless, replace(sent, key=None)) == ()
 
 
+@pytest.mark.parametrize(
+    ("key", "booking"), [("b", "b"), ("b#x20260303T0900", "b"), ("b#s1", "b"), (None, "")]
+)
+def test_of_which_booking_a_link_carries_an_item(key: str | None, booking: str) -> None:
+    assert whole_booking(replace(BOOKED, booking=replace(BOOKED.booking, key=key))) == booking
+
+
 PARKED = replace(BOOKED, state=LinkState.PARKED)
 BURIED = replace(GIVEN_UP, state=LinkState.BURIED)
 
@@ -232,6 +244,8 @@ BURIED = replace(GIVEN_UP, state=LinkState.BURIED)
         (PARKED, True, True),
         (GIVEN_UP, True, True),
         (replace(BOOKED, in_flight=True), True, True),
+        (link(there(NINE, key="b"), there(TEN, key="e"), base=NINE), True, True),
+        (link(there(TEN, key="b"), there(NINE, key="e"), base=NINE), True, True),
         (PARKED, False, False),
         (GIVEN_UP, False, False),
         (replace(PARKED, slept=True), False, True),

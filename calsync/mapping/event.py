@@ -176,8 +176,8 @@ def organizer_of(event: Mapping[str, Any]) -> Person:
         return NOBODY
     name, mail = address.get("name"), address.get("address")
     return Person(
-        name=(clean_title(name) if isinstance(name, str) else None) or "",
-        address=(clean_title(mail) if isinstance(mail, str) else None) or "",
+        name=clean_title(name) or "",
+        address=clean_title(mail) or "",
     )
 
 

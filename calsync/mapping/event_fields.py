@@ -191,8 +191,7 @@ def read_look(
         return Look(busy, None, private)
     if base is not None and "subject" not in event:
         return Look(busy, base.title, private)
-    subject = event.get("subject")
-    title = clean_title(subject) if isinstance(subject, str) else None
+    title = clean_title(event.get("subject"))
     if title == how.subject_fallback:
         title = None
     return Look(busy, title, private)

@@ -125,10 +125,10 @@ def read_series(
         if home is None and not span.all_day:
             _fit_instants(series, parts.instances, overrides, excluded)
         if not parts.cancelled_known:
-            excluded |= _missing(series, parts, overrides)
+            excluded |= _missing(series, parts.instances, parts.span, overrides)
     found = Recurrence(
         rule=rule,
-        excluded=tuple(excluded - overrides.keys()),
+        excluded=tuple(excluded),
         overrides=tuple(overrides.values()),
     )
     return canonical_occupancy(replace(occ, recurrence=found))
@@ -214,7 +214,8 @@ def _listed_walls(parts: Parts, zone: str, how: Reading) -> Iterator[tuple[datet
     """Where the unchanged dates stand."""
     for event in parts.instances or ():
         if event.get("type") != "exception":
-            yield _walls(read_span(event, event.get("isAllDay"), how.room_zone), zone)
+            # One that is no exception is of its master's kind: timed.
+            yield _walls(read_span(event, False, how.room_zone), zone)
 
 
 def _rule(raw: Mapping[str, Any], start: datetime, *, foreign: bool) -> tuple[Rule, timedelta]:
@@ -327,7 +328,7 @@ def _fit_instants(
     for event in instances:
         if event.get("type") == "exception":
             continue
-        span = read_span(event, event.get("isAllDay"), series.how.room_zone)
+        span = read_span(event, False, series.how.room_zone)
         start, end = _walls(span, series.zone)
         slot = _nearest(series, start)
         if slot not in overrides and slot not in excluded:
@@ -343,17 +344,20 @@ def _nearest(series: _Series, wall: datetime) -> datetime:
 
 
 def _missing(
-    series: _Series, parts: Parts, overrides: Mapping[datetime, Override]
+    series: _Series,
+    instances: Sequence[Mapping[str, Any]],
+    window: Interval | None,
+    overrides: Mapping[datetime, Override],
 ) -> set[datetime]:
     """Slots of the rule that no listed instance fills: the removed ones."""
     listed: set[datetime] = set(overrides)
-    for event in parts.instances or ():
+    for event in instances:
         if event.get("originalStart") is not None:
             listed.add(_slot_of(series, event))
         else:
-            span = read_span(event, event.get("isAllDay", series.occ.all_day), series.how.room_zone)
+            # No exception, then: those without it have been refused. It is of its master's kind.
+            span = read_span(event, series.occ.all_day, series.how.room_zone)
             listed.add(_nearest(series, _walls(span, series.zone)[0]))
-    window = parts.span
     if window is not None:
         low = zones.to_wall(window.start, series.zone) - series.occ.duration
         high = zones.to_wall(window.end, series.zone)

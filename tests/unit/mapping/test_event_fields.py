@@ -178,6 +178,8 @@ def test_days_that_are_none(start: str, end: str, why: str) -> None:
         ("2026-11-02T23:00:00", "2026-11-04T23:00:00", TOKYO, "2026-11-03", "2026-11-05"),
         ("2026-11-02T23:00:00", "2026-11-04T23:00:00", None, "2026-11-03", "2026-11-05"),
         ("2026-11-02T23:00:00", "2026-11-04T23:00:00", 7, "2026-11-03", "2026-11-05"),
+        # Without length it takes the day that begins then.
+        ("2026-11-02T15:00:00", "2026-11-02T15:00:00", TOKYO, "2026-11-03", "2026-11-04"),
         # Only one end is a midnight: within an hour of one is enough, in its own zone.
         ("2026-11-02T15:00:00", "2026-11-04T14:59:59", TOKYO, "2026-11-03", "2026-11-05"),
         ("2026-11-02T14:30:00", "2026-11-04T15:00:00", TOKYO, "2026-11-03", "2026-11-05"),
@@ -390,7 +392,10 @@ def test_what_kind_of_event_it_is() -> None:
     ],
 )
 def test_what_takes_place_no_more(value: Any, absence: Absence) -> None:
-    assert read(value) == Gone(key="A", absence=absence, mark=90_000_000)
+    gone = Gone(key="A", absence=absence, mark=90_000_000)
+    assert read(value) == gone
+    # So it is where people are counted: nobody comes.
+    assert read(value, people=True, meeting=True) == gone
 
 
 def test_the_room_does_not_decline_what_it_organizes() -> None:

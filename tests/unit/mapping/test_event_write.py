@@ -246,9 +246,13 @@ def test_what_brings_a_series_from_one_state_to_another(
     assert change(was, target) == found
 
 
-def test_a_changed_date_is_written_in_the_zone_of_the_series() -> None:
+def test_a_changed_date_is_written_in_the_zone_of_the_series_and_a_whole_day_in_the_rooms() -> None:
     ((_, written),) = change(SERIES, dated(SERIES, shifted(1, HOUR)), "Asia/Tokyo").overrides
     assert written == span("2027-06-02T10:00:00", "2027-06-02T11:00:00", WINDOWS)
+    whole = override(1, datetime(2027, 6, 2), datetime(2027, 6, 3), all_day=True)
+    ((_, written),) = change(SERIES, dated(SERIES, whole), "Asia/Tokyo").overrides
+    tokyo = "Tokyo Standard Time"
+    assert written == span("2027-06-02T00:00:00", "2027-06-03T00:00:00", tokyo, all_day=True)
 
 
 @pytest.mark.parametrize(

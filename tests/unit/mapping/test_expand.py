@@ -188,6 +188,12 @@ def test_the_ends_of_the_calendar(start: str, window: tuple[str, str]) -> None:
     assert slots(series, span(*window)) == [start]
 
 
+def test_a_series_that_began_centuries_ago() -> None:
+    """Its dates are looked for where the window is: from 1700 on there are too many to count."""
+    series = daily("1700-01-01T12:00", "1700-01-01T13:00")
+    assert slots(series, NOON) == ["2027-06-01T12:00"]
+
+
 # --- order ----------------------------------------------------------------------------------------
 
 

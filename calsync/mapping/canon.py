@@ -101,17 +101,14 @@ def _monthly(rule: Rule, start: date) -> Rule:
     if rule.interval == 1 and rule.by_month and (len(rule.by_month) == 1 or not rule.by_set_pos):
         return replace(rule, frequency=Frequency.YEARLY)
     rule = _in_month(rule, 28, 31)
-    if rule.interval == 1 and not _limits(rule) and _every(rule):
+    # Months that are still named here come with a position.
+    if rule.interval == 1 and not (rule.by_month_day or rule.by_set_pos) and _every(rule):
         return replace(rule, frequency=Frequency.WEEKLY)
     return rule
 
 
 def _every(rule: Rule) -> bool:
     return all(nth.position == 0 for nth in rule.by_day)
-
-
-def _limits(rule: Rule) -> bool:
-    return bool(rule.by_month_day or rule.by_month or rule.by_set_pos)
 
 
 def _yearly(rule: Rule, start: date) -> Rule:
@@ -131,7 +128,7 @@ def _yearly(rule: Rule, start: date) -> Rule:
 
 def _in_month(rule: Rule, short: int, long: int) -> Rule:
     """Spellings of a day within a month that has from ``short`` to ``long`` days."""
-    if rule.by_day == _ALL_DAYS and not rule.by_month_day and rule.by_set_pos:
+    if rule.by_day == _ALL_DAYS and not rule.by_month_day:
         rule = replace(rule, by_month_day=rule.by_set_pos, by_set_pos=())
     if rule.by_day == _ALL_DAYS and rule.by_month_day:
         rule = replace(rule, by_day=())
@@ -228,9 +225,8 @@ def canonical_occupancy(occ: Occupancy) -> Occupancy:
 def _single(occ: Occupancy) -> Occupancy:
     if occ.zone is None:
         return occ
-    start = zones.to_utc(occ.start, occ.zone).replace(tzinfo=None)
-    end = zones.to_utc(occ.end, occ.zone).replace(tzinfo=None)
-    return replace(occ, start=start, end=max(start, end), zone="UTC")
+    start, end = zones.span_utc(occ.start, occ.end, occ.zone)
+    return replace(occ, start=start.replace(tzinfo=None), end=end.replace(tzinfo=None), zone="UTC")
 
 
 def recurrence(occ: Occupancy, rule: Rule, given: Recurrence) -> Recurrence:

@@ -13,8 +13,6 @@ NAMES = tuple(f.name for f in fields(Reactions))
 
 def read_reactions(text: str, default: Reactions = LET_BE) -> Reactions:
     """``default`` with what ``text`` says. Raises ValueError, with what is wrong, for people."""
-    if not text:
-        return default
     found: dict[str, Reaction] = {}
     for part in text.replace(",", " ").split():
         name, equals, said = part.partition("=")

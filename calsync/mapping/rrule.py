@@ -149,7 +149,7 @@ def _days(parts: Mapping[str, str], frequency: Frequency) -> tuple[Nth, ...]:
         if fits[1] is not None:
             _check_position(value, position, parts, frequency)
         found.add(Nth(Weekday[fits[2]], position))
-    return tuple(sorted(found, key=lambda nth: (nth.weekday, nth.position)))
+    return tuple(found)  # the one form sorts them
 
 
 def _check_position(

@@ -346,27 +346,24 @@ def _join_single(
         return replace(occ, recurrence=replace(series, excluded=excluded, overrides=others))
     if changed.recurrence is not None:
         raise _cannot_join("one date of a series became a series of its own")
-    known = {o.recurrence_id: o for o in series.overrides}
-    override = _as_override(changed, known.get(name) or unchanged(occ, name), occ, room_zone)
+    override = _as_override(name, changed, occ, room_zone)
     # A date that was removed in the meantime comes back with its change.
     excluded = tuple(at for at in series.excluded if at != name)
     found = replace(series, excluded=excluded, overrides=(*others, override))
     return replace(occ, recurrence=found)
 
 
-def _as_override(single: Occupancy, before: Override, occ: Occupancy, room_zone: str) -> Override:
+def _as_override(name: datetime, single: Occupancy, occ: Occupancy, room_zone: str) -> Override:
+    """At times that clocks show: the one form gives a date that was not moved its name again."""
     start, end = single.start, single.end
-    was = _single(before, occ, room_zone).occupancy
-    if (start, end, single.zone) == (was.start, was.end, was.zone):
-        # Not moved. A wall time in the gap of the clocks would not survive the way through UTC.
-        start, end = before.start, before.end
-    elif single.zone is not None:
+    if single.zone is not None:
         zone = occ.zone or room_zone
         start = zones.to_wall(zones.to_utc(single.start, single.zone), zone)
         end = zones.to_wall(zones.to_utc(single.end, single.zone), zone)
-        end = end if end >= start else start + single.duration
+        # In the hour that comes twice an end may read as its start or earlier.
+        end = end if end > start else start + single.duration
     return Override(
-        recurrence_id=before.recurrence_id,
+        recurrence_id=name,
         start=start,
         end=end,
         all_day=single.all_day,

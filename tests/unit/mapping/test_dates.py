@@ -198,6 +198,9 @@ def test_whether_a_date_is_one_of_the_rule(text: str, day: date, has: bool) -> N
         ("WEEKLY;UNTIL=2199-12-31", date(2026, 1, 5), date(2199, 12, 30)),
         ("YEARLY;BYMONTH=2;BYMONTHDAY=29;UNTIL=2103-12-31", date(2028, 2, 29), date(2096, 2, 29)),
         ("DAILY;BYMONTH=2;BYMONTHDAY=29;UNTIL=2103-12-31", date(2028, 2, 29), date(2096, 2, 29)),
+        # Behind the walk's bound, and without a date at all: looked for from the end.
+        ("DAILY;BYDAY=MO;UNTIL=2999-12-31", date(2026, 1, 5), date(2999, 12, 30)),
+        ("DAILY;BYMONTH=2;BYMONTHDAY=30;UNTIL=2300-01-01", None, None),
         ("WEEKLY;BYDAY=TU;UNTIL=2026-01-05", None, None),
         ("DAILY;BYSETPOS=2;COUNT=3", None, None),
         ("YEARLY;BYMONTH=2;BYMONTHDAY=30;UNTIL=2040-01-01", None, None),

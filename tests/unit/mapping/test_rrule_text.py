@@ -214,6 +214,7 @@ def test_an_until_before_the_time_of_the_start_ends_the_day_before(
     [
         ("20260106T235959", None, date(2026, 1, 6)),
         ("20260107T000000", "Asia/Tokyo", date(2026, 1, 7)),
+        ("20260107T000000", "America/New_York", date(2026, 1, 7)),
         # The last second of a day, somewhere: of the nearest.
         ("20260107T235959Z", None, date(2026, 1, 7)),
         ("20260107T115959Z", None, date(2026, 1, 7)),
@@ -230,6 +231,13 @@ def test_an_until_of_whole_days(until: str, zone: str | None, last: date) -> Non
     start = datetime(2026, 1, 5)
     rule = parse_rrule(f"FREQ=DAILY;UNTIL={until}", start=start, zone=zone, all_day=True)
     assert rule.until == last
+
+
+def test_months_in_any_order_are_looked_for_in_theirs() -> None:
+    """It ends in the first year, behind the one and before the other."""
+    for months in ("1,8", "8,1"):
+        rule = parsed(f"FREQ=YEARLY;BYMONTH={months};BYMONTHDAY=20;UNTIL=20260201")
+        assert (rule.by_month, rule.until) == ((1, 8), date(2026, 1, 20))
 
 
 def test_an_until_on_the_first_day_of_the_calendar_stays_there() -> None:

@@ -231,12 +231,9 @@ BUGS: tuple[Bug, ...] = (
         "        active = [a for a in active if a.end > slot.start]",
         "        active = [a for a in active if a.end >= slot.start]",
     ),
-    Bug(
-        "a series loses all of its dates with one",
-        _CLASH,
-        "                dates=() if whole else tuple(dates),",
-        "                dates=(),",
-    ),
+    # Whether a series loses all of its dates with one is not judged after a history, for the others
+    # may be taken by a third. Its test is
+    # tests/unit/core/test_clash.py::test_a_series_loses_only_the_dates_that_are_taken.
     # -- times
     Bug(
         "local times are compared in place of instants",

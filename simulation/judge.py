@@ -50,6 +50,7 @@ from simulation.claim import demand
 from simulation.company import SENDER, Company, Place
 from simulation.people import Act, Kind, People, words
 from simulation.story import Story
+from simulation.unfounded import unfounded
 from simulation.views import CROWD, Feature, Image, Views, meetings, name_in
 
 Place_ = tuple[Side, str]
@@ -642,6 +643,7 @@ class Judge:
                 self._secret(place)
                 self._overlaps(place, parked)
             self._nothing_vanished(parked)
+            self._nobody_lost_for_nothing()
             self._acts_survive(parked)
             self._answers(parked)
             self._explained()
@@ -737,6 +739,12 @@ class Judge:
             if a.kind in (Kind.BOOK, Kind.RESTORE)
         }
         return all(born.get(name) is Side.CALENDAR for name in (one.name, other.name))
+
+    def _nobody_lost_for_nothing(self) -> None:
+        records = self._conflicts()
+        ids = {i for r in records for i in (r.conflict.link_id, r.conflict.other_link_id) if i}
+        wrong = unfounded(records, self._link_names(ids), self.people.acts)
+        demand(not wrong, "4 a clash of two that met", "; ".join(wrong))
 
     def _nothing_vanished(self, parked: set[str]) -> None:
         here = {

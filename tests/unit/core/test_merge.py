@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calsync.conflicts.merge import agreed, merge, same_grid, same_schedule
+from calsync.conflicts.merge import agreed, covers, merge, same_grid, same_schedule
 from calsync.model import Busy, Frequency, Occupancy, Override, Recurrence, Rule, Side
 
 START = datetime(2026, 3, 2, 9)
@@ -395,3 +395,20 @@ def test_a_date_put_back_while_its_series_is_made_private_is_none_of_its_own(win
     private = _with(hidden, title=None, private=True)
     both = merge(shorter, replace(SERIES, title="new"), private, winner)
     assert both.value == replace(SERIES, title=None, private=True)
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "all_of_it"),
+    [
+        (Busy.BUSY, Busy.BUSY, True),
+        (Busy.BUSY, Busy.FREE, True),
+        (Busy.FREE, Busy.BUSY, False),
+        (Busy.FREE, Busy.TENTATIVE, False),
+        (Busy.FREE, Busy.FREE, True),
+    ],
+)
+def test_what_is_shown_as_free_takes_no_time(held: Busy, wanted: Busy, all_of_it: bool) -> None:
+    nine = Occupancy(start=datetime(2026, 3, 2, 9), end=datetime(2026, 3, 2, 10), zone="UTC")
+    one, other = replace(nine, busy=held), replace(nine, busy=wanted)
+    assert covers(one, other) is all_of_it
+    assert not covers(one, replace(other, end=datetime(2026, 3, 2, 11)))

@@ -17,6 +17,7 @@ from calsync.model import (
     LinkState,
     Occupancy,
     Seen,
+    Side,
     former_mark,
 )
 from calsync.model.tally import Tally
@@ -308,8 +309,12 @@ def test_a_booking_that_was_free_and_takes_time_now_is_judged_as_one_that_moved(
     assert kinds(planned(_free(), booking=[busy])) == [(EffectKind.CHANGE_EVENT, "f")]
 
 
-def test_an_event_that_was_free_and_takes_time_now_is_declined_where_the_room_was_booked() -> None:
-    item = _free(owned=False, origin=CALENDAR)
+@pytest.mark.parametrize("origin", Side)
+def test_an_event_that_was_free_and_takes_time_now_is_declined_where_the_room_was_booked(
+    origin: Side,
+) -> None:
+    """Whoever made it: it was on the calendar that it was given the time."""
+    item = _free(owned=False, origin=origin)
     busy = seen(NINE, key="e", mark=9, modified=at(50), owned=False)
     faster = seen(NINE, key="b2", created=at(20))
     plan = planned(item, calendar=[busy], booking=[faster])

@@ -13,7 +13,15 @@ from simulation.unfounded import unfounded
 
 
 def booked(name: str, start: datetime, end: datetime) -> Act:
-    return Act(0, Kind.BOOK, Side.BOOKING, "r0", name, None, frozenset({("at", start, end)}))
+    return Act(
+        step=0,
+        kind=Kind.BOOK,
+        side=Side.BOOKING,
+        room="r0",
+        name=name,
+        before=None,
+        after=frozenset({("at", start, end)}),
+    )
 
 
 def at(hour: int, day: int = 2) -> datetime:

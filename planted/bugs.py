@@ -153,12 +153,8 @@ BUGS: tuple[Bug, ...] = (
     # in a history of this size: what shows an older state is read once more before it is believed
     # (``setback``). Both are told by
     # tests/unit/core/test_observe.py::test_what_is_older_than_its_mark_is_dropped.
-    Bug(
-        "of two states told at once the last one counts",
-        _PULL,
-        "            continue  # A feed may replay: of two states told at once, the newer one counts.",
-        "            pass",
-    ),
+    # Nor does it show that of two states told at once the last one counts: a delta of Exchange holds
+    # an item once. Its test is tests/unit/worker/test_take.py.
     Bug(
         "what could not be read counts as gone",
         _OBSERVE,

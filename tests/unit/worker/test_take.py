@@ -23,6 +23,10 @@ class Store:
         return []
 
 
+class Hub:
+    capabilities = SimpleNamespace(local=True)
+
+
 @pytest.mark.parametrize("newer_first", [True, False])
 def test_of_two_states_told_at_once_the_newer_one_counts(newer_first: bool) -> None:
     """A feed may replay: what it tells last is not always what is so now."""

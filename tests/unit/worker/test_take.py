@@ -32,7 +32,9 @@ def test_of_two_states_told_at_once_the_newer_one_counts(newer_first: bool) -> N
     """A feed may replay: what it tells last is not always what is so now."""
     older, newer = seen(NINE, key="b", mark=5), seen(TWELVE, key="b", mark=6)
     told: tuple[Seen, ...] = (newer, older) if newer_first else (older, newer)
-    ctx: Any = SimpleNamespace(store=Store(), state=lambda pair: RoomState(pair_id=pair.id))
+    ctx: Any = SimpleNamespace(
+        store=Store(), booking=Hub, state=lambda pair: RoomState(pair_id=pair.id)
+    )
     found = Gathered()
     run_inline(_take(ctx, PAIR, found, Side.BOOKING, Pull(observations=told), WINDOW))
     assert found.booking == {"b": newer}

@@ -41,11 +41,20 @@ ROOMS = [
 ]
 
 
+#: Minutes after noon at which a full compare takes place: what was heard of at noon, and was not
+#: found then, counts as new no more.
+LATER_MIN = 3
+
+
 class _Clock:
-    """Noon of the first day, always: the sides' own clocks give the order of what people do."""
+    """Noon of the first day, always, and a little later for a full compare: the sides' own clocks
+    give the order of what people do."""
+
+    def __init__(self, *, later: bool) -> None:
+        self._now = EPOCH + timedelta(hours=12, minutes=LATER_MIN if later else 0)
 
     def now(self) -> datetime:
-        return EPOCH + timedelta(hours=12)
+        return self._now
 
     def monotonic(self) -> float:
         return 0.0
@@ -202,7 +211,7 @@ class Engine:
             store=store,
             booking=_Port(Side.BOOKING),
             calendars={self.pair.connection: _Port(Side.CALENDAR)},
-            clock=_Clock(),
+            clock=_Clock(later=full),
             owner="smallscope",
             span=Span(past_days=30, future_days=365),
         )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from calsync.model import Presence, Side
 from smallscope.answers import Fault
 from smallscope.oracle import Broken, demand, judge, parked_names, tidy
 from smallscope.scope import Scope
@@ -145,9 +146,10 @@ class Search:
                 return state
             self.found.rests.add(state)
             world = self.world
-            if Fault.STALLED in world.faults(state):
+            if Fault.STALLED in world.faults(state) or self._waits(state):
                 # The platform's feed does not tell what calsync wrote: what a process wrote that
-                # nobody listened to any more is found by the nightly full compare.
+                # nobody listened to any more is found by the nightly full compare. So is, here,
+                # what is waited for: in cycles no time passes.
                 state = self.settled(self._cycle(state, full=True))
             booking, calendar = world.sides[state.booking], world.sides[state.calendar]
             db, watch = world.db(state), world.watches[state.watch]
@@ -159,6 +161,11 @@ class Search:
         except Broken as broken:
             self._note(broken, stack, event)
         return state
+
+    def _waits(self, state: State) -> bool:
+        """Whether something was heard of that no reading has shown or missed for good."""
+        halves = (link.half(s) for link in self.world.db(state).links for s in Side)
+        return any(half.presence is Presence.UNKNOWN for half in halves)
 
     def _way_to_rest(self, state: State) -> int:
         """How many cycles from here to rest (0: here), if nothing else happens."""

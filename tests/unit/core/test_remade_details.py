@@ -334,3 +334,19 @@ def test_a_merge_found_half_way_by_the_feed_is_as_its_answer_would_have_told(cla
     found = both[1]
     assert (found.base, found.claim) == (told.base, told.claim)
     assert decide(found, EditPolicy.ORIGIN) == decide(told, EditPolicy.ORIGIN)
+
+
+@pytest.mark.parametrize(
+    ("event", "state"),
+    [
+        (NOT_FOUND, LinkState.BURIED),
+        (EVENT, LinkState.ACTIVE),
+        (unknown(key="e", uid="u"), LinkState.ACTIVE),
+    ],
+)
+def test_the_former_item_ends_at_once_only_where_it_is_known_to_be_gone(
+    event: Half, state: LinkState
+) -> None:
+    both = replaced(link(BOOKED, event, base=NINE), CALENDAR, put(), NOW)
+    assert both is not None
+    assert both[0].state is state

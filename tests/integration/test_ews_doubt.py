@@ -215,6 +215,16 @@ def test_a_create_that_never_was(
     assert lab.live() == []
 
 
+def test_what_was_made_is_not_put_off_because_the_server_is_busy_since(lab: EwsLab) -> None:
+    """Taken for never made, it was made again after its organizer had cancelled it (seed 940 of 60
+    steps with EWS)."""
+    lab.fault("throttled", count=None, params={"form": "soap", "seconds": 3600}, method="GetItem")
+    (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
+    assert isinstance(outcome, InDoubt), outcome
+    lab.calm()
+    assert len(lab.live()) == 1
+
+
 def test_a_look_up_that_fails_sends_nothing(lab: EwsLab) -> None:
     lab.fault("error_before", count=None, method="FindItem", params={"status": 500})
     (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])

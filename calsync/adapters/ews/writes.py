@@ -192,7 +192,11 @@ def _create(
             outcomes[index] = _not_created(box, verdict)
         else:
             keys[index], made[index] = ids
-    _look_at(box, effects, keys, made, outcomes)
+    try:
+        _look_at(box, effects, keys, made, outcomes)
+    except SideError as error:
+        # Whatever keeps it from being read just now (a busy server, say): it was made.
+        return InDoubt(f"it was made, but could not be read yet: {error.what}")
     return InDoubt("it was made, but could not be read yet")
 
 
@@ -365,7 +369,10 @@ def _change(box: Box, effect: Effect) -> Outcome:
     (verdict,) = verdicts(answer, 1)
     if verdict is not None:
         return as_outcome(verdict)
-    after = _seen(box, fetch(box, [now.key]).get(now.key))
+    try:
+        after = _seen(box, fetch(box, [now.key]).get(now.key))
+    except SideError as error:
+        return InDoubt(f"it was changed, but could not be read since: {error.what}")
     if after is None or after[1].mark <= now.mark:
         # A copy of the mailbox that does not know the change yet may answer.
         return InDoubt("it was changed, but is not seen changed yet")

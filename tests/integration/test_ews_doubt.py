@@ -225,6 +225,18 @@ def test_what_was_made_is_not_put_off_because_the_server_is_busy_since(lab: EwsL
     assert len(lab.live()) == 1
 
 
+def test_nor_is_what_was_changed(lab: EwsLab) -> None:
+    """The first look is the one before it."""
+    (made,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])
+    assert isinstance(made, Done)
+    assert isinstance(made.now, Seen)
+    busy = {"form": "soap", "seconds": 3600}
+    lab.fault("throttled", count=None, after=1, params=busy, method="GetItem")
+    moved = effect(CHANGE, "a", key=made.now.key, version=made.now.version, target=single(hour=12))
+    (outcome,) = lab.side.apply(lab.pair, [moved])
+    assert isinstance(outcome, InDoubt), outcome
+
+
 def test_a_look_up_that_fails_sends_nothing(lab: EwsLab) -> None:
     lab.fault("error_before", count=None, method="FindItem", params={"status": 500})
     (outcome,) = lab.side.apply(lab.pair, [effect(CREATE, "a", target=single())])

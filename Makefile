@@ -31,9 +31,9 @@ SHELL := /bin/sh
 PYTHON ?=
 # More for the demo, the tests or the benchmarks: make test ARGS="-k guard"
 ARGS ?=
-# Three processes for two processors: a good part of the tests waits for real sockets, timers and
+# Four processes for two processors: a good part of the tests waits for real sockets, timers and
 # children (docs/adr/0008).
-WORKERS ?= 3
+WORKERS ?= 4
 
 # Of make simulate. N has no value of its own here: make kills and others take it, too.
 STEPS ?= 60

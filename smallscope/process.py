@@ -30,6 +30,7 @@ from calsync.model import (
     Window,
 )
 from calsync.ports import Capabilities, RoomState
+from calsync.reconcile.observe import LAG
 from smallscope.answers import Asked, Failure, Result
 from smallscope.side import EPOCH
 from smallscope.store import Db, ValueStore, bare
@@ -41,17 +42,12 @@ ROOMS = [
 ]
 
 
-#: Minutes after noon at which a full compare takes place: what was heard of at noon, and was not
-#: found then, counts as new no more.
-LATER_MIN = 3
-
-
 class _Clock:
-    """Noon of the first day, always, and a little later for a full compare: the sides' own clocks
-    give the order of what people do."""
+    """Noon of the first day, always: the sides' own clocks give the order of what people do. A full
+    compare is so much ``later`` that what was heard of at noon counts as new no more."""
 
     def __init__(self, *, later: bool) -> None:
-        self._now = EPOCH + timedelta(hours=12, minutes=LATER_MIN if later else 0)
+        self._now = EPOCH + timedelta(hours=12) + (LAG if later else timedelta(0))
 
     def now(self) -> datetime:
         return self._now
